@@ -1,0 +1,1 @@
+"""Data sets: TFDS builders, text pipelines, the embedded sets. Knows no space."""

@@ -1,0 +1,1 @@
+"""Running: files, run directories, checkpoints, seeds, progress, signals."""

@@ -1,0 +1,1 @@
+"""HOW an architecture is searched. Knows no space and no data set."""

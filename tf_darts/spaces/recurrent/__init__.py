@@ -1,0 +1,1 @@
+"""The recurrent space (SPEC section 5)."""
