@@ -1,0 +1,144 @@
+"""The architecture gradient ∇_α L_val(w*(α), α): equations 5 to 8, as functions of functions.
+
+Nothing here knows a model: it is given the two losses, the point (w, α) and the step that the
+weight optimiser would take. Three estimates, all returning a `Hypergradient`:
+
+- `first_order`: ξ = 0, the gradient is ∇_α L_val(w, α).
+- `finite_difference`: eq. 7 with the matrix-vector product by eq. 8, the paper's second order.
+- `exact`: eq. 7 with the same product by differentiating twice.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tf_darts.spaces.supernet import Alphas, Weights
+
+# (w, α) -> (scalar loss, whatever else the evaluation leaves behind)
+Loss = Callable[[Weights, Alphas], tuple[tf.Tensor, Any]]
+# (∇_w L_train) -> (w', the factor ξ·clip with which the gradient entered it)
+Unroll = Callable[[Weights], tuple[Weights, tf.Tensor]]
+
+
+class Hypergradient(NamedTuple):
+    """dα and what was met on the way.
+
+    Attributes:
+      gradient: the estimate of ∇_α L_val, of α's structure.
+      validation_loss: L_val at the weights where it was taken (w, or w' when unrolled).
+      auxiliary: what the validation loss left behind there.
+      direct: ∇_α L_val(w', α); for first order the gradient itself.
+      implicit: ∇²_{α,w} L_train · ∇_{w'} L_val, of α's structure; zeros for first order.
+      epsilon: ε of eq. 8; zero where it is not used.
+    """
+
+    gradient: Alphas
+    validation_loss: tf.Tensor
+    auxiliary: Any
+    direct: Alphas
+    implicit: Alphas
+    epsilon: tf.Tensor
+
+
+def gradients_of(
+    loss: tf.Tensor, tape: tf.GradientTape, sources: Sequence[tf.Tensor]
+) -> list[tf.Tensor]:
+    """Dense gradients, zeros where the loss does not depend on a source."""
+    gradients = tape.gradient(loss, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+
+def value_and_gradients(
+    loss: Loss, weights: Weights, alphas: Alphas
+) -> tuple[tf.Tensor, Any, list[tf.Tensor], list[tf.Tensor]]:
+    """The loss, its auxiliary, ∇_w and ∇_α (flat); a graph drops what is not used."""
+    flat = tf.nest.flatten(alphas)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([*weights, *flat])
+        value, auxiliary = loss(weights, alphas)
+    gradients = gradients_of(value, tape, [*weights, *flat])
+    return value, auxiliary, gradients[: len(weights)], gradients[len(weights) :]
+
+
+def first_order(validation_loss: Loss, weights: Weights, alphas: Alphas) -> Hypergradient:
+    """∇_α L_val(w, α): the case ξ = 0."""
+    value, auxiliary, _, gradient = value_and_gradients(validation_loss, weights, alphas)
+    gradient = tf.nest.pack_sequence_as(alphas, gradient)
+    nothing = tf.nest.map_structure(tf.zeros_like, gradient)
+    return Hypergradient(gradient, value, auxiliary, gradient, nothing, tf.zeros([], value.dtype))
+
+
+def _unrolled(
+    train_loss: Loss, validation_loss: Loss, weights: Weights, alphas: Alphas, unroll: Unroll
+) -> tuple[Hypergradient, list[tf.Tensor], tf.Tensor]:
+    """Eq. 7's first term at w', the vector v = ∇_{w'} L_val(w', α), and the factor ξ·clip."""
+    _, _, train_gradient, _ = value_and_gradients(train_loss, weights, alphas)
+    moved, factor = unroll(train_gradient)
+    value, auxiliary, vector, direct = value_and_gradients(validation_loss, moved, alphas)
+    direct = tf.nest.pack_sequence_as(alphas, direct)
+    nothing = tf.nest.map_structure(tf.zeros_like, direct)
+    partial = Hypergradient(direct, value, auxiliary, direct, nothing, tf.zeros([], value.dtype))
+    return partial, vector, factor
+
+
+def _subtract_implicit(
+    partial: Hypergradient, implicit: list[tf.Tensor], factor: tf.Tensor, epsilon: tf.Tensor
+) -> Hypergradient:
+    """Eq. 7: direct - ξ·clip·implicit."""
+    implicit = tf.nest.pack_sequence_as(partial.direct, implicit)
+    gradient = tf.nest.map_structure(lambda d, i: d - factor * i, partial.direct, implicit)
+    return partial._replace(gradient=gradient, implicit=implicit, epsilon=epsilon)
+
+
+def finite_difference(
+    train_loss: Loss,
+    validation_loss: Loss,
+    weights: Weights,
+    alphas: Alphas,
+    unroll: Unroll,
+    radius: float = 0.01,
+) -> Hypergradient:
+    """Eq. 7 with eq. 8: a central difference along v with ε = radius / ‖v‖₂.
+
+    `train_loss` is evaluated at w, w + εv and w - εv. It must use the same random masks each time
+    (common random numbers), otherwise the difference is mostly the masks' noise over 2ε.
+    """
+    partial, vector, factor = _unrolled(train_loss, validation_loss, weights, alphas, unroll)
+    epsilon = radius / tf.linalg.global_norm(vector)
+    plus, minus = (
+        value_and_gradients(
+            train_loss,
+            [w + sign * epsilon * v for w, v in zip(weights, vector, strict=True)],
+            alphas,
+        )[3]
+        for sign in (1.0, -1.0)
+    )
+    implicit = [(p - m) / (2.0 * epsilon) for p, m in zip(plus, minus, strict=True)]
+    return _subtract_implicit(partial, implicit, factor, epsilon)
+
+
+def exact(
+    train_loss: Loss,
+    validation_loss: Loss,
+    weights: Weights,
+    alphas: Alphas,
+    unroll: Unroll,
+) -> Hypergradient:
+    """Eq. 7 with ∇²_{α,w} L_train · v = ∇_α ⟨∇_w L_train(w, α), v⟩ by nested tapes.
+
+    `train_loss` must be differentiable twice.
+    """
+    partial, vector, factor = _unrolled(train_loss, validation_loss, weights, alphas, unroll)
+    flat = tf.nest.flatten(alphas)
+    with tf.GradientTape(watch_accessed_variables=False) as outer:
+        outer.watch(flat)
+        with tf.GradientTape(watch_accessed_variables=False) as inner:
+            inner.watch(list(weights))
+            value, _ = train_loss(weights, alphas)
+        gradient = gradients_of(value, inner, list(weights))
+        product = tf.add_n(
+            [tf.reduce_sum(g * tf.stop_gradient(v)) for g, v in zip(gradient, vector, strict=True)]
+        )
+    implicit = gradients_of(product, outer, flat)
+    return _subtract_implicit(partial, implicit, factor, partial.epsilon)

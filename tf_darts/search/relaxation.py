@@ -1,0 +1,25 @@
+"""From architecture logits α to mixing weights: what makes the choice of operations continuous."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from tf_darts.spaces.supernet import Alphas, Mixing
+
+# (α, seed) -> mixing weights. The seed is for relaxations that sample.
+Relaxation = Callable[[Alphas, tf.Tensor], Mixing]
+
+
+def softmax(alphas: Alphas, seed: tf.Tensor) -> Mixing:
+    """Eq. 2: each edge's weights are the softmax of its row of α; draws nothing from `seed`."""
+    del seed
+    return {name: tf.nn.softmax(alpha, axis=-1) for name, alpha in alphas.items()}
+
+
+def entropy(mixing: Mixing) -> tf.Tensor:
+    """The mean over edges of the entropy of their mixing weights, in nats.
+
+    ln(number of operations) at the start, 0 when every edge has made its choice.
+    """
+    rows = [-tf.reduce_sum(tf.math.xlogy(p, p), axis=-1) for p in mixing.values()]
+    return tf.reduce_mean(tf.concat(rows, axis=0))

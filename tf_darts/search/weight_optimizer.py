@@ -1,0 +1,63 @@
+"""The optimiser of w as pure functions: one formula for the real and for the unrolled step.
+
+Keras optimisers assign variables and decouple the weight decay; the unrolled step (SPEC section
+2) must follow the real one exactly, so both come from here.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightOptimizer:
+    """SGD with momentum μ, weight decay λ added to the gradient, and clipping by global norm.
+
+    Attributes:
+      momentum: μ.
+      weight_decay: λ.
+      clip_norm: the largest global norm of a gradient; 0 means no clipping.
+    """
+
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    clip_norm: float = 0.0
+
+    def clip_factor(self, norm: tf.Tensor) -> tf.Tensor:
+        """min(1, clip / (norm + 1e-6)), a constant in every gradient."""
+        if not self.clip_norm:
+            return tf.ones_like(norm)
+        return tf.stop_gradient(tf.minimum(self.clip_norm / (norm + 1e-6), 1.0))
+
+    def step(
+        self,
+        weights: Sequence[tf.Tensor],
+        velocities: Sequence[tf.Tensor],
+        gradients: Sequence[tf.Tensor],
+        factor: tf.Tensor,
+        learning_rate: tf.Tensor,
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """One step: m' = μ m + (factor·g + λ w), w' = w - ξ m'.
+
+        Args:
+          weights: w.
+          velocities: m, one for each weight; empty where there is no momentum.
+          gradients: g, not clipped.
+          factor: `clip_factor` of their global norm.
+          learning_rate: ξ, scalar of the weights' dtype.
+
+        Returns:
+          w' and m' (empty where there is no momentum).
+        """
+        directions = [
+            factor * g + self.weight_decay * w for g, w in zip(gradients, weights, strict=True)
+        ]
+        if not self.momentum:
+            velocities = []
+        else:
+            directions = velocities = [
+                self.momentum * m + d for m, d in zip(velocities, directions, strict=True)
+            ]
+        moved = [w - learning_rate * d for w, d in zip(weights, directions, strict=True)]
+        return moved, list(velocities)

@@ -1,0 +1,118 @@
+"""The relaxed recurrent cell over a sequence, written as the mathematics reads (SPEC section 5).
+
+This is the reference: `fused_recurrence` computes the same numbers faster and is tested against
+it. Shapes: T time steps, B sequences, U units, N searched nodes, E = N(N+1)/2 edges.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+EPSILON = 1e-5  # of the batch normalisation
+
+# (x [B, U]) -> (normalised x, mean [U], variance [U])
+Normalize = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+
+
+class Recurrence(NamedTuple):
+    """What the cell computes over a sequence.
+
+    Attributes:
+      outputs: [T, B, U], the cell's output at each step; the last is the next hidden state.
+      means, variances: [T, N + 1, U], the batch statistics that normalised each node.
+    """
+
+    outputs: tf.Tensor
+    means: tf.Tensor
+    variances: tf.Tensor
+
+
+def normalize_by_batch(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Batch normalisation without scale and offset, by the batch's own (biased) moments."""
+    # Not tf.nn.moments: it stops the gradient of the mean inside the variance, which is right
+    # once (that term vanishes) but wrong twice, and `exact` differentiates twice.
+    mean = tf.reduce_mean(x, axis=0)
+    variance = tf.reduce_mean(tf.square(x - mean), axis=0)
+    return (x - mean) * tf.math.rsqrt(variance + EPSILON), mean, variance
+
+
+def normalize_by(mean: tf.Tensor, variance: tf.Tensor) -> Normalize:
+    """Batch normalisation by given running statistics [U], as in evaluation."""
+
+    def normalize(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        return (x - mean) * tf.math.rsqrt(variance + EPSILON), mean, variance
+
+    return normalize
+
+
+def mix(states: tf.Tensor, gates: tf.Tensor, candidates: tf.Tensor, mixing: tf.Tensor) -> tf.Tensor:
+    """One node: the sum over edges of the mixture of highway operations (eqs. 1 and 2).
+
+    Args:
+      states: [J, B, U], the predecessors' states s.
+      gates: [J, B, U], σ(c).
+      candidates: [J, B, U], the pre-activations h.
+      mixing: [J, 5], the weights of none, tanh, relu, sigmoid and identity on each edge.
+
+    Returns:
+      [B, U]: Σ_j Σ_k p_jk (s_j + σ(c_j) (f_k(h_j) - s_j)); `none` adds nothing.
+    """
+    activations = (tf.tanh, tf.nn.relu, tf.sigmoid, tf.identity)
+    node = tf.zeros_like(states[0])
+    for k, activation in enumerate(activations, start=1):
+        weight = mixing[:, k, tf.newaxis, tf.newaxis]
+        highway = states + gates * (activation(candidates) - states)
+        node += tf.reduce_sum(weight * highway, axis=0)
+    return node
+
+
+def relaxed_recurrence(
+    inputs: tf.Tensor,
+    hidden: tf.Tensor,
+    input_kernel: tf.Tensor,
+    node_kernels: Sequence[tf.Tensor],
+    mixing: tf.Tensor,
+    input_mask: tf.Tensor,
+    hidden_mask: tf.Tensor,
+    normalize: Normalize = normalize_by_batch,
+) -> Recurrence:
+    """Runs the relaxed cell over a sequence.
+
+    Args:
+      inputs: [T, B, U], the embedded words.
+      hidden: [B, U], the state before the first step.
+      input_kernel: [2U, 2U], W0, acting from the right on [x, h]; its columns are [c, h].
+      node_kernels: N times [U, 2U], W_i.
+      mixing: [E, 5], the mixing weights of the edges.
+      input_mask, hidden_mask: [B, U] or broadcastable, the sequence's dropout masks.
+      normalize: the batch normalisation after node 0 and after every searched node.
+    """
+    kernels = [tf.convert_to_tensor(kernel) for kernel in node_kernels]
+    units = hidden.shape[-1]
+
+    def step(
+        carry: tuple[tf.Tensor, tf.Tensor, tf.Tensor], x: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        previous = carry[0]
+        both = tf.concat([x * input_mask, previous * hidden_mask], axis=-1)
+        c, h = tf.split(both @ input_kernel, 2, axis=-1)
+        state, mean, variance = normalize(previous + tf.sigmoid(c) * (tf.tanh(h) - previous))
+        states, means, variances = [state], [mean], [variance]
+        row = 0
+        for kernel in kernels:
+            sources = tf.stack(states)
+            product = tf.reshape(sources * hidden_mask, [-1, units]) @ kernel
+            product = tf.reshape(product, [len(states), -1, 2 * units])
+            c, h = tf.split(product, 2, axis=-1)
+            weights = mixing[row : row + len(states)]
+            row += len(states)
+            state, mean, variance = normalize(mix(sources, tf.sigmoid(c), h, weights))
+            states.append(state)
+            means.append(mean)
+            variances.append(variance)
+        output = tf.add_n(states[1:]) / len(kernels)
+        return output, tf.stack(means), tf.stack(variances)
+
+    nothing = tf.zeros([len(kernels) + 1, units], hidden.dtype)
+    return Recurrence(*tf.scan(step, inputs, (hidden, nothing, nothing)))

@@ -1,0 +1,104 @@
+"""What a search needs from a space: the only door between `search/` and a room of `spaces/`."""
+
+import abc
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tf_darts.genotype import Genotype
+from tf_darts.spaces.topology import CellTopology
+
+Weights = Sequence[tf.Tensor]
+# A table [edges, operations] for each kind of cell: logits (α), or mixing weights made of them.
+Alphas = Mapping[str, tf.Tensor]
+Mixing = Mapping[str, tf.Tensor]
+# What a stream of batches carries along (hidden states); any structure of tensors, () for none.
+State = Any
+
+
+class LossResult(NamedTuple):
+    """A loss and what its evaluation leaves behind.
+
+    Attributes:
+      loss: scalar, the mean cross-entropy in nats (plus regularisers where asked for).
+      state: the state for the stream's next batch, cut off from the gradient.
+      statistics: new values for `Supernet.statistics`; only the real weight step assigns them.
+    """
+
+    loss: tf.Tensor
+    state: State
+    statistics: Sequence[tf.Tensor]
+
+
+class Evaluation(NamedTuple):
+    """Sums over one batch's predictions, to be added up over a data set.
+
+    Attributes:
+      totals: by name, scalars; always holds "loss" (nats).
+      count: scalar, the number of predictions.
+      state: the state for the next batch.
+    """
+
+    totals: Mapping[str, tf.Tensor]
+    count: tf.Tensor
+    state: State
+
+
+class Supernet(abc.ABC):
+    """A relaxed network, evaluated functionally at any weights and mixing weights.
+
+    Nothing here assigns a variable: `loss` is pure in its arguments, so that w, w', w+ and w-
+    (SPEC section 2) need no copies of the model, and the same masks come from the same seed.
+
+    Attributes:
+      cells: the topology of each kind of cell; its keys are those of `Alphas`.
+      genotype_class: what the derived cells make.
+      score: name of the entry of `scores` by which people judge; `score_mode` "min" or "max".
+    """
+
+    cells: Mapping[str, CellTopology]
+    genotype_class: ClassVar[type[Genotype]]
+    score: ClassVar[str]
+    score_mode: ClassVar[str]
+
+    @property
+    @abc.abstractmethod
+    def weights(self) -> Sequence[keras.Variable]:
+        """The trainable weights w, in the order in which `loss` takes their values."""
+
+    @property
+    @abc.abstractmethod
+    def statistics(self) -> Sequence[keras.Variable]:
+        """Variables that are not trained (running statistics)."""
+
+    @property
+    @abc.abstractmethod
+    def batch_signature(self) -> Any:
+        """`tf.TensorSpec`s of one training batch."""
+
+    @abc.abstractmethod
+    def initial_state(self, batch_size: int) -> State:
+        """The state before a stream's first batch."""
+
+    @abc.abstractmethod
+    def loss(
+        self,
+        weights: Weights,
+        mixing: Mixing,
+        batch: Any,
+        state: State,
+        seed: tf.Tensor,
+        *,
+        regularized: bool = False,
+    ) -> LossResult:
+        """The training-mode loss of one batch; `regularized` adds the weight step's own terms."""
+
+    @abc.abstractmethod
+    def evaluate(self, mixing: Mixing, batch: Any, state: State) -> Evaluation:
+        """The evaluation-mode sums of one batch at the current weights and statistics."""
+
+    @abc.abstractmethod
+    def scores(self, means: Mapping[str, float]) -> dict[str, float]:
+        """Means of `Evaluation.totals` (or of a training loss) as what people read."""
