@@ -1,0 +1,70 @@
+import pytest
+
+from tf_darts.data import text
+from tf_darts.errors import UserError
+
+
+@pytest.fixture
+def own(tmp_path):
+    for name in ("train", "valid", "test"):
+        (tmp_path / f"{name}.txt").write_text("a b\na\n")
+    return tmp_path
+
+
+def test_the_users_own_text(own):
+    made = text.load("text", str(own))
+    assert (made.name, made.vocabulary.words) == ("text", ("a", "b", "<eos>"))
+    assert made.test.tolist() == [0, 1, 2, 0, 2]
+
+
+def test_min_count_is_passed_on(own):
+    assert text.load("text", own, min_count=2).vocabulary.words == ("a", "<unk>", "<eos>")
+
+
+def test_home_is_expanded(own, monkeypatch):
+    monkeypatch.setenv("HOME", str(own))
+    assert text.load("text", "~").name == "text"
+
+
+@pytest.mark.parametrize("data_dir", [None, ""])
+def test_own_text_needs_a_directory(data_dir):
+    with pytest.raises(UserError, match=r"--data_dir=DIR with train\.txt, valid\.txt and test"):
+        text.load("text", data_dir)
+
+
+def test_own_text_in_an_empty_directory(tmp_path):
+    with pytest.raises(UserError, match=rf"found no text in {tmp_path}; give --data_dir"):
+        text.load("text", tmp_path)
+
+
+def test_own_text_incomplete(own):
+    (own / "test.txt").unlink()
+    with pytest.raises(UserError, match=r"no test text; put it there as test\.txt\."):
+        text.load("text", own)
+
+
+def test_own_text_empty(own):
+    (own / "train.txt").write_text("")
+    with pytest.raises(UserError, match=r"train\.txt has no words"):
+        text.load("text", own)
+
+
+def test_embedded():
+    assert text.load("pydoc").name == "pydoc"
+    assert text.load("pydoc", "").name == "pydoc"
+
+
+@pytest.mark.parametrize("name", list(text.TEXT_DATASETS))
+def test_directory_that_is_not_there(name, tmp_path):
+    with pytest.raises(UserError, match=r"nowhere is not a directory; give one that exists"):
+        text.load(name, tmp_path / "nowhere")
+
+
+def test_directory_that_is_a_file(own):
+    with pytest.raises(UserError, match="is not a directory"):
+        text.load("text", own / "train.txt")
+
+
+def test_unknown_name():
+    with pytest.raises(UserError, match=r"--dataset=pbt .* ptb, wikitext2, pydoc, text\.$"):
+        text.load("pbt")

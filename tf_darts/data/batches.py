@@ -1,0 +1,21 @@
+"""What a search step takes from any data set."""
+
+from typing import Any, NamedTuple
+
+
+class SearchBatch(NamedTuple):
+    """One step of the bilevel problem: data for the weights and data for the architecture.
+
+    Attributes:
+      train: `(inputs, targets)` for the weights. Text: int32 `[time, batch]` each. Images:
+        float32 `[batch, height, width, channels]` and int32 `[batch]`.
+      validation: the same for the architecture.
+      learning_rate_scale: multiplies the weights' learning rate in this step. Text: the
+        training length over the usual one. Images: 1.
+      starts_pass: a pass over the training data begins here, so hidden states are reset.
+    """
+
+    train: tuple[Any, Any]
+    validation: tuple[Any, Any]
+    learning_rate_scale: float
+    starts_pass: bool

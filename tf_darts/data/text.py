@@ -1,0 +1,63 @@
+"""The text data sets by name.
+
+To add one, write its `load(data_dir, min_count)` in a file of its own and add a line to
+`TEXT_DATASETS`.
+"""
+
+import functools
+import os
+import pathlib
+from collections.abc import Callable
+
+from tf_darts.data import corpus, published, pydoc
+from tf_darts.data.ptb import Ptb
+from tf_darts.data.wikitext2 import Wikitext2
+from tf_darts.errors import UserError
+
+_OWN_FILES = {"train": ("train.txt",), "validation": ("valid.txt",), "test": ("test.txt",)}
+
+
+def _load_own(data_dir: pathlib.Path | None, min_count: int) -> corpus.Corpus:
+    """The user's own text, three files of it."""
+    files = corpus.find_files(data_dir, _OWN_FILES) if data_dir else {}
+    if not files:
+        raise UserError(
+            f"--dataset=text found no text in {data_dir or 'any directory'}; give --data_dir=DIR"
+            " with train.txt, valid.txt and test.txt in it, words separated by spaces."
+        )
+    return corpus.from_files("text", files, min_count)
+
+
+TEXT_DATASETS: dict[str, Callable[[pathlib.Path | None, int], corpus.Corpus]] = {
+    "ptb": functools.partial(published.load, Ptb),
+    "wikitext2": functools.partial(published.load, Wikitext2),
+    "pydoc": pydoc.load,
+    "text": _load_own,
+}
+
+
+def load(
+    name: str, data_dir: str | os.PathLike[str] | None = None, min_count: int = 1
+) -> corpus.Corpus:
+    """Loads a text data set.
+
+    Args:
+      name: one of `TEXT_DATASETS`.
+      data_dir: a directory with the raw files, or with TFDS's prepared data sets; empty or None
+        is TFDS's default directory.
+      min_count: words seen less often in the training part become `<unk>`.
+
+    Raises:
+      UserError: the name is unknown, or the data are absent, incomplete or unreadable.
+    """
+    if name not in TEXT_DATASETS:
+        raise UserError(
+            f"--dataset={name} is not a text data set; use one of {', '.join(TEXT_DATASETS)}."
+        )
+    directory = pathlib.Path(data_dir).expanduser() if data_dir else None
+    if directory and not directory.is_dir():
+        raise UserError(
+            f"--data_dir={directory} is not a directory; give one that exists, or make it with"
+            f" mkdir -p {directory}."
+        )
+    return TEXT_DATASETS[name](directory, min_count)
