@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from tf_darts.errors import UserError
+from tf_darts.report.plots import alpha_heatmap, figure_to_png, learning_curves, save_figure
+
+
+def _mixing(edges, operations):
+    logits = np.random.default_rng(0).normal(size=(edges, operations))
+    return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(("edges", "operations"), [(36, 5), (14, 8)])
+def test_heatmap_writes_every_weight_in_its_place(edges, operations):
+    mixing = _mixing(edges, operations)
+    names = [f"operation_{i}" for i in range(operations)]
+    figure = alpha_heatmap(mixing, names, [f"0→{i}" for i in range(edges)], "α")
+    axes = figure.axes[0]
+    written = {text.get_position(): text.get_text() for text in axes.texts}
+    assert written == {
+        (column, row): f"{mixing[row, column]:.2f}"
+        for row in range(edges)
+        for column in range(operations)
+    }
+    assert [label.get_text() for label in axes.get_xticklabels()] == names
+    assert axes.get_yticklabels()[3].get_text() == "0→3"
+    np.testing.assert_allclose(axes.images[0].get_array(), mixing)
+    assert axes.get_title() == "α"
+    assert figure_to_png(figure).startswith(b"\x89PNG")
+
+
+def test_heatmap_values_stand_out_from_their_colours():
+    figure = alpha_heatmap(np.array([[0.02, 0.3, 0.68]]), "abc", ["0→1"])
+    image, texts = figure.axes[0].images[0], figure.axes[0].texts
+    for text in texts:
+        column, row = text.get_position()
+        red, green, blue, _ = image.cmap(image.norm(image.get_array()[row, column]))
+        background = 0.3 * red + 0.59 * green + 0.11 * blue
+        ink = 1.0 if text.get_color() == "white" else 0.13
+        assert abs(background - ink) > 0.4
+
+
+def test_heatmap_refuses_names_that_do_not_fit():
+    with pytest.raises(ValueError, match="3 edges and 5 operations"):
+        alpha_heatmap(_mixing(2, 5), ["a"] * 5, ["0→1"] * 3)
+
+
+HISTORY = [
+    {"epoch": 1, "train": 300.0, "valid": 280.0, "entropy": 1.6},
+    {"epoch": 2, "train": 120.0, "valid": None, "entropy": 1.5},
+    {"epoch": 3, "train": 80.0, "valid": 90.0, "entropy": 1.1},
+]
+SCORES = {"training": "train", "validation": "valid"}
+
+
+def test_curves_show_the_records():
+    figure = learning_curves(
+        HISTORY,
+        SCORES,
+        score_name="perplexity",
+        entropies={"recurrent": "entropy"},
+        baseline=("random search", 61.8),
+        logarithmic=True,
+    )
+    scores, entropy = figure.axes
+    training, validation, baseline = scores.get_lines()
+    np.testing.assert_array_equal(training.get_xydata(), [[1, 300], [2, 120], [3, 80]])
+    np.testing.assert_array_equal(validation.get_ydata(), [280, np.nan, 90])
+    assert list(baseline.get_ydata()) == [61.8, 61.8]
+    legend = [text.get_text() for text in scores.get_legend().get_texts()]
+    assert legend == ["training", "validation", "random search"]
+    assert (scores.get_ylabel(), scores.get_yscale()) == ("perplexity", "log")
+    (curve,) = entropy.get_lines()
+    assert list(curve.get_ydata()) == [1.6, 1.5, 1.1]
+    assert entropy.get_xlabel() == "epoch"
+
+
+@pytest.mark.parametrize(("low", "high"), [(58, 62), (60, 500), (55, 10_000)])
+def test_logarithmic_scores_have_plain_numbers_beside_them(low, high):
+    history = [{"epoch": 1, "train": high}, {"epoch": 2, "train": low}]
+    figure = learning_curves(history, {"t": "train"}, score_name="ppl", logarithmic=True)
+    labels = [float(label.get_text()) for label in figure.axes[0].get_yticklabels()]
+    assert 3 <= sum(low <= label <= high for label in labels) <= 15
+
+
+@pytest.mark.parametrize("history", [[], HISTORY[:1], [{"epoch": 1}]])
+def test_curves_of_almost_nothing_can_be_drawn(history):
+    figure = learning_curves(history, SCORES, score_name="accuracy")
+    assert len(figure.axes) == 1
+    assert figure_to_png(figure).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"),
+    [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF"), (".PNG", b"\x89PNG")],
+)
+def test_saving_by_suffix_gives_the_same_file_twice(tmp_path, suffix, start):
+    for name in ("a", "b"):
+        figure = learning_curves(HISTORY, SCORES, score_name="perplexity")
+        save_figure(figure, tmp_path / f"{name}{suffix}")
+    content = (tmp_path / f"a{suffix}").read_bytes()
+    assert content.startswith(start)
+    assert content == (tmp_path / f"b{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["cell.gif", "cell"])
+def test_another_suffix_is_refused(tmp_path, name):
+    with pytest.raises(UserError, match=r"\.png, \.svg, \.pdf"):
+        save_figure(Figure(), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UserError, match="nowhere"):
+        save_figure(Figure(), tmp_path / "nowhere" / "cell.png")

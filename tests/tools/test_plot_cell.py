@@ -1,0 +1,66 @@
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from tf_darts import genotype
+
+TOOL = pathlib.Path(__file__).parents[2] / "tools" / "plot_cell.py"
+
+
+def _plot(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, str(TOOL), *arguments], cwd=folder, capture_output=True, text=True
+    )
+
+
+def test_published_name_of_one_space_with_defaults(tmp_path):
+    done = _plot(tmp_path, "nasnet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "nasnet.png\n", "")
+    assert (tmp_path / "nasnet.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_space_and_output(tmp_path):
+    done = _plot(tmp_path, "darts_v2", "--space=recurrent", "--output=cell.svg", "--title=V2")
+    assert (done.returncode, done.stdout) == (0, "cell.svg\n")
+    assert (tmp_path / "cell.svg").read_text().startswith("<?xml")
+
+
+def test_genotype_file(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    genotype.save(run / "genotype.json", genotype.PUBLISHED["recurrent"]["enas"])
+    done = _plot(tmp_path, "run/genotype.json")
+    assert (done.returncode, done.stdout) == (0, "genotype.png\n")
+    assert (tmp_path / "genotype.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["darts_v1"], "--space=recurrent|convolutional"),
+        (["nobody"], "recurrent: darts_v1, darts_v2, enas; convolutional: darts_v1, darts_v2, nas"),
+        (["nasnet", "--space=recurrent"], "no published recurrent cell"),
+        (["nasnet", "--output=cell.gif"], ".png, .svg, .pdf"),
+        (["nasnet", "--output=nowhere/cell.png"], "nowhere/cell.png: cannot write"),
+        (["broken.json"], "broken.json: not a genotype file"),
+        (["enas.json", "--space=convolutional"], "this cell is recurrent"),
+        ([], "Give one cell"),
+    ],
+)
+def test_mistakes_are_one_sentence(tmp_path, arguments, sentence):
+    (tmp_path / "broken.json").write_text("{")
+    genotype.save(tmp_path / "enas.json", genotype.PUBLISHED["recurrent"]["enas"])
+    before = set(tmp_path.iterdir())
+    done = _plot(tmp_path, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_help_names_arguments_and_flags(tmp_path):
+    text = _plot(tmp_path, "--help").stdout
+    for part in ("darts_v2 --space=recurrent", "RUN/genotype.json", "--output", "--space"):
+        assert part in text

@@ -1,0 +1,154 @@
+"""Plots of a search, and figures as files.
+
+Figures are made through matplotlib's objects: no global state, no window, no display needed.
+"""
+
+import io
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+from tf_darts.errors import UserError
+from tf_darts.runtime.files import write_atomically
+
+# Without dates and versions, equal figures are equal files.
+_FORMATS = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+_COLOURS = ("#1f6fb4", "#d1602a", "#3b8a4a", "#7a4fa3")
+
+
+def _encode(figure: Figure, suffix: str) -> bytes:
+    stream = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "tf_darts"}):  # else its ids are random
+        figure.savefig(stream, format=suffix[1:], dpi=150, metadata=_FORMATS[suffix])
+    return stream.getvalue()
+
+
+def figure_to_png(figure: Figure) -> bytes:
+    """The figure as a PNG file's content; equal figures give equal bytes."""
+    return _encode(figure, ".png")
+
+
+def save_figure(figure: Figure, path: pathlib.Path | str) -> None:
+    """Writes a figure, atomically, in the format of the path's suffix.
+
+    Raises:
+      UserError: the suffix is none of .png, .svg and .pdf, or the file cannot be written.
+    """
+    suffix = pathlib.Path(path).suffix.lower()
+    if suffix not in _FORMATS:
+        raise UserError(f"{path}: pictures are written as {', '.join(_FORMATS)}; use one of these.")
+    content = _encode(figure, suffix)
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise UserError(f"{path}: cannot write the picture ({error.strerror}).") from error
+
+
+def alpha_heatmap(
+    mixing: np.ndarray, operations: Sequence[str], edge_names: Sequence[str], title: str = ""
+) -> Figure:
+    """The mixing weights of a cell: one row for each edge, one column for each operation.
+
+    Args:
+      mixing: softmax weights [edges, operations], each in 0…1.
+      operations: the names of the columns.
+      edge_names: the names of the rows, such as "0→3".
+      title: what stands above.
+
+    Raises:
+      ValueError: the names are not as many as the rows and columns.
+    """
+    mixing = np.asarray(mixing)
+    if mixing.shape != (len(edge_names), len(operations)):
+        raise ValueError(
+            f"mixing weights {mixing.shape} for {len(edge_names)} edges"
+            f" and {len(operations)} operations"
+        )
+    rows, columns = mixing.shape
+    figure = Figure(figsize=(1.3 + 0.72 * columns, 1.6 + 0.25 * rows), layout="constrained")
+    axes = figure.add_subplot()
+    # The scale is the same for every picture, so that epochs compare; the root spreads out the
+    # small weights that all have at the start.
+    image = axes.imshow(mixing, cmap="Blues", norm=PowerNorm(0.5, 0.0, 1.0), aspect="auto")
+    axes.set_xticks(range(columns), operations, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(rows), edge_names)
+    axes.tick_params(length=0, labelsize=9)
+    for row, column in np.ndindex(rows, columns):
+        weight = mixing[row, column]
+        colour = "white" if image.norm(weight) > 0.65 else "#222222"
+        axes.text(column, row, f"{weight:.2f}", ha="center", va="center", size=8, color=colour)
+    if title:
+        axes.set_title(title, size=11)
+    return figure
+
+
+def learning_curves(
+    history: Sequence[Mapping[str, float | None]],
+    scores: Mapping[str, str],
+    *,
+    score_name: str,
+    entropies: Mapping[str, str] | None = None,
+    baseline: tuple[str, float] | None = None,
+    logarithmic: bool = False,
+    title: str = "",
+) -> Figure:
+    """Scores by epoch and, where asked for, the entropy of α below them.
+
+    A record without a key, or with None, leaves a gap in that curve.
+
+    Args:
+      history: the epochs' records, each with an "epoch".
+      scores: the curves of the first panel, name to key, such as {"training": "train_ppl"}.
+      score_name: what the scores are, such as "perplexity".
+      entropies: the curves of the second panel, name to key; no panel without any.
+      baseline: name and value of a horizontal line in the first panel.
+      logarithmic: whether the scores' axis is, as suits perplexities.
+      title: what stands above.
+    """
+    panels = 2 if entropies else 1
+    figure = Figure(figsize=(7, 2.9 * panels + 0.3), layout="constrained")
+    axes = figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0]
+    _curves(axes[0], history, scores)
+    axes[0].set_ylabel(score_name)
+    if logarithmic:
+        axes[0].set_yscale("log")
+        axes[0].yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+        axes[0].yaxis.set_major_formatter("{x:g}")
+        axes[0].yaxis.set_minor_locator(NullLocator())
+    if baseline:
+        name, value = baseline
+        axes[0].axhline(value, color="#666666", linestyle="--", linewidth=1.0, label=name)
+    if entropies:
+        _curves(axes[1], history, entropies)
+        axes[1].set_ylabel("entropy of α (nats)")
+    for panel in axes:
+        panel.legend(frameon=False, fontsize=9)
+    figure.align_ylabels()
+    axes[-1].set_xlabel("epoch")
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    if title:
+        figure.suptitle(title, size=11)
+    return figure
+
+
+def _curves(
+    axes: Axes, history: Sequence[Mapping[str, float | None]], keys: Mapping[str, str]
+) -> None:
+    epochs = [record["epoch"] for record in history]
+    for i, (name, key) in enumerate(keys.items()):
+        values = [record.get(key) for record in history]
+        points = [np.nan if value is None else value for value in values]
+        colour = _COLOURS[i % len(_COLOURS)]
+        axes.plot(epochs, points, marker="o", markersize=3, linewidth=1.5, color=colour, label=name)
+    axes.grid(color="#e4e4e4", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)

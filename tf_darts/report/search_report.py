@@ -1,0 +1,114 @@
+"""What a search shows: TensorBoard while it runs, pictures in its run directory."""
+
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_darts.report.cell_drawing import draw_genotype
+from tf_darts.report.plots import alpha_heatmap, learning_curves, save_figure
+from tf_darts.report.tensorboard import TensorBoardLog
+from tf_darts.runtime.observer import Observer
+from tf_darts.spaces.supernet import Supernet
+
+# Which curves of a step stand together in TensorBoard.
+_GROUPS = {
+    "train_loss": "loss/train",
+    "validation_loss": "loss/validation_batch",
+    "learning_rate": "optimization/learning_rate",
+    "weight_gradient_norm": "gradients/weights",
+    "hypergradient_norm": "gradients/hypergradient",
+    "direct_norm": "gradients/direct_term",
+    "implicit_norm": "gradients/implicit_term",
+    "epsilon": "gradients/epsilon",
+    "entropy": "architecture/entropy",
+}
+
+
+class SearchReport(Observer):
+    """Writes `tensorboard/` and `plots/` in a run directory.
+
+    Args:
+      directory: the run directory.
+      supernet: names the cells, operations and the score.
+      settings: the configuration, shown as text.
+      baseline: name and value of a score to compare with, or None.
+    """
+
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        supernet: Supernet,
+        settings: dict[str, Any],
+        baseline: tuple[str, float] | None = None,
+    ) -> None:
+        self._plots = directory / "plots"
+        self._plots.mkdir(exist_ok=True)
+        self._supernet = supernet
+        self._settings = settings
+        self._baseline = baseline
+        self._log = TensorBoardLog(directory / "tensorboard")
+
+    def on_start(self, step: int, total_steps: int) -> None:
+        del total_steps
+        self._log.purge_from(step + 1)
+        if step == 0:
+            self._log.text("configuration", _code(self._settings), 0)
+
+    def on_rollback(self, step: int, reason: str) -> None:
+        self._log.text("rollbacks", f"Back to step {step}: {reason}.", step)
+        self._log.flush()
+        self._log.purge_from(step + 1)
+
+    def on_step(self, step: int, metrics: dict[str, float]) -> None:
+        score = self._supernet.score
+        names = _GROUPS | {f"train_{score}": f"{score}/train"}
+        self._log.scalars({names[key]: value for key, value in metrics.items()}, step)
+
+    def on_epoch(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> None:
+        step, score = record["step"], self._supernet.score
+        self._log.scalars(
+            {
+                "loss/validation": record["validation_loss"],
+                f"{score}/validation": record[f"validation_{score}"],
+            },
+            step,
+        )
+        cell = self._supernet.genotype_class.from_dict(record["genotype"])
+        value = record[f"validation_{score}"]
+        title = f"epoch {record['epoch']}, supernet's validation {score} {value:.2f}"
+        figures = {"cell": draw_genotype(cell, title)}
+        for name, topology in self._supernet.cells.items():
+            mixing = np.array(record["mixing"][name])
+            figures[f"alpha_{name}"] = alpha_heatmap(
+                mixing,
+                topology.operations,
+                topology.edge_names,
+                f"mixing weights of {name}, epoch {record['epoch']}",
+            )
+        for name, figure in figures.items():
+            self._log.figure(name, figure, step)
+        self._log.text("genotype", _code(record["genotype"]), step)
+        figures["curves"] = learning_curves(
+            history,
+            {name: f"{name}_{score}" for name in ("train", "validation")},
+            score_name=score,
+            entropies={"mean over edges": "entropy"},
+            baseline=self._baseline,
+            logarithmic=self._supernet.score_mode == "min",
+        )
+        for name, figure in figures.items():
+            save_figure(figure, self._plots / f"{name}.png")
+
+    def on_checkpoint(self) -> None:
+        self._log.flush()
+
+    def on_end(self) -> None:
+        self._log.close()
+
+
+def _code(document: Any) -> str:
+    """JSON as a Markdown code block."""
+    return "```json\n" + json.dumps(document, indent=2) + "\n```"

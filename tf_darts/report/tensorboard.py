@@ -1,0 +1,95 @@
+"""TensorBoard logs that agree with the checkpoints of a run that is killed and resumed."""
+
+import functools
+import pathlib
+import time
+from collections.abc import Callable, Mapping
+
+import tensorflow as tf
+from matplotlib.figure import Figure
+
+from tf_darts.report.plots import figure_to_png
+
+_FILES = "events.out.tfevents"
+
+
+def _write_image(name: str, png: bytes, step: int) -> None:
+    tf.summary.image(name, tf.io.decode_png(png, channels=4)[None], step=step)
+
+
+class TensorBoardLog:
+    """Scalars, figures and texts for TensorBoard.
+
+    Nothing reaches the disk before `flush`. A search flushes right before it saves a checkpoint;
+    if it is then killed, no point after the checkpoint is on disk (`close` flushes too, but a
+    killed process does not get there), and the resumed run writes them once. The one gap, a kill
+    between the two, is what `purge_from` is for.
+
+    The wall time that TensorBoard knows of a point is that of its flush.
+    """
+
+    def __init__(self, log_dir: pathlib.Path | str) -> None:
+        self._folder = pathlib.Path(log_dir)
+        # Not left to the writer's own queue: it empties itself by size, by time and when the
+        # interpreter exits.
+        self._pending: list[Callable[[], object]] = []
+        self._writer: tf.summary.SummaryWriter | None = None
+
+    def scalars(self, values: Mapping[str, float], step: int) -> None:
+        """One point of each named curve."""
+        for name, value in values.items():
+            self._pending.append(functools.partial(tf.summary.scalar, name, value, step=step))
+
+    def figure(self, name: str, figure: Figure, step: int) -> None:
+        """A picture of the figure as it is now."""
+        self._pending.append(functools.partial(_write_image, name, figure_to_png(figure), step))
+
+    def text(self, name: str, markdown: str, step: int) -> None:
+        """A text, shown as Markdown."""
+        self._pending.append(functools.partial(tf.summary.text, name, markdown, step=step))
+
+    def flush(self) -> None:
+        """Writes all that was logged since the last flush to the disk."""
+        if not self._pending:
+            return
+        if self._writer is None:
+            self._writer = tf.summary.create_file_writer(str(self._folder))
+        with self._writer.as_default():
+            for write in self._pending:
+                write()
+        self._pending.clear()
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Flushes and closes the file; logging again would begin another."""
+        self.flush()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def purge_from(self, step: int) -> None:
+        """Tells TensorBoard to forget the points at `step` and later that are in the folder.
+
+        A resumed run calls this with the first step that it will log again. The files stay as they
+        are: a "session start" at that step, in a file of its own, is read after theirs and before
+        those that this log writes next. TensorBoard reads files by name, and names begin with the
+        second; this waits for the next one where a file already has it.
+        """
+        self.close()
+        names = [path.name.split(".") for path in self._folder.glob(f"{_FILES}.*")]
+        stamps = [int(name[3]) for name in names if name[3].isdigit()]
+        if not stamps:
+            return
+        wait = max(stamps) + 1 - time.time()
+        if 0 < wait <= 2:  # longer: the clock was put back, and no waiting helps
+            time.sleep(wait)
+        now = time.time()
+        start = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
+        # "-" sorts before the host's name, which is next in the names of other files.
+        path = self._folder / f"{_FILES}.{int(now):010d}.-start"
+        with tf.io.TFRecordWriter(str(path)) as file:
+            version = tf.compat.v1.Event(wall_time=now, file_version="brain.Event:2")
+            restart = tf.compat.v1.Event(wall_time=now, step=step, session_log=start)
+            # Twice, because the first start that TensorBoard meets is no restart to it.
+            for event in (version, restart, restart):
+                file.write(event.SerializeToString())

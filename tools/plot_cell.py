@@ -1,0 +1,71 @@
+"""Draws a cell: a published one by its name, or one that a search found by its file.
+
+  python tools/plot_cell.py darts_v2 --space=recurrent --output=cell.png
+  python tools/plot_cell.py nasnet
+  python tools/plot_cell.py RUN/genotype.json --output=cell.svg
+
+Without --output, the picture is NAME.png in the current folder.
+"""
+
+import pathlib
+import sys
+
+from absl import app, flags
+
+# The code beside this tool, whether or not (another) tf_darts is installed.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from tf_darts import genotype
+from tf_darts.errors import UserError
+from tf_darts.report.cell_drawing import draw_genotype
+from tf_darts.report.plots import save_figure
+
+_SPACE = flags.DEFINE_enum(
+    "space", None, list(genotype.SPACES), "The space of a published cell; needed if both have it."
+)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "The picture to write, .png, .svg or .pdf; default NAME.png."
+)
+_TITLE = flags.DEFINE_string("title", "", "What to write above the drawing.")
+
+
+def find(name: str, space: str | None) -> genotype.Genotype:
+    """The published cell of that name, or else the genotype file at that path.
+
+    Raises:
+      UserError: there is no such cell, or there is one in both spaces and `space` is None.
+    """
+    published = {s: cells[name] for s, cells in genotype.PUBLISHED.items() if name in cells}
+    if not published and pathlib.Path(name).is_file():
+        cell = genotype.load(name)
+        if space not in (None, cell.space):
+            raise UserError(f"{name}: this cell is {cell.space}; leave out --space={space}.")
+        return cell
+    if space is None and len(published) > 1:
+        choices = "|".join(published)
+        raise UserError(f"{name!r} is a cell of more than one space; add --space={choices}.")
+    found = published.get(space or next(iter(published), ""))
+    if found is None:
+        names = "; ".join(f"{s}: {', '.join(cells)}" for s, cells in genotype.PUBLISHED.items())
+        wanted = f"published {space} cell" if space else "published cell"
+        raise UserError(f"{name!r} is no genotype file and no {wanted} ({names}).")
+    return found
+
+
+def main(argv: list[str]) -> int:
+    """Writes the picture and prints its path; returns the exit status."""
+    try:
+        if len(argv) != 2:
+            raise UserError("Give one cell: a published name or a genotype.json; see --help.")
+        cell = find(argv[1], _SPACE.value)
+        output = _OUTPUT.value or f"{pathlib.Path(argv[1]).stem}.png"
+        save_figure(draw_genotype(cell, _TITLE.value), output)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(output)
+    return 0
+
+
+if __name__ == "__main__":
+    app.run(main)
