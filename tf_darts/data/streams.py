@@ -55,6 +55,9 @@ class TextSearchData:
 
     With `steps_per_epoch` 0 an epoch is a pass. Otherwise epoch e is the steps from
     e·steps_per_epoch on of all passes in a row, so that short epochs still see the whole text.
+
+    Attributes:
+      evaluation_batch_size: columns of the batches of `evaluation`.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class TextSearchData:
         self._seed = seed
         self._short_probability = short_probability
         self._steps_per_epoch = steps_per_epoch
+        self.evaluation_batch_size = evaluation_batch_size
         # One row more than a batch: the targets are a row ahead of the inputs.
         self._train = batchify(corpus.train, batch_size, bptt + 1, "training")
         self._validation = batchify(corpus.validation, batch_size, bptt + 1, "validation")

@@ -142,3 +142,22 @@ def exact(
         )
     implicit = gradients_of(product, outer, flat)
     return _subtract_implicit(partial, implicit, factor, partial.epsilon)
+
+
+def estimate(
+    kind: str,
+    train_loss: Loss,
+    validation_loss: Loss,
+    weights: Weights,
+    alphas: Alphas,
+    unroll: Unroll,
+    radius: float = 0.01,
+) -> Hypergradient:
+    """The estimate named `kind`: first_order, finite_difference (which takes `radius`) or exact."""
+    if kind == "first_order":
+        return first_order(validation_loss, weights, alphas)
+    if kind == "finite_difference":
+        return finite_difference(train_loss, validation_loss, weights, alphas, unroll, radius)
+    if kind == "exact":
+        return exact(train_loss, validation_loss, weights, alphas, unroll)
+    raise ValueError(f"unknown hypergradient {kind!r}")

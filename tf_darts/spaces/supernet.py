@@ -22,12 +22,14 @@ class LossResult(NamedTuple):
     """A loss and what its evaluation leaves behind.
 
     Attributes:
-      loss: scalar, the mean cross-entropy in nats (plus regularisers where asked for).
+      loss: scalar, what is differentiated: the cross-entropy, plus regularisers where asked for.
+      cross_entropy: scalar, the mean cross-entropy in nats, what is reported.
       state: the state for the stream's next batch, cut off from the gradient.
       statistics: new values for `Supernet.statistics`; only the real weight step assigns them.
     """
 
     loss: tf.Tensor
+    cross_entropy: tf.Tensor
     state: State
     statistics: Sequence[tf.Tensor]
 

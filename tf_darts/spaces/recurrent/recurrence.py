@@ -85,7 +85,8 @@ def relaxed_recurrence(
       input_kernel: [2U, 2U], W0, acting from the right on [x, h]; its columns are [c, h].
       node_kernels: N times [U, 2U], W_i.
       mixing: [E, 5], the mixing weights of the edges.
-      input_mask, hidden_mask: [B, U] or broadcastable, the sequence's dropout masks.
+      input_mask: [B, U] or broadcastable, the sequence's dropout mask of x.
+      hidden_mask: likewise, of the states.
       normalize: the batch normalisation after node 0 and after every searched node.
     """
     kernels = [tf.convert_to_tensor(kernel) for kernel in node_kernels]

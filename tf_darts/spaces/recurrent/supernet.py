@@ -66,11 +66,12 @@ class RecurrentSupernet(Supernet):
         mapping = list(zip(self.weights, weights, strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope:
             features = self.model.features(inputs, state, mixing["cell"], seed=seed, training=True)
-            loss = self.model.cross_entropy(features.dropped, targets)
+            cross_entropy = self.model.cross_entropy(features.dropped, targets)
+        loss = cross_entropy
         if regularized:
             loss += self.slowness * _slowness(features)
         statistics = [scope.get_current_value(variable) for variable in self.statistics]
-        return LossResult(loss, tf.stop_gradient(features.hidden), statistics)
+        return LossResult(loss, cross_entropy, tf.stop_gradient(features.hidden), statistics)
 
     def evaluate(self, mixing: Mixing, batch: Batch, state: tf.Tensor) -> Evaluation:
         inputs, targets = batch

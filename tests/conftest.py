@@ -1,0 +1,42 @@
+"""Fixtures for all tests: the shared reference data (where present) and float64."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import json
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+
+SHARED = pathlib.Path(__file__).resolve().parents[1].parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> pathlib.Path:
+    """The folder of reference numbers and data sets beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip("no reference data: there is no folder `shared` beside the checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def golden(shared):
+    """The recurrent supernet's golden numbers, a dict of arrays with `config` decoded."""
+    file = shared / "golden" / "recurrent_supernet.npz"
+    if not file.exists():
+        pytest.skip(f"no golden numbers: {file.name} is missing")
+    with np.load(file) as archive:
+        numbers = {name: archive[name] for name in archive.files}
+    return numbers | {"config": json.loads(str(numbers["config"]))}
+
+
+@pytest.fixture
+def float64():
+    """Everything new is float64 while the test runs."""
+    before = keras.config.floatx()
+    keras.config.set_floatx("float64")
+    yield
+    keras.config.set_floatx(before)

@@ -1,0 +1,1 @@
+"""Weights and models in other people's formats."""

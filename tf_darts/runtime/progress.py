@@ -1,0 +1,67 @@
+"""A progress bar on a terminal, one line for each epoch everywhere."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import tqdm
+
+from tf_darts.runtime.observer import Observer
+
+
+class Progress(Observer):
+    """Shows a bar with the time left, loss and score while a terminal looks on.
+
+    Args:
+      score: the score's name: steps have `train_{score}`, records `validation_{score}` too.
+      epochs: how many epochs there are in all.
+    """
+
+    def __init__(self, score: str, epochs: int) -> None:
+        self._score = score
+        self._epochs = epochs
+        self._bar: tqdm.tqdm | None = None
+
+    def on_start(self, step: int, total_steps: int) -> None:
+        if step:
+            print(f"Resuming after step {step}.", flush=True)
+        if sys.stderr.isatty():
+            self._bar = tqdm.tqdm(
+                total=total_steps, initial=step, unit="step", dynamic_ncols=True, file=sys.stderr
+            )
+
+    def on_step(self, step: int, metrics: dict[str, float]) -> None:
+        if self._bar is not None:
+            self._bar.update(step - self._bar.n)
+            self._bar.set_postfix(
+                loss=f"{metrics['train_loss']:.3f}",
+                **{self._score: f"{metrics[f'train_{self._score}']:.1f}"},
+            )
+
+    def on_rollback(self, step: int, reason: str) -> None:
+        self._line(f"Diverged at {reason}; back to step {step}.")
+        if self._bar is not None:
+            self._bar.n = step
+
+    def on_epoch(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> None:
+        del history
+        score = self._score
+        self._line(
+            f"epoch {record['epoch']}/{self._epochs}"
+            f"  train {score} {record[f'train_{score}']:.2f}"
+            f"  validation {score} {record[f'validation_{score}']:.2f}"
+            f"  entropy {record['entropy']:.4f}  {record['cell']}",
+        )
+
+    def on_end(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _line(self, text: str) -> None:
+        """Prints a line without tearing the bar."""
+        if self._bar is not None:
+            self._bar.clear()
+        print(text, flush=True)
+        if self._bar is not None:
+            self._bar.refresh()

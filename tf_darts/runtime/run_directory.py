@@ -1,0 +1,92 @@
+"""A run directory: the whole state of a run, for one configuration and one process at a time."""
+
+import fcntl
+import json
+import pathlib
+from typing import Any
+
+from tf_darts import __version__
+from tf_darts.errors import UserError
+from tf_darts.runtime.files import write_atomically
+
+
+class RunDirectory:
+    """Opens a new run, or the one that was begun here with the same settings.
+
+    Attributes:
+      path: the directory.
+      resumed: whether a run was here already.
+    """
+
+    def __init__(self, path: str | pathlib.Path, settings: dict[str, Any]) -> None:
+        """Makes or opens the directory and holds it until the process ends.
+
+        Args:
+          path: the directory; it is made where it is missing.
+          settings: what decides the run's results, as JSON types.
+
+        Raises:
+          UserError: the directory is another configuration's, is no run directory, cannot be
+            written, or is in use.
+        """
+        self.path = pathlib.Path(path).expanduser()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise UserError(
+                f"--run_dir={self.path}: cannot be written ({error.strerror}); give another one."
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(
+                f"--run_dir={self.path}: another process is running there; wait for it or give"
+                " another directory."
+            ) from error
+        self.resumed = self._claim(settings)
+
+    def _claim(self, settings: dict[str, Any]) -> bool:
+        """Writes `config.json`, or compares with the one that is there."""
+        file = self.path / "config.json"
+        if not file.exists():
+            if any(entry.name != ".lock" for entry in self.path.iterdir()):
+                raise UserError(
+                    f"--run_dir={self.path}: holds files but no run (no config.json); give an"
+                    " empty or a new directory."
+                )
+            self.write_json("config.json", {"tf_darts": __version__, "settings": settings})
+            return False
+        try:
+            before = json.loads(file.read_text(encoding="utf-8"))["settings"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{file}: cannot be read as a run's configuration.") from error
+        names = sorted(before.keys() | settings.keys())
+        differences = [
+            f"{name} was {before.get(name)!r} and is now {settings.get(name)!r}"
+            for name in names
+            if before.get(name) != settings.get(name)
+        ]
+        if differences:
+            raise UserError(
+                f"--run_dir={self.path}: holds a run of another configuration"
+                f" ({'; '.join(differences)}); give another directory, or the same settings to"
+                " resume it."
+            )
+        return True
+
+    def write_json(self, name: str, document: Any) -> None:
+        """Writes a JSON file of the run atomically."""
+        write_atomically(self.path / name, json.dumps(document, indent=2) + "\n")
+
+    def read_history(self) -> list[dict[str, Any]]:
+        """The records of `history.jsonl`, oldest first."""
+        file = self.path / "history.jsonl"
+        if not file.exists():
+            return []
+        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+    def write_history(self, records: list[dict[str, Any]]) -> None:
+        """Replaces `history.jsonl`, one record a line."""
+        lines = "".join(json.dumps(record) + "\n" for record in records)
+        write_atomically(self.path / "history.jsonl", lines)

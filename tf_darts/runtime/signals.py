@@ -1,0 +1,49 @@
+"""Stopping when asked to, at a moment of the program's own choosing."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+
+class StopRequest:
+    """Whether SIGTERM or Ctrl-C came, and which.
+
+    Attributes:
+      signal_number: the signal, or None while none came.
+    """
+
+    def __init__(self) -> None:
+        self.signal_number: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.signal_number is not None
+
+    def receive(self, number: int, frame: FrameType | None) -> None:
+        """The handler: remembers the first signal, a second Ctrl-C interrupts at once."""
+        del frame
+        if self and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.signal_number = number
+
+
+class Stopped(Exception):
+    """The run was asked to stop, has saved its state, and can be resumed."""
+
+    def __init__(self, signal_number: int, message: str) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
+
+
+@contextlib.contextmanager
+def graceful_stop() -> Iterator[StopRequest]:
+    """While it is open, SIGTERM and SIGINT only set the `StopRequest`."""
+    request = StopRequest()
+    before = {
+        number: signal.signal(number, request.receive) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

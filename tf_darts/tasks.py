@@ -1,0 +1,59 @@
+"""What a configuration searches in and learns from: the one place where space and data meet."""
+
+import functools
+from typing import NamedTuple
+
+from tf_darts.config import RecurrentSearchConfig, SearchConfig
+from tf_darts.data import text
+from tf_darts.data.streams import TextSearchData, unigram_perplexity
+from tf_darts.runtime.seeds import derived_seed
+from tf_darts.search.engine import SearchData
+from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
+from tf_darts.spaces.recurrent.supernet import RecurrentSupernet
+from tf_darts.spaces.supernet import Supernet
+
+
+class SearchTask(NamedTuple):
+    """A search without its engine.
+
+    Attributes:
+      supernet: what is searched.
+      data: what it learns from.
+      baseline: name and validation score of something trivial to compare with.
+    """
+
+    supernet: Supernet
+    data: SearchData
+    baseline: tuple[str, float]
+
+
+@functools.singledispatch
+def search_task(config: SearchConfig) -> SearchTask:
+    """The task of a configuration; a new space registers its own configuration class here."""
+    raise TypeError(f"no search is known for {type(config).__name__}")
+
+
+@search_task.register
+def _(config: RecurrentSearchConfig) -> SearchTask:
+    corpus = text.load(config.dataset, config.data_dir, config.min_count)
+    data = TextSearchData(
+        corpus,
+        batch_size=config.batch_size,
+        bptt=config.bptt,
+        seed=derived_seed(config.seed, "lengths"),
+        short_probability=config.short_probability,
+        steps_per_epoch=config.steps_per_epoch,
+        evaluation_batch_size=config.evaluation_batch_size,
+    )
+    model = RelaxedLanguageModel(
+        words=corpus.vocabulary.size,
+        units=config.units,
+        embedding_dropout=config.embedding_dropout,
+        input_dropout=config.input_dropout,
+        cell_input_dropout=config.cell_input_dropout,
+        hidden_dropout=config.hidden_dropout,
+        output_dropout=config.output_dropout,
+        seed=derived_seed(config.seed, "weights"),
+    )
+    supernet = RecurrentSupernet(model, config.slowness)
+    return SearchTask(supernet, data, ("word frequencies alone", unigram_perplexity(corpus)))
