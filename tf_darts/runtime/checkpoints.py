@@ -50,7 +50,7 @@ class Checkpoints:
             return False
         try:
             self._checkpoint.restore(path).assert_existing_objects_matched()
-        except (AssertionError, ValueError, tf.errors.OpError) as error:
+        except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
             raise UserError(
                 f"{path}: this checkpoint is broken or of another model; move"
                 f" {manager.directory} away to begin again."
