@@ -11,7 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides i
 
 import keras
 import tensorflow as tf
-from absl import app
+from absl import app, flags
 
 from tf_darts import command_line, genotype
 from tf_darts.config import SearchConfig, computed_settings
@@ -71,4 +71,5 @@ def main(arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     command_line.define_flags()
+    flags.adopt_module_key_flags(command_line)  # so that --help lists them
     app.run(main)

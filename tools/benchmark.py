@@ -1,0 +1,160 @@
+"""Times whole search steps and says how much of the machine they use; prints one JSON line.
+
+    python tools/benchmark.py --batch_size=64 --hypergradient=finite_difference
+    python tools/benchmark.py --against=PATH/torch_darts.py --python=ENV_WITH_TORCH/bin/python
+
+With `--against`, a PyTorch program that prints {"median_s": ...} for the same step is run in turn
+with ours, round by round, and the ratio of the medians is of this one run.
+"""
+
+import json
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+from tf_darts.config import RecurrentSearchConfig
+from tf_darts.search.step import BilevelStep
+from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
+from tf_darts.spaces.recurrent.supernet import RecurrentSupernet
+
+FLAGS = flags.FLAGS
+flags.DEFINE_enum("task", "rnn_search", ["rnn_search"], "which step")
+flags.DEFINE_enum(
+    "hypergradient",
+    "finite_difference",
+    ["first_order", "finite_difference", "exact"],
+    "which architecture gradient",
+)
+flags.DEFINE_integer("batch_size", 64, "examples in a batch", lower_bound=2)
+flags.DEFINE_integer("units", 300, "recurrent: width", lower_bound=1)
+flags.DEFINE_integer("words", 10000, "recurrent: size of the vocabulary", lower_bound=2)
+flags.DEFINE_integer("bptt", 35, "recurrent: time steps", lower_bound=2)
+flags.DEFINE_integer("steps", 5, "timed steps in a round", lower_bound=1)
+flags.DEFINE_integer("warmup", 2, "steps before the first timed one", lower_bound=1)
+flags.DEFINE_integer("rounds", 1, "rounds; with --against the programs alternate", lower_bound=1)
+flags.DEFINE_string("against", None, "a PyTorch program to run in turn")
+flags.DEFINE_string("python", sys.executable, "the interpreter that has torch, for --against")
+flags.DEFINE_string("output", None, "also write the JSON to this file")
+
+
+def gemm_rate(size: int = 2048) -> float:
+    """The machine's float32 matrix product, in FLOP/s: the best of several."""
+    matrix = tf.random.normal([size, size])
+    product = tf.function(lambda: tf.matmul(matrix, matrix), autograph=False)
+    return 2.0 * size**3 / min(timed(product, 8, warmup=2))
+
+
+def timed(run: Callable[[], Any], times: int, warmup: int = 0) -> list[float]:
+    """Seconds of each of `times` runs after `warmup` others."""
+    for _ in range(warmup):
+        run()
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def recurrent_step() -> tuple[Callable[[], Any], float]:
+    """A whole step of the recurrent search on random words, and its FLOPs in matrix products.
+
+    A loss costs F; its gradient by the weights 2F more, by α alone F more (no weight gradients).
+    First order: α of one loss, weights of another. Finite difference: three gradients by the
+    weights, two by α alone. Exact: three, and one differentiated again (6F).
+    """
+    units, words, batch_size = FLAGS.units, FLAGS.words, FLAGS.batch_size
+    config = RecurrentSearchConfig(batch_size=batch_size, hypergradient=FLAGS.hypergradient)
+    model = RelaxedLanguageModel(
+        words=words,
+        units=units,
+        input_dropout=config.input_dropout,
+        cell_input_dropout=config.cell_input_dropout,
+        hidden_dropout=config.hidden_dropout,
+        output_dropout=config.output_dropout,
+    )
+    supernet = RecurrentSupernet(model, config.slowness)
+    step = BilevelStep(supernet, config)
+    random = np.random.default_rng(0)
+    shape = (FLAGS.bptt, batch_size)
+    train, validation = (
+        tuple(random.integers(words, size=shape, dtype=np.int32) for _ in range(2))
+        for _ in range(2)
+    )
+    edges = supernet.cells["cell"].edges
+    row = 2 * (2 * units) * (2 * units) + edges * 2 * units * 2 * units + 2 * units * words
+    losses = {"first_order": 2 + 3, "finite_difference": 3 * 3 + 2 * 2, "exact": 3 * 3 + 6}
+    flops = float(FLAGS.bptt * batch_size * row * losses[FLAGS.hypergradient])
+    return lambda: step(train, validation, config.weight_learning_rate), flops
+
+
+def peer_seconds() -> float:
+    """The median step of the other program, same task, sizes and order."""
+    command = [FLAGS.python, FLAGS.against, FLAGS.task, "--batch", str(FLAGS.batch_size)]
+    command += ["--order", "1" if FLAGS.hypergradient == "first_order" else "2"]
+    command += ["--steps", str(FLAGS.steps), "--units", str(FLAGS.units)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"benchmark: {' '.join(command)} failed: {done.stderr.strip()[-400:]}")
+    return float(json.loads(done.stdout.splitlines()[-1])["median_s"])
+
+
+def main(arguments: list[str]) -> None:
+    """Prints the measurement."""
+    if len(arguments) > 1:
+        raise app.UsageError(f"unexpected argument {arguments[1]!r}")
+    run, flops = recurrent_step()
+    start = time.perf_counter()
+    run()
+    first = time.perf_counter() - start
+    timed(run, 0, FLAGS.warmup)
+    seconds, peer = [], []
+    for _ in range(FLAGS.rounds):
+        seconds += timed(run, FLAGS.steps, warmup=1)
+        if FLAGS.against:
+            peer.append(peer_seconds())
+    # Before the product's own matrices; kilobytes on Linux, bytes on macOS.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak *= 1 if sys.platform == "darwin" else 1024
+    rate, median = gemm_rate(), statistics.median(seconds)
+    result = {
+        "task": FLAGS.task,
+        "hypergradient": FLAGS.hypergradient,
+        "batch_size": FLAGS.batch_size,
+        "units": FLAGS.units,
+        "words": FLAGS.words,
+        "bptt": FLAGS.bptt,
+        "median_s": round(median, 4),
+        "min_s": round(min(seconds), 4),
+        "max_s": round(max(seconds), 4),
+        "first_step_s": round(first, 2),
+        "peak_memory_gb": round(peak / 1e9, 3),
+        "gflop": round(flops / 1e9, 1),
+        "gflop_per_s": round(flops / median / 1e9, 1),
+        "gemm_gflop_per_s": round(rate / 1e9, 1),
+        "share_of_gemm": round(flops / median / rate, 3),
+    }
+    if peer:
+        result["peer_median_s"] = round(statistics.median(peer), 4)
+        result["times_faster"] = round(statistics.median(peer) / median, 2)
+    line = json.dumps(result)
+    if FLAGS.output:
+        pathlib.Path(FLAGS.output).write_text(line + "\n", encoding="utf-8")
+    print(line)
+
+
+if __name__ == "__main__":
+    app.run(main)
