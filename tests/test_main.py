@@ -1,0 +1,158 @@
+"""The real command in processes of its own: what it leaves, killing, stopping, wrong input."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_darts import genotype
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+SMALL = [
+    "--mode=search",
+    "--dataset=pydoc",
+    "--units=8",
+    "--batch_size=4",
+    "--bptt=6",
+    "--epochs=2",
+    "--steps_per_epoch=6",
+    "--evaluation_batch_size=200",
+    "--checkpoint_steps=2",
+    "--deterministic",
+]
+
+
+def start(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "tf_darts.main", *arguments],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+
+
+def run(*arguments):
+    process = start(*arguments)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def checkpoint(run_dir):
+    """All values of the latest checkpoint but the clock's."""
+    reader = tf.train.load_checkpoint(str(run_dir / "checkpoints" / "latest"))
+    names = reader.get_variable_to_shape_map()
+    skipped = ("seconds", "save_counter", "_CHECKPOINTABLE")
+    return {n: reader.get_tensor(n) for n in names if not n.startswith(skipped)}
+
+
+def records(run_dir):
+    """The history without the clock's readings."""
+    lines = (run_dir / "history.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
+
+
+def wait_for(condition, process, what):
+    deadline = time.monotonic() + 200
+    while not condition():
+        assert process.poll() is None, f"ended before {what}: {process.stderr.read()}"
+        assert time.monotonic() < deadline, f"no {what}"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nothing interrupts."""
+    directory = tmp_path_factory.mktemp("whole")
+    status, out, err = run(*SMALL, f"--run_dir={directory}")
+    assert status == 0, err
+    return directory, out
+
+
+def test_a_search_leaves_everything(whole):
+    directory, out = whole
+    assert out.count("validation perplexity") == 3  # two epochs and the last word
+    assert "Found after 2 epochs" in out and "tensorboard --logdir=" in out
+    assert "\r" not in out, "no bar where there is no terminal"
+    cell = genotype.load(directory / "genotype.json")
+    assert len(cell.edges) == 8
+    history = records(directory)
+    assert [record["epoch"] for record in history] == [1, 2]
+    assert all(np.isfinite(record["validation_perplexity"]) for record in history)
+    settings = json.loads((directory / "config.json").read_text())["settings"]
+    assert settings["units"] == 8 and settings["weight_learning_rate"] == 20.0
+    for picture in ("cell", "alpha_cell", "curves"):
+        assert (directory / "plots" / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
+    assert list((directory / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_killed_and_resumed_it_is_bit_identical(whole, tmp_path):
+    arguments = (*SMALL, f"--run_dir={tmp_path}")
+    latest = tmp_path / "checkpoints" / "latest"
+    for step in (4, 8):
+        process = start(*arguments)
+        wait_for(lambda s=step: (latest / f"ckpt-{s}.index").exists(), process, f"step {step}")
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    status, out, err = run(*arguments)
+    assert status == 0, err
+    assert "Resuming after step" in out
+    ours, theirs = checkpoint(tmp_path), checkpoint(whole[0])
+    assert ours.keys() == theirs.keys() and any("alphas" in name for name in ours)
+    for name, value in theirs.items():
+        np.testing.assert_array_equal(ours[name], value, err_msg=name)
+    assert records(tmp_path) == records(whole[0])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop_it_saves_and_says_so(tmp_path, number):
+    process = start(*SMALL, "--hypergradient=first_order", f"--run_dir={tmp_path}", "--epochs=500")
+    history = tmp_path / "history.jsonl"
+    wait_for(lambda: history.exists() and history.stat().st_size > 0, process, "an epoch")
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "Stopped after step" in err and "the same command goes on" in err
+    step = checkpoint(tmp_path)["steps/.ATTRIBUTES/VARIABLE_VALUE"]
+    assert f"after step {step} " in err
+
+
+def test_another_configuration_is_refused(whole):
+    status, _, err = run(*SMALL, f"--run_dir={whole[0]}", "--units=9", "--seed=4")
+    assert status == 2
+    assert "seed was 0 and is now 4; units was 8 and is now 9" in err
+    assert "Traceback" not in err
+
+
+def test_a_finished_run_says_so_again(whole):
+    status, out, _ = run(*SMALL, f"--run_dir={whole[0]}")
+    assert status == 0 and "Found after 2 epochs" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "no --mode given; use one of search"),
+        (["--mode=search", "--dataset=ptbb"], "use one of ptb, wikitext2, pydoc, text"),
+        (["--mode=search", "--dataset=pydoc", "--units=0"], "--units=0: out of range"),
+        (["--mode=search", "--dataset=pydoc", "--layers=8"], "it is for image networks"),
+        (["--mode=search", "--dataset=text", "--data_dir=/nowhere"], "is not a directory"),
+        (["--mode=search", "--dataset=pydoc", "--batch_size=5000"], "smaller --batch_size"),
+    ],
+)
+def test_wrong_input_is_one_sentence(tmp_path, arguments, words):
+    status, out, err = run(*arguments, *([f"--run_dir={tmp_path / 'r'}"] if arguments else []))
+    sentence = [line for line in err.splitlines() if line.startswith("tf_darts: ")]
+    assert status == 2 and out == ""
+    assert len(sentence) == 1 and words in sentence[0]
+    assert "Traceback" not in err
+    assert not (tmp_path / "r").exists(), "nothing is made before the input is known to be good"
