@@ -158,7 +158,9 @@ def _check(field: dataclasses.Field, value: Any) -> None:
     bounds = [bound for bound in bounds if bound[0] is not None]
     inside = all(holds(value, bound) for bound, _, holds in bounds)
     if not (inside and math.isfinite(value)):
-        words = " and ".join(f"{text} {bound:g}" for bound, text, _ in bounds) or "a finite number"
+        words = " and ".join(f"{text} {bound:g}" for bound, text, _ in bounds)
+        if not math.isfinite(value):
+            words = f"a finite number {words}".rstrip()
         raise UserError(f"--{field.name}={value}: out of range; it must be {words}.")
 
 

@@ -209,23 +209,31 @@ def load(path: pathlib.Path | str) -> Genotype:
         document = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: cannot read the genotype ({error.strerror}).") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not a genotype file, it is not JSON ({error}).") from error
     try:
-        version, space, cell = (document[key] for key in ("schema_version", "space", "cell"))
-        if version != SCHEMA_VERSION:
-            raise UserError(
-                f"{path}: genotype schema {version!r}, this tf_darts reads {SCHEMA_VERSION};"
-                " upgrade tf_darts or search again."
-            )
-        if space not in SPACES:
-            raise UserError(f"{path}: unknown space {space!r}; known: {', '.join(SPACES)}.")
-        return SPACES[space].from_dict(cell)
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path}: not a genotype file, {error} is missing or wrong.") from error
+        return _from_document(document)
+    except KeyError as error:
+        raise UserError(f"{path}: not a genotype file, {error} is missing.") from error
     except UserError as error:
-        prefix = "" if str(error).startswith(str(path)) else f"{path}: "
-        raise UserError(f"{prefix}{error}") from error
+        raise UserError(f"{path}: {error}") from error
+
+
+def _from_document(document: Any) -> Genotype:
+    """The genotype in a file's JSON; raises `KeyError` where a part is missing."""
+    if not isinstance(document, dict):
+        raise UserError("not a genotype file, expected a JSON object.")
+    version, space, cell = (document[key] for key in ("schema_version", "space", "cell"))
+    if version != SCHEMA_VERSION:
+        raise UserError(
+            f"genotype schema {version!r}, this tf_darts reads {SCHEMA_VERSION}; upgrade tf_darts"
+            " or search again."
+        )
+    if not isinstance(space, str) or space not in SPACES:
+        raise UserError(f"unknown space {space!r}; known: {', '.join(SPACES)}.")
+    if not isinstance(cell, dict):
+        raise UserError("not a genotype file, expected a JSON object as its cell.")
+    return SPACES[space].from_dict(cell)
 
 
 # The published cells, written as in SPEC section 7: short names, two edges a node for images.

@@ -5,13 +5,15 @@ A run lives in its `--run_dir`, and the same command goes on with it where it wa
 """
 
 import os
+import pathlib
+import shutil
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
 
 import keras
 import tensorflow as tf
-from absl import app, flags
+from absl import app, flags, logging
 
 from tf_darts import command_line, genotype
 from tf_darts.config import SearchConfig, computed_settings
@@ -43,8 +45,15 @@ def search(config: SearchConfig) -> None:
         f"The supernet's validation {score} is {last[f'validation_{score}']:.2f}"
         f" ({baseline}: {value:.2f}).\n"
         f"Cell: {run.path / 'genotype.json'}   pictures: {run.path / 'plots'}\n"
-        f"TensorBoard: tensorboard --logdir={run.path / 'tensorboard'}"
+        f"TensorBoard: {_tensorboard()} --logdir={run.path / 'tensorboard'}"
     )
+
+
+def _tensorboard() -> str:
+    """A command that works in the shell that started this: its PATH need not have our Python's."""
+    beside = pathlib.Path(sys.executable).with_name("tensorboard")
+    found = shutil.which("tensorboard") or not beside.exists()
+    return "tensorboard" if found else os.path.relpath(beside)
 
 
 MODES = {"search": search}
@@ -72,4 +81,6 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     command_line.define_flags()
     flags.adopt_module_key_flags(command_line)  # so that --help lists them
+    # Left to itself, absl shows TensorFlow's INFO lines too; --verbosity=0 brings them back.
+    flags.FLAGS.verbosity = logging.WARNING
     app.run(main)

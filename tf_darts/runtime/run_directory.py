@@ -39,12 +39,16 @@ class RunDirectory:
             ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            self.resumed = self._claim(settings)
+        except BlockingIOError as error:
+            self._lock.close()
             raise UserError(
                 f"--run_dir={self.path}: another process is running there; wait for it or give"
                 " another directory."
             ) from error
-        self.resumed = self._claim(settings)
+        except BaseException:
+            self._lock.close()
+            raise
 
     def _claim(self, settings: dict[str, Any]) -> bool:
         """Writes `config.json`, or compares with the one that is there."""
@@ -58,9 +62,11 @@ class RunDirectory:
             self.write_json("config.json", {"tf_darts": __version__, "settings": settings})
             return False
         try:
-            before = json.loads(file.read_text(encoding="utf-8"))["settings"]
+            before = dict(json.loads(file.read_text(encoding="utf-8"))["settings"])
         except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{file}: cannot be read as a run's configuration.") from error
+            raise UserError(
+                f"{file}: cannot be read as a run's configuration; give another --run_dir."
+            ) from error
         names = sorted(before.keys() | settings.keys())
         differences = [
             f"{name} was {before.get(name)!r} and is now {settings.get(name)!r}"

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_darts.genotype import RECURRENT_PRIMITIVES
 from tf_darts.runtime.seeds import derived_seed
+from tf_darts.spaces.recurrent.fused_recurrence import fused_relaxed_recurrence
 from tf_darts.spaces.recurrent.recurrence import normalize_by, relaxed_recurrence
 from tf_darts.spaces.topology import CellTopology
 
@@ -114,7 +115,7 @@ class RelaxedRecurrentCell(keras.layers.Layer):
             return outputs, outputs[-1]
         seeds = tf.random.experimental.stateless_split(seed, 2)
         shape = tf.shape(hidden)
-        result = relaxed_recurrence(
+        result = fused_relaxed_recurrence(
             inputs,
             hidden,
             input_kernel,

@@ -9,9 +9,11 @@ def softmax_cross_entropy(
 ) -> tuple[tf.Tensor, object]:
     """-mean log softmax(features · embeddingᵀ + bias)[targets].
 
-    The [rows, words] matrices are what costs here. TensorFlow's kernel leaves ∂loss/∂logits
-    behind with the loss; scaling the small products by the upstream gradient, rather than that
-    matrix, saves a pass over it, and a product nobody asks for is never computed.
+    The [rows, words] matrices are what costs here. The probabilities are already there for the
+    gradient, so the normaliser comes from the largest logit and its probability, without another
+    pass of exponentials: log Σ exp = max logit - log max probability. Scaling the small products
+    by the upstream gradient, rather than ∂loss/∂logits, saves a pass over it, and a product
+    nobody asks for is never computed.
 
     Args:
       features: [rows, units].
@@ -23,11 +25,16 @@ def softmax_cross_entropy(
       Scalar, in nats.
     """
     logits = tf.nn.bias_add(tf.matmul(features, embedding, transpose_b=True), bias)
-    losses, slope = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=logits, labels=targets)
-    rows = tf.cast(tf.shape(features)[0], features.dtype)
+    probabilities = tf.nn.softmax(logits)
+    rows = tf.shape(features)[0]
+    chosen = tf.stack([tf.range(rows), tf.cast(targets, tf.int32)], axis=-1)
+    peak = tf.reduce_max(probabilities, axis=-1)  # at least 1 / words: its logarithm is harmless
+    normalizer = tf.reduce_max(logits, axis=-1) - tf.math.log(peak)
+    losses = normalizer - tf.gather_nd(logits, chosen)
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, None]:
-        scale = upstream / rows
+        scale = upstream / tf.cast(rows, features.dtype)
+        slope = tf.tensor_scatter_nd_sub(probabilities, chosen, tf.ones([rows], features.dtype))
         return (
             scale * (slope @ embedding),
             scale * tf.matmul(slope, features, transpose_a=True),

@@ -1,0 +1,117 @@
+import pytest
+import tensorflow as tf
+
+from tf_darts.errors import UserError
+from tf_darts.runtime.checkpoints import Checkpoints
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Variables as a new process would make them, and their checkpoints."""
+
+    def build(shape=(2,), directory=tmp_path):
+        value = tf.Variable(tf.zeros(shape))
+        nested = tf.Variable(0, dtype=tf.int64)
+        return value, nested, Checkpoints(directory, {"value": value, "list": [nested]})
+
+    return build
+
+
+def test_nothing_to_restore(make):
+    value, _, checkpoints = make()
+    assert not checkpoints.restore()
+    assert not checkpoints.restore_epoch()
+    assert value.numpy().tolist() == [0, 0]
+
+
+def test_restores_the_latest_in_another_process(make):
+    value, nested, checkpoints = make()
+    for step in (10, 20):
+        value.assign([step, step])
+        nested.assign(step)
+        checkpoints.save(step)
+    value, nested, checkpoints = make()
+    assert checkpoints.restore()
+    assert (value.numpy().tolist(), int(nested)) == ([20, 20], 20)
+
+
+def test_an_epochs_end_outlives_later_steps(make):
+    value, _, checkpoints = make()
+    value.assign([1, 1])
+    checkpoints.save_epoch(1)
+    for step in range(2, 7):
+        value.assign([step, step])
+        checkpoints.save(step)
+    value, _, checkpoints = make()
+    assert checkpoints.restore_epoch()
+    assert value.numpy().tolist() == [1, 1]
+    assert checkpoints.restore()
+    assert value.numpy().tolist() == [6, 6]
+
+
+def test_an_epochs_end_is_the_latest_too(make):
+    value, _, checkpoints = make()
+    checkpoints.save(1)
+    value.assign([2, 2])
+    checkpoints.save_epoch(2)
+    value, _, checkpoints = make()
+    assert checkpoints.restore()
+    assert value.numpy().tolist() == [2, 2]
+
+
+def test_going_back_and_saving_the_same_step_again(make):
+    value, _, checkpoints = make()
+    value.assign([1, 1])
+    checkpoints.save_epoch(5)
+    checkpoints.save(9)
+    checkpoints.restore_epoch()
+    value.assign([3, 3])
+    checkpoints.save_epoch(5)
+    value, _, checkpoints = make()
+    assert checkpoints.restore()
+    assert value.numpy().tolist() == [3, 3]
+
+
+def test_old_checkpoints_are_removed(make, tmp_path):
+    _, _, checkpoints = make()
+    for step in range(1, 6):
+        checkpoints.save_epoch(step)
+    assert sorted(p.name for p in (tmp_path / "latest").glob("*.index")) == [
+        "ckpt-4.index",
+        "ckpt-5.index",
+    ]
+    assert [p.name for p in (tmp_path / "epoch").glob("*.index")] == ["ckpt-5.index"]
+
+
+@pytest.mark.parametrize("ending", [".index", ".data-00000-of-00001"])
+@pytest.mark.parametrize("content", [None, b"", b"garbage" * 100])
+def test_a_broken_checkpoint_is_one_sentence(make, tmp_path, ending, content):
+    _, _, checkpoints = make()
+    checkpoints.save(3)
+    file = tmp_path / "latest" / f"ckpt-3{ending}"
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+    _, _, checkpoints = make()
+    with pytest.raises(UserError) as error:
+        checkpoints.restore()
+    assert str(error.value) == (
+        f"{tmp_path / 'latest' / 'ckpt-3'}: this checkpoint is broken or of another model; move"
+        f" {tmp_path / 'latest'} away to begin again."
+    )
+
+
+def test_a_checkpoint_of_another_model(make):
+    _, _, checkpoints = make()
+    checkpoints.save(1)
+    _, _, checkpoints = make(shape=(3,))
+    with pytest.raises(UserError, match="broken or of another model"):
+        checkpoints.restore()
+
+
+def test_a_checkpoint_that_lacks_a_variable(tmp_path):
+    value, more = tf.Variable(0.0), tf.Variable(0.0)
+    Checkpoints(tmp_path, {"value": value}).save(1)
+    with pytest.raises(UserError, match="broken or of another model"):
+        Checkpoints(tmp_path, {"value": value, "more": more}).restore()

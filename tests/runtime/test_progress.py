@@ -1,0 +1,77 @@
+import io
+import sys
+
+from tf_darts.runtime.progress import Progress
+
+RECORD = {
+    "epoch": 2,
+    "train_perplexity": 200.123,
+    "validation_perplexity": 150.456,
+    "entropy": 1.5,
+    "cell": "tanh:0 relu:1",
+}
+LINE = (
+    "epoch 2/5  train perplexity 200.12  validation perplexity 150.46  entropy 1.5000"
+    "  tanh:0 relu:1\n"
+)
+
+
+class Terminal(io.StringIO):
+    """Something that calls itself a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def _look_on(monkeypatch):
+    """Puts a terminal in place; not a fixture, as pytest puts its own stderr after those."""
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    return screen
+
+
+def _run(progress, start=0):
+    progress.on_start(start, 10)
+    for step in range(start + 1, start + 4):
+        progress.on_step(step, {"train_loss": 5.0, "train_perplexity": 148.4})
+    progress.on_epoch(RECORD, [RECORD])
+    progress.on_end()
+
+
+def test_without_a_terminal_there_is_a_line_an_epoch(capsys):
+    _run(Progress("perplexity", 5))
+    assert capsys.readouterr() == (LINE, "")
+
+
+def test_resuming_and_rollbacks_are_told(capsys):
+    progress = Progress("perplexity", 5)
+    progress.on_start(40, 100)
+    progress.on_rollback(20, "step 41 (epoch 3): train_loss became infinite")
+    progress.on_end()
+    assert capsys.readouterr().out == (
+        "Resuming after step 40.\n"
+        "Diverged at step 41 (epoch 3): train_loss became infinite; back to step 20.\n"
+    )
+
+
+def test_on_a_terminal_there_is_a_bar_and_the_same_lines(capsys, monkeypatch):
+    terminal = _look_on(monkeypatch)
+    _run(Progress("perplexity", 5))
+    assert capsys.readouterr().out == LINE
+    assert "loss=5.000" in terminal.getvalue()
+    assert "perplexity=148.4" in terminal.getvalue()
+
+
+def test_the_bar_counts_the_steps_of_the_run(monkeypatch):
+    _look_on(monkeypatch)
+    progress = Progress("perplexity", 5)
+    progress.on_start(3, 10)
+    bar = progress._bar
+    progress.on_step(5, {"train_loss": 5.0, "train_perplexity": 148.4})
+    assert (bar.n, bar.total, bar.initial) == (5, 10, 3)
+    progress.on_rollback(2, "step 6")
+    assert bar.n == 2
+    progress.on_step(3, {"train_loss": 5.0, "train_perplexity": 148.4})
+    assert bar.n == 3
+    progress.on_end()
+    progress.on_end()

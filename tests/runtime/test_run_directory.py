@@ -1,0 +1,126 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tf_darts import __version__
+from tf_darts.errors import UserError
+from tf_darts.runtime.run_directory import RunDirectory
+
+SETTINGS = {"mode": "search", "units": 8, "rate": 0.1}
+
+
+@pytest.fixture
+def open_run(tmp_path):
+    """Opens a run under `tmp_path`, as a new process would: locks are given up at the end."""
+    opened = []
+
+    def make(settings=SETTINGS, name="run"):
+        for before in opened:
+            before.close()
+        run = RunDirectory(tmp_path / name, settings)
+        opened.append(run._lock)
+        return run
+
+    yield make
+    for lock in opened:
+        lock.close()
+
+
+def test_a_new_run_writes_its_settings(open_run, tmp_path):
+    run = open_run(name="deep/run")
+    assert (run.path, run.resumed) == (tmp_path / "deep" / "run", False)
+    document = json.loads((run.path / "config.json").read_text())
+    assert document == {"tf_darts": __version__, "settings": SETTINGS}
+
+
+def test_the_same_settings_resume(open_run):
+    open_run()
+    assert open_run(dict(reversed(SETTINGS.items()))).resumed
+
+
+def test_other_settings_are_refused_and_named(open_run, tmp_path):
+    open_run()
+    with pytest.raises(UserError) as error:
+        open_run({"mode": "search", "units": 16, "seed": 1})
+    assert str(error.value) == (
+        f"--run_dir={tmp_path / 'run'}: holds a run of another configuration (rate was 0.1 and is"
+        " now None; seed was None and is now 1; units was 8 and is now 16); give another"
+        " directory, or the same settings to resume it."
+    )
+
+
+def test_a_refusal_gives_the_directory_up(open_run, tmp_path):
+    open_run()
+    with pytest.raises(UserError):
+        open_run({})
+    # Although the refusal is still at hand, with everything that it refers to.
+    assert open_run().resumed
+
+
+def test_a_directory_with_other_files_is_left_alone(open_run, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").write_text("important")
+    with pytest.raises(UserError, match=r"holds files but no run \(no config.json\)"):
+        open_run()
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "null", '{"settings": 3}', "\0"])
+def test_a_broken_configuration(open_run, tmp_path, content):
+    open_run()
+    (tmp_path / "run" / "config.json").write_text(content)
+    with pytest.raises(
+        UserError, match=r"config\.json: cannot be read as a run's configuration; give"
+    ):
+        open_run()
+
+
+def test_a_path_that_is_a_file(open_run, tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(UserError, match=r"run: cannot be written \(.*\); give another one"):
+        open_run()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_path_that_may_not_be_written(open_run, tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="cannot be written"):
+        open_run()
+
+
+def test_home_is_expanded(open_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    run = RunDirectory("~/run", SETTINGS)
+    run._lock.close()
+    assert (tmp_path / "run" / "config.json").exists()
+
+
+def test_one_process_at_a_time(open_run):
+    run = open_run()
+    program = (
+        "import sys; from tf_darts.runtime.run_directory import RunDirectory as R\n"
+        "try: R(sys.argv[1], {})\nexcept Exception as error: print(type(error).__name__, error)"
+    )
+    command = [sys.executable, "-c", program, str(run.path)]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert text.startswith("UserError")
+    assert "another process is running there; wait for it or give another directory." in text
+
+
+def test_history(open_run):
+    run = open_run()
+    assert run.read_history() == []
+    records = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "cell": "tanh:0"}]
+    run.write_history(records)
+    assert run.read_history() == records
+    run.write_history(records[:1])
+    assert (run.path / "history.jsonl").read_text() == '{"epoch": 1, "loss": 0.5}\n'
+
+
+def test_json(open_run):
+    run = open_run()
+    run.write_json("result.json", {"score": 1.5})
+    assert json.loads((run.path / "result.json").read_text()) == {"score": 1.5}

@@ -1,0 +1,37 @@
+import tensorflow as tf
+
+from tf_darts.runtime.seeds import derived_seed, step_seed
+
+
+def test_derived_seeds_stay_what_they_are():
+    # A change here would make every published run irreproducible.
+    assert derived_seed(0, "weights") == 31069315
+    assert derived_seed(7, "alpha", "cell", 3) == 290868026
+
+
+def test_derived_seeds_fit_31_bits_and_differ():
+    seeds = {derived_seed(s, what, i) for s in range(10) for what in "abc" for i in range(10)}
+    assert len(seeds) == 300
+    assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_purposes_do_not_run_into_one_another():
+    assert derived_seed(1, "a", "b") != derived_seed(1, "b", "a")
+    assert derived_seed(1, 2) != derived_seed(12)
+
+
+def _seed(seed, step, attempt):
+    return tuple(step_seed(seed, tf.constant(step, tf.int64), tf.constant(attempt)).numpy())
+
+
+def test_step_seeds_repeat_and_differ_by_each_argument():
+    assert _seed(0, 5, 0) == _seed(0, 5, 0)
+    several = {_seed(s, n, a) for s in range(3) for n in range(20) for a in range(3)}
+    assert len(several) == 180
+    assert step_seed(0, tf.constant(1), tf.constant(0)).dtype == tf.int32
+
+
+def test_step_seeds_are_the_same_in_a_graph():
+    compiled = tf.function(lambda step, attempt: step_seed(3, step, attempt))
+    inside = compiled(tf.constant(9, tf.int64), tf.constant(1, tf.int64))
+    assert tuple(inside.numpy()) == _seed(3, 9, 1)

@@ -1,0 +1,43 @@
+import os
+import signal
+
+import pytest
+
+from tf_darts.runtime.signals import Stopped, graceful_stop
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_only_sets_the_request(number):
+    with graceful_stop() as stop:
+        assert not stop
+        assert stop.signal_number is None
+        os.kill(os.getpid(), number)
+        assert stop
+        assert stop.signal_number == number
+
+
+def test_a_second_ctrl_c_interrupts_at_once():
+    with graceful_stop() as stop, pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_second_sigterm_is_patient():
+    with graceful_stop() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.signal_number == signal.SIGTERM
+
+
+def test_handlers_are_put_back_even_after_an_error():
+    before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
+    with pytest.raises(RuntimeError), graceful_stop():
+        assert signal.getsignal(signal.SIGTERM) != before[signal.SIGTERM]
+        raise RuntimeError
+    assert {n: signal.getsignal(n) for n in before} == before
+
+
+def test_stopped_says_which_signal():
+    stopped = Stopped(signal.SIGTERM, "Stopped after step 3.")
+    assert (stopped.signal_number, str(stopped)) == (signal.SIGTERM, "Stopped after step 3.")

@@ -1,0 +1,130 @@
+"""The fused recurrence against the reference: values, gradients, second derivatives."""
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_darts.spaces.recurrent.fused_recurrence import fused_relaxed_recurrence
+from tf_darts.spaces.recurrent.recurrence import relaxed_recurrence
+
+BATCH, UNITS, NODES = 6, 8, 3
+WATCHED = ("inputs", "hidden", "input_kernel", "node_kernels", "mixing")
+
+
+def problem(steps, dtype="float64", batch=BATCH, units=UNITS, seed=0):
+    """Random arguments, with dropped units and mixing weights that are not uniform."""
+    rng = np.random.default_rng(seed)
+
+    def normal(*shape, scale=1.0):
+        return tf.constant(scale * rng.normal(size=shape), dtype)
+
+    def mask(rate):
+        kept = rng.uniform(size=(batch, units)) >= rate
+        assert 0 < kept.sum() < kept.size
+        return tf.constant(kept / (1.0 - rate), dtype)
+
+    return {
+        "inputs": normal(steps, batch, units),
+        "hidden": normal(batch, units),
+        "input_kernel": normal(2 * units, 2 * units, scale=0.5),
+        "node_kernels": [normal(units, 2 * units, scale=0.5) for _ in range(NODES)],
+        "mixing": tf.nn.softmax(normal(NODES * (NODES + 1) // 2, 5)),
+        "input_mask": mask(0.5),
+        "hidden_mask": mask(0.25),
+    }, normal(steps, batch, units)
+
+
+def gradients(recurrence, arguments, upstream, watched=WATCHED):
+    """The recurrence's results and the gradient of <outputs, upstream>."""
+    sources = [arguments[name] for name in watched]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(tf.nest.flatten(sources))
+        result = recurrence(**arguments)
+        value = tf.reduce_sum(result.outputs * upstream)
+    return result, tape.gradient(value, sources)
+
+
+def second(recurrence, arguments, upstream, directions):
+    """The gradient of <∇_w value, directions> for the mixing weights; value is not linear."""
+    weights = [arguments["input_kernel"], *arguments["node_kernels"]]
+    with tf.GradientTape(watch_accessed_variables=False) as outer:
+        outer.watch(arguments["mixing"])
+        with tf.GradientTape(watch_accessed_variables=False) as inner:
+            inner.watch(weights)
+            value = tf.reduce_sum(tf.sin(recurrence(**arguments).outputs) * upstream)
+        slopes = inner.gradient(value, weights)
+        pairs = zip(slopes, directions, strict=True)
+        product = tf.add_n([tf.reduce_sum(slope * direction) for slope, direction in pairs])
+    return outer.gradient(product, arguments["mixing"])
+
+
+@functools.cache
+def traced(recurrence, dtype, units=UNITS, batch=BATCH):
+    """`gradients` in a graph that leaves the number of time steps open."""
+    arguments, upstream = problem(2, dtype, units=units)
+    signature = tf.nest.map_structure(tf.TensorSpec.from_tensor, arguments)
+    sequence = tf.TensorSpec([None, batch, units], upstream.dtype)
+    signature["inputs"] = sequence
+    if batch is None:
+        for name in ("hidden", "input_mask", "hidden_mask"):
+            signature[name] = tf.TensorSpec([None, units], upstream.dtype)
+    return tf.function(
+        functools.partial(gradients, recurrence),
+        input_signature=(signature, sequence),
+        autograph=False,
+    )
+
+
+def assert_close(actual, expected, tolerance):
+    for a, e in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
+        assert a.shape == e.shape
+        assert np.linalg.norm(a.numpy() - e.numpy()) <= tolerance * np.linalg.norm(e)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
+def test_values_and_gradients_for_any_length_by_one_trace(dtype, tolerance):
+    fused = traced(fused_relaxed_recurrence, dtype)
+    for steps in (2, 5):
+        arguments = problem(steps, dtype, seed=steps)
+        assert_close(
+            fused(*arguments),
+            traced(relaxed_recurrence, "float64")(
+                *tf.nest.map_structure(lambda x: tf.cast(x, tf.float64), arguments)
+            ),
+            tolerance,
+        )
+    assert fused.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize(("units", "batch"), [(7, BATCH), (UNITS, None)])
+def test_odd_units_and_unknown_batch(units, batch):
+    arguments = problem(3, units=units)
+    fused = traced(fused_relaxed_recurrence, "float64", units, batch)
+    assert_close(fused(*arguments), gradients(relaxed_recurrence, *arguments), 1e-10)
+
+
+def test_gradient_of_the_mixing_weights_alone():
+    arguments = problem(4)
+    every = traced(fused_relaxed_recurrence, "float64")(*arguments)[1]
+    alone = tf.function(
+        lambda: gradients(fused_relaxed_recurrence, *arguments, ["mixing"])[1], autograph=False
+    )()
+    assert_close(alone, every[-1:], 1e-14)
+    assert np.all(alone[0][:, 0] == 0.0)  # `none`
+
+
+def test_second_derivative():
+    arguments, upstream = problem(3)
+    rng = np.random.default_rng(9)
+    weights = [arguments["input_kernel"], *arguments["node_kernels"]]
+    directions = [tf.constant(rng.normal(size=weight.shape)) for weight in weights]
+    fused, reference = (
+        tf.function(
+            lambda recurrence=recurrence: second(recurrence, arguments, upstream, directions),
+            autograph=False,
+        )()
+        for recurrence in (fused_relaxed_recurrence, relaxed_recurrence)
+    )
+    assert_close(fused, reference, 1e-9)

@@ -1,0 +1,189 @@
+import dataclasses
+import json
+import math
+
+import pytest
+
+from tf_darts import config
+from tf_darts.config import configure
+from tf_darts.errors import UserError
+
+# SPEC section 5, "search on Penn Treebank (A.1.2)", and section 2.
+PAPER = {
+    "epochs": 50,
+    "batch_size": 256,
+    "hypergradient": "finite_difference",
+    "finite_difference_radius": 0.01,
+    "weight_learning_rate": 20.0,
+    "final_weight_learning_rate": 20.0,
+    "momentum": 0.0,
+    "weight_decay": 5e-7,
+    "clip_norm": 0.25,
+    "alpha_learning_rate": 3e-3,
+    "alpha_beta_1": 0.9,
+    "alpha_beta_2": 0.999,
+    "alpha_weight_decay": 1e-3,
+    "alpha_scale": 1e-3,
+    "precision": "float32",
+    "units": 300,
+    "bptt": 35,
+    "short_probability": 0.05,
+    "evaluation_batch_size": 10,
+    "min_count": 1,
+    "embedding_dropout": 0.0,
+    "input_dropout": 0.2,
+    "cell_input_dropout": 0.75,
+    "hidden_dropout": 0.25,
+    "output_dropout": 0.75,
+    "slowness": 1e-3,
+}
+# What the paper does not say, and what decides only how a run goes about its work.
+OURS = {
+    "data_dir": "",
+    "seed": 0,
+    "steps_per_epoch": 0,
+    "distribution": "one_device",
+    "deterministic": False,
+    "checkpoint_steps": 50,
+    "max_rollbacks": 0,
+}
+
+
+def _search(**overrides):
+    return configure({"mode": "search", "dataset": "ptb"} | overrides)
+
+
+@pytest.mark.parametrize("dataset", ["ptb", "wikitext2", "pydoc", "text"])
+def test_presets_are_the_papers(dataset):
+    made = dataclasses.asdict(configure({"mode": "search", "dataset": dataset}))
+    assert made == PAPER | OURS | {
+        "mode": "search",
+        "dataset": dataset,
+        "run_dir": f"runs/search_{dataset}_finite_difference_seed0",
+    }
+
+
+def test_there_are_no_other_presets():
+    assert set(config.PRESETS) == {
+        ("search", dataset) for dataset in ("ptb", "wikitext2", "pydoc", "text")
+    }
+
+
+@pytest.mark.parametrize(("mode", "dataset"), config.PRESETS)
+def test_presets_obey_their_own_bounds(mode, dataset):
+    preset = config.PRESETS[mode, dataset]
+    assert (preset.mode, preset.dataset) == (mode, dataset)
+    given = {n: getattr(preset, n) for n in config.fields(preset) if n != "run_dir"}
+    assert dataclasses.replace(configure(given), run_dir="") == preset
+
+
+def test_overrides():
+    made = _search(seed=7, units=64, hypergradient="first_order", run_dir="here", epochs=1)
+    assert (made.seed, made.units, made.hypergradient) == (7, 64, "first_order")
+    assert (made.run_dir, made.epochs, made.batch_size) == ("here", 1, 256)
+
+
+def test_runs_of_other_seeds_and_hypergradients_live_elsewhere():
+    made = _search(seed=3, hypergradient="first_order", run_dir="")
+    assert made.run_dir == "runs/search_ptb_first_order_seed3"
+
+
+def test_a_constant_rate_stays_constant():
+    assert _search(weight_learning_rate=5.0).final_weight_learning_rate == 5.0
+
+
+def test_a_schedule_that_was_asked_for_stays():
+    made = _search(weight_learning_rate=30.0, final_weight_learning_rate=1.0)
+    assert (made.weight_learning_rate, made.final_weight_learning_rate) == (30.0, 1.0)
+    assert _search(final_weight_learning_rate=0.0).weight_learning_rate == 20.0
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        ({"mode": "train"}, "--mode=train: not known; use one of search."),
+        ({"mode": None}, "no --mode given; use one of search."),
+        (
+            {"dataset": "cifar"},
+            "--dataset=cifar: not known; with --mode=search use one of ptb, wikitext2, pydoc,"
+            " text.",
+        ),
+        (
+            {"dataset": None},
+            "no --dataset given; with --mode=search use one of ptb, wikitext2, pydoc, text.",
+        ),
+        (
+            {"hypergradient": "second"},
+            "--hypergradient=second: not known; use one of first_order, finite_difference, exact.",
+        ),
+        ({"precision": "int8"}, "--precision=int8: not known; use one of float32, float64."),
+        ({"distribution": "tpu"}, "--distribution=tpu: not known; use one of one_device."),
+        ({"epochs": 0}, "--epochs=0: out of range; it must be at least 1."),
+        ({"seed": -1}, "--seed=-1: out of range; it must be at least 0."),
+        ({"bptt": 3}, "--bptt=3: out of range; it must be at least 4."),
+        (
+            {"momentum": 1.0},
+            "--momentum=1.0: out of range; it must be at least 0 and less than 1.",
+        ),
+        (
+            {"output_dropout": 1.0},
+            "--output_dropout=1.0: out of range; it must be at least 0 and less than 1.",
+        ),
+        (
+            {"weight_learning_rate": 0.0},
+            "--weight_learning_rate=0.0: out of range; it must be more than 0.",
+        ),
+        (
+            {"weight_learning_rate": math.nan},
+            "--weight_learning_rate=nan: out of range; it must be a finite number more than 0.",
+        ),
+        (
+            {"slowness": math.inf},
+            "--slowness=inf: out of range; it must be a finite number at least 0.",
+        ),
+        (
+            {"final_weight_learning_rate": 21.0},
+            "--final_weight_learning_rate=21 is above --weight_learning_rate=20; a schedule falls.",
+        ),
+        (
+            {"finite_difference_radius": 0.02, "hypergradient": "exact"},
+            "--finite_difference_radius has no meaning for --hypergradient=exact; leave it out, or"
+            " use --hypergradient=finite_difference.",
+        ),
+        (
+            {"channels": "16"},
+            "--channels has no meaning for --mode=search --dataset=ptb; it is for image networks;"
+            " leave it out.",
+        ),
+        ({"layers": "8"}, "it is for image networks"),
+        ({"genotype": "darts_v2"}, "it is for modes that take a found cell"),
+        ({"colour": 1}, "--colour has no meaning for --mode=search --dataset=ptb; leave it out."),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(overrides, sentence):
+    with pytest.raises(UserError) as error:
+        _search(**overrides)
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_radius_is_fine_with_finite_differences():
+    assert _search(finite_difference_radius=0.02).finite_difference_radius == 0.02
+
+
+def test_computed_settings_leave_out_what_does_not_matter():
+    made = _search(run_dir="anywhere", deterministic=True, checkpoint_steps=3, data_dir="/data")
+    assert config.computed_settings(made) == config.computed_settings(_search())
+    names = set(config.computed_settings(made))
+    assert names == set(config.fields(made)) - {
+        "data_dir",
+        "run_dir",
+        "deterministic",
+        "checkpoint_steps",
+        "max_rollbacks",
+    }
+
+
+def test_computed_settings_survive_json():
+    settings = config.computed_settings(_search())
+    assert json.loads(json.dumps(settings)) == settings

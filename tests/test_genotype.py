@@ -1,0 +1,209 @@
+import json
+
+import pytest
+
+from tf_darts import genotype
+from tf_darts.errors import UserError
+from tf_darts.genotype import PUBLISHED, ConvolutionalGenotype, RecurrentGenotype
+
+ALL = [(space, name) for space, cells in PUBLISHED.items() for name in cells]
+
+
+@pytest.mark.parametrize(("space", "name"), ALL)
+def test_round_trip_through_a_file(tmp_path, space, name):
+    cell = PUBLISHED[space][name]
+    file = tmp_path / "genotype.json"
+    genotype.save(file, cell, {"seed": 3})
+    assert genotype.load(file) == cell
+    document = json.loads(file.read_text())
+    assert document["found_by"] == {"seed": 3}
+    assert (document["schema_version"], document["space"]) == (1, space)
+
+
+def test_primitives_are_in_the_order_of_alphas_columns():
+    assert " ".join(genotype.RECURRENT_PRIMITIVES) == "none tanh relu sigmoid identity"
+    assert " ".join(genotype.CONVOLUTIONAL_PRIMITIVES) == (
+        "none max_pool_3x3 avg_pool_3x3 skip_connect"
+        " sep_conv_3x3 sep_conv_5x5 dil_conv_3x3 dil_conv_5x5"
+    )
+
+
+def test_published_cells_of_darts_word_for_word():
+    assert str(PUBLISHED["recurrent"]["darts_v1"]) == (
+        "relu:0 relu:1 tanh:2 relu:3 relu:4 identity:1 relu:5 relu:1"
+    )
+    assert str(PUBLISHED["recurrent"]["darts_v2"]) == (
+        "sigmoid:0 relu:1 relu:1 identity:1 tanh:2 sigmoid:5 tanh:3 relu:5"
+    )
+    assert PUBLISHED["convolutional"]["darts_v2"].to_dict() == {
+        "normal": [
+            *(["sep_conv_3x3", 0], ["sep_conv_3x3", 1], ["sep_conv_3x3", 0], ["sep_conv_3x3", 1]),
+            *(["sep_conv_3x3", 1], ["skip_connect", 0], ["skip_connect", 0], ["dil_conv_3x3", 2]),
+        ],
+        "normal_concat": [2, 3, 4, 5],
+        "reduce": [
+            *(["max_pool_3x3", 0], ["max_pool_3x3", 1], ["skip_connect", 2], ["max_pool_3x3", 1]),
+            *(["max_pool_3x3", 0], ["skip_connect", 2], ["skip_connect", 2], ["max_pool_3x3", 1]),
+        ],
+        "reduce_concat": [2, 3, 4, 5],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes", "concat"),
+    [
+        ("darts_v1", 8, tuple(range(1, 9))),
+        ("darts_v2", 8, tuple(range(1, 9))),
+        ("enas", 11, (2, 5, 6, 9, 10, 11)),
+    ],
+)
+def test_published_recurrent_counts(name, nodes, concat):
+    cell = PUBLISHED["recurrent"][name]
+    assert (len(cell.edges), cell.concat) == (nodes, concat)
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes", "normal_concat", "reduce_concat"),
+    [
+        ("darts_v1", 4, (2, 3, 4, 5), (2, 3, 4, 5)),
+        ("darts_v2", 4, (2, 3, 4, 5), (2, 3, 4, 5)),
+        ("nasnet", 5, (2, 3, 4, 5, 6), (4, 5, 6)),
+        ("amoebanet", 5, (4, 5, 6), (3, 4, 6)),
+    ],
+)
+def test_published_convolutional_counts(name, nodes, normal_concat, reduce_concat):
+    cell = PUBLISHED["convolutional"][name]
+    assert (len(cell.normal), len(cell.reduce)) == (nodes, nodes)
+    assert all(len(node) == 2 for node in cell.normal + cell.reduce)
+    assert (cell.normal_concat, cell.reduce_concat) == (normal_concat, reduce_concat)
+
+
+def test_the_two_spaces_publish_these():
+    assert set(PUBLISHED) == set(genotype.SPACES) == {"recurrent", "convolutional"}
+    assert set(PUBLISHED["recurrent"]) == {"darts_v1", "darts_v2", "enas"}
+    assert set(PUBLISHED["convolutional"]) == {"darts_v1", "darts_v2", "nasnet", "amoebanet"}
+
+
+def test_from_derived_cells():
+    derived = {"cell": [[("tanh", 0)], [("relu", 1)]]}
+    assert RecurrentGenotype.from_cells(derived) == RecurrentGenotype(
+        (("tanh", 0), ("relu", 1)), (1, 2)
+    )
+    node = [("max_pool_3x3", 0), ("skip_connect", 1)]
+    made = ConvolutionalGenotype.from_cells({"normal": [node], "reduce": [node, node]})
+    assert (made.normal, made.normal_concat) == ((tuple(node),), (2,))
+    assert (made.reduce, made.reduce_concat) == ((tuple(node),) * 2, (2, 3))
+    assert str(made) == (
+        "normal max_pool_3x3:0 skip_connect:1"
+        " / reduce max_pool_3x3:0 skip_connect:1 | max_pool_3x3:0 skip_connect:1"
+    )
+
+
+def _recurrent(**changes):
+    """A good document with some of its cell changed."""
+    cell = {"recurrent": [["tanh", 0], ["relu", 1]], "concat": [1, 2]} | changes
+    return {"schema_version": 1, "space": "recurrent", "cell": cell, "found_by": {}}
+
+
+def _convolutional(**changes):
+    edges = [["skip_connect", 0], ["max_pool_3x3", 1]]
+    cell = {"normal": edges, "normal_concat": [2], "reduce": edges, "reduce_concat": [2]}
+    return {"schema_version": 1, "space": "convolutional", "cell": cell | changes, "found_by": {}}
+
+
+def test_the_good_documents_are_good(tmp_path):
+    for document in (_recurrent(), _convolutional()):
+        file = tmp_path / "genotype.json"
+        file.write_text(json.dumps(document))
+        assert genotype.load(file).to_dict() == document["cell"]
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        (_recurrent() | {"schema_version": 2}, "schema 2, this tf_darts reads 1; upgrade"),
+        (_recurrent() | {"schema_version": "1"}, "schema '1', this tf_darts reads 1"),
+        (_recurrent() | {"space": "quantum"}, "unknown space 'quantum'; known: recurrent, conv"),
+        (_recurrent() | {"space": ["recurrent"]}, "unknown space ['recurrent']"),
+        (_recurrent() | {"space": "convolutional"}, "'normal' is missing"),
+        ({"space": "recurrent"}, "'schema_version' is missing"),
+        ({"schema_version": 1, "space": "recurrent"}, "'cell' is missing"),
+        (_recurrent() | {"cell": {}}, "'recurrent' is missing"),
+        (_recurrent() | {"cell": [["tanh", 0]]}, "expected a JSON object"),
+        ([], "expected a JSON object"),
+        (None, "expected a JSON object"),
+        ("tanh", "expected a JSON object"),
+        (
+            _recurrent(recurrent=[["gelu", 0], ["relu", 1]]),
+            "node 1: unknown operation 'gelu'; use one of tanh, relu, sigmoid, identity.",
+        ),
+        (_recurrent(recurrent=[["none", 0], ["relu", 1]]), "unknown operation 'none'; use one of"),
+        (
+            _recurrent(recurrent=[["tanh", 0], ["relu", 2]]),
+            "node 2: predecessor 2 is not an earlier node; a cell has no cycles, so use 0 to 1.",
+        ),
+        (_recurrent(recurrent=[["tanh", 5], ["relu", 0]]), "predecessor 5 is not an earlier node"),
+        (_recurrent(recurrent=[["tanh", -1], ["relu", 0]]), "predecessor -1 is not an earlier"),
+        (_recurrent(recurrent=[], concat=[1]), "recurrent cell: it has no nodes"),
+        (_recurrent(recurrent="tanh"), "expected a list of [operation, predecessor] pairs"),
+        (_recurrent(recurrent=["ab"]), "expected a list of [operation, predecessor] pairs"),
+        (_recurrent(recurrent=3), "expected a list of [operation, predecessor] pairs"),
+        (_recurrent(recurrent=[["tanh"]]), "expected a list of [operation, predecessor] pairs"),
+        (_recurrent(recurrent=[["tanh", 0.0]]), "expected a list of [operation, predecessor]"),
+        (_recurrent(recurrent=[["tanh", False]]), "expected a list of [operation, predecessor]"),
+        (_recurrent(recurrent=[[0, "tanh"]]), "expected a list of [operation, predecessor]"),
+        (_recurrent(concat=[1, 3]), "joins nodes [1, 3]; use distinct nodes from 1 to 2."),
+        (_recurrent(concat=[1, 1]), "joins nodes [1, 1]; use distinct nodes from 1 to 2."),
+        (_recurrent(concat=[0, 1]), "joins nodes [0, 1]; use distinct nodes from 1 to 2."),
+        (_recurrent(concat=[]), "joins nodes []; use distinct nodes from 1 to 2."),
+        (_recurrent(concat=[True, 2]), "expected a list of node numbers"),
+        (_recurrent(concat=["1", "2"]), "expected a list of node numbers"),
+        (_recurrent(concat=2), "expected a list of node numbers"),
+        (_convolutional(reduce=[], reduce_concat=[]), "reduce cell: it has no nodes"),
+        (_convolutional(normal=[["skip_connect", 0]]), "node 2: needs two edges, has 1."),
+        (
+            _convolutional(normal=[["skip_connect", 0], ["max_pool_3x3", 2]]),
+            "normal cell, node 2: predecessor 2 is not an earlier node",
+        ),
+        (
+            _convolutional(reduce=[["none", 0], ["max_pool_3x3", 1]]),
+            "reduce cell, node 2: unknown operation 'none'; use one of max_pool_3x3,",
+        ),
+        (_convolutional(normal_concat=[0]), "normal cell: the output joins nodes [0]"),
+    ],
+)
+def test_broken_files_are_one_sentence_with_the_path(tmp_path, document, sentence):
+    file = tmp_path / "genotype.json"
+    file.write_text(json.dumps(document))
+    with pytest.raises(UserError) as error:
+        genotype.load(file)
+    text = str(error.value)
+    assert sentence in text
+    assert text.startswith(f"{file}: ")
+    assert text.count(str(file)) == 1
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b'{"schema_version": 1', b"\xff\xfe\x00", b"[" * 100_000]
+)
+def test_not_json(tmp_path, content):
+    file = tmp_path / "genotype.json"
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=r"genotype\.json: not a genotype file, it is not JSON"):
+        genotype.load(file)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(UserError, match=r"gone\.json: cannot read the genotype \(No such file"):
+        genotype.load(tmp_path / "gone.json")
+    with pytest.raises(UserError, match=r"cannot read the genotype \(Is a directory"):
+        genotype.load(tmp_path)
+
+
+def test_a_kill_while_saving_leaves_the_old_file(tmp_path):
+    file = tmp_path / "genotype.json"
+    genotype.save(file, PUBLISHED["recurrent"]["darts_v1"])
+    with pytest.raises(TypeError):
+        genotype.save(file, PUBLISHED["recurrent"]["darts_v2"], {"not JSON": object()})
+    assert genotype.load(file) == PUBLISHED["recurrent"]["darts_v1"]

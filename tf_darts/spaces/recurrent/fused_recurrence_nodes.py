@@ -1,0 +1,197 @@
+"""One node of the fused recurrence, forward and back: what lies between two matrix products.
+
+Each function is one XLA cluster (the pointwise work of a node in one pass over memory) and takes
+one part of the units, see `fused_recurrence`. All are made of ordinary operations, so each can be
+differentiated again.
+
+Shapes: B sequences, U units, V units of one part, J predecessors of the node.
+"""
+
+import math
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from tf_darts.spaces.recurrent.recurrence import EPSILON
+
+_cluster = tf.function(autograph=False, jit_compile=True)
+
+
+def _sigmoid_and_tanh(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Both from t = tanh(x/2): σ(x) = (1 + t) / 2, tanh(x) = 2t / (1 + t²)."""
+    t = tf.tanh(0.5 * x)
+    return 0.5 + 0.5 * t, 2.0 * t / (1.0 + t * t)
+
+
+def _sigmoid(x: tf.Tensor) -> tf.Tensor:
+    return 0.5 + 0.5 * tf.tanh(0.5 * x)
+
+
+def _normalized(x: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Batch-normalised x [B, V], the same masked, and mean and variance [V]."""
+    mean = tf.reduce_mean(x, axis=0)
+    centered = x - mean
+    variance = tf.reduce_mean(centered * centered, axis=0)
+    state = centered * tf.math.rsqrt(variance + EPSILON)
+    return state, state * mask, mean, variance
+
+
+def _normalized_slope(slope: tf.Tensor, state: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
+    """∂/∂x of y = (x - m) / √(v + ε), m and v being x's moments: (g - mean g - y mean gy) / √."""
+    centered = slope - tf.reduce_mean(slope, axis=0)
+    along = state * tf.reduce_mean(slope * state, axis=0)
+    return (centered - along) * tf.math.rsqrt(variance + EPSILON)
+
+
+@_cluster
+def first_node(
+    projected: tf.Tensor, product: tf.Tensor, previous: tf.Tensor, mask: tf.Tensor
+) -> tuple[tf.Tensor, ...]:
+    """Node 0: pre-activations [B, 2V], then as `_normalized`, of h + σ(c) (tanh(z) - h)."""
+    activations = projected + product
+    c, z = tf.split(activations, 2, axis=-1)
+    node = previous + _sigmoid(c) * (tf.tanh(z) - previous)
+    return activations, *_normalized(node, mask)
+
+
+@_cluster
+def node(
+    activations: tf.Tensor, states: Sequence[tf.Tensor], mixing: tf.Tensor, mask: tf.Tensor
+) -> tuple[tf.Tensor, ...]:
+    """A searched node, as `_normalized`: Σ_j P_j s_j + σ(c_j) (Σ_k p_jk f_k(z_j) - P_j s_j).
+
+    Args:
+      activations: [J, B, 2V], [c, z] of each predecessor.
+      states: J times [B, V].
+      mixing: [J, 5].
+      mask: [B, V].
+    """
+    node = tf.zeros_like(mask)
+    for j, state in enumerate(states):
+        _, p_tanh, p_relu, p_sigmoid, p_identity = tf.unstack(mixing[j])
+        c, z = tf.split(activations[j], 2, axis=-1)
+        sigmoid, tanh = _sigmoid_and_tanh(z)
+        mixed = p_tanh * tanh + p_relu * tf.nn.relu(z) + p_sigmoid * sigmoid + p_identity * z
+        carried = (p_tanh + p_relu + p_sigmoid + p_identity) * state
+        node += carried + _sigmoid(c) * (mixed - carried)
+    return _normalized(node, mask)
+
+
+@_cluster
+def node_slopes(
+    upstream: tf.Tensor,
+    received: tf.Tensor | None,
+    products: Sequence[tf.Tensor],
+    activations: tf.Tensor,
+    states: tf.Tensor,
+    variance: tf.Tensor,
+    mixing: tf.Tensor,
+    mask: tf.Tensor,
+    part: int,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Back through searched node i = J of one part.
+
+    Args:
+      upstream: [B, V], the slope that the cell's output sends to this node's state.
+      received: of the nodes after this one, [J + 1, B, V]; nothing for the last node.
+      products: slopes of the masked states that node J + 1 sends, summed over these.
+      activations: [J, B, 2V].
+      states: [J + 1, B, V], of the predecessors and of the node itself.
+      variance: [V].
+      mixing: [J, 5].
+      mask: [B, V].
+      part: the number of this part.
+
+    Returns:
+      The slopes of the predecessors' states [J, B, V] but for what the node's product sends, of the
+      activations [J, B, 2V], and of the node before its normalisation [B, V].
+    """
+    edges, units = activations.shape[0], mask.shape[-1]
+    slopes = _total(received, products, mask, part * units)
+    own = upstream if slopes is None else upstream + slopes[edges]
+    node = _normalized_slope(own, states[edges], variance)
+    _, p_tanh, p_relu, p_sigmoid, p_identity = tf.unstack(mixing[:, :, None, None], axis=1)
+    total = p_tanh + p_relu + p_sigmoid + p_identity
+    c, z = activations[..., :units], activations[..., units:]
+    gate = _sigmoid(c)
+    sigmoid, tanh = _sigmoid_and_tanh(z)
+    positive = tf.cast(z > 0, z.dtype)
+    mixed = p_tanh * tanh + p_relu * (positive * z) + p_sigmoid * sigmoid + p_identity * z
+    derivative = (
+        p_tanh * (1.0 - tanh * tanh)
+        + p_relu * positive
+        + p_sigmoid * (sigmoid * (1.0 - sigmoid))
+        + p_identity
+    )
+    c_slope = node * (mixed - total * states[:edges]) * (gate * (1.0 - gate))
+    z_slope = node * gate * derivative
+    carried = node * (total * (1.0 - gate))
+    if slopes is not None:
+        carried += slopes[:edges]
+    return carried, tf.concat([c_slope, z_slope], axis=-1), node
+
+
+def _total(
+    received: tf.Tensor | None, products: Sequence[tf.Tensor], mask: tf.Tensor, start: int
+) -> tf.Tensor | None:
+    """What later nodes send to states [J, B, V]; a product sends to all units, of masked states."""
+    if received is None:
+        return None
+    units = mask.shape[-1]
+    product = sum(product[..., start : start + units] for product in products)
+    return received + product * mask
+
+
+@_cluster
+def first_node_slopes(
+    received: tf.Tensor,
+    products: Sequence[tf.Tensor],
+    activations: tf.Tensor,
+    state: tf.Tensor,
+    previous: tf.Tensor,
+    variance: tf.Tensor,
+    mask: tf.Tensor,
+    part: int,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Back through node 0: the slopes of the previous state [B, V] and the activations [B, 2V]."""
+    own = _total(received, products, mask, part * mask.shape[-1])[0]
+    node = _normalized_slope(own, state, variance)
+    c, z = tf.split(activations, 2, axis=-1)
+    gate, tanh = _sigmoid(c), tf.tanh(z)
+    c_slope = node * (tanh - previous) * (gate * (1.0 - gate))
+    z_slope = node * gate * (1.0 - tanh * tanh)
+    return node * (1.0 - gate), tf.concat([c_slope, z_slope], axis=-1)
+
+
+@_cluster
+def mixing_slopes(
+    activations: tf.Tensor, states: tf.Tensor, node: tf.Tensor, totals: Sequence[tf.Tensor]
+) -> tuple[tf.Tensor, ...]:
+    """Adds to `totals` what the gradient of the mixing weights sums, for tanh, …, identity, s.
+
+    That of p_jk is Σ_bv g (s_j (1 - σ(c_j)) + σ(c_j) f_k(z_j)); g is the slope of the node. XLA
+    makes vector code of a sum only where it is written out, so the batch is folded here, and what
+    is left of it summed after the last time step.
+
+    Args:
+      activations: [J, B, 2V].
+      states: [J, B, V].
+      node: [B, V], g.
+      totals: f_1 to f_4 and s, each [J, B / fold, V], fold as by `fold_of`.
+    """
+    units, fold = states.shape[-1], fold_of(states.shape[1])
+    c, z = activations[..., :units], activations[..., units:]
+    gate = _sigmoid(c)
+    sigmoid, tanh = _sigmoid_and_tanh(z)
+    gated = node * gate
+    carried = (node - gated) * states
+    terms = (gated * tanh, gated * tf.nn.relu(z), gated * sigmoid, gated * z, carried)
+    return tuple(
+        total + sum(tf.split(term, fold, axis=1)) if fold > 1 else total + term
+        for total, term in zip(totals, terms, strict=True)
+    )
+
+
+def fold_of(batch: int | None) -> int:
+    """Into how many pieces `mixing_slopes` cuts the batch to add them up."""
+    return math.gcd(batch, 8) if batch else 1
