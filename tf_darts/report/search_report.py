@@ -93,7 +93,11 @@ class SearchReport(Observer):
         self._log.text("genotype", _code(record["genotype"]), step)
         figures["curves"] = learning_curves(
             history,
-            {name: f"{name}_{score}" for name in ("train", "validation")},
+            {
+                "training batches": f"train_{score}",
+                "validation batches (training mode)": f"validation_batch_{score}",
+                "validation (evaluation mode)": f"validation_{score}",
+            },
             score_name=score,
             entropies={"mean over edges": "entropy"},
             baseline=self._baseline,

@@ -58,10 +58,12 @@ class SearchEngine:
         self._run = run
         self._observers = observers
         self._step = BilevelStep(supernet, config)
-        # The place in the run, and this epoch's sum of training losses: part of the state.
+        # The place in the run, and this epoch's sums of both streams' losses: part of the state.
         self._epoch = tf.Variable(0, dtype=tf.int64)
         self._step_in_epoch = tf.Variable(0, dtype=tf.int64)
-        self._loss_sum = tf.Variable(0.0, dtype=tf.float64)
+        self._loss_sums = {
+            name: tf.Variable(0.0, dtype=tf.float64) for name in ("train", "validation")
+        }
         self._seconds = tf.Variable(0.0, dtype=tf.float64)
         self._checkpoints = Checkpoints(
             run.path / "checkpoints",
@@ -69,7 +71,7 @@ class SearchEngine:
             | {
                 "epoch": self._epoch,
                 "step_in_epoch": self._step_in_epoch,
-                "loss_sum": self._loss_sum,
+                "loss_sums": self._loss_sums,
                 "seconds": self._seconds,
             },
         )
@@ -126,7 +128,8 @@ class SearchEngine:
                 self._diverged(epoch, metrics)
                 return
             self._step_in_epoch.assign_add(1)
-            self._loss_sum.assign_add(metrics["train_loss"])
+            for name, total in self._loss_sums.items():
+                total.assign_add(metrics[f"{name}_loss"])
             step = int(self._step.steps)
             scores = self._supernet.scores({"loss": metrics["train_loss"]})
             metrics |= {f"train_{self._supernet.score}": scores[self._supernet.score]}
@@ -147,7 +150,12 @@ class SearchEngine:
         """Records an epoch, tells the observers, moves on to the next and saves."""
         self._tick()
         steps = max(1, int(self._step_in_epoch))
-        train = self._supernet.scores({"loss": float(self._loss_sum) / steps})
+        # Both streams in training mode: the batches' own statistics, dropout. Evaluation mode has
+        # the running statistics, and may score much worse than the same text in training mode.
+        train, search = (
+            self._supernet.scores({"loss": float(total) / steps})
+            for total in self._loss_sums.values()
+        )
         mixing = self._step.mixing()
         record = {
             "epoch": epoch + 1,
@@ -155,6 +163,7 @@ class SearchEngine:
             "seconds": round(float(self._seconds), 3),
             "learning_rate": rate,
             **{f"train_{name}": value for name, value in train.items()},
+            **{f"validation_batch_{name}": value for name, value in search.items()},
             **{f"validation_{name}": value for name, value in scores.items()},
             "entropy": float(relaxation.entropy(mixing)),
             "rollbacks": int(self._step.rollbacks),
@@ -168,7 +177,8 @@ class SearchEngine:
         self._notify("on_epoch", record, self._history)
         self._epoch.assign(epoch + 1)
         self._step_in_epoch.assign(0)
-        self._loss_sum.assign(0.0)
+        for total in self._loss_sums.values():
+            total.assign(0.0)
         self._save(self._checkpoints.save_epoch)
 
     def _genotype(self) -> genotype.Genotype:
