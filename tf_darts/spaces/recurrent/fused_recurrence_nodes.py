@@ -1,10 +1,9 @@
 """One node of the fused recurrence, forward and back: what lies between two matrix products.
 
-Each function is one XLA cluster (the pointwise work of a node in one pass over memory) and takes
-one part of the units, see `fused_recurrence`. All are made of ordinary operations, so each can be
-differentiated again.
+Each function is one XLA cluster: the pointwise work of a node, in one pass over memory. They are
+compiled for the shapes they meet, which do not depend on the number of time steps.
 
-Shapes: B sequences, U units, V units of one part, J predecessors of the node.
+Shapes: B sequences, U units, J predecessors of the node.
 """
 
 import math
@@ -28,7 +27,7 @@ def _sigmoid(x: tf.Tensor) -> tf.Tensor:
 
 
 def _normalized(x: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Batch-normalised x [B, V], the same masked, and mean and variance [V]."""
+    """Batch-normalised x [B, U], the same masked, and mean and variance [U]."""
     mean = tf.reduce_mean(x, axis=0)
     centered = x - mean
     variance = tf.reduce_mean(centered * centered, axis=0)
@@ -47,7 +46,7 @@ def _normalized_slope(slope: tf.Tensor, state: tf.Tensor, variance: tf.Tensor) -
 def first_node(
     projected: tf.Tensor, product: tf.Tensor, previous: tf.Tensor, mask: tf.Tensor
 ) -> tuple[tf.Tensor, ...]:
-    """Node 0: pre-activations [B, 2V], then as `_normalized`, of h + σ(c) (tanh(z) - h)."""
+    """Node 0: pre-activations [B, 2U], then as `_normalized`, of h + σ(c) (tanh(z) - h)."""
     activations = projected + product
     c, z = tf.split(activations, 2, axis=-1)
     node = previous + _sigmoid(c) * (tf.tanh(z) - previous)
@@ -61,10 +60,10 @@ def node(
     """A searched node, as `_normalized`: Σ_j P_j s_j + σ(c_j) (Σ_k p_jk f_k(z_j) - P_j s_j).
 
     Args:
-      activations: [J, B, 2V], [c, z] of each predecessor.
-      states: J times [B, V].
+      activations: [J, B, 2U], [c, z] of each predecessor.
+      states: J times [B, U].
       mixing: [J, 5].
-      mask: [B, V].
+      mask: [B, U].
     """
     node = tf.zeros_like(mask)
     for j, state in enumerate(states):
@@ -81,34 +80,38 @@ def node(
 def node_slopes(
     upstream: tf.Tensor,
     received: tf.Tensor | None,
-    products: Sequence[tf.Tensor],
+    product: tf.Tensor | None,
     activations: tf.Tensor,
     states: tf.Tensor,
     variance: tf.Tensor,
     mixing: tf.Tensor,
     mask: tf.Tensor,
-    part: int,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Back through searched node i = J of one part.
+    """Back through searched node J, whose slope before its normalisation is g.
+
+    An edge adds y = P s + σ(c) (m - P s) to it, where m = Σ_k p_k f_k(z): the slopes are
+    of s: g P (1 - σ);  of c: g (m - P s) σ (1 - σ);  of z: g σ Σ_k p_k f_k'(z).
 
     Args:
-      upstream: [B, V], the slope that the cell's output sends to this node's state.
-      received: of the nodes after this one, [J + 1, B, V]; nothing for the last node.
-      products: slopes of the masked states that node J + 1 sends, summed over these.
-      activations: [J, B, 2V].
-      states: [J + 1, B, V], of the predecessors and of the node itself.
-      variance: [V].
+      upstream: [B, U], the slope that the cell's output sends to this node's state.
+      received: [J + 1, B, U], slopes from the later nodes but for the product of node J + 1.
+      product: [J + 1, B, U], slopes of the masked states through that product; both are None
+        at the last node.
+      activations: [J, B, 2U], [c, z] of each predecessor.
+      states: [J + 1, B, U], of the predecessors and of the node itself.
+      variance: [U].
       mixing: [J, 5].
-      mask: [B, V].
-      part: the number of this part.
+      mask: [B, U].
 
     Returns:
-      The slopes of the predecessors' states [J, B, V] but for what the node's product sends, of the
-      activations [J, B, 2V], and of the node before its normalisation [B, V].
+      `received` for node J - 1 [J, B, U], and the slopes of the activations [J, B, 2U] and of the
+      node before its normalisation [B, U].
     """
     edges, units = activations.shape[0], mask.shape[-1]
-    slopes = _total(received, products, mask, part * units)
-    own = upstream if slopes is None else upstream + slopes[edges]
+    own, slopes = upstream, None
+    if received is not None:
+        slopes = received + product * mask
+        own += slopes[edges]
     node = _normalized_slope(own, states[edges], variance)
     _, p_tanh, p_relu, p_sigmoid, p_identity = tf.unstack(mixing[:, :, None, None], axis=1)
     total = p_tanh + p_relu + p_sigmoid + p_identity
@@ -131,31 +134,18 @@ def node_slopes(
     return carried, tf.concat([c_slope, z_slope], axis=-1), node
 
 
-def _total(
-    received: tf.Tensor | None, products: Sequence[tf.Tensor], mask: tf.Tensor, start: int
-) -> tf.Tensor | None:
-    """What later nodes send to states [J, B, V]; a product sends to all units, of masked states."""
-    if received is None:
-        return None
-    units = mask.shape[-1]
-    product = sum(product[..., start : start + units] for product in products)
-    return received + product * mask
-
-
 @_cluster
 def first_node_slopes(
     received: tf.Tensor,
-    products: Sequence[tf.Tensor],
+    product: tf.Tensor,
     activations: tf.Tensor,
     state: tf.Tensor,
     previous: tf.Tensor,
     variance: tf.Tensor,
     mask: tf.Tensor,
-    part: int,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Back through node 0: the slopes of the previous state [B, V] and the activations [B, 2V]."""
-    own = _total(received, products, mask, part * mask.shape[-1])[0]
-    node = _normalized_slope(own, state, variance)
+    """Back through node 0: the slopes of the previous state [B, U] and the activations [B, 2U]."""
+    node = _normalized_slope(received[0] + product[0] * mask, state, variance)
     c, z = tf.split(activations, 2, axis=-1)
     gate, tanh = _sigmoid(c), tf.tanh(z)
     c_slope = node * (tanh - previous) * (gate * (1.0 - gate))
@@ -169,15 +159,15 @@ def mixing_slopes(
 ) -> tuple[tf.Tensor, ...]:
     """Adds to `totals` what the gradient of the mixing weights sums, for tanh, …, identity, s.
 
-    That of p_jk is Σ_bv g (s_j (1 - σ(c_j)) + σ(c_j) f_k(z_j)); g is the slope of the node. XLA
+    That of p_jk is Σ_bu g (s_j (1 - σ(c_j)) + σ(c_j) f_k(z_j)); g is the slope of the node. XLA
     makes vector code of a sum only where it is written out, so the batch is folded here, and what
     is left of it summed after the last time step.
 
     Args:
-      activations: [J, B, 2V].
-      states: [J, B, V].
-      node: [B, V], g.
-      totals: f_1 to f_4 and s, each [J, B / fold, V], fold as by `fold_of`.
+      activations: [J, B, 2U].
+      states: [J, B, U].
+      node: [B, U], g.
+      totals: f_1 to f_4 and s, each [J, B / fold, U], fold as by `fold_of`.
     """
     units, fold = states.shape[-1], fold_of(states.shape[1])
     c, z = activations[..., :units], activations[..., units:]
