@@ -106,14 +106,13 @@ def finite_difference(
     """
     partial, vector, factor = _unrolled(train_loss, validation_loss, weights, alphas, unroll)
     epsilon = radius / tf.linalg.global_norm(vector)
-    plus, minus = (
-        value_and_gradients(
-            train_loss,
-            [w + sign * epsilon * v for w, v in zip(weights, vector, strict=True)],
-            alphas,
-        )[3]
-        for sign in (1.0, -1.0)
-    )
+    sides: list[list[tf.Tensor]] = []
+    for sign in (1.0, -1.0):
+        # One after the other: side by side they need twice the memory and gain no time.
+        with tf.control_dependencies([g for side in sides for g in side]):
+            shifted = [w + sign * epsilon * v for w, v in zip(weights, vector, strict=True)]
+        sides.append(value_and_gradients(train_loss, shifted, alphas)[3])
+    plus, minus = sides
     implicit = [(p - m) / (2.0 * epsilon) for p, m in zip(plus, minus, strict=True)]
     return _subtract_implicit(partial, implicit, factor, epsilon)
 

@@ -37,7 +37,7 @@ def softmax_cross_entropy(
         slope = tf.tensor_scatter_nd_sub(probabilities, chosen, tf.ones([rows], features.dtype))
         return (
             scale * (slope @ embedding),
-            scale * tf.matmul(slope, features, transpose_a=True),
+            tf.matmul(slope, scale * features, transpose_a=True),
             scale * tf.reduce_sum(slope, axis=0),
             None,
         )
