@@ -42,8 +42,8 @@ def search(config: SearchConfig) -> None:
     print(
         f"Found after {last['epoch']} epochs and {last['seconds'] / 60:.1f} minutes:"
         f" {genotype.load(run.path / 'genotype.json')}\n"
-        f"The supernet's validation {score} is {last[f'validation_{score}']:.2f}"
-        f" ({baseline}: {value:.2f}).\n"
+        f"The supernet's validation {score} is {last[f'validation_{score}']:.2f}; on batches, in"
+        f" training mode, {last[f'validation_batch_{score}']:.2f} ({baseline}: {value:.2f}).\n"
         f"Cell: {run.path / 'genotype.json'}   pictures: {run.path / 'plots'}\n"
         f"TensorBoard: {_tensorboard()} --logdir={run.path / 'tensorboard'}"
     )
