@@ -53,7 +53,10 @@ def _tensorboard() -> str:
     """A command that works in the shell that started this: its PATH need not have our Python's."""
     beside = pathlib.Path(sys.executable).with_name("tensorboard")
     found = shutil.which("tensorboard") or not beside.exists()
-    return "tensorboard" if found else os.path.relpath(beside)
+    if found:
+        return "tensorboard"
+    here = pathlib.Path.cwd()
+    return str(beside.relative_to(here) if beside.is_relative_to(here) else beside)
 
 
 MODES = {"search": search}
