@@ -8,7 +8,7 @@ from tf_darts import config
 from tf_darts.config import configure
 from tf_darts.errors import UserError
 
-# SPEC section 5, "search on Penn Treebank (A.1.2)", and section 2.
+# docs/method.md section 5, "search on Penn Treebank (A.1.2)", and section 2.
 PAPER = {
     "epochs": 50,
     "batch_size": 256,

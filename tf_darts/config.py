@@ -52,7 +52,7 @@ def rate(default: float, help: str) -> Any:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchConfig:
-    """What every search has, whatever its space. Defaults are SPEC section 5's."""
+    """What every search has, whatever its space. Defaults are docs/method.md section 5's."""
 
     mode: str = setting("search", "what to do", choices=("search",))
     dataset: str = setting("ptb", "what to learn from")
@@ -103,7 +103,7 @@ class SearchConfig:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RecurrentSearchConfig(SearchConfig):
-    """The search for recurrent cells on text: SPEC section 5, "search on Penn Treebank"."""
+    """The search for recurrent cells on text, as on Penn Treebank (docs/method.md section 5)."""
 
     units: int = setting(300, "width of embedding and hidden state", minimum=1)
     bptt: int = setting(35, "time steps of a batch", minimum=4)

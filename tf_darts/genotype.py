@@ -1,8 +1,8 @@
 """Discrete cells: what a search leaves behind and every other mode takes.
 
 A genotype is data. `RecurrentGenotype` and `ConvolutionalGenotype` check themselves when they are
-made, go to JSON and back (`save`, `load`), and the published cells (SPEC.md section 7) are in
-`PUBLISHED`.
+made, go to JSON and back (`save`, `load`), and the published cells (docs/method.md section 7) are
+in `PUBLISHED`.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from tf_darts.runtime.files import write_atomically
 
 SCHEMA_VERSION = 1
 
-# The candidate operations in the order of the columns of α (SPEC sections 4 and 5).
+# The candidate operations in the order of the columns of α (docs/method.md sections 4 and 5).
 RECURRENT_PRIMITIVES = ("none", "tanh", "relu", "sigmoid", "identity")
 CONVOLUTIONAL_PRIMITIVES = (
     "none",
@@ -236,7 +236,7 @@ def _from_document(document: Any) -> Genotype:
     return SPACES[space].from_dict(cell)
 
 
-# The published cells, written as in SPEC section 7: short names, two edges a node for images.
+# The published cells: short names, two edges a node for images.
 _SHORT = {
     "max": "max_pool_3x3",
     "avg": "avg_pool_3x3",

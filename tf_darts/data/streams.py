@@ -48,7 +48,7 @@ def unigram_perplexity(corpus: Corpus) -> float:
 
 
 class TextSearchData:
-    """Batches for the bilevel search on a text (SPEC.md section 5).
+    """Batches for the bilevel search on a text (docs/method.md section 5).
 
     A *pass* goes once over the training part in stretches of `bptt` rows, now and then of half
     as many. Everything is a function of (seed, pass), so any step can be gone to directly.

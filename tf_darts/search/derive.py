@@ -1,4 +1,4 @@
-"""From mixing weights to the discrete cell (SPEC section 3)."""
+"""From mixing weights to the discrete cell (docs/method.md section 3)."""
 
 from collections.abc import Mapping
 

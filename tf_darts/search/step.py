@@ -1,4 +1,4 @@
-"""One step of the bilevel search (SPEC section 2): first α, then w.
+"""One step of the bilevel search (docs/method.md section 2): first α, then w.
 
 It knows no space: all it needs is a `Supernet`.
 """

@@ -5,7 +5,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class CellTopology:
-    """A cell as an ordered DAG (SPEC section 1).
+    """A cell as an ordered DAG (docs/method.md section 1).
 
     Nodes `0 .. inputs-1` are given, nodes `inputs .. inputs+nodes-1` are searched. Every searched
     node has one edge from each earlier node. Edges are numbered by target node, then by

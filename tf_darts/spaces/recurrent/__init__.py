@@ -1,1 +1,1 @@
-"""The recurrent space (SPEC section 5)."""
+"""The recurrent space (docs/method.md section 5)."""

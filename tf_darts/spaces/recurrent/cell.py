@@ -37,7 +37,7 @@ class RelaxedRecurrentCell(keras.layers.Layer):
     Args:
       units: U, the width of inputs and states alike.
       nodes: searched nodes after node 0.
-      input_dropout: rate of the mask on x ("cell input" in SPEC section 5).
+      input_dropout: rate of the mask on x ("cell input" in docs/method.md section 5).
       hidden_dropout: rate of the mask on the states.
       seed: integer, for the initial weights.
 

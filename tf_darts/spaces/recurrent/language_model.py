@@ -25,7 +25,7 @@ class Features(NamedTuple):
 
 
 class RelaxedLanguageModel(keras.layers.Layer):
-    """A word-level language model with a relaxed recurrent cell (SPEC section 5).
+    """A word-level language model with a relaxed recurrent cell (docs/method.md section 5).
 
     Dropout is variational: one mask per sequence, the same at every time step, except on the
     embedding, where whole rows (words) are dropped. All masks come from the `seed` argument.
