@@ -1,7 +1,7 @@
 """The optimiser of w as pure functions: one formula for the real and for the unrolled step.
 
-Keras optimisers assign variables and decouple the weight decay; the unrolled step (docs/method.md section
-2) must follow the real one exactly, so both come from here.
+Keras optimisers assign variables and decouple the weight decay; the unrolled step
+(docs/method.md section 2) must follow the real one exactly, so both come from here.
 """
 
 import dataclasses

@@ -52,7 +52,7 @@ class Supernet(abc.ABC):
     """A relaxed network, evaluated functionally at any weights and mixing weights.
 
     Nothing here assigns a variable: `loss` is pure in its arguments, so that w, w', w+ and w-
-    (docs/method.md section 2) need no copies of the model, and the same masks come from the same seed.
+    (docs/method.md section 2) need no copies of the model, and the same seed means the same masks.
 
     Attributes:
       cells: the topology of each kind of cell; its keys are those of `Alphas`.

@@ -1,4 +1,4 @@
-"""The relaxed recurrent cell over a sequence, written as the mathematics reads (docs/method.md section 5).
+"""The relaxed recurrent cell over a sequence, as the mathematics reads (docs/method.md section 5).
 
 This is the reference: `fused_recurrence` computes the same numbers faster and is tested against
 it. Shapes: T time steps, B sequences, U units, N searched nodes, E = N(N+1)/2 edges.
