@@ -7,9 +7,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import json
 import pathlib
 
-import keras
 import numpy as np
 import pytest
+
+from tf_darts.runtime.precision import set_precision
 
 SHARED = pathlib.Path(__file__).resolve().parents[1].parent / "shared"
 
@@ -36,7 +37,6 @@ def golden(shared):
 @pytest.fixture
 def float64():
     """Everything new is float64 while the test runs."""
-    before = keras.config.floatx()
-    keras.config.set_floatx("float64")
+    set_precision("float64")
     yield
-    keras.config.set_floatx(before)
+    set_precision("float32")

@@ -11,7 +11,6 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
 
-import keras
 import tensorflow as tf
 from absl import app, flags, logging
 
@@ -19,6 +18,7 @@ from tf_darts import command_line, genotype
 from tf_darts.config import SearchConfig, computed_settings
 from tf_darts.errors import UserError
 from tf_darts.report.search_report import SearchReport
+from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.progress import Progress
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import Stopped, graceful_stop
@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> int:
         if len(arguments) > 1:
             raise UserError(f"{arguments[1]!r} is not a flag; write --NAME=VALUE.")
         config = command_line.config_from_flags()
-        keras.config.set_floatx(config.precision)
+        set_precision(config.precision)
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
         MODES[config.mode](config)
