@@ -242,6 +242,23 @@ def test_divergence_rolls_back_at_most_so_often(tmp_path, uninterrupted):
         search(tmp_path / "b", data=Numbers(poison=[(1, 2), (1, 3)]), max_rollbacks=1)
 
 
+def test_a_score_that_is_no_number_is_a_divergence(tmp_path):
+    class Spoilt(Numbers):
+        """The second evaluation meets something that is not a number."""
+
+        evaluations = 0
+
+        def evaluation(self):
+            self.evaluations += 1
+            yield np.float32([1.0, 1.1, np.nan if self.evaluations == 2 else 1.0])
+
+    with pytest.raises(UserError, match=r"epoch 2.*evaluation mode.*--max_rollbacks"):
+        search(tmp_path / "a", data=Spoilt())
+    assert "NaN" not in (tmp_path / "a" / "history.jsonl").read_text()
+    _, _, history = search(tmp_path / "b", data=Spoilt(), max_rollbacks=1)
+    assert [r["rollbacks"] for r in history] == [0, 1, 1]
+
+
 def test_the_genotype_is_rewritten_only_when_something_changed(tmp_path, monkeypatch):
     writes = []
     save = genotype.save

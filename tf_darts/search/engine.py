@@ -144,6 +144,9 @@ class SearchEngine:
         )
         if scores is None:
             self._stop(stop)
+        if not math.isfinite(scores["loss"]):
+            self._diverged(epoch, {"validation loss in evaluation mode": scores["loss"]})
+            return
         self._finish_epoch(epoch, rate, scores)
 
     def _finish_epoch(self, epoch: int, rate: float, scores: dict[str, float]) -> None:

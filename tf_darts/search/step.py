@@ -106,8 +106,9 @@ class BilevelStep:
 
     def reset_states(self) -> None:
         """Both streams begin anew."""
+        beginning = self.supernet.initial_state(self.config.batch_size)
         for state in self._states.values():
-            tf.nest.map_structure(lambda v: v.assign(tf.zeros_like(v)), state)
+            tf.nest.map_structure(lambda v, value: v.assign(value), state, beginning)
 
     def mixing(self) -> dict[str, np.ndarray]:
         """The mixing weights of the current α."""
