@@ -24,14 +24,18 @@ def shared() -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def golden(shared):
-    """The recurrent supernet's golden numbers, a dict of arrays with `config` decoded."""
-    file = shared / "golden" / "recurrent_supernet.npz"
-    if not file.exists():
-        pytest.skip(f"no golden numbers: {file.name} is missing")
-    with np.load(file) as archive:
-        numbers = {name: archive[name] for name in archive.files}
-    return numbers | {"config": json.loads(str(numbers["config"]))}
+def load_golden(shared):
+    """A function from a file's name to its golden numbers, arrays with `config` decoded."""
+
+    def load(name):
+        file = shared / "golden" / f"{name}.npz"
+        if not file.exists():
+            pytest.skip(f"no golden numbers: {file.name} is missing")
+        with np.load(file) as archive:
+            numbers = {key: archive[key] for key in archive.files}
+        return numbers | {"config": json.loads(str(numbers["config"]))}
+
+    return load
 
 
 @pytest.fixture

@@ -5,9 +5,14 @@ A setting is a field of a frozen dataclass; its metadata say what it may be. The
 """
 
 import dataclasses
+import difflib
 import math
+import pathlib
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
+
+import tensorflow_datasets as tfds
 
 from tf_darts.errors import UserError
 
@@ -52,7 +57,13 @@ def rate(default: float, help: str) -> Any:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchConfig:
-    """What every search has, whatever its space. Defaults are docs/method.md section 5's."""
+    """What every search has, whatever its space. Defaults are docs/method.md section 5's.
+
+    Attributes:
+      learns_from: the kind of its data sets, for messages.
+    """
+
+    learns_from: ClassVar[str] = "all data sets"
 
     mode: str = setting("search", "what to do", choices=("search",))
     dataset: str = setting("ptb", "what to learn from")
@@ -62,6 +73,7 @@ class SearchConfig:
     epochs: int = setting(50, "passes over the training data", minimum=1)
     steps_per_epoch: int = setting(0, "shortens an epoch (0: all of it)", minimum=0)
     batch_size: int = setting(256, "examples of a training and of a validation batch", minimum=2)
+    evaluation_batch_size: int = setting(10, "examples of a batch in evaluation", minimum=1)
     hypergradient: str = setting(
         "finite_difference",
         "first_order (xi = 0), finite_difference (the paper's second order) or exact",
@@ -105,12 +117,13 @@ class SearchConfig:
 class RecurrentSearchConfig(SearchConfig):
     """The search for recurrent cells on text, as on Penn Treebank (docs/method.md section 5)."""
 
+    learns_from: ClassVar[str] = "texts"
+
     units: int = setting(300, "width of embedding and hidden state", minimum=1)
     bptt: int = setting(35, "time steps of a batch", minimum=4)
     short_probability: float = setting(
         0.05, "how often a training batch has half the time steps", minimum=0.0, below=1.0
     )
-    evaluation_batch_size: int = setting(10, "columns of text in evaluation", minimum=1)
     min_count: int = setting(1, "rarer training words become <unk>", minimum=1)
     embedding_dropout: float = rate(0.0, "whole rows (words) of the embedding")
     input_dropout: float = rate(0.2, "the embedded words")
@@ -120,26 +133,87 @@ class RecurrentSearchConfig(SearchConfig):
     slowness: float = setting(1e-3, "weight of mean (h_t - h_t-1)^2 in w's loss", minimum=0.0)
 
 
-# The paper searches on ptb only; the other texts take its settings.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConvolutionalSearchConfig(SearchConfig):
+    """The search for convolutional cells on images (docs/method.md section 4)."""
+
+    learns_from: ClassVar[str] = "images"
+
+    channels: int = setting(16, "of the first cell's nodes; even", minimum=2)
+    layers: int = setting(8, "cells of the supernet, two of them reduction cells", minimum=3)
+    image_size: int = setting(0, "pixels of a side (0: the data set's own)", minimum=0)
+    train_portion: float = setting(
+        0.5, "of the training images, for w; the rest is for alpha", above=0.0, below=1.0
+    )
+    train_examples: int = setting(0, "takes so many of the training images (0: all)", minimum=0)
+    crop_padding: int = setting(4, "pixels around an image before its random crop", minimum=0)
+    flip: bool = setting(True, "half of the images, left to right")
+
+
+_CIFAR10 = ConvolutionalSearchConfig(
+    dataset="cifar10",
+    batch_size=64,
+    evaluation_batch_size=256,
+    weight_learning_rate=0.025,
+    final_weight_learning_rate=0.001,
+    momentum=0.9,
+    weight_decay=3e-4,
+    clip_norm=5.0,
+    alpha_learning_rate=3e-4,
+    alpha_beta_1=0.5,
+)
+
+# The paper searches on ptb and cifar10; other texts and images take their settings.
 PRESETS: Mapping[tuple[str, str], SearchConfig] = {
     ("search", "ptb"): RecurrentSearchConfig(),
     ("search", "wikitext2"): RecurrentSearchConfig(dataset="wikitext2"),
     ("search", "pydoc"): RecurrentSearchConfig(dataset="pydoc"),
     ("search", "text"): RecurrentSearchConfig(dataset="text"),
+    ("search", "cifar10"): _CIFAR10,
+    # Digits are not the same in a mirror, and these are 8 pixels wide.
+    ("search", "digits"): dataclasses.replace(
+        _CIFAR10, dataset="digits", crop_padding=1, flip=False
+    ),
+    ("search", "folder"): dataclasses.replace(_CIFAR10, dataset="folder"),
 }
+# By mode, what the image classification sets of TensorFlow Datasets take that are not named above.
+TFDS_PRESETS: Mapping[str, SearchConfig] = {"search": _CIFAR10}
 
-# Flags that other modes and data sets take. They are known, so that using one where it means
-# nothing is answered with a reason; nothing reads their values.
-ELSEWHERE: Mapping[str, str] = {
-    "channels": "image networks",
-    "layers": "image networks",
-    "genotype": "modes that take a found cell",
-}
+# Flags that other modes take. They are known, so that using one where it means nothing is answered
+# with a reason; nothing reads their values.
+ELSEWHERE: Mapping[str, str] = {"genotype": "modes that take a found cell"}
 
 
 def fields(config: Any) -> dict[str, dataclasses.Field]:
     """The settings of a configuration (or of its class) by name."""
     return {field.name: field for field in dataclasses.fields(config)}
+
+
+def _preset(mode: str, dataset: str | None, data_dir: str) -> SearchConfig:
+    """The settings that a data set takes; raises `UserError` where it is not known."""
+    if (mode, dataset) in PRESETS:
+        return PRESETS[mode, dataset]
+    datasets = [name for known, name in PRESETS if known == mode]
+    choices = (
+        f"with --mode={mode} use one of {', '.join(datasets)}, or an image classification set of"
+        " TensorFlow Datasets."
+    )
+    if not dataset:
+        raise UserError(f"no --dataset given; {choices}")
+    # Name, configuration and version; a set may also be only in the user's directory.
+    name = re.split("[/:]", dataset)[0]
+    published = tfds.list_builders()
+    if name in published or (data_dir and name and (pathlib.Path(data_dir) / name).is_dir()):
+        return dataclasses.replace(TFDS_PRESETS[mode], dataset=dataset)
+    near = difflib.get_close_matches(dataset, [*datasets, *published])
+    hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+    raise UserError(f"--dataset={dataset}: not known{hint}; {choices}")
+
+
+def _owner(name: str) -> str | None:
+    """What a flag is for that means nothing here."""
+    kinds = {preset.learns_from for preset in PRESETS.values() if name in fields(preset)}
+    return f"searches on {' and '.join(sorted(kinds))}" if kinds else ELSEWHERE.get(name)
 
 
 def _check(field: dataclasses.Field, value: Any) -> None:
@@ -178,15 +252,11 @@ def configure(overrides: Mapping[str, Any]) -> SearchConfig:
     if mode not in modes:
         given = f"--mode={mode}: not known" if mode else "no --mode given"
         raise UserError(f"{given}; use one of {', '.join(modes)}.")
-    datasets = [name for known, name in PRESETS if known == mode]
-    if dataset not in datasets:
-        given = f"--dataset={dataset}: not known" if dataset else "no --dataset given"
-        raise UserError(f"{given}; with --mode={mode} use one of {', '.join(datasets)}.")
-    preset = PRESETS[mode, dataset]
+    preset = _preset(mode, dataset, overrides.get("data_dir", ""))
     known = fields(preset)
     for name, value in overrides.items():
         if name not in known:
-            owner = f"; it is for {ELSEWHERE[name]}" if name in ELSEWHERE else ""
+            owner = f"; it is for {_owner(name)}" if _owner(name) else ""
             raise UserError(
                 f"--{name} has no meaning for --mode={mode} --dataset={dataset}{owner}; leave it"
                 " out."
@@ -208,7 +278,8 @@ def configure(overrides: Mapping[str, Any]) -> SearchConfig:
             f" --weight_learning_rate={config.weight_learning_rate:g}; a schedule falls."
         )
     if not config.run_dir:
-        name = f"{mode}_{dataset}_{config.hypergradient}_seed{config.seed}"
+        name = re.sub(r"[/:]", "_", dataset)
+        name = f"{mode}_{name}_{config.hypergradient}_seed{config.seed}"
         config = dataclasses.replace(config, run_dir=f"runs/{name}")
     return config
 

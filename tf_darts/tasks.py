@@ -3,11 +3,16 @@
 import functools
 from typing import NamedTuple
 
-from tf_darts.config import RecurrentSearchConfig, SearchConfig
-from tf_darts.data import text
+import keras
+
+from tf_darts.config import ConvolutionalSearchConfig, RecurrentSearchConfig, SearchConfig
+from tf_darts.data import images, text
+from tf_darts.data.image_streams import ImageSearchData, majority_accuracy
 from tf_darts.data.streams import TextSearchData, unigram_perplexity
 from tf_darts.runtime.seeds import derived_seed
 from tf_darts.search.engine import SearchData
+from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
+from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.supernet import RecurrentSupernet
 from tf_darts.spaces.supernet import Supernet
@@ -57,3 +62,28 @@ def _(config: RecurrentSearchConfig) -> SearchTask:
     )
     supernet = RecurrentSupernet(model, config.slowness)
     return SearchTask(supernet, data, ("word frequencies alone", unigram_perplexity(corpus)))
+
+
+@search_task.register
+def _(config: ConvolutionalSearchConfig) -> SearchTask:
+    image_set = images.load(config.dataset, config.data_dir, config.image_size)
+    data = ImageSearchData(
+        image_set,
+        batch_size=config.batch_size,
+        seed=derived_seed(config.seed, "images"),
+        train_portion=config.train_portion,
+        train_examples=config.train_examples,
+        crop_padding=config.crop_padding,
+        flip=config.flip,
+        steps_per_epoch=config.steps_per_epoch,
+        evaluation_batch_size=config.evaluation_batch_size,
+        dtype=keras.config.floatx(),
+    )
+    model = RelaxedImageClassifier(
+        classes=len(image_set.classes),
+        channels=config.channels,
+        layers=config.layers,
+        seed=derived_seed(config.seed, "weights"),
+    )
+    supernet = ConvolutionalSupernet(model, image_set.shape)
+    return SearchTask(supernet, data, ("the most frequent class", majority_accuracy(data)))

@@ -1,12 +1,16 @@
 """Times whole search steps and says how much of the machine they use; prints one JSON line.
 
     python tools/benchmark.py --batch_size=64 --hypergradient=finite_difference
+    python tools/benchmark.py --task=cnn_search --batch_size=16 --hypergradient=first_order
+    python tools/benchmark.py --task=image_input --dataset=cifar10
     python tools/benchmark.py --against=PATH/torch_darts.py --python=ENV_WITH_TORCH/bin/python
 
 With `--against`, a PyTorch program that prints {"median_s": ...} for the same step is run in turn
 with ours, round by round, and the ratio of the medians is of this one run.
 """
 
+import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -25,13 +29,17 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
-from tf_darts.config import RecurrentSearchConfig
+from tf_darts.config import PRESETS, RecurrentSearchConfig
+from tf_darts.data import images
+from tf_darts.data.image_streams import ImageSearchData
 from tf_darts.search.step import BilevelStep
+from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
+from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.supernet import RecurrentSupernet
 
 FLAGS = flags.FLAGS
-flags.DEFINE_enum("task", "rnn_search", ["rnn_search"], "which step")
+flags.DEFINE_enum("task", "rnn_search", ["rnn_search", "cnn_search", "image_input"], "which step")
 flags.DEFINE_enum(
     "hypergradient",
     "finite_difference",
@@ -42,6 +50,11 @@ flags.DEFINE_integer("batch_size", 64, "examples in a batch", lower_bound=2)
 flags.DEFINE_integer("units", 300, "recurrent: width", lower_bound=1)
 flags.DEFINE_integer("words", 10000, "recurrent: size of the vocabulary", lower_bound=2)
 flags.DEFINE_integer("bptt", 35, "recurrent: time steps", lower_bound=2)
+flags.DEFINE_integer("channels", 16, "convolutional: of the first cell", lower_bound=2)
+flags.DEFINE_integer("layers", 8, "convolutional: cells", lower_bound=3)
+flags.DEFINE_integer("image_size", 32, "convolutional: pixels of a side", lower_bound=4)
+flags.DEFINE_string("dataset", "digits", "image_input: whose images")
+flags.DEFINE_string("data_dir", "", "image_input: where they are")
 flags.DEFINE_integer("steps", 5, "timed steps in a round", lower_bound=1)
 flags.DEFINE_integer("warmup", 2, "steps before the first timed one", lower_bound=1)
 flags.DEFINE_integer("rounds", 1, "rounds; with --against the programs alternate", lower_bound=1)
@@ -69,7 +82,11 @@ def timed(run: Callable[[], Any], times: int, warmup: int = 0) -> list[float]:
     return seconds
 
 
-def recurrent_step() -> tuple[Callable[[], Any], float]:
+# (one step, its FLOPs in matrix products where they are counted, what describes it)
+Task = tuple[Callable[[], Any], float | None, dict[str, Any]]
+
+
+def recurrent_step() -> Task:
     """A whole step of the recurrent search on random words, and its FLOPs in matrix products.
 
     A loss costs F; its gradient by the weights 2F more, by α alone F more (no weight gradients).
@@ -98,14 +115,58 @@ def recurrent_step() -> tuple[Callable[[], Any], float]:
     row = 2 * (2 * units) * (2 * units) + edges * 2 * units * 2 * units + 2 * units * words
     losses = {"first_order": 2 + 3, "finite_difference": 3 * 3 + 2 * 2, "exact": 3 * 3 + 6}
     flops = float(FLAGS.bptt * batch_size * row * losses[FLAGS.hypergradient])
-    return lambda: step(train, validation, config.weight_learning_rate), flops
+    sizes = {"units": units, "words": words, "bptt": FLAGS.bptt}
+    return lambda: step(train, validation, config.weight_learning_rate), flops, sizes
+
+
+def convolutional_step() -> Task:
+    """A whole step of the convolutional search on random images of ten classes."""
+    batch_size, size = FLAGS.batch_size, FLAGS.image_size
+    config = dataclasses.replace(
+        PRESETS["search", "cifar10"], batch_size=batch_size, hypergradient=FLAGS.hypergradient
+    )
+    model = RelaxedImageClassifier(10, FLAGS.channels, FLAGS.layers, seed=0)
+    step = BilevelStep(ConvolutionalSupernet(model, (size, size, 3)), config)
+    random = np.random.default_rng(0)
+    train, validation = (
+        (
+            random.standard_normal((batch_size, size, size, 3), np.float32),
+            random.integers(10, size=batch_size, dtype=np.int32),
+        )
+        for _ in range(2)
+    )
+    sizes = {"channels": FLAGS.channels, "layers": FLAGS.layers, "image_size": size}
+    return lambda: step(train, validation, config.weight_learning_rate), None, sizes
+
+
+def image_input() -> Task:
+    """The next pair of augmented batches of a data set, as the convolutional search reads them."""
+    data = ImageSearchData(
+        images.load(FLAGS.dataset, FLAGS.data_dir), batch_size=FLAGS.batch_size, seed=0
+    )
+    epochs = itertools.count()
+    batches = itertools.chain.from_iterable(data.epoch(epoch) for epoch in epochs)
+
+    def read() -> None:
+        next(batches).validation[0].numpy()
+
+    return read, None, data.description()
+
+
+TASKS = {
+    "rnn_search": recurrent_step,
+    "cnn_search": convolutional_step,
+    "image_input": image_input,
+}
 
 
 def peer_seconds() -> float:
     """The median step of the other program, same task, sizes and order."""
     command = [FLAGS.python, FLAGS.against, FLAGS.task, "--batch", str(FLAGS.batch_size)]
     command += ["--order", "1" if FLAGS.hypergradient == "first_order" else "2"]
-    command += ["--steps", str(FLAGS.steps), "--units", str(FLAGS.units)]
+    command += ["--steps", str(FLAGS.steps)]
+    if FLAGS.task == "rnn_search":
+        command += ["--units", str(FLAGS.units)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"benchmark: {' '.join(command)} failed: {done.stderr.strip()[-400:]}")
@@ -116,7 +177,7 @@ def main(arguments: list[str]) -> None:
     """Prints the measurement."""
     if len(arguments) > 1:
         raise app.UsageError(f"unexpected argument {arguments[1]!r}")
-    run, flops = recurrent_step()
+    run, flops, sizes = TASKS[FLAGS.task]()
     start = time.perf_counter()
     run()
     first = time.perf_counter() - start
@@ -134,19 +195,21 @@ def main(arguments: list[str]) -> None:
         "task": FLAGS.task,
         "hypergradient": FLAGS.hypergradient,
         "batch_size": FLAGS.batch_size,
-        "units": FLAGS.units,
-        "words": FLAGS.words,
-        "bptt": FLAGS.bptt,
-        "median_s": round(median, 4),
-        "min_s": round(min(seconds), 4),
-        "max_s": round(max(seconds), 4),
+        **sizes,
+        "median_s": round(median, 5),
+        "min_s": round(min(seconds), 5),
+        "max_s": round(max(seconds), 5),
+        "examples_per_s": round(2 * FLAGS.batch_size / median),
         "first_step_s": round(first, 2),
         "peak_memory_gb": round(peak / 1e9, 3),
-        "gflop": round(flops / 1e9, 1),
-        "gflop_per_s": round(flops / median / 1e9, 1),
         "gemm_gflop_per_s": round(rate / 1e9, 1),
-        "share_of_gemm": round(flops / median / rate, 3),
     }
+    if flops:
+        result["gflop"] = round(flops / 1e9, 1)
+        result["gflop_per_s"] = round(flops / median / 1e9, 1)
+        result["share_of_gemm"] = round(flops / median / rate, 3)
+    if FLAGS.task == "image_input":
+        del result["hypergradient"]
     if peer:
         result["peer_median_s"] = round(statistics.median(peer), 4)
         result["times_faster"] = round(statistics.median(peer) / median, 2)

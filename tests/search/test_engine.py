@@ -26,6 +26,7 @@ class Toy(Supernet):
     """Fits a number by Σ_k p_k·k·w; its state counts batches and enters the loss."""
 
     genotype_class = genotype.RecurrentGenotype
+    measures = ("loss",)
     score = "error"
     score_mode = "min"
 
@@ -36,6 +37,7 @@ class Toy(Supernet):
 
     weights = property(lambda self: self._weights)
     statistics = property(lambda self: self._statistics)
+    regularizes = True
     batch_signature = property(lambda self: tf.TensorSpec([None], tf.float32))
 
     def initial_state(self, batch_size):
@@ -51,7 +53,7 @@ class Toy(Supernet):
         loss = self._error(weights, mixing, batch + noise, state)
         penalty = 0.001 * tf.reduce_sum(weights[0] ** 2) if regularized else 0.0
         mean = 0.9 * tf.convert_to_tensor(self._statistics[0]) + 0.1 * loss
-        return LossResult(loss + penalty, loss, state + 1.0, [tf.stop_gradient(mean)])
+        return LossResult(loss + penalty, {"loss": loss}, state + 1.0, [tf.stop_gradient(mean)])
 
     def evaluate(self, mixing, batch, state):
         weights = [tf.convert_to_tensor(self._weights[0])]

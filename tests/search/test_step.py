@@ -42,6 +42,10 @@ def make_step(kind):
     return step, batches
 
 
+def sizes(step):
+    return [int(np.prod(weight.shape)) for weight in step.variables["weights"]]
+
+
 class Reference:
     """Where the step stands, and what it must do next, by differentiating everything as it is."""
 
@@ -49,7 +53,8 @@ class Reference:
         variables = step.variables
         self.supernet, (self.train, self.validation) = step.supernet, batches
         self.weights = [tf.constant(v.numpy()) for v in variables["weights"]]
-        self.velocities = [tf.constant(v.numpy()) for v in variables["velocities"]]
+        velocity = np.split(variables["velocities"][0].numpy(), np.cumsum(sizes(step))[:-1])
+        self.velocities = [m.reshape(w.shape) for m, w in zip(velocity, self.weights, strict=True)]
         self.alpha = tf.constant(variables["alphas"]["cell"].numpy())
         self.states = {k: tf.constant(v[0].numpy()) for k, v in variables["states"].items()}
         seed = step_seed(step.config.seed, tf.constant(variables["steps"].numpy()), tf.constant(0))

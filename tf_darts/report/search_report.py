@@ -64,7 +64,10 @@ class SearchReport(Observer):
 
     def on_step(self, step: int, metrics: dict[str, float]) -> None:
         score = self._supernet.score
-        names = _GROUPS | {f"train_{score}": f"{score}/train"}
+        names = _GROUPS | {
+            f"train_{score}": f"{score}/train",
+            f"validation_{score}": f"{score}/validation_batch",
+        }
         self._log.scalars({names[key]: value for key, value in metrics.items()}, step)
 
     def on_epoch(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> None:

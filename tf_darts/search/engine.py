@@ -58,11 +58,12 @@ class SearchEngine:
         self._run = run
         self._observers = observers
         self._step = BilevelStep(supernet, config)
-        # The place in the run, and this epoch's sums of both streams' losses: part of the state.
+        # The place in the run, and this epoch's sums over both streams: part of the state.
         self._epoch = tf.Variable(0, dtype=tf.int64)
         self._step_in_epoch = tf.Variable(0, dtype=tf.int64)
-        self._loss_sums = {
-            name: tf.Variable(0.0, dtype=tf.float64) for name in ("train", "validation")
+        self._sums = {
+            stream: {name: tf.Variable(0.0, dtype=tf.float64) for name in supernet.measures}
+            for stream in ("train", "validation")
         }
         self._seconds = tf.Variable(0.0, dtype=tf.float64)
         self._checkpoints = Checkpoints(
@@ -71,7 +72,7 @@ class SearchEngine:
             | {
                 "epoch": self._epoch,
                 "step_in_epoch": self._step_in_epoch,
-                "loss_sums": self._loss_sums,
+                "sums": self._sums,
                 "seconds": self._seconds,
             },
         )
@@ -124,15 +125,19 @@ class SearchEngine:
                 self._step.reset_states()
             learning_rate = rate * batch.learning_rate_scale
             metrics = self._step(batch.train, batch.validation, learning_rate)
-            if not metrics.pop("finite"):
+            finite = metrics.pop("finite")
+            for stream, totals in self._sums.items():
+                means = metrics.pop(stream)
+                if finite:
+                    for name, total in totals.items():
+                        total.assign_add(means[name])
+                    means = self._supernet.scores(means)
+                metrics |= {f"{stream}_{name}": value for name, value in means.items()}
+            if not finite:
                 self._diverged(epoch, metrics)
                 return
             self._step_in_epoch.assign_add(1)
-            for name, total in self._loss_sums.items():
-                total.assign_add(metrics[f"{name}_loss"])
             step = int(self._step.steps)
-            scores = self._supernet.scores({"loss": metrics["train_loss"]})
-            metrics |= {f"train_{self._supernet.score}": scores[self._supernet.score]}
             self._notify("on_step", step, metrics | {"learning_rate": learning_rate})
             self._save_genotype()
             if stop:
@@ -156,8 +161,8 @@ class SearchEngine:
         # Both streams in training mode: the batches' own statistics, dropout. Evaluation mode has
         # the running statistics, and may score much worse than the same text in training mode.
         train, search = (
-            self._supernet.scores({"loss": float(total) / steps})
-            for total in self._loss_sums.values()
+            self._supernet.scores({name: float(sum_) / steps for name, sum_ in sums.items()})
+            for sums in self._sums.values()
         )
         mixing = self._step.mixing()
         record = {
@@ -180,7 +185,7 @@ class SearchEngine:
         self._notify("on_epoch", record, self._history)
         self._epoch.assign(epoch + 1)
         self._step_in_epoch.assign(0)
-        for total in self._loss_sums.values():
+        for total in tf.nest.flatten(self._sums):
             total.assign(0.0)
         self._save(self._checkpoints.save_epoch)
 

@@ -17,6 +17,8 @@ from tf_darts.spaces.supernet import Alphas, Weights
 
 # (w, α) -> (scalar loss, whatever else the evaluation leaves behind)
 Loss = Callable[[Weights, Alphas], tuple[tf.Tensor, Any]]
+# A loss's value, its auxiliary, ∇_w and ∇_α (flat); [] for one that is not wanted.
+Gradients = tuple[tf.Tensor, Any, list[tf.Tensor], list[tf.Tensor]]
 # (∇_w L_train) -> (w', the factor ξ·clip with which the gradient entered it)
 Unroll = Callable[[Weights], tuple[Weights, tf.Tensor]]
 
@@ -50,32 +52,78 @@ def gradients_of(
 
 
 def value_and_gradients(
-    loss: Loss, weights: Weights, alphas: Alphas
-) -> tuple[tf.Tensor, Any, list[tf.Tensor], list[tf.Tensor]]:
-    """The loss, its auxiliary, ∇_w and ∇_α (flat); a graph drops what is not used."""
-    flat = tf.nest.flatten(alphas)
+    loss: Loss,
+    weights: Weights,
+    alphas: Alphas,
+    *,
+    of_weights: bool = True,
+    of_alphas: bool = True,
+) -> Gradients:
+    """The loss, its auxiliary, ∇_w and ∇_α (flat); [] for one that is not wanted."""
+    weights = list(weights)
+    wanted = [*(weights if of_weights else []), *(tf.nest.flatten(alphas) if of_alphas else [])]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch([*weights, *flat])
+        tape.watch(wanted)
         value, auxiliary = loss(weights, alphas)
-    gradients = gradients_of(value, tape, [*weights, *flat])
-    return value, auxiliary, gradients[: len(weights)], gradients[len(weights) :]
+    gradients = gradients_of(value, tape, wanted)
+    cut = len(weights) if of_weights else 0
+    return value, auxiliary, gradients[:cut], gradients[cut:]
 
 
-def first_order(validation_loss: Loss, weights: Weights, alphas: Alphas) -> Hypergradient:
+def mixed_product(
+    loss: Loss, weights: Weights, alphas: Alphas, vector: Sequence[tf.Tensor]
+) -> list[tf.Tensor]:
+    """∇²_{α,w} L · v = ∇_α ⟨∇_w L(w, α), v⟩ (flat) by nested tapes, for a v of w's structure."""
+    weights, flat = list(weights), tf.nest.flatten(alphas)
+    with tf.GradientTape(watch_accessed_variables=False) as outer:
+        outer.watch(flat)
+        with tf.GradientTape(watch_accessed_variables=False) as inner:
+            inner.watch(weights)
+            value, _ = loss(weights, alphas)
+        gradient = gradients_of(value, inner, weights)
+        product = tf.add_n(
+            [tf.reduce_sum(g * tf.stop_gradient(v)) for g, v in zip(gradient, vector, strict=True)]
+        )
+    return gradients_of(product, outer, flat)
+
+
+class Derivatives(NamedTuple):
+    """How derivatives are taken; somebody who takes them often gives compiled functions."""
+
+    gradients: Callable[..., Gradients] = value_and_gradients
+    mixed_product: Callable[..., list[tf.Tensor]] = mixed_product
+
+
+HERE = Derivatives()  # traced wherever they are called
+
+
+def first_order(
+    validation_loss: Loss,
+    weights: Weights,
+    alphas: Alphas,
+    derivatives: Derivatives = HERE,
+) -> Hypergradient:
     """∇_α L_val(w, α): the case ξ = 0."""
-    value, auxiliary, _, gradient = value_and_gradients(validation_loss, weights, alphas)
+    value, auxiliary, _, gradient = derivatives.gradients(
+        validation_loss, weights, alphas, of_weights=False
+    )
     gradient = tf.nest.pack_sequence_as(alphas, gradient)
     nothing = tf.nest.map_structure(tf.zeros_like, gradient)
     return Hypergradient(gradient, value, auxiliary, gradient, nothing, tf.zeros([], value.dtype))
 
 
 def _unrolled(
-    train_loss: Loss, validation_loss: Loss, weights: Weights, alphas: Alphas, unroll: Unroll
+    train_loss: Loss,
+    validation_loss: Loss,
+    weights: Weights,
+    alphas: Alphas,
+    unroll: Unroll,
+    derivatives: Derivatives,
 ) -> tuple[Hypergradient, list[tf.Tensor], tf.Tensor]:
     """Eq. 7's first term at w', the vector v = ∇_{w'} L_val(w', α), and the factor ξ·clip."""
-    _, _, train_gradient, _ = value_and_gradients(train_loss, weights, alphas)
+    _, _, train_gradient, _ = derivatives.gradients(train_loss, weights, alphas, of_alphas=False)
     moved, factor = unroll(train_gradient)
-    value, auxiliary, vector, direct = value_and_gradients(validation_loss, moved, alphas)
+    value, auxiliary, vector, direct = derivatives.gradients(validation_loss, moved, alphas)
     direct = tf.nest.pack_sequence_as(alphas, direct)
     nothing = tf.nest.map_structure(tf.zeros_like, direct)
     partial = Hypergradient(direct, value, auxiliary, direct, nothing, tf.zeros([], value.dtype))
@@ -98,20 +146,23 @@ def finite_difference(
     alphas: Alphas,
     unroll: Unroll,
     radius: float = 0.01,
+    derivatives: Derivatives = HERE,
 ) -> Hypergradient:
     """Eq. 7 with eq. 8: a central difference along v with ε = radius / ‖v‖₂.
 
     `train_loss` is evaluated at w, w + εv and w - εv. It must use the same random masks each time
     (common random numbers), otherwise the difference is mostly the masks' noise over 2ε.
     """
-    partial, vector, factor = _unrolled(train_loss, validation_loss, weights, alphas, unroll)
+    partial, vector, factor = _unrolled(
+        train_loss, validation_loss, weights, alphas, unroll, derivatives
+    )
     epsilon = radius / tf.linalg.global_norm(vector)
     sides: list[list[tf.Tensor]] = []
     for sign in (1.0, -1.0):
         # One after the other: side by side they need twice the memory and gain no time.
         with tf.control_dependencies([g for side in sides for g in side]):
             shifted = [w + sign * epsilon * v for w, v in zip(weights, vector, strict=True)]
-        sides.append(value_and_gradients(train_loss, shifted, alphas)[3])
+        sides.append(derivatives.gradients(train_loss, shifted, alphas, of_weights=False)[3])
     plus, minus = sides
     implicit = [(p - m) / (2.0 * epsilon) for p, m in zip(plus, minus, strict=True)]
     return _subtract_implicit(partial, implicit, factor, epsilon)
@@ -123,23 +174,16 @@ def exact(
     weights: Weights,
     alphas: Alphas,
     unroll: Unroll,
+    derivatives: Derivatives = HERE,
 ) -> Hypergradient:
     """Eq. 7 with ∇²_{α,w} L_train · v = ∇_α ⟨∇_w L_train(w, α), v⟩ by nested tapes.
 
     `train_loss` must be differentiable twice.
     """
-    partial, vector, factor = _unrolled(train_loss, validation_loss, weights, alphas, unroll)
-    flat = tf.nest.flatten(alphas)
-    with tf.GradientTape(watch_accessed_variables=False) as outer:
-        outer.watch(flat)
-        with tf.GradientTape(watch_accessed_variables=False) as inner:
-            inner.watch(list(weights))
-            value, _ = train_loss(weights, alphas)
-        gradient = gradients_of(value, inner, list(weights))
-        product = tf.add_n(
-            [tf.reduce_sum(g * tf.stop_gradient(v)) for g, v in zip(gradient, vector, strict=True)]
-        )
-    implicit = gradients_of(product, outer, flat)
+    partial, vector, factor = _unrolled(
+        train_loss, validation_loss, weights, alphas, unroll, derivatives
+    )
+    implicit = derivatives.mixed_product(train_loss, weights, alphas, vector)
     return _subtract_implicit(partial, implicit, factor, partial.epsilon)
 
 
@@ -151,12 +195,14 @@ def estimate(
     alphas: Alphas,
     unroll: Unroll,
     radius: float = 0.01,
+    derivatives: Derivatives = HERE,
 ) -> Hypergradient:
     """The estimate named `kind`: first_order, finite_difference (which takes `radius`) or exact."""
     if kind == "first_order":
-        return first_order(validation_loss, weights, alphas)
+        return first_order(validation_loss, weights, alphas, derivatives)
+    losses = train_loss, validation_loss
     if kind == "finite_difference":
-        return finite_difference(train_loss, validation_loss, weights, alphas, unroll, radius)
+        return finite_difference(*losses, weights, alphas, unroll, radius, derivatives)
     if kind == "exact":
-        return exact(train_loss, validation_loss, weights, alphas, unroll)
+        return exact(*losses, weights, alphas, unroll, derivatives)
     raise ValueError(f"unknown hypergradient {kind!r}")

@@ -3,7 +3,7 @@
 It knows no space: all it needs is a `Supernet`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -13,8 +13,9 @@ import tensorflow as tf
 from tf_darts.config import SearchConfig
 from tf_darts.runtime.seeds import derived_seed, step_seed
 from tf_darts.search import hypergradient, relaxation
+from tf_darts.search.compiled import BatchLoss, CompiledDerivatives, Remains, SupernetLoss
 from tf_darts.search.weight_optimizer import WeightOptimizer
-from tf_darts.spaces.supernet import Alphas, State, Supernet, Weights
+from tf_darts.spaces.supernet import Alphas, Supernet, Weights
 
 
 def _initial_alphas(supernet: Supernet, config: SearchConfig) -> dict[str, keras.Variable]:
@@ -30,6 +31,9 @@ def _initial_alphas(supernet: Supernet, config: SearchConfig) -> dict[str, keras
 
 class BilevelStep:
     """The variables of a search and the compiled step that moves them.
+
+    Inside, all of w is one vector, and so is its velocity: a supernet may have thousands of
+    kernels. What is compiled is each kind of derivative; the step between them is plain Python.
 
     Attributes:
       alphas: the architecture logits by kind of cell, keras Variables [edges, operations].
@@ -57,8 +61,11 @@ class BilevelStep:
             config.alpha_learning_rate, *betas, epsilon=1e-8
         )
         self._alpha_optimizer.build(list(self.alphas.values()))
-        momenta = supernet.weights if config.momentum else []
-        self._velocities = [tf.Variable(tf.zeros_like(w.value)) for w in momenta]
+        self._loss = SupernetLoss(supernet, relax)
+        self._velocities = [
+            tf.Variable(tf.zeros([self._loss.layout.size], keras.config.floatx()))
+            for _ in range(bool(config.momentum))
+        ]
         self._states = {
             stream: tf.nest.map_structure(
                 lambda value: tf.Variable(value, trainable=False),
@@ -68,9 +75,10 @@ class BilevelStep:
         }
         self.steps = tf.Variable(0, dtype=tf.int64, name="steps")
         self.rollbacks = tf.Variable(0, dtype=tf.int64, name="rollbacks")
-        scalar = tf.TensorSpec([], keras.config.floatx())
-        signature = [supernet.batch_signature, supernet.batch_signature, scalar]
-        self._compiled = tf.function(self._step, input_signature=signature, autograph=False)
+        self._derivatives = CompiledDerivatives(self._signature(), supernet.joint_gradients)
+        self._read = tf.function(self._flat_weights, autograph=False)
+        self._unroll = tf.function(self._unrolled, autograph=False)
+        self._advance = tf.function(self._advanced, autograph=False)
         self._evaluate = tf.function(
             lambda batch, state: supernet.evaluate(self._mixing(), batch, state),
             autograph=False,
@@ -90,7 +98,7 @@ class BilevelStep:
             "rollbacks": self.rollbacks,
         }
 
-    def __call__(self, train: Any, validation: Any, learning_rate: float) -> dict[str, float]:
+    def __call__(self, train: Any, validation: Any, learning_rate: float) -> dict[str, Any]:
         """Takes one step at ξ = `learning_rate`.
 
         Args:
@@ -101,8 +109,9 @@ class BilevelStep:
         Returns:
           What happened, see `_step`; `finite` is 0 where something was not a number.
         """
-        metrics = self._compiled(train, validation, tf.cast(learning_rate, keras.config.floatx()))
-        return {name: float(value) for name, value in metrics.items()}
+        batches = tf.nest.map_structure(tf.convert_to_tensor, (train, validation))
+        rate = tf.convert_to_tensor(learning_rate, keras.config.floatx())
+        return tf.nest.map_structure(float, self._step(*batches, rate))
 
     def reset_states(self) -> None:
         """Both streams begin anew."""
@@ -137,23 +146,34 @@ class BilevelStep:
     def _alpha_values(self) -> Alphas:
         return {name: tf.convert_to_tensor(alpha) for name, alpha in self.alphas.items()}
 
+    def _signature(self) -> tuple[Any, ...]:
+        """What the compiled derivatives take: w, α, batch, state and two seeds."""
+        dtype = keras.config.floatx()
+        weights = [tf.TensorSpec([self._loss.layout.size], dtype)]
+        alphas = {name: tf.TensorSpec(alpha.shape, dtype) for name, alpha in self.alphas.items()}
+        state = tf.nest.map_structure(
+            lambda variable: tf.TensorSpec(variable.shape, variable.dtype), self._states["train"]
+        )
+        seed = tf.TensorSpec([2], tf.int32)
+        return weights, alphas, self.supernet.batch_signature, state, seed, seed
+
     def _step(self, train: Any, validation: Any, learning_rate: tf.Tensor) -> Mapping[str, Any]:
-        """The whole step as one graph.
+        """The whole step.
 
         Returns:
-          By name, scalars: train_loss (nats, before the weight step, without regularisers),
-          validation_loss (where the hypergradient took it), weight_gradient_norm (before
-          clipping), hypergradient_norm, direct_norm, implicit_norm, epsilon, entropy (nats),
-          finite (1 or 0).
+          By name, scalars: weight_gradient_norm (before clipping), hypergradient_norm,
+          direct_norm, implicit_norm, epsilon, entropy (nats), finite (1 or 0); and under train
+          and validation the batches' `LossResult.means`, before the weight step and where the
+          hypergradient took them.
         """
         seeds = tf.random.experimental.stateless_split(
             step_seed(self.config.seed, self.steps.read_value(), self.rollbacks.read_value()), 4
         )
-        estimate, validation_state = self._hypergradient(train, validation, learning_rate, seeds)
+        estimate, remains = self._hypergradient(train, validation, learning_rate, seeds)
         self._move_alphas(estimate.gradient)
-        train_metrics = self._move_weights(train, learning_rate, seeds[2], seeds[3])
+        train_means, norm = self._move_weights(train, learning_rate, seeds[2], seeds[3])
         tf.nest.map_structure(
-            lambda v, new: v.assign(new), self._states["validation"], validation_state
+            lambda v, new: v.assign(new), self._states["validation"], remains.state
         )
         self.steps.assign_add(1)
         norms = {
@@ -162,48 +182,73 @@ class BilevelStep:
             "implicit_norm": estimate.implicit,
         }
         metrics = {
-            **train_metrics,
-            "validation_loss": estimate.validation_loss,
+            "train": train_means,
+            "validation": remains.means,
+            "weight_gradient_norm": norm,
             **{n: tf.linalg.global_norm(tf.nest.flatten(g)) for n, g in norms.items()},
             "epsilon": estimate.epsilon,
             "entropy": relaxation.entropy(self._mixing()),
         }
-        finite = tf.reduce_all(tf.math.is_finite(tf.stack(list(metrics.values()))))
+        finite = tf.reduce_all(tf.math.is_finite(tf.stack(tf.nest.flatten(metrics))))
         return metrics | {"finite": tf.cast(finite, tf.float32)}
+
+    def _loss_on(
+        self, batch: Any, stream: str, seeds: Sequence[tf.Tensor], *, regularized: bool = False
+    ) -> BatchLoss:
+        state = tf.nest.map_structure(tf.convert_to_tensor, self._states[stream])
+        return self._loss.on(batch, state, *seeds, regularized=regularized)
+
+    def _flat_weights(self) -> list[tf.Tensor]:
+        weights = [tf.convert_to_tensor(weight) for weight in self.supernet.weights]
+        return [self._loss.layout.flatten(weights)]
 
     def _hypergradient(
         self, train: Any, validation: Any, learning_rate: tf.Tensor, seeds: tf.Tensor
-    ) -> tuple[hypergradient.Hypergradient, State]:
-        """dα at the current point. The training loss has one seed: common random numbers."""
-        weights = [tf.convert_to_tensor(variable) for variable in self.supernet.weights]
-        velocities = [tf.convert_to_tensor(velocity) for velocity in self._velocities]
-        states = tf.nest.map_structure(tf.convert_to_tensor, self._states)
+    ) -> tuple[hypergradient.Hypergradient, Remains]:
+        """dα at the current point, and what the validation loss left behind where it was taken.
 
-        def loss_on(batch: Any, stream: str, seed: tf.Tensor) -> hypergradient.Loss:
-            def loss(w: Weights, alphas: Alphas) -> tuple[tf.Tensor, State]:
-                mixing = self._relax(alphas, seeds[3])
-                result = self.supernet.loss(w, mixing, batch, states[stream], seed)
-                return result.loss, result.state
-
-            return loss
-
-        def unroll(gradients: Weights) -> tuple[Weights, tf.Tensor]:
-            factor = self._weight_optimizer.clip_factor(tf.linalg.global_norm(gradients))
-            moved, _ = self._weight_optimizer.step(
-                weights, velocities, gradients, factor, learning_rate
-            )
-            return moved, learning_rate * factor
-
+        The training loss has one seed: common random numbers.
+        """
         result = hypergradient.estimate(
             self.config.hypergradient,
-            loss_on(train, "train", seeds[0]),
-            loss_on(validation, "validation", seeds[1]),
-            weights,
+            self._loss_on(train, "train", (seeds[0], seeds[3])),
+            self._loss_on(validation, "validation", (seeds[1], seeds[3])),
+            self._read(),
             self._alpha_values(),
-            unroll,
+            lambda gradients: self._unroll(gradients, learning_rate),
             self.config.finite_difference_radius,
+            self._derivatives,
         )
         return result, result.auxiliary
+
+    def _unrolled(self, gradients: Weights, learning_rate: tf.Tensor) -> tuple[Weights, tf.Tensor]:
+        """The virtual step: w', and the factor ξ·clip with which the gradient entered it."""
+        factor = self._weight_optimizer.clip_factor(tf.linalg.global_norm(gradients))
+        velocities = [tf.convert_to_tensor(velocity) for velocity in self._velocities]
+        moved, _ = self._weight_optimizer.step(
+            self._flat_weights(), velocities, gradients, factor, learning_rate
+        )
+        return moved, learning_rate * factor
+
+    def _advanced(
+        self, gradients: Weights, learning_rate: tf.Tensor, statistics: tf.Tensor
+    ) -> tf.Tensor:
+        """The real step, by the same formula; returns the gradient's norm before clipping."""
+        norm = tf.linalg.global_norm(gradients)
+        factor = self._weight_optimizer.clip_factor(norm)
+        velocities = [tf.convert_to_tensor(velocity) for velocity in self._velocities]
+        moved, velocities = self._weight_optimizer.step(
+            self._flat_weights(), velocities, gradients, factor, learning_rate
+        )
+        targets = [*self.supernet.weights, *self._velocities, *self.supernet.statistics]
+        values = [
+            *self._loss.layout.unflatten(moved[0]),
+            *velocities,
+            *self._loss.statistics_layout.unflatten(statistics),
+        ]
+        for variable, value in zip(targets, values, strict=True):
+            variable.assign(value)
+        return norm
 
     def _move_alphas(self, gradients: Alphas) -> None:
         """Adam on the hypergradient plus weight decay."""
@@ -213,25 +258,12 @@ class BilevelStep:
 
     def _move_weights(
         self, train: Any, learning_rate: tf.Tensor, seed: tf.Tensor, relaxation_seed: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
+    ) -> tuple[Mapping[str, tf.Tensor], tf.Tensor]:
         """The real step of w on the regularised training loss, at the new α."""
-        weights = [tf.convert_to_tensor(variable) for variable in self.supernet.weights]
-        mixing = self._relax(self._alpha_values(), relaxation_seed)
-        state = tf.nest.map_structure(tf.convert_to_tensor, self._states["train"])
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(weights)
-            result = self.supernet.loss(weights, mixing, train, state, seed, regularized=True)
-        gradients = hypergradient.gradients_of(result.loss, tape, weights)
-        norm = tf.linalg.global_norm(gradients)
-        moved, velocities = self._weight_optimizer.step(
-            weights,
-            [tf.convert_to_tensor(velocity) for velocity in self._velocities],
-            gradients,
-            self._weight_optimizer.clip_factor(norm),
-            learning_rate,
+        loss = self._loss_on(train, "train", (seed, relaxation_seed), regularized=True)
+        _, remains, gradients, _ = self._derivatives.gradients(
+            loss, self._read(), self._alpha_values(), of_alphas=False
         )
-        targets = [*self.supernet.weights, *self._velocities, *self.supernet.statistics]
-        for variable, value in zip(targets, [*moved, *velocities, *result.statistics], strict=True):
-            variable.assign(value)
-        tf.nest.map_structure(lambda v, new: v.assign(new), self._states["train"], result.state)
-        return {"train_loss": result.cross_entropy, "weight_gradient_norm": norm}
+        norm = self._advance(gradients, learning_rate, remains.statistics)
+        tf.nest.map_structure(lambda v, new: v.assign(new), self._states["train"], remains.state)
+        return remains.means, norm

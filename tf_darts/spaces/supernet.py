@@ -23,13 +23,13 @@ class LossResult(NamedTuple):
 
     Attributes:
       loss: scalar, what is differentiated: the cross-entropy, plus regularisers where asked for.
-      cross_entropy: scalar, the mean cross-entropy in nats, what is reported.
+      means: `Supernet.measures` by name, scalars; "loss" is the mean cross-entropy in nats.
       state: the state for the stream's next batch, cut off from the gradient.
       statistics: new values for `Supernet.statistics`; only the real weight step assigns them.
     """
 
     loss: tf.Tensor
-    cross_entropy: tf.Tensor
+    means: Mapping[str, tf.Tensor]
     state: State
     statistics: Sequence[tf.Tensor]
 
@@ -38,7 +38,7 @@ class Evaluation(NamedTuple):
     """Sums over one batch's predictions, to be added up over a data set.
 
     Attributes:
-      totals: by name, scalars; always holds "loss" (nats).
+      totals: `Supernet.measures` by name, scalars; "loss" in nats.
       count: scalar, the number of predictions.
       state: the state for the next batch.
     """
@@ -57,11 +57,13 @@ class Supernet(abc.ABC):
     Attributes:
       cells: the topology of each kind of cell; its keys are those of `Alphas`.
       genotype_class: what the derived cells make.
+      measures: names of what is measured on every batch; "loss" is one of them.
       score: name of the entry of `scores` by which people judge; `score_mode` "min" or "max".
     """
 
     cells: Mapping[str, CellTopology]
     genotype_class: ClassVar[type[Genotype]]
+    measures: ClassVar[tuple[str, ...]]
     score: ClassVar[str]
     score_mode: ClassVar[str]
 
@@ -69,6 +71,16 @@ class Supernet(abc.ABC):
     @abc.abstractmethod
     def weights(self) -> Sequence[keras.Variable]:
         """The trainable weights w, in the order in which `loss` takes their values."""
+
+    @property
+    def regularizes(self) -> bool:
+        """Whether the weight step's loss has terms of its own, see `loss`."""
+        return False
+
+    @property
+    def joint_gradients(self) -> bool:
+        """Whether ∇_α costs so little beside ∇_w that one compiled function may give both."""
+        return False
 
     @property
     @abc.abstractmethod
@@ -103,4 +115,4 @@ class Supernet(abc.ABC):
 
     @abc.abstractmethod
     def scores(self, means: Mapping[str, float]) -> dict[str, float]:
-        """Means of `Evaluation.totals` (or of a training loss) as what people read."""
+        """Means of the `measures` as what people read."""

@@ -26,6 +26,7 @@ class RecurrentSupernet(Supernet):
     """
 
     genotype_class: ClassVar[type] = RecurrentGenotype
+    measures: ClassVar[tuple[str, ...]] = ("loss",)
     score: ClassVar[str] = "perplexity"
     score_mode: ClassVar[str] = "min"
 
@@ -39,6 +40,10 @@ class RecurrentSupernet(Supernet):
     def weights(self) -> Sequence[keras.Variable]:
         cell = self.model.cell
         return [self.model.embedding, cell.input_kernel, *cell.node_kernels, self.model.bias]
+
+    @property
+    def regularizes(self) -> bool:
+        return self.slowness > 0.0
 
     @property
     def statistics(self) -> Sequence[keras.Variable]:
@@ -71,7 +76,8 @@ class RecurrentSupernet(Supernet):
         if regularized:
             loss += self.slowness * _slowness(features)
         statistics = [scope.get_current_value(variable) for variable in self.statistics]
-        return LossResult(loss, cross_entropy, tf.stop_gradient(features.hidden), statistics)
+        state = tf.stop_gradient(features.hidden)
+        return LossResult(loss, {"loss": cross_entropy}, state, statistics)
 
     def evaluate(self, mixing: Mixing, batch: Batch, state: tf.Tensor) -> Evaluation:
         inputs, targets = batch

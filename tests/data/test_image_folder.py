@@ -1,0 +1,159 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf_darts.data import images
+from tf_darts.errors import UserError
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (5, 6, 3)).astype(np.uint8)
+GREY = PIXELS[..., 0]
+
+
+def save(path, pixels=PIXELS, **settings):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    image.save(path, **settings)
+
+
+def load(folder, **settings):
+    return images.load("folder", folder, **settings)
+
+
+@pytest.mark.parametrize("root", [".", "train"])
+def test_classes_and_files_are_in_the_order_of_their_names(tmp_path, root):
+    root = tmp_path / root
+    for number, name in enumerate(("dog/2.png", "cat/b.PNG", "cat/a.bmp", "dog/1.png")):
+        save(root / name, PIXELS + np.uint8(number))
+    save(root / "cat" / ".hidden.png")
+    save(root / ".thumbnails" / "1.png")
+    (root / "cat" / "notes.txt").write_text("not an image")
+    (root / "cat" / "folder.png").mkdir()
+    made = load(tmp_path)
+    assert (made.name, made.classes) == ("folder", ("cat", "dog"))
+    assert made.train_labels.tolist() == [0, 0, 1, 1]
+    assert made.train_labels.dtype == np.int32
+    expected = [PIXELS + np.uint8(number) for number in (2, 1, 3, 0)]
+    np.testing.assert_array_equal(made.train_images, expected)
+
+
+def test_train_goes_before_other_folders(tmp_path):
+    for name in ("train/a", "train/b", "test/a", "test/b"):
+        save(tmp_path / name / "1.png")
+    assert load(tmp_path).classes == ("a", "b")
+
+
+def test_train_may_be_a_class(tmp_path):
+    save(tmp_path / "train" / "1.png")
+    save(tmp_path / "plane" / "1.png")
+    assert load(tmp_path).classes == ("plane", "train")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "JPEG", "bmp", "gif"])
+def test_formats(tmp_path, suffix):
+    flat = np.full_like(PIXELS, 100)
+    save(tmp_path / "a" / f"1.{suffix}", flat)
+    save(tmp_path / "b" / f"1.{suffix}", flat)
+    np.testing.assert_allclose(load(tmp_path).train_images, 100, atol=2)
+
+
+def test_all_grey(tmp_path):
+    save(tmp_path / "a" / "8.png", GREY)
+    save(tmp_path / "b" / "1.png", Image.fromarray(GREY > 99))
+    save(tmp_path / "b" / "16.png", GREY.astype(np.uint16) * 257)
+    save(tmp_path / "b" / "alpha.png", np.stack([GREY, np.full_like(GREY, 255)], -1))
+    made = load(tmp_path).train_images
+    assert made.shape == (4, 5, 6, 1)
+    expected = [GREY, (GREY > 99) * np.uint8(255), GREY, GREY]
+    np.testing.assert_array_equal(made[..., 0], expected)
+
+
+def test_some_grey(tmp_path):
+    save(tmp_path / "a" / "1.png")
+    save(tmp_path / "b" / "1.png", GREY)
+    save(tmp_path / "b" / "2.png", GREY.astype(np.uint16) * 257)
+    made = load(tmp_path).train_images
+    np.testing.assert_array_equal(made[0], PIXELS)
+    np.testing.assert_array_equal(made[1:], [np.repeat(GREY[..., np.newaxis], 3, -1)] * 2)
+
+
+def test_transparent_is_white(tmp_path):
+    alpha = np.zeros((5, 6, 1), np.uint8)
+    alpha[2:] = 255
+    save(tmp_path / "a" / "1.png", np.concatenate([PIXELS, alpha], -1))
+    save(tmp_path / "b" / "1.png", Image.fromarray(PIXELS).quantize(4), transparency=0)
+    made = load(tmp_path).train_images
+    assert made.shape == (2, 5, 6, 3)
+    np.testing.assert_array_equal(made[0, 2:], PIXELS[2:])
+    assert (made[0, :2] == 255).all()
+    assert (made[1] == 255).all(-1).any()
+
+
+def test_an_animation_is_its_first_picture(tmp_path):
+    frames = [Image.new("RGB", (6, 5), colour) for colour in ("red", "blue")]
+    save(tmp_path / "a" / "1.gif", frames[0], save_all=True, append_images=frames[1:])
+    save(tmp_path / "b" / "1.png", frames[0])
+    made = load(tmp_path).train_images
+    np.testing.assert_array_equal(made[0], made[1])
+
+
+def turned(path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn it by 90 degrees to see it upright
+    save(path, exif=exif)
+
+
+def test_photographs_are_upright(tmp_path):
+    turned(tmp_path / "a" / "1.png")
+    save(tmp_path / "b" / "1.png", np.rot90(PIXELS, -1))
+    made = load(tmp_path, image_size=5).train_images
+    np.testing.assert_array_equal(made[0], made[1])
+    with pytest.raises(UserError, match="differ in size"):
+        load(tmp_path)
+    save(tmp_path / "b" / "1.png")
+    with pytest.raises(UserError, match="differ in size"):
+        load(tmp_path)
+
+
+def test_mixed_sizes(tmp_path):
+    save(tmp_path / "a" / "1.png")
+    save(tmp_path / "b" / "1.png", PIXELS[:3])
+    with pytest.raises(UserError, match=rf"^{tmp_path}: the images differ .* --image_size=N"):
+        load(tmp_path)
+    made = load(tmp_path, image_size=3).train_images
+    assert made.shape == (2, 3, 3, 3)
+    np.testing.assert_array_equal(made[1], PIXELS[:3, 1:4])
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", "half"])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp"])
+def test_unreadable(tmp_path, content, suffix):
+    save(tmp_path / "a" / "1.png")
+    path = tmp_path / "b" / f"1.{suffix}"
+    save(path)
+    half = path.read_bytes()[: path.stat().st_size // 2]
+    path.write_bytes(half if content == "half" else content)
+    with pytest.raises(UserError, match=rf"^{path}: cannot read this image \(\w+\); repair"):
+        load(tmp_path)
+
+
+def test_no_directory():
+    with pytest.raises(UserError, match=r"needs --data_dir=DIR"):
+        load(None)
+
+
+def test_no_classes(tmp_path):
+    with pytest.raises(UserError, match=r"two or more classes, but it has none"):
+        load(tmp_path)
+
+
+def test_one_class(tmp_path):
+    save(tmp_path / "cat" / "1.png")
+    with pytest.raises(UserError, match=r"two or more classes, but it has only cat"):
+        load(tmp_path)
+
+
+def test_an_empty_class(tmp_path):
+    save(tmp_path / "cat" / "1.png")
+    (tmp_path / "dog").mkdir()
+    with pytest.raises(UserError, match=rf"^{tmp_path / 'dog'} has no images \(\.png, .*remove"):
+        load(tmp_path)

@@ -1,0 +1,241 @@
+import io
+import os
+
+import numpy as np
+import pytest
+import requests
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import registered
+
+from tf_darts.data import images
+from tf_darts.data.image_set import ImageSet, square
+from tf_darts.errors import UserError
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (5, 6, 4, 3)).astype(np.uint8)
+LABELS = [1, 0, 1, 1, 0]
+IMAGE = tfds.features.Image(shape=(6, 4, 3), encoding_format="png")
+ANY_IMAGE = tfds.features.Image(shape=(None, None, 3), encoding_format="png")
+CLASSES = tfds.features.ClassLabel(names=["cat", "dog"])
+
+
+def prepare(folder, image=IMAGE, label=CLASSES, keys=("image", "label"), pixels=PIXELS, **settings):
+    """Leaves a prepared set named `pets` there, of which TFDS has no code."""
+    labels = settings.get("labels", LABELS)
+
+    with registered.skip_registration():
+
+        class Pets(tfds.core.GeneratorBasedBuilder):
+            VERSION = tfds.core.Version("1.0.0")
+
+            def _info(self):
+                features = tfds.features.FeaturesDict({"image": image, "label": label})
+                return tfds.core.DatasetInfo(
+                    builder=self, features=features, supervised_keys=keys, disable_shuffling=True
+                )
+
+            def _split_generators(self, manager):
+                return {settings.get("split", "train"): self._generate_examples()}
+
+            def _generate_examples(self):
+                for number, pair in enumerate(zip(pixels, labels, strict=True)):
+                    yield number, dict(zip(("image", "label"), pair, strict=True))
+
+    Pets(data_dir=folder).download_and_prepare()
+    assert "pets" not in tfds.list_builders()
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    asked = []
+
+    def fail(url, **settings):
+        assert settings["timeout"] <= 10
+        asked.append(url)
+        raise requests.ConnectionError("a long story")
+
+    monkeypatch.setattr(requests, "get", fail)
+    return asked
+
+
+def test_image_set_shape():
+    assert ImageSet("pets", PIXELS, np.array(LABELS), ("cat", "dog")).shape == (6, 4, 3)
+
+
+def test_square_crops_the_centre_of_the_longer_side():
+    np.testing.assert_array_equal(square(PIXELS, 4), PIXELS[:, 1:5])
+    lying = PIXELS[0].swapaxes(0, 1)
+    np.testing.assert_array_equal(square(lying, 4), lying[:, 1:5])
+
+
+def test_square_averages():
+    checks = np.indices((64, 96)).sum(0)[..., np.newaxis] % 2 * 255
+    small = square(checks.astype(np.uint8), 8).numpy()
+    assert small.shape == (8, 8, 1)
+    assert small.dtype == np.uint8
+    np.testing.assert_allclose(small[1:-1, 1:-1], 127.5, atol=2)  # without antialiasing 0 or 255
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 31])
+def test_square_sizes(size):
+    assert square(PIXELS, size).shape == (5, size, size, 3)
+
+
+def test_digits():
+    made = images.load("digits")
+    assert made.name == "digits"
+    assert made.train_images.shape == (1797, 8, 8, 1)
+    assert made.train_images.dtype == np.uint8
+    assert (made.train_images.min(), made.train_images.max()) == (0, 255)
+    assert made.train_labels.dtype == np.int32
+    assert made.classes == tuple("0123456789")
+    assert np.bincount(made.train_labels).min() > 170
+    assert images.load("digits", image_size=12).shape == (12, 12, 1)
+
+
+def test_digits_are_embedded(tmp_path):
+    with pytest.raises(UserError, match=r"takes no --data_dir.*--dataset=folder"):
+        images.load("digits", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"data_dir": "/no/such"}, r"/no/such is not a directory.*mkdir -p /no/such"),
+        ({"image_size": -1}, "--image_size=-1: give 1 or more"),
+    ],
+)
+def test_bad_settings(settings, words):
+    with pytest.raises(UserError, match=words):
+        images.load("digits", **settings)
+
+
+def test_real_cifar10(shared):
+    folder = shared / "data" / "tfds"
+    if not folder.is_dir():
+        pytest.skip("no CIFAR-10 among the reference data")
+    made = images.load("cifar10", folder)
+    assert made.train_images.shape == (50_000, 32, 32, 3)
+    assert np.bincount(made.train_labels).tolist() == [5000] * 10
+    assert made.classes[:3] == ("airplane", "automobile", "bird")
+
+
+def test_a_prepared_set_needs_no_code(tmp_path, offline):
+    prepare(tmp_path)
+    made = images.load("pets", tmp_path)
+    assert (made.name, made.classes) == ("pets", ("cat", "dog"))
+    np.testing.assert_array_equal(made.train_images, PIXELS)
+    assert made.train_labels.tolist() == LABELS
+    assert made.train_labels.dtype == np.int32
+    np.testing.assert_array_equal(images.load("pets", tmp_path, 4).train_images, PIXELS[:, 1:5])
+    assert not offline
+
+
+def test_a_class_label_may_have_no_names(tmp_path):
+    prepare(tmp_path, label=tfds.features.ClassLabel(num_classes=3))
+    assert images.load("pets", tmp_path).classes == ("0", "1", "2")
+
+
+def test_differing_sizes(tmp_path):
+    prepare(tmp_path, image=ANY_IMAGE, pixels=[PIXELS[0], *PIXELS[1:, :5]])
+    with pytest.raises(UserError, match="pets: the images differ in size; give --image_size=N"):
+        images.load("pets", tmp_path)
+    made = images.load("pets", tmp_path, 4).train_images
+    np.testing.assert_array_equal(made[0], PIXELS[0, 1:5])
+    np.testing.assert_array_equal(made[1:], PIXELS[1:, :4])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"keys": None}, r"not for image classification: .*image: Image, label: ClassLabel.*None"),
+        ({"label": tfds.features.Text(), "labels": "abcde"}, "label: Text"),
+        (
+            {
+                "image": tfds.features.Image(shape=(6, 4, 3), dtype=np.uint16),
+                "pixels": PIXELS.astype(np.uint16),
+            },
+            "8-bit images",
+        ),
+        ({"split": "test"}, "no split named train, only test"),
+        ({"labels": [0, -1, 1, -1, 0]}, "2 of the training images have no class"),
+    ],
+)
+def test_unsuitable_sets(tmp_path, settings, words):
+    prepare(tmp_path, **settings)
+    with pytest.raises(UserError, match=words):
+        images.load("pets", tmp_path)
+
+
+def test_a_set_of_texts(tmp_path, offline):
+    with pytest.raises(UserError, match=r"^--dataset=ag_news_subset is not for image class"):
+        images.load("ag_news_subset", tmp_path)
+    assert not offline  # it is seen before anything is downloaded
+
+
+def test_too_large(tmp_path, monkeypatch):
+    prepare(tmp_path)
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 2 * PIXELS.size}.get)
+    assert images.load("pets", tmp_path).shape == (6, 4, 3)
+    with pytest.raises(UserError, match=r"5 images of 8x8x3 are .* GiB, more than .*--image_size"):
+        images.load("pets", tmp_path, 8)
+
+
+def test_damaged_prepared_copy(tmp_path):
+    prepare(tmp_path)
+    (record,) = (tmp_path / "pets" / "1.0.0").glob("*tfrecord*")
+    record.write_bytes(record.read_bytes()[:-5])
+    with pytest.raises(UserError, match=r"pets/1\.0\.0: the prepared copy is damaged .* delete"):
+        images.load("pets", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("cifar", r"^--dataset=cifar .*\(Dataset cifar not found\); perhaps you mean cifar10 or"),
+        ("CIFAR-10", r"\(Parsing .* failed\); perhaps you mean cifar10"),
+        ("digit", "perhaps you mean digits"),
+        ("qqqqqqqq", r"not found\); use digits, folder or one of https.*--data_dir=DIR"),
+        ("own:name", r"\(Namespace own not found\. .*\); use"),
+        ("cifar10:9.0.0", r"only: 3\.0\.2\); use"),
+    ],
+)
+def test_unknown_names(tmp_path, name, words):
+    with pytest.raises(UserError, match=words):
+        images.load(name, tmp_path)
+
+
+def test_without_a_network(tmp_path, offline, monkeypatch):
+    with pytest.raises(UserError) as caught:
+        images.load("fashion_mnist", tmp_path)
+    (host,) = {url.split("/")[2] for url in offline}
+    assert str(caught.value) == (
+        f"TFDS could not get fashion_mnist into {tmp_path} (no connection to {host},"
+        " ConnectionError); prepare it by hand with tfds build fashion_mnist --data_dir=DIR and"
+        " give --data_dir=DIR, or use --dataset=digits, which needs no download."
+    )
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (tfds.download.DownloadError("HTTP code: 404.\nand more"), r"\(HTTP code: 404\)"),
+        (ModuleNotFoundError("No module named 'cv2'"), "cv2"),
+        (NotImplementedError(), "NotImplementedError"),
+    ],
+)
+def test_a_download_that_fails(tmp_path, monkeypatch, failure, reason):
+    def fail(self):
+        raise failure
+
+    answer = requests.Response()
+    answer.raw = io.BytesIO()
+    monkeypatch.setattr(requests, "get", lambda *args, **settings: answer)
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
+    with pytest.raises(UserError, match=reason):
+        images.load("fashion_mnist", tmp_path)
+
+
+def test_files_to_be_downloaded_by_hand(tmp_path, offline):
+    with pytest.raises(UserError, match=r"\(Manual directory .* instructions\); prepare"):
+        images.load("imagenet2012", tmp_path, 32)
+    assert not offline

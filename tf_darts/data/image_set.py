@@ -1,0 +1,73 @@
+"""Labelled images in memory, and what the readers of image data sets share."""
+
+import dataclasses
+import math
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from tf_darts.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSet:
+    """The training images of a data set; there is no test part, a search never sees it.
+
+    Attributes:
+      name: the data set's name, as in `--dataset`.
+      train_images: uint8 `[images, height, width, channels]`.
+      train_labels: the numbers of the classes, int32 `[images]`.
+      classes: the names of the classes.
+    """
+
+    name: str
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    classes: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        return self.train_images.shape[1:]
+
+
+def square(images: tf.Tensor | np.ndarray, size: int) -> tf.Tensor:
+    """The largest centred square of each image, scaled to `size` x `size` with antialiasing.
+
+    Args:
+      images: uint8 `[..., height, width, channels]`, with at most one axis more in front.
+      size: pixels of a side.
+    """
+    with tf.device("CPU:0"):  # where the images are
+        sides = tf.shape(images)[-3:-1]
+        # The shorter side becomes exactly `size`, the longer one is rounded.
+        scaled = tf.cast(tf.round(size * sides / tf.reduce_min(sides)), tf.int32)
+        resized = tf.image.resize(images, scaled, antialias=True)
+        top, left = tf.unstack((scaled - size) // 2)
+        cropped = resized[..., top : top + size, left : left + size, :]
+        return tf.cast(tf.round(cropped), tf.uint8)
+
+
+def allocate(source: str, count: int, shape: tuple[int, int, int]) -> np.ndarray:
+    """Room for `count` images of a shape, uint8.
+
+    Raises:
+      UserError: they would not fit in memory.
+    """
+    needed = count * math.prod(shape)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory // 2:  # for a moment there are two copies: this one and a tensor
+        raise UserError(
+            f"{source}: {count} images of {'x'.join(map(str, shape))} are {needed / 2**30:.1f} GiB,"
+            f" more than half of this machine's {memory / 2**30:.1f} GiB of memory; give a smaller"
+            " --image_size."
+        )
+    return np.empty((count, *shape), np.uint8)
+
+
+def differing_sizes(source: str) -> UserError:
+    """The error of images that cannot stand in one array as they are."""
+    return UserError(
+        f"{source}: the images differ in size; give --image_size=N to make all of them N x N."
+    )

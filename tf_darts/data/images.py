@@ -1,0 +1,46 @@
+"""The image data sets by name.
+
+To add one, write its `load(data_dir, image_size)` in a file of its own and add a line to
+`IMAGE_DATASETS`. The image classification sets of TensorFlow Datasets need none.
+"""
+
+import os
+import pathlib
+from collections.abc import Callable
+
+from tf_darts.data import digits, image_folder, tfds_images
+from tf_darts.data.image_set import ImageSet
+from tf_darts.errors import UserError
+
+IMAGE_DATASETS: dict[str, Callable[[pathlib.Path | None, int], ImageSet]] = {
+    "digits": digits.load,
+    "folder": image_folder.load,
+}
+
+
+def load(
+    name: str, data_dir: str | os.PathLike[str] | None = None, image_size: int = 0
+) -> ImageSet:
+    """Loads the training images of an image data set.
+
+    Args:
+      name: one of `IMAGE_DATASETS`, or an image classification set of TensorFlow Datasets.
+      data_dir: the directory of the images, or of TFDS's prepared data sets; empty or None is
+        TFDS's default directory.
+      image_size: images become squares with so many pixels a side; 0 keeps them as they are.
+
+    Raises:
+      UserError: the name is unknown, or the data are absent, incomplete, unreadable, too large,
+        or of differing sizes.
+    """
+    if image_size < 0:
+        raise UserError(f"--image_size={image_size}: give 1 or more pixels, or 0 to keep the size.")
+    directory = pathlib.Path(data_dir).expanduser() if data_dir else None
+    if directory and not directory.is_dir():
+        raise UserError(
+            f"--data_dir={directory} is not a directory; give one that exists, or make it with"
+            f" mkdir -p {directory}."
+        )
+    if name in IMAGE_DATASETS:
+        return IMAGE_DATASETS[name](directory, image_size)
+    return tfds_images.load(name, directory, image_size)

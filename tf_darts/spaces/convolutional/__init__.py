@@ -1,0 +1,1 @@
+"""The space of convolutional cells: docs/method.md section 4."""

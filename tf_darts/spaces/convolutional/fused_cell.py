@@ -1,0 +1,245 @@
+"""The relaxed cell, computed faster: all edges that leave a node at once.
+
+The numbers and the weights are those of `RelaxedCell`, whose layers keep them. What all edges from a
+node share is done once: ReLU, pooling, the pixels in the order that dilated taps want. What they do
+not share is done side by side: n edges of C channels are n·C channels of one depthwise convolution,
+one matrix product, one batch norm. The mixing weight of an operation is the scale of the batch norm
+that ends it, so weighting costs nothing.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tf_darts.spaces.convolutional.batch_norm import BatchNorm, normalize
+from tf_darts.spaces.convolutional.convolutions import (
+    DepthwiseSeparable,
+    DilatedConvolution,
+    FactorizedReduction,
+    SeparableConvolution,
+    depthwise,
+    even_and_odd,
+    pointwise,
+)
+from tf_darts.spaces.convolutional.operation import Operation
+from tf_darts.spaces.convolutional.operations import Identity, Zero
+from tf_darts.spaces.convolutional.pooling import AveragePooling, MaxPooling, Pooling
+from tf_darts.spaces.convolutional.wide_operations import (
+    concat,
+    max_pool,
+    tile_channels,
+    wide_depthwise,
+    wide_pointwise,
+)
+
+
+class _Source:
+    """A node, and what its outgoing edges share.
+
+    Attributes:
+      value: the node, [B, H, W, C].
+      edges: n, how many leave it.
+      stride: of all of them.
+      training: batch or running statistics.
+    """
+
+    def __init__(self, value: tf.Tensor, edges: int, stride: int, training: bool) -> None:
+        self.value = value
+        self.edges = edges
+        self.stride = stride
+        self.training = training
+        self.rectified = tf.nn.relu(value)
+        self._views: dict[str, tf.Tensor] = {}
+        self._apart: list[tf.Tensor] = []
+        # Tensors that all edges take alike, and the weight [n] that each gives them.
+        self._alike: list[tuple[tf.Tensor, tf.Tensor]] = []
+
+    def norm(
+        self, inputs: tf.Tensor, norms: Sequence[BatchNorm], mixing: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """The edges' batch norms at once; `mixing` [n] multiplies their results."""
+        channels = inputs.shape[-1]
+        scale = tf.constant(1.0, inputs.dtype, [channels])
+        if mixing is not None:
+            copies = np.ones([1, channels // len(norms)])
+            scale = tf.reshape(tf.reshape(mixing, [-1, 1]) * copies, [channels])
+        offset = tf.constant(0.0, inputs.dtype, [channels])
+        return normalize(inputs, norms, scale, offset, self.training)
+
+    def wide(self, view: str) -> tf.Tensor:
+        """The rectified node n times side by side, [.., .., .., n·C].
+
+        Args:
+          view: "whole"; "even", every second pixel, which is what dilation 2 at stride 2 sees; or
+            "apart", the four grids of every second pixel one after another, [4·B, H/2, W/2, n·C],
+            on which dilation 2 is dilation 1.
+        """
+        if view not in self._views:
+            value = self.rectified
+            if view == "even":
+                value = value[:, ::2, ::2]
+            elif view == "apart":
+                value = tf.space_to_batch(value, [2, 2], [[0, 0], [0, 0]])
+            self._views[view] = tile_channels(value, self.edges)
+        return self._views[view]
+
+    def add_apart(self, value: tf.Tensor) -> None:
+        """Something in the order of the view "apart", [4·B, H/2, W/2, n·C], for the edges."""
+        self._apart.append(value)
+
+    def add_alike(self, value: tf.Tensor, mixing: tf.Tensor) -> None:
+        """All edges take this tensor as it is, [B, H', W', C], weighted by `mixing` [n]."""
+        self._alike.append((value, mixing))
+
+    def collected(self) -> list[tf.Tensor]:
+        """What was added, [B, H', W', n·C]: one tensor for each kind that there was."""
+        terms = []
+        if self._apart:
+            terms.append(tf.batch_to_space(tf.add_n(self._apart), [2, 2], [[0, 0], [0, 0]]))
+        if self._alike:
+            terms.append(self._weighted())
+        return terms
+
+    def _weighted(self) -> tf.Tensor:
+        """The weighted sum of what all edges take alike: a product with scaled unit matrices."""
+        values, mixing = zip(*self._alike, strict=True)
+        channels, terms = values[0].shape[-1], len(values)
+        unit = tf.constant(np.eye(channels)[np.newaxis, :, np.newaxis], values[0].dtype)
+        weights = tf.reshape(tf.stack(mixing), [terms, 1, self.edges, 1]) * unit
+        weights = tf.reshape(weights, [terms * channels, self.edges * channels])
+        return pointwise(tf.concat(values, axis=-1), weights)
+
+
+def fused_edges(
+    source: tf.Tensor,
+    edges: Sequence[Sequence[Operation]],
+    mixing: tf.Tensor,
+    stride: int,
+    training: bool,
+) -> list[tf.Tensor]:
+    """The mixed operations (eq. 2) of all edges that leave a node.
+
+    Args:
+      source: the node, [B, H, W, C].
+      edges: for each of n edges its candidate operations, in the order of `mixing`'s columns.
+      mixing: [n, operations].
+      stride: of all these edges.
+      training: batch or running statistics.
+
+    Returns:
+      What each edge brings to its target, [B, H', W', C].
+    """
+    shared = _Source(source, len(edges), stride, training)
+    terms = []
+    columns = tf.unstack(mixing, axis=1)
+    for operations, weights in zip(zip(*edges, strict=True), columns, strict=True):
+        fuse = _FUSED.get(type(operations[0]), _one_by_one)
+        terms += fuse(shared, operations, weights)
+    return tf.split(tf.add_n(terms + shared.collected()), len(edges), axis=-1)
+
+
+def _none(source: _Source, operations: Sequence[Zero], mixing: tf.Tensor) -> list[tf.Tensor]:
+    del source, operations, mixing
+    return []
+
+
+def _identity(
+    source: _Source, operations: Sequence[Identity], mixing: tf.Tensor
+) -> list[tf.Tensor]:
+    del operations
+    source.add_alike(source.value, mixing)
+    return []
+
+
+def _pooling(source: _Source, operations: Sequence[Pooling], mixing: tf.Tensor) -> list[tf.Tensor]:
+    """Pooling and its batch norm depend on the source only: once for all edges."""
+    if isinstance(operations[0], MaxPooling):
+        pooled = max_pool(source.value, source.stride)
+    else:
+        pooled = operations[0].pool(source.value)
+    if not operations[0].normalized:
+        source.add_alike(pooled, mixing)
+        return []
+    norms = [operation.norm for operation in operations]
+    if not source.training:
+        # The running statistics may differ, where they come from elsewhere.
+        return [source.norm(tile_channels(pooled, source.edges), norms, mixing)]
+    source.add_alike(source.norm(pooled, norms), mixing)
+    return []
+
+
+def _factorized_reduction(
+    source: _Source, operations: Sequence[FactorizedReduction], mixing: tf.Tensor
+) -> list[tf.Tensor]:
+    """One product: an edge's first half of channels sees the even pixels, the second the odd."""
+    halves = []
+    for name, columns in (("even_kernel", [0, 1]), ("odd_kernel", [1, 0])):
+        kernels = [tf.convert_to_tensor(getattr(op, name)) for op in operations]
+        zeros = tf.zeros_like(kernels[0])
+        halves.append(concat([(kernel, zeros)[c] for kernel in kernels for c in columns], axis=1))
+    pixels = tf.concat(even_and_odd(source.rectified), axis=-1)
+    wide = pointwise(pixels, tf.concat(halves, axis=0))
+    return [source.norm(wide, [operation.norm for operation in operations], mixing)]
+
+
+def _separable(
+    source: _Source, operations: Sequence[SeparableConvolution], mixing: tf.Tensor
+) -> list[tf.Tensor]:
+    first = [operation.first for operation in operations]
+    second = [operation.second for operation in operations]
+    spread = _depthwise(first, source.wide("whole"), source.stride)
+    middle = source.norm(_pointwise(first, spread), [layer.norm for layer in first])
+    spread = _depthwise(second, tf.nn.relu(middle))
+    wide = _pointwise(second, spread)
+    return [source.norm(wide, [layer.norm for layer in second], mixing)]
+
+
+def _dilated(
+    source: _Source, operations: Sequence[DilatedConvolution], mixing: tf.Tensor
+) -> list[tf.Tensor]:
+    norms = [operation.norm for operation in operations]
+    height, width = source.value.shape[1:3]
+    if source.stride == 2:
+        spread = _depthwise(operations, source.wide("even"))
+    elif height % 2 or width % 2:
+        spread = _depthwise(operations, source.wide("whole"), dilation=2)
+    else:
+        spread = _depthwise(operations, source.wide("apart"))
+        source.add_apart(source.norm(_pointwise(operations, spread), norms, mixing))
+        return []
+    return [source.norm(_pointwise(operations, spread), norms, mixing)]
+
+
+def _depthwise(
+    layers: Sequence[DepthwiseSeparable], inputs: tf.Tensor, stride: int = 1, dilation: int = 1
+) -> tf.Tensor:
+    kernels = [tf.convert_to_tensor(layer.depthwise_kernel) for layer in layers]
+    kernel = concat(kernels, axis=2)
+    if (stride, dilation) == (1, 1):
+        return wide_depthwise(inputs, kernel)
+    return depthwise(inputs, kernel, stride, dilation)
+
+
+def _pointwise(layers: Sequence[DepthwiseSeparable], inputs: tf.Tensor) -> tf.Tensor:
+    return wide_pointwise(inputs, [tf.convert_to_tensor(k.pointwise_kernel) for k in layers])
+
+
+def _one_by_one(
+    source: _Source, operations: Sequence[Operation], mixing: tf.Tensor
+) -> list[tf.Tensor]:
+    """Operations that have no fused form."""
+    outputs = [operation(source.value, training=source.training) for operation in operations]
+    weighted = [p * y for p, y in zip(tf.unstack(mixing), outputs, strict=True)]
+    return [tf.concat(weighted, axis=-1)]
+
+
+_FUSED: dict[type[Operation], Callable[..., list[tf.Tensor]]] = {
+    Zero: _none,
+    Identity: _identity,
+    MaxPooling: _pooling,
+    AveragePooling: _pooling,
+    FactorizedReduction: _factorized_reduction,
+    SeparableConvolution: _separable,
+    DilatedConvolution: _dilated,
+}

@@ -1,0 +1,116 @@
+"""The image classifier around the relaxed cells: stem, cells, global pooling, linear."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tf_darts.spaces.convolutional.batch_norm import BatchNorm
+from tf_darts.spaces.convolutional.cell import RelaxedCell
+from tf_darts.spaces.convolutional.operation import child_seed, uniform
+
+STEM_FACTOR = 3  # the stem has so many times the first cell's channels
+
+
+class RelaxedImageClassifier(keras.layers.Layer):
+    """The supernet of docs/method.md section 4.
+
+    Cells ⌊layers/3⌋ and ⌊2·layers/3⌋, counted from 0, are reduction cells: half the resolution,
+    twice the channels.
+
+    Args:
+      classes: how many there are.
+      channels: C of the first cell's nodes; even.
+      layers: the number of cells.
+      nodes: searched nodes of a cell.
+      seed: integer for the initial weights; None draws from Keras' global generator.
+
+    Example:
+      >>> model = RelaxedImageClassifier(classes=10, channels=4, layers=3)
+      >>> mixing = {name: tf.fill([14, 8], 0.125) for name in ("normal", "reduce")}
+      >>> model(tf.zeros([2, 16, 16, 3]), mixing).shape
+      TensorShape([2, 10])
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        channels: int = 16,
+        layers: int = 8,
+        nodes: int = 4,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.classes = classes
+        self.channels = channels
+        self.layers = layers
+        self.nodes = nodes
+        self.seed = seed
+        self.stem_norm = BatchNorm(dtype=self.dtype_policy, name="stem_norm")
+        reductions = {layers // 3, 2 * layers // 3}
+        self.cells = [
+            RelaxedCell(
+                channels * 2 ** sum(reduction <= i for reduction in reductions),
+                reduction=i in reductions,
+                reduction_before=i - 1 in reductions,
+                nodes=nodes,
+                seed=child_seed(seed, "cell", i),
+                dtype=self.dtype_policy,
+                name=f"cell_{i}",
+            )
+            for i in range(layers)
+        ]
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        batch, height, width, depth = input_shape
+        stem = STEM_FACTOR * self.channels
+        self.stem_kernel = self.add_weight(
+            name="stem_kernel",
+            shape=(3, 3, depth, stem),
+            initializer=uniform(child_seed(self.seed, "stem"), 9 * depth),
+        )
+        self.stem_norm.build((batch, height, width, stem))
+        shapes = [(batch, height, width, stem)] * 2
+        for cell in self.cells:
+            cell.build(tuple(shapes))
+            height, width = shapes[1][1:3]
+            if cell.reduction:
+                height, width = -(-height // 2), -(-width // 2)
+            shapes = [shapes[1], (batch, height, width, self.nodes * cell.channels)]
+        features = shapes[1][-1]
+        self.head_kernel, self.head_bias = (
+            self.add_weight(
+                name=name, shape=shape, initializer=uniform(child_seed(self.seed, name), features)
+            )
+            for name, shape in (
+                ("head_kernel", (features, self.classes)),
+                ("head_bias", (self.classes,)),
+            )
+        )
+
+    def call(
+        self, images: tf.Tensor, mixing: Mapping[str, tf.Tensor], training: bool = False
+    ) -> tf.Tensor:
+        """Returns the logits [B, classes].
+
+        Args:
+          images: [B, H, W, channels], normalised.
+          mixing: "normal" and "reduce", [edges, operations] each.
+          training: batch or running statistics.
+        """
+        stem = tf.nn.conv2d(images, tf.convert_to_tensor(self.stem_kernel), 1, "SAME")
+        stem = self.stem_norm(stem, training=training)
+        previous, last = stem, stem
+        for cell in self.cells:
+            weights = mixing["reduce" if cell.reduction else "normal"]
+            previous, last = last, cell((previous, last), weights, training=training)
+        features = tf.reduce_mean(last, axis=[1, 2])
+        logits = tf.matmul(features, tf.convert_to_tensor(self.head_kernel))
+        return tf.nn.bias_add(logits, tf.convert_to_tensor(self.head_bias))
+
+    def get_config(self) -> dict[str, Any]:
+        """Round-trips through `from_config`."""
+        names = ("classes", "channels", "layers", "nodes", "seed")
+        return super().get_config() | {name: getattr(self, name) for name in names}

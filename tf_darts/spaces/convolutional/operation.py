@@ -1,0 +1,55 @@
+"""What the operations on a cell's edges have in common."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tf_darts.runtime.seeds import derived_seed
+
+
+def pad(inputs: tf.Tensor, rows: int, columns: int, value: float = 0.0) -> tf.Tensor:
+    """Puts so many rows and columns of `value` on each side."""
+    margins = [[0, 0], [rows, rows], [columns, columns], [0, 0]]
+    return tf.pad(inputs, margins, constant_values=value)
+
+
+def uniform(seed: int | None, fan_in: int) -> keras.initializers.Initializer:
+    """Uniform in ±1/√fan_in, how the reference begins every convolution."""
+    limit = float(fan_in) ** -0.5
+    return keras.initializers.RandomUniform(-limit, limit, seed=seed)
+
+
+def child_seed(seed: int | None, *purpose: str | int) -> int | None:
+    """A seed for a part of a layer; None leaves it to Keras."""
+    return None if seed is None else derived_seed(seed, *purpose)
+
+
+class Operation(keras.layers.Layer):
+    """What the operations have in common.
+
+    Args:
+      stride: 1 or 2.
+      affine: whether batch normalisation has scale and offset; the search has none.
+      seed: integer for the initial weights; None draws from Keras' global generator.
+    """
+
+    def __init__(
+        self, stride: int = 1, affine: bool = True, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if stride not in (1, 2):
+            raise ValueError(f"stride {stride}: it must be 1 or 2")
+        self.stride = stride
+        self.affine = affine
+        self.seed = seed
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, *size, channels = input_shape
+        size = [None if pixels is None else -(-pixels // self.stride) for pixels in size]
+        return (batch, *size, channels)
+
+    def get_config(self) -> dict[str, Any]:
+        """Round-trips through `from_config`."""
+        names = ("stride", "affine", "seed")
+        return super().get_config() | {name: getattr(self, name) for name in names}
