@@ -72,7 +72,8 @@ def test_each_flag_sets_its_field(flag_values, name):
     if field.metadata["choices"]:
         value = field.metadata["choices"][-1]
     argument = f"--{name}" if field.type is bool else f"--{name}={value}"
-    made = _parse(flag_values, "--mode=search", "--dataset=ptb", argument)
+    dataset = next(d for (_, d), p in config.PRESETS.items() if name in config.fields(p))
+    made = _parse(flag_values, "--mode=search", f"--dataset={dataset}", argument)
     assert getattr(made, name) == value
     assert type(getattr(made, name)) is field.type
 
@@ -88,7 +89,7 @@ def test_no_flags_at_all(flag_values):
 
 
 def test_a_flag_of_other_modes_is_refused_with_a_reason(flag_values):
-    with pytest.raises(UserError, match=r"--channels has no meaning .* it is for image networks"):
+    with pytest.raises(UserError, match=r"--channels has no meaning .* it is for searches on images"):
         _parse(flag_values, "--mode=search", "--dataset=ptb", "--channels=16")
 
 

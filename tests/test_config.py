@@ -8,6 +8,12 @@ from tf_darts import config
 from tf_darts.config import configure
 from tf_darts.errors import UserError
 
+# What --dataset may be, in messages.
+NAMES = (
+    "ptb, wikitext2, pydoc, text, cifar10, digits, folder, or an image classification set of"
+    " TensorFlow Datasets."
+)
+
 # docs/method.md section 5, "search on Penn Treebank (A.1.2)", and section 2.
 PAPER = {
     "epochs": 50,
@@ -37,6 +43,29 @@ PAPER = {
     "output_dropout": 0.75,
     "slowness": 1e-3,
 }
+# docs/method.md section 4, "search on CIFAR-10", where it differs or has settings of its own.
+TEXT_ONLY = {
+    *("units", "bptt", "short_probability", "min_count", "slowness"),
+    *(name for name in PAPER if name.endswith("_dropout")),
+}
+PAPER_IMAGES = {name: value for name, value in PAPER.items() if name not in TEXT_ONLY} | {
+    "batch_size": 64,
+    "evaluation_batch_size": 256,
+    "weight_learning_rate": 0.025,
+    "final_weight_learning_rate": 0.001,
+    "momentum": 0.9,
+    "weight_decay": 3e-4,
+    "clip_norm": 5.0,
+    "alpha_learning_rate": 3e-4,
+    "alpha_beta_1": 0.5,
+    "channels": 16,
+    "layers": 8,
+    "image_size": 0,
+    "train_portion": 0.5,
+    "train_examples": 0,
+    "crop_padding": 4,
+    "flip": True,
+}
 # What the paper does not say, and what decides only how a run goes about its work.
 OURS = {
     "data_dir": "",
@@ -63,10 +92,35 @@ def test_presets_are_the_papers(dataset):
     }
 
 
+@pytest.mark.parametrize("dataset", ["cifar10", "folder", "digits", "svhn_cropped", "cifar100"])
+def test_presets_for_images_are_the_papers(dataset):
+    made = dataclasses.asdict(configure({"mode": "search", "dataset": dataset}))
+    small = {"crop_padding": 1, "flip": False} if dataset == "digits" else {}
+    assert made == PAPER_IMAGES | OURS | small | {
+        "mode": "search",
+        "dataset": dataset,
+        "run_dir": f"runs/search_{dataset}_finite_difference_seed0",
+    }
+
+
 def test_there_are_no_other_presets():
     assert set(config.PRESETS) == {
-        ("search", dataset) for dataset in ("ptb", "wikitext2", "pydoc", "text")
+        ("search", dataset)
+        for dataset in ("ptb", "wikitext2", "pydoc", "text", "cifar10", "digits", "folder")
     }
+
+
+def test_a_configuration_of_a_data_set_is_part_of_its_name():
+    made = configure({"mode": "search", "dataset": "cifar10_corrupted/fog_1:1.0.0"})
+    assert made.run_dir == "runs/search_cifar10_corrupted_fog_1_1.0.0_finite_difference_seed0"
+
+
+def test_a_set_that_is_only_in_the_users_directory(tmp_path):
+    (tmp_path / "my_birds").mkdir()
+    made = configure({"mode": "search", "dataset": "my_birds", "data_dir": str(tmp_path)})
+    assert isinstance(made, config.ConvolutionalSearchConfig)
+    with pytest.raises(UserError, match="--dataset=my_birds: not known"):
+        configure({"mode": "search", "dataset": "my_birds"})
 
 
 @pytest.mark.parametrize(("mode", "dataset"), config.PRESETS)
@@ -105,12 +159,11 @@ def test_a_schedule_that_was_asked_for_stays():
         ({"mode": None}, "no --mode given; use one of search."),
         (
             {"dataset": "cifar"},
-            "--dataset=cifar: not known; with --mode=search use one of ptb, wikitext2, pydoc,"
-            " text.",
+            "--dataset=cifar: not known (did you mean cifar10 or"
         ),
         (
             {"dataset": None},
-            "no --dataset given; with --mode=search use one of ptb, wikitext2, pydoc, text.",
+            f"no --dataset given; with --mode=search use one of {NAMES}",
         ),
         (
             {"hypergradient": "second"},
@@ -152,10 +205,20 @@ def test_a_schedule_that_was_asked_for_stays():
         ),
         (
             {"channels": "16"},
-            "--channels has no meaning for --mode=search --dataset=ptb; it is for image networks;"
+            "--channels has no meaning for --mode=search --dataset=ptb; it is for searches on"
+            " images; leave it out.",
+        ),
+        ({"layers": "8"}, "it is for searches on images"),
+        (
+            {"dataset": "cifar10", "bptt": 35},
+            "--bptt has no meaning for --mode=search --dataset=cifar10; it is for searches on texts;"
             " leave it out.",
         ),
-        ({"layers": "8"}, "it is for image networks"),
+        (
+            {"dataset": "digits", "train_portion": 1.0},
+            "--train_portion=1.0: out of range; it must be more than 0 and less than 1.",
+        ),
+        ({"dataset": "pbt"}, "--dataset=pbt: not known (did you mean ptb"),
         ({"genotype": "darts_v2"}, "it is for modes that take a found cell"),
         ({"colour": 1}, "--colour has no meaning for --mode=search --dataset=ptb; leave it out."),
     ],

@@ -139,7 +139,7 @@ class ConvolutionalSearchConfig(SearchConfig):
 
     learns_from: ClassVar[str] = "images"
 
-    channels: int = setting(16, "of the first cell's nodes; even", minimum=2)
+    channels: int = setting(16, "of the first cell's nodes", minimum=1)
     layers: int = setting(8, "cells of the supernet, two of them reduction cells", minimum=3)
     image_size: int = setting(0, "pixels of a side (0: the data set's own)", minimum=0)
     train_portion: float = setting(
@@ -205,7 +205,7 @@ def _preset(mode: str, dataset: str | None, data_dir: str) -> SearchConfig:
     published = tfds.list_builders()
     if name in published or (data_dir and name and (pathlib.Path(data_dir) / name).is_dir()):
         return dataclasses.replace(TFDS_PRESETS[mode], dataset=dataset)
-    near = difflib.get_close_matches(dataset, [*datasets, *published])
+    near = difflib.get_close_matches(dataset, sorted({*datasets, *published}))
     hint = f" (did you mean {' or '.join(near)}?)" if near else ""
     raise UserError(f"--dataset={dataset}: not known{hint}; {choices}")
 

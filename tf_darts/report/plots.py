@@ -131,6 +131,7 @@ def learning_curves(
     if entropies:
         _curves(axes[1], history, entropies)
         axes[1].set_ylabel("entropy of α (nats)")
+        axes[1].ticklabel_format(useOffset=False)  # it may hardly move
     for panel in axes:
         panel.legend(frameon=False, fontsize=9)
     figure.align_ylabels()

@@ -21,7 +21,7 @@ class RelaxedImageClassifier(keras.layers.Layer):
 
     Args:
       classes: how many there are.
-      channels: C of the first cell's nodes; even.
+      channels: C of the first cell's nodes.
       layers: the number of cells.
       nodes: searched nodes of a cell.
       seed: integer for the initial weights; None draws from Keras' global generator.
