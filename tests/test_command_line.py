@@ -89,7 +89,9 @@ def test_no_flags_at_all(flag_values):
 
 
 def test_a_flag_of_other_modes_is_refused_with_a_reason(flag_values):
-    with pytest.raises(UserError, match=r"--channels has no meaning .* it is for searches on images"):
+    with pytest.raises(
+        UserError, match=r"--channels has no meaning .* it is for searches on images"
+    ):
         _parse(flag_values, "--mode=search", "--dataset=ptb", "--channels=16")
 
 

@@ -157,10 +157,7 @@ def test_a_schedule_that_was_asked_for_stays():
     [
         ({"mode": "train"}, "--mode=train: not known; use one of search."),
         ({"mode": None}, "no --mode given; use one of search."),
-        (
-            {"dataset": "cifar"},
-            "--dataset=cifar: not known (did you mean cifar10 or"
-        ),
+        ({"dataset": "cifar"}, "--dataset=cifar: not known (did you mean cifar10 or"),
         (
             {"dataset": None},
             f"no --dataset given; with --mode=search use one of {NAMES}",
@@ -211,8 +208,8 @@ def test_a_schedule_that_was_asked_for_stays():
         ({"layers": "8"}, "it is for searches on images"),
         (
             {"dataset": "cifar10", "bptt": 35},
-            "--bptt has no meaning for --mode=search --dataset=cifar10; it is for searches on texts;"
-            " leave it out.",
+            "--bptt has no meaning for --mode=search --dataset=cifar10; it is for searches on"
+            " texts; leave it out.",
         ),
         (
             {"dataset": "digits", "train_portion": 1.0},

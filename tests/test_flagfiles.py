@@ -27,8 +27,11 @@ def _header(file):
 def test_there_are_some():
     assert {file.name for file in FLAGFILES} >= {
         "quickstart.flags",
+        "quickstart_images.flags",
         "search_ptb.flags",
         "search_ptb_first_order.flags",
+        "search_cifar10.flags",
+        "search_cifar10_first_order.flags",
     }
 
 
@@ -42,7 +45,7 @@ def test_header_says_command_cost_and_expectation(file):
 
 @pytest.mark.parametrize("file", FLAGFILES, ids=lambda file: file.stem)
 def test_flags_are_valid(file):
-    assert _config(file).mode in file.stem or file.stem == "quickstart"
+    assert _config(file).mode in file.stem or file.stem.startswith("quickstart")
 
 
 @pytest.mark.parametrize("file", FLAGFILES, ids=lambda file: file.stem)
@@ -57,9 +60,10 @@ def test_no_two_flagfiles_share_a_directory():
     assert len({_config(file).run_dir for file in FLAGFILES}) == len(FLAGFILES)
 
 
+@pytest.mark.parametrize("dataset", ["ptb", "cifar10"])
 @pytest.mark.parametrize("order", ["", "_first_order"])
-def test_the_papers_searches_leave_the_presets_alone(order):
-    file = next(file for file in FLAGFILES if file.stem == f"search_ptb{order}")
+def test_the_papers_searches_leave_the_presets_alone(dataset, order):
+    file = next(file for file in FLAGFILES if file.stem == f"search_{dataset}{order}")
     lines = set(file.read_text(encoding="utf-8").replace(_header(file), "").split())
     hypergradient = "first_order" if order else "finite_difference"
-    assert lines == {"--mode=search", "--dataset=ptb", f"--hypergradient={hypergradient}"}
+    assert lines == {"--mode=search", f"--dataset={dataset}", f"--hypergradient={hypergradient}"}

@@ -1,5 +1,6 @@
 """The real command in processes of its own: what it leaves, killing, stopping, wrong input."""
 
+import functools
 import json
 import os
 import pathlib
@@ -27,6 +28,21 @@ SMALL = [
     "--checkpoint_steps=2",
     "--deterministic",
 ]
+
+SMALL_IMAGES = [
+    "--mode=search",
+    "--dataset=digits",
+    "--channels=2",
+    "--layers=3",
+    "--batch_size=8",
+    "--train_examples=160",
+    "--flip",
+    "--epochs=2",
+    "--steps_per_epoch=6",
+    "--checkpoint_steps=2",
+    "--deterministic",
+]
+SPACES = {"text": SMALL, "images": SMALL_IMAGES}
 
 
 def start(*arguments):
@@ -74,12 +90,22 @@ def wait_for(condition, process, what):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A run that nothing interrupts."""
-    directory = tmp_path_factory.mktemp("whole")
-    status, out, err = run(*SMALL, f"--run_dir={directory}")
-    assert status == 0, err
-    return directory, out
+def whole_run(tmp_path_factory):
+    """A function from a space to a run that nothing interrupts: its directory and output."""
+
+    @functools.cache
+    def run_once(space):
+        directory = tmp_path_factory.mktemp(space)
+        status, out, err = run(*SPACES[space], f"--run_dir={directory}")
+        assert status == 0, err
+        return directory, out
+
+    return run_once
+
+
+@pytest.fixture
+def whole(whole_run):
+    return whole_run("text")
 
 
 def test_a_search_leaves_everything(whole):
@@ -99,8 +125,26 @@ def test_a_search_leaves_everything(whole):
     assert list((directory / "tensorboard").glob("events.out.tfevents.*"))
 
 
-def test_killed_and_resumed_it_is_bit_identical(whole, tmp_path):
-    arguments = (*SMALL, f"--run_dir={tmp_path}")
+def test_a_search_on_images_leaves_everything(whole_run):
+    directory, out = whole_run("images")
+    assert out.count("validation accuracy") == 3 and "Found after 2 epochs" in out
+    assert "the most frequent class" in out
+    cell = genotype.load(directory / "genotype.json")
+    assert isinstance(cell, genotype.ConvolutionalGenotype)
+    for record in records(directory):
+        assert 0 <= record["validation_accuracy"] <= 100
+        assert {name: np.shape(m) for name, m in record["mixing"].items()} == {
+            "normal": (14, 8),
+            "reduce": (14, 8),
+        }
+    for picture in ("cell", "alpha_normal", "alpha_reduce", "curves"):
+        assert (directory / "plots" / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_killed_and_resumed_it_is_bit_identical(whole_run, tmp_path, space):
+    whole = whole_run(space)
+    arguments = (*SPACES[space], f"--run_dir={tmp_path}")
     latest = tmp_path / "checkpoints" / "latest"
     for step in (4, 8):
         process = start(*arguments)
@@ -149,7 +193,10 @@ def test_a_finished_run_says_so_again(whole):
         ([], "no --mode given; use one of search"),
         (["--mode=search", "--dataset=ptbb"], "use one of ptb, wikitext2, pydoc, text"),
         (["--mode=search", "--dataset=pydoc", "--units=0"], "--units=0: out of range"),
-        (["--mode=search", "--dataset=pydoc", "--layers=8"], "it is for image networks"),
+        (["--mode=search", "--dataset=pydoc", "--layers=8"], "it is for searches on images"),
+        (["--mode=search", "--dataset=folder"], "--data_dir"),
+        (["--mode=search", "--dataset=digits", "--batch_size=4000"], "--batch_size"),
+        (["--mode=search", "--dataset=digits", "--layers=2"], "--layers=2: out of range"),
         (["--mode=search", "--dataset=text", "--data_dir=/nowhere"], "is not a directory"),
         (["--mode=search", "--dataset=pydoc", "--batch_size=5000"], "smaller --batch_size"),
     ],

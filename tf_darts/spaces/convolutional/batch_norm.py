@@ -1,4 +1,4 @@
-"""Batch normalisation with the settings of this space, differentiable as often as one likes."""
+"""Batch normalisation with the settings of this space, differentiable twice (float64: always)."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

@@ -1,10 +1,11 @@
 """The relaxed cell, computed faster: all edges that leave a node at once.
 
-The numbers and the weights are those of `RelaxedCell`, whose layers keep them. What all edges from a
-node share is done once: ReLU, pooling, the pixels in the order that dilated taps want. What they do
-not share is done side by side: n edges of C channels are n·C channels of one depthwise convolution,
-one matrix product, one batch norm. The mixing weight of an operation is the scale of the batch norm
-that ends it, so weighting costs nothing.
+The numbers and the weights are those of `RelaxedCell.clear_call`. What all edges from a node share
+is done once: ReLU, pooling and its batch norm, the order of pixels that dilated taps want. What
+they do not share is done side by side: n edges of C channels are n·C channels of one depthwise
+convolution, one matrix product, one batch norm. The mixing weight of an operation is the scale of
+the batch norm that ends it, so weighting costs nothing. An operation that has no line in `_FUSED`
+is computed by its layer.
 """
 
 from collections.abc import Callable, Sequence

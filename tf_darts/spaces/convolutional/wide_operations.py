@@ -46,7 +46,7 @@ def wide_pointwise(inputs: tf.Tensor, kernels: Sequence[tf.Tensor]) -> tf.Tensor
 
 
 def _block_diagonal(kernels: Sequence[tf.Tensor]) -> tf.Tensor:
-    """n matrices [C, C'] as one [n·C, n·C'] that keeps the edges apart."""
+    """Matrices [C, C'], n of them, as one [n·C, n·C'] that keeps the edges apart."""
     count, (rows, columns) = len(kernels), kernels[0].shape
     if count == 1:
         return kernels[0]
