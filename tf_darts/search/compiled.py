@@ -104,7 +104,7 @@ class SupernetLoss:
 
 
 class CompiledDerivatives:
-    """`hypergradient.Derivatives` of `BatchLoss`es, compiled.
+    """What `hypergradient.Derivatives` holds, for `BatchLoss`es, compiled.
 
     Args:
       signature: `tf.TensorSpec`s of w, of α and of `BatchLoss.tensors`.

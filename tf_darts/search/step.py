@@ -75,7 +75,8 @@ class BilevelStep:
         }
         self.steps = tf.Variable(0, dtype=tf.int64, name="steps")
         self.rollbacks = tf.Variable(0, dtype=tf.int64, name="rollbacks")
-        self._derivatives = CompiledDerivatives(self._signature(), supernet.joint_gradients)
+        compiled = CompiledDerivatives(self._signature(), supernet.joint_gradients)
+        self._derivatives = hypergradient.Derivatives(compiled.gradients, compiled.mixed_product)
         self._read = tf.function(self._flat_weights, autograph=False)
         self._unroll = tf.function(self._unrolled, autograph=False)
         self._advance = tf.function(self._advanced, autograph=False)

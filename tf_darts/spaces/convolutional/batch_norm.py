@@ -1,5 +1,6 @@
 """Batch normalisation with the settings of this space, differentiable twice (float64: always)."""
 
+import threading
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -51,7 +52,7 @@ class StatisticsLedger:
       [TensorShape([16])]
     """
 
-    _open: ClassVar[list["StatisticsLedger"]] = []
+    _here: ClassVar[threading.local] = threading.local()  # replicas are traced in threads
 
     def __init__(self) -> None:
         self._values: list[tf.Tensor] = []
@@ -59,11 +60,15 @@ class StatisticsLedger:
         self._size = 0
 
     def __enter__(self) -> "StatisticsLedger":
-        self._open.append(self)
+        self._outer, self._here.ledger = self._current(), self
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._open.remove(self)
+        self._here.ledger = self._outer
+
+    @classmethod
+    def _current(cls) -> "StatisticsLedger | None":
+        return getattr(cls._here, "ledger", None)
 
     @classmethod
     def record(
@@ -76,8 +81,9 @@ class StatisticsLedger:
           values: one after another; or [C], the same for all, if `shared`.
           shared: see `values`.
         """
-        if cls._open:
-            cls._open[-1]._write(variables, values, shared)
+        ledger = cls._current()
+        if ledger is not None:
+            ledger._write(variables, values, shared)
             return
         parts = [values] * len(variables) if shared else tf.split(values, len(variables))
         for variable, value in zip(variables, parts, strict=True):
