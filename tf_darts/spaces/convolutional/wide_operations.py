@@ -97,7 +97,9 @@ def wide_depthwise(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 def _filter_gradient(inputs: tf.Tensor, shape: Sequence[int], upstream: tf.Tensor) -> tf.Tensor:
     """A wide filter's gradient, three columns at a time: each a narrow filter on shifted inputs."""
     height, width, channels, _ = shape
-    bordered = pad(inputs, height // 2, width // 2)
+    # What follows needs only what the forward pass has: it must not be run, and kept, that early.
+    with tf.control_dependencies([upstream]):
+        bordered = pad(inputs, height // 2, width // 2)
     columns = inputs.shape[2] + _FAST_WIDTH - 1
     parts = []
     for start in range(0, width, _FAST_WIDTH):
