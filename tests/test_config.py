@@ -6,6 +6,7 @@ import pytest
 
 from tf_darts import config
 from tf_darts.config import configure
+from tf_darts.configuration.search import ConvolutionalSearchConfig
 from tf_darts.errors import UserError
 
 # What --dataset may be, in messages.
@@ -104,9 +105,10 @@ def test_presets_for_images_are_the_papers(dataset):
 
 
 def test_there_are_no_other_presets():
+    both = ("ptb", "wikitext2", "pydoc", "text", "cifar10", "digits", "folder")
     assert set(config.PRESETS) == {
-        ("search", dataset)
-        for dataset in ("ptb", "wikitext2", "pydoc", "text", "cifar10", "digits", "folder")
+        *(("search", dataset) for dataset in both),
+        *(("train", dataset) for dataset in (*both, "imagenet2012")),
     }
 
 
@@ -118,7 +120,7 @@ def test_a_configuration_of_a_data_set_is_part_of_its_name():
 def test_a_set_that_is_only_in_the_users_directory(tmp_path):
     (tmp_path / "my_birds").mkdir()
     made = configure({"mode": "search", "dataset": "my_birds", "data_dir": str(tmp_path)})
-    assert isinstance(made, config.ConvolutionalSearchConfig)
+    assert isinstance(made, ConvolutionalSearchConfig)
     with pytest.raises(UserError, match="--dataset=my_birds: not known"):
         configure({"mode": "search", "dataset": "my_birds"})
 
@@ -127,8 +129,15 @@ def test_a_set_that_is_only_in_the_users_directory(tmp_path):
 def test_presets_obey_their_own_bounds(mode, dataset):
     preset = config.PRESETS[mode, dataset]
     assert (preset.mode, preset.dataset) == (mode, dataset)
-    given = {n: getattr(preset, n) for n in config.fields(preset) if n != "run_dir"}
-    assert dataclasses.replace(configure(given), run_dir="") == preset
+    assert {field.name for field in dataclasses.fields(preset)} == set(config.fields(preset))
+    needed = {"genotype": "darts_v2"} if mode == "train" else {}
+    given = {"mode": mode, "dataset": dataset} | needed
+    assert dataclasses.replace(configure(given), run_dir="") == dataclasses.replace(
+        preset, **needed
+    )
+    for name, field in config.fields(preset).items():
+        if name not in ("run_dir", "data_dir", "genotype"):
+            config.check(field, getattr(preset, name))
 
 
 def test_overrides():
@@ -155,8 +164,8 @@ def test_a_schedule_that_was_asked_for_stays():
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        ({"mode": "train"}, "--mode=train: not known; use one of search."),
-        ({"mode": None}, "no --mode given; use one of search."),
+        ({"mode": "fly"}, "--mode=fly: not known; use one of search, test, train."),
+        ({"mode": None}, "no --mode given; use one of search, test, train."),
         ({"dataset": "cifar"}, "--dataset=cifar: not known (did you mean cifar10 or"),
         (
             {"dataset": None},
@@ -203,20 +212,20 @@ def test_a_schedule_that_was_asked_for_stays():
         (
             {"channels": "16"},
             "--channels has no meaning for --mode=search --dataset=ptb; it is for searches on"
-            " images; leave it out.",
+            " images and trainings on images; leave it out.",
         ),
         ({"layers": "8"}, "it is for searches on images"),
         (
             {"dataset": "cifar10", "bptt": 35},
             "--bptt has no meaning for --mode=search --dataset=cifar10; it is for searches on"
-            " texts; leave it out.",
+            " texts and trainings on texts; leave it out.",
         ),
         (
             {"dataset": "digits", "train_portion": 1.0},
             "--train_portion=1.0: out of range; it must be more than 0 and less than 1.",
         ),
         ({"dataset": "pbt"}, "--dataset=pbt: not known (did you mean ptb"),
-        ({"genotype": "darts_v2"}, "it is for modes that take a found cell"),
+        ({"genotype": "darts_v2"}, "it is for trainings on images and trainings on texts"),
         ({"colour": 1}, "--colour has no meaning for --mode=search --dataset=ptb; leave it out."),
     ],
 )
@@ -247,3 +256,145 @@ def test_computed_settings_leave_out_what_does_not_matter():
 def test_computed_settings_survive_json():
     settings = config.computed_settings(_search())
     assert json.loads(json.dumps(settings)) == settings
+
+
+# docs/method.md sections 4 and 5, "evaluation".
+TRAIN_PTB = {
+    "epochs": 8000,
+    "batch_size": 64,
+    "evaluation_batch_size": 10,
+    "test_batch_size": 1,
+    "units": 850,
+    "bptt": 35,
+    "short_probability": 0.05,
+    "learning_rate": 20.0,
+    "momentum": 0.0,
+    "weight_decay": 8e-7,
+    "clip_norm": 0.25,
+    "embedding_dropout": 0.1,
+    "input_dropout": 0.2,
+    "hidden_dropout": 0.25,
+    "cell_input_dropout": 0.75,
+    "output_dropout": 0.75,
+    "slowness": 1e-3,
+    "activation": 0.0,
+    "averaging_patience": 5,
+}
+TRAIN_CIFAR10 = {
+    "epochs": 600,
+    "batch_size": 96,
+    "channels": 36,
+    "layers": 20,
+    "auxiliary_weight": 0.4,
+    "learning_rate": 0.025,
+    "schedule": "cosine",
+    "momentum": 0.9,
+    "weight_decay": 3e-4,
+    "clip_norm": 5.0,
+    "cutout": 16,
+    "drop_path": 0.2,
+    "label_smoothing": 0.0,
+    "crop_padding": 4,
+    "flip": True,
+    "network": "cifar",
+}
+TRAIN_IMAGENET = {
+    "epochs": 250,
+    "batch_size": 128,
+    "channels": 48,
+    "layers": 14,
+    "auxiliary_weight": 0.4,
+    "learning_rate": 0.1,
+    "schedule": "exponential",
+    "learning_rate_decay": 0.97,
+    "momentum": 0.9,
+    "weight_decay": 3e-5,
+    "clip_norm": 5.0,
+    "label_smoothing": 0.1,
+    "image_size": 224,
+    "random_resized_crop": True,
+    "color_jitter": 0.4,
+    "hue_jitter": 0.2,
+    "flip": True,
+    "drop_path": 0.0,
+    "cutout": 0,
+    "network": "imagenet",
+}
+
+
+def _train(**overrides):
+    return configure({"mode": "train", "dataset": "ptb", "genotype": "darts_v2"} | overrides)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "paper"),
+    [
+        ("ptb", TRAIN_PTB),
+        ("wikitext2", TRAIN_PTB | {"units": 700, "hidden_dropout": 0.15, "weight_decay": 5e-7}),
+        ("cifar10", TRAIN_CIFAR10),
+        ("cifar100", TRAIN_CIFAR10),
+        ("imagenet2012", TRAIN_IMAGENET),
+    ],
+)
+def test_trainings_have_the_papers_settings(dataset, paper):
+    made = dataclasses.asdict(_train(dataset=dataset))
+    assert {name: made[name] for name in paper} == paper
+    assert made["run_dir"] == f"runs/train_{dataset}_darts_v2_seed0"
+
+
+def test_a_training_is_named_after_its_search():
+    made = _train(genotype="runs/search_ptb_first_order_seed3/genotype.json")
+    assert made.run_dir == "runs/train_ptb_search_ptb_first_order_seed3_seed0"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (
+            {"genotype": ""},
+            "no --genotype given; --mode=train needs a cell: --genotype=RUN/genotype.json of a"
+            " search, or a published one, for --dataset=ptb one of darts_v1, darts_v2, enas.",
+        ),
+        ({"cutout": 8}, "it is for trainings on images; leave it out."),
+        ({"hypergradient": "exact"}, "--hypergradient has no meaning for --mode=train"),
+        (
+            {"dataset": "cifar10", "learning_rate_decay": 0.9},
+            "--learning_rate_decay has no meaning for --schedule=cosine; leave it out.",
+        ),
+        (
+            {"dataset": "cifar10", "final": True, "validation_examples": 10},
+            "--validation_examples has no meaning with --final; leave it out.",
+        ),
+        (
+            {"dataset": "imagenet2012", "cutout": 16},
+            "--cutout has no meaning with --random_resized_crop; leave it out.",
+        ),
+        (
+            {"dataset": "cifar10", "hue_jitter": 0.1},
+            "--hue_jitter has no meaning without --random_resized_crop; leave it out.",
+        ),
+        (
+            {"dataset": "folder", "random_resized_crop": True},
+            "--random_resized_crop needs --image_size=N, the pixels of a side of the parts.",
+        ),
+        ({"dataset": "cifar10", "drop_path": 1.0}, "--drop_path=1.0: out of range"),
+    ],
+)
+def test_trainings_that_cannot_be(overrides, sentence):
+    with pytest.raises(UserError) as error:
+        _train(**overrides)
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_test_needs_a_run_and_takes_nothing_else():
+    assert configure({"mode": "test", "run_dir": "here"}).run_dir == "here"
+    with pytest.raises(UserError, match="no --run_dir given; --mode=test needs the directory"):
+        configure({"mode": "test"})
+    with pytest.raises(UserError, match="--dataset has no meaning for --mode=test; it is for"):
+        configure({"mode": "test", "run_dir": "here", "dataset": "ptb"})
+
+
+def test_the_cells_file_may_move_between_two_sittings():
+    made = _train(genotype="elsewhere/genotype.json", run_dir="r")
+    assert config.computed_settings(made) == config.computed_settings(_train(run_dir="r"))

@@ -4,7 +4,8 @@ import pytest
 
 from tf_darts import genotype
 from tf_darts.errors import UserError
-from tf_darts.genotype import PUBLISHED, ConvolutionalGenotype, RecurrentGenotype
+from tf_darts.genotype import ConvolutionalGenotype, RecurrentGenotype
+from tf_darts.published_cells import PUBLISHED
 
 ALL = [(space, name) for space, cells in PUBLISHED.items() for name in cells]
 

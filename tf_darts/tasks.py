@@ -5,10 +5,15 @@ from typing import NamedTuple
 
 import keras
 
-from tf_darts.config import ConvolutionalSearchConfig, RecurrentSearchConfig, SearchConfig
+from tf_darts.configuration.search import (
+    ConvolutionalSearchConfig,
+    RecurrentSearchConfig,
+    SearchConfig,
+)
 from tf_darts.data import images, text
-from tf_darts.data.image_streams import ImageSearchData, majority_accuracy
-from tf_darts.data.streams import TextSearchData, unigram_perplexity
+from tf_darts.data.baselines import majority_accuracy, unigram_perplexity
+from tf_darts.data.image_streams import ImageSearchData
+from tf_darts.data.streams import TextSearchData
 from tf_darts.runtime.seeds import derived_seed
 from tf_darts.search.engine import SearchData
 from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
@@ -61,7 +66,8 @@ def _(config: RecurrentSearchConfig) -> SearchTask:
         seed=derived_seed(config.seed, "weights"),
     )
     supernet = RecurrentSupernet(model, config.slowness)
-    return SearchTask(supernet, data, ("word frequencies alone", unigram_perplexity(corpus)))
+    perplexity = unigram_perplexity(corpus.vocabulary.size, corpus.train, corpus.validation)
+    return SearchTask(supernet, data, ("word frequencies alone", perplexity))
 
 
 @search_task.register
@@ -86,4 +92,5 @@ def _(config: ConvolutionalSearchConfig) -> SearchTask:
         seed=derived_seed(config.seed, "weights"),
     )
     supernet = ConvolutionalSupernet(model, image_set.shape)
-    return SearchTask(supernet, data, ("the most frequent class", majority_accuracy(data)))
+    accuracy = majority_accuracy(data.train_labels, data.validation_labels)
+    return SearchTask(supernet, data, ("the most frequent class", accuracy))

@@ -1,7 +1,9 @@
-"""Times whole search steps and says how much of the machine they use; prints one JSON line.
+"""Times whole steps of searches and trainings; prints one JSON line.
 
     python tools/benchmark.py --batch_size=64 --hypergradient=finite_difference
     python tools/benchmark.py --task=cnn_search --batch_size=16 --hypergradient=first_order
+    python tools/benchmark.py --task=cnn_train --batch_size=8
+    python tools/benchmark.py --task=rnn_train --batch_size=64
     python tools/benchmark.py --task=image_input --dataset=cifar10
     python tools/benchmark.py --against=PATH/torch_darts.py --python=ENV_WITH_TORCH/bin/python
 
@@ -29,17 +31,26 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
-from tf_darts.config import PRESETS, RecurrentSearchConfig
+from tf_darts.config import PRESETS
+from tf_darts.configuration.search import RecurrentSearchConfig
 from tf_darts.data import images
 from tf_darts.data.image_streams import ImageSearchData
+from tf_darts.published_cells import PUBLISHED
 from tf_darts.search.step import BilevelStep
 from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.supernet import RecurrentSupernet
+from tf_darts.training.step import TrainingStep
+from tf_darts.training_tasks import image_network, language_network
 
 FLAGS = flags.FLAGS
-flags.DEFINE_enum("task", "rnn_search", ["rnn_search", "cnn_search", "image_input"], "which step")
+flags.DEFINE_enum(
+    "task",
+    "rnn_search",
+    ["rnn_search", "cnn_search", "rnn_train", "cnn_train", "image_input"],
+    "which step",
+)
 flags.DEFINE_enum(
     "hypergradient",
     "finite_difference",
@@ -47,11 +58,13 @@ flags.DEFINE_enum(
     "which architecture gradient",
 )
 flags.DEFINE_integer("batch_size", 64, "examples in a batch", lower_bound=2)
-flags.DEFINE_integer("units", 300, "recurrent: width", lower_bound=1)
+flags.DEFINE_integer("units", None, "recurrent: width (default: the paper's)", lower_bound=1)
 flags.DEFINE_integer("words", 10000, "recurrent: size of the vocabulary", lower_bound=2)
 flags.DEFINE_integer("bptt", 35, "recurrent: time steps", lower_bound=2)
-flags.DEFINE_integer("channels", 16, "convolutional: of the first cell", lower_bound=2)
-flags.DEFINE_integer("layers", 8, "convolutional: cells", lower_bound=3)
+flags.DEFINE_integer(
+    "channels", None, "convolutional: of the first cell (default: the paper's)", lower_bound=2
+)
+flags.DEFINE_integer("layers", None, "convolutional: cells (default: the paper's)", lower_bound=3)
 flags.DEFINE_integer("image_size", 32, "convolutional: pixels of a side", lower_bound=4)
 flags.DEFINE_string("dataset", "digits", "image_input: whose images")
 flags.DEFINE_string("data_dir", "", "image_input: where they are")
@@ -93,7 +106,7 @@ def recurrent_step() -> Task:
     First order: α of one loss, weights of another. Finite difference: three gradients by the
     weights, two by α alone. Exact: three, and one differentiated again (6F).
     """
-    units, words, batch_size = FLAGS.units, FLAGS.words, FLAGS.batch_size
+    units, words, batch_size = FLAGS.units or 300, FLAGS.words, FLAGS.batch_size
     config = RecurrentSearchConfig(batch_size=batch_size, hypergradient=FLAGS.hypergradient)
     model = RelaxedLanguageModel(
         words=words,
@@ -119,13 +132,58 @@ def recurrent_step() -> Task:
     return lambda: step(train, validation, config.weight_learning_rate), flops, sizes
 
 
+def recurrent_training_step() -> Task:
+    """A whole step of training a language model with the cell V2 on random words.
+
+    Multiply-adds forward, as many again for the activations' and for the weights' gradients.
+    """
+    units, words, batch_size = FLAGS.units or 850, FLAGS.words, FLAGS.batch_size
+    config = dataclasses.replace(
+        PRESETS["train", "ptb"], batch_size=batch_size, units=units, genotype="darts_v2"
+    )
+    network = language_network(config, PUBLISHED["recurrent"]["darts_v2"], words)
+    step = TrainingStep(network, config, averages=False)
+    random = np.random.default_rng(0)
+    batch = tuple(
+        random.integers(words, size=(FLAGS.bptt, batch_size), dtype=np.int32) for _ in range(2)
+    )
+    flops = 3.0 * 2 * network.counts()["multiply-adds a word"] * FLAGS.bptt * batch_size
+    sizes = {"units": units, "words": words, "bptt": FLAGS.bptt}
+    return lambda: step(batch, config.learning_rate, 0.5), flops, sizes
+
+
+def convolutional_training_step() -> Task:
+    """A whole step of training the network of V2 on random images of ten classes."""
+    batch_size, size = FLAGS.batch_size, FLAGS.image_size
+    preset = PRESETS["train", "cifar10"]
+    config = dataclasses.replace(
+        preset,
+        batch_size=batch_size,
+        genotype="darts_v2",
+        channels=FLAGS.channels or preset.channels,
+        layers=FLAGS.layers or preset.layers,
+    )
+    cell = PUBLISHED["convolutional"]["darts_v2"]
+    network = image_network(config, cell, (size, size, 3), classes=10)
+    step = TrainingStep(network, config, averages=False)
+    random = np.random.default_rng(0)
+    batch = (
+        random.standard_normal((batch_size, size, size, 3), np.float32),
+        random.integers(10, size=batch_size, dtype=np.int32),
+    )
+    flops = 3.0 * 2 * network.counts()["multiply-adds an image"] * batch_size
+    sizes = {"channels": config.channels, "layers": config.layers, "image_size": size}
+    return lambda: step(batch, config.learning_rate, 1.0), flops, sizes
+
+
 def convolutional_step() -> Task:
     """A whole step of the convolutional search on random images of ten classes."""
     batch_size, size = FLAGS.batch_size, FLAGS.image_size
     config = dataclasses.replace(
         PRESETS["search", "cifar10"], batch_size=batch_size, hypergradient=FLAGS.hypergradient
     )
-    model = RelaxedImageClassifier(10, FLAGS.channels, FLAGS.layers, seed=0)
+    channels, layers = FLAGS.channels or config.channels, FLAGS.layers or config.layers
+    model = RelaxedImageClassifier(10, channels, layers, seed=0)
     step = BilevelStep(ConvolutionalSupernet(model, (size, size, 3)), config)
     random = np.random.default_rng(0)
     train, validation = (
@@ -135,7 +193,7 @@ def convolutional_step() -> Task:
         )
         for _ in range(2)
     )
-    sizes = {"channels": FLAGS.channels, "layers": FLAGS.layers, "image_size": size}
+    sizes = {"channels": channels, "layers": layers, "image_size": size}
     return lambda: step(train, validation, config.weight_learning_rate), None, sizes
 
 
@@ -156,16 +214,24 @@ def image_input() -> Task:
 TASKS = {
     "rnn_search": recurrent_step,
     "cnn_search": convolutional_step,
+    "rnn_train": recurrent_training_step,
+    "cnn_train": convolutional_training_step,
     "image_input": image_input,
 }
+
+
+def searches() -> bool:
+    """Whether the task has a hypergradient, and two batches a step."""
+    return FLAGS.task.endswith("search")
 
 
 def peer_seconds() -> float:
     """The median step of the other program, same task, sizes and order."""
     command = [FLAGS.python, FLAGS.against, FLAGS.task, "--batch", str(FLAGS.batch_size)]
-    command += ["--order", "1" if FLAGS.hypergradient == "first_order" else "2"]
+    if searches():
+        command += ["--order", "1" if FLAGS.hypergradient == "first_order" else "2"]
     command += ["--steps", str(FLAGS.steps)]
-    if FLAGS.task == "rnn_search":
+    if FLAGS.task.startswith("rnn") and FLAGS.units:
         command += ["--units", str(FLAGS.units)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -199,7 +265,7 @@ def main(arguments: list[str]) -> None:
         "median_s": round(median, 5),
         "min_s": round(min(seconds), 5),
         "max_s": round(max(seconds), 5),
-        "examples_per_s": round(2 * FLAGS.batch_size / median),
+        "examples_per_s": round((1 if "train" in FLAGS.task else 2) * FLAGS.batch_size / median),
         "first_step_s": round(first, 2),
         "peak_memory_gb": round(peak / 1e9, 3),
         "gemm_gflop_per_s": round(rate / 1e9, 1),
@@ -208,7 +274,7 @@ def main(arguments: list[str]) -> None:
         result["gflop"] = round(flops / 1e9, 1)
         result["gflop_per_s"] = round(flops / median / 1e9, 1)
         result["share_of_gemm"] = round(flops / median / rate, 3)
-    if FLAGS.task == "image_input":
+    if not searches():
         del result["hypergradient"]
     if peer:
         result["peer_median_s"] = round(statistics.median(peer), 4)

@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from tf_darts import genotype
 from tf_darts.errors import UserError
+from tf_darts.published_cells import PUBLISHED
 from tf_darts.report.cell_drawing import draw_genotype
 from tf_darts.report.plots import save_figure
 
@@ -35,7 +36,7 @@ def find(name: str, space: str | None) -> genotype.Genotype:
     Raises:
       UserError: there is no such cell, or there is one in both spaces and `space` is None.
     """
-    published = {s: cells[name] for s, cells in genotype.PUBLISHED.items() if name in cells}
+    published = {s: cells[name] for s, cells in PUBLISHED.items() if name in cells}
     if not published and pathlib.Path(name).is_file():
         cell = genotype.load(name)
         if space not in (None, cell.space):
@@ -46,7 +47,7 @@ def find(name: str, space: str | None) -> genotype.Genotype:
         raise UserError(f"{name!r} is a cell of more than one space; add --space={choices}.")
     found = published.get(space or next(iter(published), ""))
     if found is None:
-        names = "; ".join(f"{s}: {', '.join(cells)}" for s, cells in genotype.PUBLISHED.items())
+        names = "; ".join(f"{s}: {', '.join(cells)}" for s, cells in PUBLISHED.items())
         wanted = f"published {space} cell" if space else "published cell"
         raise UserError(f"{name!r} is no genotype file and no {wanted} ({names}).")
     return found

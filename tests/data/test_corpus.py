@@ -80,6 +80,27 @@ def test_no_file_is_no_error_but_some_are(tmp_path):
         corpus.find_files(tmp_path, NAMES)
 
 
+def test_the_test_part_is_only_looked_for_when_it_is_asked_for(tmp_path):
+    for name in ("a.txt", "v.txt"):
+        (tmp_path / name).touch()
+    assert list(corpus.find_files(tmp_path, NAMES)) == ["train", "validation"]
+    with pytest.raises(UserError, match=r"no test text; put it there as t\.txt\.$"):
+        corpus.find_files(tmp_path, NAMES, with_test=True)
+    (tmp_path / "t.txt").mkdir()  # not a file
+    assert "test" not in corpus.find_files(tmp_path, NAMES)
+    (tmp_path / "t.txt").rmdir()
+    (tmp_path / "t.txt").touch()
+    assert list(corpus.find_files(tmp_path, NAMES)) == ["train", "validation"]
+    assert list(corpus.find_files(tmp_path, NAMES, with_test=True)) == list(corpus.PARTS)
+
+
+def test_without_a_test_part():
+    parts = {"train": lines("a b"), "validation": lines("b")}
+    assert corpus.from_lines("mine", parts).test is None
+    assert corpus.parts_to_read(False) == ("train", "validation")
+    assert corpus.parts_to_read(True) == corpus.PARTS
+
+
 def test_from_files(tmp_path):
     files = {part: tmp_path / part for part in corpus.PARTS}
     for path in files.values():

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -30,16 +32,91 @@ def test_classes_and_files_are_in_the_order_of_their_names(tmp_path, root):
     (root / "cat" / "folder.png").mkdir()
     made = load(tmp_path)
     assert (made.name, made.classes) == ("folder", ("cat", "dog"))
-    assert made.train_labels.tolist() == [0, 0, 1, 1]
-    assert made.train_labels.dtype == np.int32
+    assert made.labels.tolist() == [0, 0, 1, 1]
+    assert made.labels.dtype == np.int32
     expected = [PIXELS + np.uint8(number) for number in (2, 1, 3, 0)]
-    np.testing.assert_array_equal(made.train_images, expected)
+    np.testing.assert_array_equal(made.images, expected)
 
 
 def test_train_goes_before_other_folders(tmp_path):
     for name in ("train/a", "train/b", "test/a", "test/b"):
         save(tmp_path / name / "1.png")
     assert load(tmp_path).classes == ("a", "b")
+
+
+def split_folder(tmp_path, train=("a", "b"), test=("a", "b")):
+    for part, names in (("train", train), ("test", test)):
+        for number, name in enumerate(names):
+            save(
+                tmp_path / part / name / "1.png", PIXELS + np.uint8(number + 10 * (part == "test"))
+            )
+
+
+def test_the_test_part(tmp_path):
+    split_folder(tmp_path)
+    made = load(tmp_path, part="test")
+    assert (made.name, made.classes) == ("folder", ("a", "b"))
+    assert made.labels.tolist() == [0, 1]
+    np.testing.assert_array_equal(made.images, [PIXELS + np.uint8(10), PIXELS + np.uint8(11)])
+    np.testing.assert_array_equal(load(tmp_path).images, [PIXELS, PIXELS + np.uint8(1)])
+
+
+@pytest.mark.parametrize("root", [".", "train"])
+def test_no_test_part(tmp_path, root):
+    for name in "ab":
+        save(tmp_path / root / name / "1.png")
+    assert len(load(tmp_path).images) == 2
+    words = rf"^{tmp_path} has no images set aside for the test; make it {tmp_path}/train/CLASS and"
+    with pytest.raises(UserError, match=words):
+        load(tmp_path, part="test")
+
+
+def test_a_test_folder_without_a_train_folder_is_a_class(tmp_path):
+    for name in ("test", "plane"):
+        save(tmp_path / name / "1.png")
+    assert load(tmp_path).classes == ("plane", "test")
+    with pytest.raises(UserError, match="no images set aside"):
+        load(tmp_path, part="test")
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "words"),
+    [
+        ("abc", "ab", "the class c is only in train; give train and test folders of the same"),
+        ("ab", "abc", "the class c is only in test"),
+        ("ab", "ac", "the class b is only in train"),
+    ],
+)
+def test_the_parts_must_have_the_same_classes(tmp_path, train, test, words):
+    split_folder(tmp_path, train, test)
+    assert load(tmp_path).classes == tuple(train)
+    with pytest.raises(UserError, match=words):
+        load(tmp_path, part="test")
+
+
+@pytest.mark.parametrize("state", ["damaged", "empty", "unlike", "a pipe"])
+def test_test_images_are_not_opened_unless_asked_for(tmp_path, state):
+    split_folder(tmp_path)
+    path = tmp_path / "test" / "b" / "1.png"
+    path.unlink()
+    if state == "damaged":
+        path.write_bytes(b"not an image")
+    elif state == "a pipe":
+        os.mkfifo(path)  # whoever opens it waits forever
+    elif state == "unlike":
+        save(path, PIXELS[:2])
+    np.testing.assert_array_equal(load(tmp_path).images, [PIXELS, PIXELS + np.uint8(1)])
+    with pytest.raises(UserError):
+        load(tmp_path, part="test")
+
+
+@pytest.mark.parametrize("train_is_grey", [True, False])
+def test_the_test_images_have_the_channels_of_the_training_images(tmp_path, train_is_grey):
+    for name in "ab":
+        save(tmp_path / "train" / name / "1.png", GREY if train_is_grey else PIXELS)
+        save(tmp_path / "test" / name / "1.png", PIXELS if train_is_grey else GREY)
+    assert load(tmp_path).shape == load(tmp_path, part="test").shape
+    assert load(tmp_path).shape[-1] == (1 if train_is_grey else 3)
 
 
 def test_train_may_be_a_class(tmp_path):
@@ -53,7 +130,7 @@ def test_formats(tmp_path, suffix):
     flat = np.full_like(PIXELS, 100)
     save(tmp_path / "a" / f"1.{suffix}", flat)
     save(tmp_path / "b" / f"1.{suffix}", flat)
-    np.testing.assert_allclose(load(tmp_path).train_images, 100, atol=2)
+    np.testing.assert_allclose(load(tmp_path).images, 100, atol=2)
 
 
 def test_all_grey(tmp_path):
@@ -61,7 +138,7 @@ def test_all_grey(tmp_path):
     save(tmp_path / "b" / "1.png", Image.fromarray(GREY > 99))
     save(tmp_path / "b" / "16.png", GREY.astype(np.uint16) * 257)
     save(tmp_path / "b" / "alpha.png", np.stack([GREY, np.full_like(GREY, 255)], -1))
-    made = load(tmp_path).train_images
+    made = load(tmp_path).images
     assert made.shape == (4, 5, 6, 1)
     expected = [GREY, (GREY > 99) * np.uint8(255), GREY, GREY]
     np.testing.assert_array_equal(made[..., 0], expected)
@@ -71,7 +148,7 @@ def test_some_grey(tmp_path):
     save(tmp_path / "a" / "1.png")
     save(tmp_path / "b" / "1.png", GREY)
     save(tmp_path / "b" / "2.png", GREY.astype(np.uint16) * 257)
-    made = load(tmp_path).train_images
+    made = load(tmp_path).images
     np.testing.assert_array_equal(made[0], PIXELS)
     np.testing.assert_array_equal(made[1:], [np.repeat(GREY[..., np.newaxis], 3, -1)] * 2)
 
@@ -81,7 +158,7 @@ def test_transparent_is_white(tmp_path):
     alpha[2:] = 255
     save(tmp_path / "a" / "1.png", np.concatenate([PIXELS, alpha], -1))
     save(tmp_path / "b" / "1.png", Image.fromarray(PIXELS).quantize(4), transparency=0)
-    made = load(tmp_path).train_images
+    made = load(tmp_path).images
     assert made.shape == (2, 5, 6, 3)
     np.testing.assert_array_equal(made[0, 2:], PIXELS[2:])
     assert (made[0, :2] == 255).all()
@@ -92,7 +169,7 @@ def test_an_animation_is_its_first_picture(tmp_path):
     frames = [Image.new("RGB", (6, 5), colour) for colour in ("red", "blue")]
     save(tmp_path / "a" / "1.gif", frames[0], save_all=True, append_images=frames[1:])
     save(tmp_path / "b" / "1.png", frames[0])
-    made = load(tmp_path).train_images
+    made = load(tmp_path).images
     np.testing.assert_array_equal(made[0], made[1])
 
 
@@ -105,7 +182,7 @@ def turned(path):
 def test_photographs_are_upright(tmp_path):
     turned(tmp_path / "a" / "1.png")
     save(tmp_path / "b" / "1.png", np.rot90(PIXELS, -1))
-    made = load(tmp_path, image_size=5).train_images
+    made = load(tmp_path, image_size=5).images
     np.testing.assert_array_equal(made[0], made[1])
     with pytest.raises(UserError, match="differ in size"):
         load(tmp_path)
@@ -119,7 +196,7 @@ def test_mixed_sizes(tmp_path):
     save(tmp_path / "b" / "1.png", PIXELS[:3])
     with pytest.raises(UserError, match=rf"^{tmp_path}: the images differ .* --image_size=N"):
         load(tmp_path)
-    made = load(tmp_path, image_size=3).train_images
+    made = load(tmp_path, image_size=3).images
     assert made.shape == (2, 3, 3, 3)
     np.testing.assert_array_equal(made[1], PIXELS[:3, 1:4])
 

@@ -5,7 +5,7 @@ import pytest
 
 from tf_darts.data import augmentation
 from tf_darts.data.image_set import ImageSet
-from tf_darts.data.image_streams import ImageSearchData, majority_accuracy
+from tf_darts.data.image_streams import ImageSearchData
 from tf_darts.errors import UserError
 from tf_darts.runtime.seeds import derived_seed
 
@@ -48,7 +48,7 @@ def reference(images, corners, flips, padding):
 
 @pytest.mark.parametrize("padding", [0, 1, 4])
 def test_crop_and_flip(padding):
-    images = make_images().train_images
+    images = make_images().images
     random = np.random.default_rng(1)
     corners = random.integers(0, 2 * padding + 1, (50, 2), np.int32)
     flips = random.random(50) < 0.5
@@ -89,7 +89,7 @@ def test_batches_are_what_the_reference_makes_of_the_images(part, settings):
         assert (pixels.dtype, numbers.dtype) == (np.float32, np.int32)
         seed = derived_seed(1, part, "augmentation")
         drawn = augmentation.draw(seed, np.int64(step), BATCH, padding, flip)
-        expected = reference(images.train_images[numbers], *map(np.array, drawn), padding)
+        expected = reference(images.images[numbers], *map(np.array, drawn), padding)
         np.testing.assert_allclose(pixels, (expected - data.mean) / data.std, atol=1e-5)
     assert step == 11
 
@@ -100,13 +100,13 @@ def test_nothing_to_augment():
     for batch in data.epoch(0):
         for pixels, numbers in (batch.train, batch.validation):
             restored = pixels * data.std.astype(np.float32) + data.mean.astype(np.float32)
-            np.testing.assert_allclose(restored, images.train_images[numbers], atol=1e-3)
+            np.testing.assert_allclose(restored, images.images[numbers], atol=1e-3)
 
 
 def test_the_border_is_black_before_normalising():
     white = make_images()
-    white.train_images[...] = 255
-    white.train_images[..., 0] = 100
+    white.images[...] = 255
+    white.images[..., 0] = 100
     data = make(white, flip=False)
     assert data.mean.tolist() == [100, 255, 255]
     assert data.std.tolist() == [1, 1, 1]
@@ -122,7 +122,7 @@ def test_moments(train_examples):
     data = make(images, train_examples=train_examples)
     used = np.concatenate([data.train_labels, data.validation_labels])
     assert len(used) == (train_examples or 50)
-    pixels = images.train_images[used].reshape(-1, 3).astype(np.float64)
+    pixels = images.images[used].reshape(-1, 3).astype(np.float64)
     np.testing.assert_allclose(data.mean, pixels.mean(0), rtol=1e-12)
     np.testing.assert_allclose(data.std, pixels.std(0), rtol=1e-12)
     assert data.mean.dtype == data.std.dtype == np.float64
@@ -130,9 +130,9 @@ def test_moments(train_examples):
 
 def test_moments_of_many_images():
     images = make_images(3000, (2, 2, 1))
-    mean, std = augmentation.moments(images.train_images, np.arange(3000))
-    np.testing.assert_allclose(mean, [images.train_images.mean()], rtol=1e-12)
-    np.testing.assert_allclose(std, [images.train_images.std()], rtol=1e-12)
+    mean, std = augmentation.moments(images.images, np.arange(3000))
+    np.testing.assert_allclose(mean, [images.images.mean()], rtol=1e-12)
+    np.testing.assert_allclose(std, [images.images.std()], rtol=1e-12)
 
 
 def test_other_precision():
@@ -240,7 +240,7 @@ def test_evaluation_is_the_other_half_in_order_as_it_is():
     pixels, numbers = (np.concatenate(part) for part in zip(*batches, strict=True))
     np.testing.assert_array_equal(numbers, data.validation_labels)
     assert (pixels.dtype, numbers.dtype) == (np.float32, np.int32)
-    expected = (images.train_images[numbers] - data.mean) / data.std
+    expected = (images.images[numbers] - data.mean) / data.std
     np.testing.assert_allclose(pixels, expected, atol=1e-5)
     assert data.evaluation_batch_size == 10
 
@@ -253,15 +253,6 @@ def test_description():
         "train_images": 30,
         "validation_images": 20,
     }
-
-
-def test_majority_accuracy():
-    images = make_images()
-    images.train_labels[:] = 0
-    images.train_labels[::5] = 1
-    data = make(images)
-    assert majority_accuracy(data) == 100 * (data.validation_labels == 0).mean()
-    assert 50 < majority_accuracy(data) < 100
 
 
 @pytest.mark.parametrize(

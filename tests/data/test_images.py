@@ -19,8 +19,12 @@ CLASSES = tfds.features.ClassLabel(names=["cat", "dog"])
 
 
 def prepare(folder, image=IMAGE, label=CLASSES, keys=("image", "label"), pixels=PIXELS, **settings):
-    """Leaves a prepared set named `pets` there, of which TFDS has no code."""
+    """Leaves a prepared set named `pets` there, of which TFDS has no code.
+
+    A split's labels may be given as `splits={name: labels}`.
+    """
     labels = settings.get("labels", LABELS)
+    splits = settings.get("splits", {settings.get("split", "train"): labels})
 
     with registered.skip_registration():
 
@@ -34,9 +38,9 @@ def prepare(folder, image=IMAGE, label=CLASSES, keys=("image", "label"), pixels=
                 )
 
             def _split_generators(self, manager):
-                return {settings.get("split", "train"): self._generate_examples()}
+                return {name: self._generate_examples(of) for name, of in splits.items()}
 
-            def _generate_examples(self):
+            def _generate_examples(self, labels):
                 for number, pair in enumerate(zip(pixels, labels, strict=True)):
                     yield number, dict(zip(("image", "label"), pair, strict=True))
 
@@ -83,13 +87,35 @@ def test_square_sizes(size):
 def test_digits():
     made = images.load("digits")
     assert made.name == "digits"
-    assert made.train_images.shape == (1797, 8, 8, 1)
-    assert made.train_images.dtype == np.uint8
-    assert (made.train_images.min(), made.train_images.max()) == (0, 255)
-    assert made.train_labels.dtype == np.int32
+    assert made.images.shape == (1500, 8, 8, 1)
+    assert made.images.dtype == np.uint8
+    assert (made.images.min(), made.images.max()) == (0, 255)
+    assert made.labels.dtype == np.int32
     assert made.classes == tuple("0123456789")
-    assert np.bincount(made.train_labels).min() > 170
+    assert np.bincount(made.labels).min() > 130
     assert images.load("digits", image_size=12).shape == (12, 12, 1)
+
+
+def test_digits_held_out_for_the_test():
+    made = images.load("digits", part="test")
+    assert made.images.shape == (297, 8, 8, 1)
+    assert np.bincount(made.labels, minlength=10).min() >= 15
+    assert (made.name, made.classes) == ("digits", tuple("0123456789"))
+    np.testing.assert_array_equal(made.images, images.load("digits", part="test").images)
+    train = images.load("digits")
+    both = np.concatenate([train.images, made.images])
+    labels = np.concatenate([train.labels, made.labels])
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    expected = np.round(digits.images * (255 / 16)).astype(np.uint8)
+    key = sorted(zip(map(bytes, both), labels, strict=True))
+    assert key == sorted(zip(map(bytes, expected), digits.target, strict=True))
+
+
+def test_only_two_parts():
+    with pytest.raises(ValueError, match="train and test, not validation"):
+        images.load("digits", part="validation")
 
 
 def test_digits_are_embedded(tmp_path):
@@ -114,8 +140,8 @@ def test_real_cifar10(shared):
     if not folder.is_dir():
         pytest.skip("no CIFAR-10 among the reference data")
     made = images.load("cifar10", folder)
-    assert made.train_images.shape == (50_000, 32, 32, 3)
-    assert np.bincount(made.train_labels).tolist() == [5000] * 10
+    assert made.images.shape == (50_000, 32, 32, 3)
+    assert np.bincount(made.labels).tolist() == [5000] * 10
     assert made.classes[:3] == ("airplane", "automobile", "bird")
 
 
@@ -123,10 +149,10 @@ def test_a_prepared_set_needs_no_code(tmp_path, offline):
     prepare(tmp_path)
     made = images.load("pets", tmp_path)
     assert (made.name, made.classes) == ("pets", ("cat", "dog"))
-    np.testing.assert_array_equal(made.train_images, PIXELS)
-    assert made.train_labels.tolist() == LABELS
-    assert made.train_labels.dtype == np.int32
-    np.testing.assert_array_equal(images.load("pets", tmp_path, 4).train_images, PIXELS[:, 1:5])
+    np.testing.assert_array_equal(made.images, PIXELS)
+    assert made.labels.tolist() == LABELS
+    assert made.labels.dtype == np.int32
+    np.testing.assert_array_equal(images.load("pets", tmp_path, 4).images, PIXELS[:, 1:5])
     assert not offline
 
 
@@ -139,7 +165,7 @@ def test_differing_sizes(tmp_path):
     prepare(tmp_path, image=ANY_IMAGE, pixels=[PIXELS[0], *PIXELS[1:, :5]])
     with pytest.raises(UserError, match="pets: the images differ in size; give --image_size=N"):
         images.load("pets", tmp_path)
-    made = images.load("pets", tmp_path, 4).train_images
+    made = images.load("pets", tmp_path, 4).images
     np.testing.assert_array_equal(made[0], PIXELS[0, 1:5])
     np.testing.assert_array_equal(made[1:], PIXELS[1:, :4])
 
@@ -156,7 +182,7 @@ def test_differing_sizes(tmp_path):
             },
             "8-bit images",
         ),
-        ({"split": "test"}, "no split named train, only test"),
+        ({"split": "test"}, "no split with classes named train, only test"),
         ({"labels": [0, -1, 1, -1, 0]}, "2 of the training images have no class"),
     ],
 )
@@ -164,6 +190,73 @@ def test_unsuitable_sets(tmp_path, settings, words):
     prepare(tmp_path, **settings)
     with pytest.raises(UserError, match=words):
         images.load("pets", tmp_path)
+
+
+NONE = [-1] * 5
+
+
+@pytest.mark.parametrize(
+    ("splits", "labels"),
+    [
+        ({"train": LABELS, "test": [0, 0, 1, 1, 1]}, [0, 0, 1, 1, 1]),
+        ({"train": LABELS, "validation": [0] * 5, "test": [1] * 5}, [1] * 5),
+        ({"train": LABELS, "validation": [0] * 5}, [0] * 5),
+        ({"train": LABELS, "validation": [0] * 5, "test": NONE}, [0] * 5),  # as ImageNet
+    ],
+)
+def test_the_test_part(tmp_path, splits, labels):
+    prepare(tmp_path, splits=splits)
+    made = images.load("pets", tmp_path, part="test")
+    assert made.labels.tolist() == labels
+    np.testing.assert_array_equal(made.images, PIXELS)
+    assert made.classes == ("cat", "dog")
+    assert images.load("pets", tmp_path, 4, part="test").shape == (4, 4, 3)
+    assert images.load("pets", tmp_path).labels.tolist() == LABELS
+
+
+@pytest.mark.parametrize(
+    ("splits", "words"),
+    [
+        ({"train": LABELS}, "no split with classes named test or validation, only train"),
+        ({"train": LABELS, "test": NONE}, "test or validation, only train, test"),
+        ({"train": LABELS, "test": [0, -1, 0, 1, 1]}, "1 of the testing images have no class"),
+    ],
+)
+def test_no_test_part(tmp_path, splits, words):
+    prepare(tmp_path, splits=splits)
+    assert images.load("pets", tmp_path).labels.tolist() == LABELS
+    with pytest.raises(UserError, match=words):
+        images.load("pets", tmp_path, part="test")
+
+
+@pytest.mark.parametrize("state", ["damaged", "missing", "a directory"])
+def test_the_test_split_is_not_opened_unless_asked_for(tmp_path, state):
+    prepare(tmp_path, splits={"train": LABELS, "test": LABELS, "validation": LABELS})
+    for split in ("test", "validation"):
+        (record,) = (tmp_path / "pets" / "1.0.0").glob(f"*-{split}.tfrecord*")
+        record.unlink()
+        if state == "damaged":
+            record.write_bytes(b"nonsense")
+        elif state == "a directory":
+            record.mkdir()
+    np.testing.assert_array_equal(images.load("pets", tmp_path).images, PIXELS)
+    with pytest.raises(UserError, match="damaged"):
+        images.load("pets", tmp_path, part="test")
+
+
+def test_only_the_training_split_is_asked_for(tmp_path, monkeypatch):
+    prepare(tmp_path, splits={"train": LABELS, "test": LABELS, "validation": LABELS})
+    asked = []
+    read = tfds.core.DatasetBuilder.as_dataset
+    monkeypatch.setattr(
+        tfds.core.DatasetBuilder,
+        "as_dataset",
+        lambda self, split, **kw: asked.append(split) or read(self, split=split, **kw),
+    )
+    images.load("pets", tmp_path)
+    assert asked == ["train"]
+    images.load("pets", tmp_path, part="test")
+    assert asked == ["train", "test", "test"]
 
 
 def test_a_set_of_texts(tmp_path, offline):
@@ -224,7 +317,7 @@ def test_without_a_network(tmp_path, offline, monkeypatch):
     ],
 )
 def test_a_download_that_fails(tmp_path, monkeypatch, failure, reason):
-    def fail(self):
+    def fail(self, **settings):
         raise failure
 
     answer = requests.Response()
@@ -236,6 +329,14 @@ def test_a_download_that_fails(tmp_path, monkeypatch, failure, reason):
 
 
 def test_files_to_be_downloaded_by_hand(tmp_path, offline):
-    with pytest.raises(UserError, match=r"\(Manual directory .* instructions\); prepare"):
+    with pytest.raises(UserError) as caught:
         images.load("imagenet2012", tmp_path, 32)
+    message = str(caught.value)
+    assert message.startswith(
+        f"imagenet2012 is not prepared in {tmp_path} and must be fetched by hand; put its files"
+        f" into {tmp_path}/downloads/manual. TFDS says: manual_dir should contain two files:"
+        " ILSVRC2012_img_train.tar and"
+    )
+    assert "https://image-net.org" in message
+    assert "\n" not in message
     assert not offline

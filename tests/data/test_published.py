@@ -68,7 +68,7 @@ def publish(monkeypatch, builder, files):
 
 
 def raw(folder):
-    return corpus.from_files("ptb", corpus.find_files(folder, Ptb.FILES))
+    return corpus.from_files("ptb", corpus.find_files(folder, Ptb.FILES, with_test=True))
 
 
 def assert_same(one, other):
@@ -99,7 +99,7 @@ def test_real_ptb_is_what_the_builder_expects(ptb):
 
 def test_real_ptb_has_the_published_counts(ptb, monkeypatch):
     monkeypatch.setattr(logging, "warning", lambda *args: pytest.fail("a warning"))
-    made = text.load("ptb", ptb)
+    made = text.load("ptb", ptb, with_test=True)
     assert made.vocabulary.size == 10_000
     assert [len(getattr(made, part)) for part in corpus.PARTS] == [929_589, 73_760, 82_430]
 
@@ -107,14 +107,15 @@ def test_real_ptb_has_the_published_counts(ptb, monkeypatch):
 def test_real_ptb_through_tfds(ptb, manual, tmp_path, online):
     for path in ptb.iterdir():
         (manual / path.name).symlink_to(path)
-    assert_same(text.load("ptb", tmp_path), text.load("ptb", ptb))
+    made = text.load("ptb", tmp_path, with_test=True)
+    assert_same(made, text.load("ptb", ptb, with_test=True))
 
 
 def test_ptb_through_tfds_keeps_every_line(manual, tmp_path, online, monkeypatch, capfd):
     write_ptb(manual)
     files = {PTB_URL.format(name): manual / f"ptb.{name}.txt" for name in TEXTS}
     publish(monkeypatch, Ptb, files)
-    made = text.load("ptb", tmp_path)
+    made = text.load("ptb", tmp_path, with_test=True)
     assert_same(made, raw(manual))
     assert made.train[:8].tolist() == [0, 1, 2, 2, 1, 2, 1, 2]
     assert "%|" not in capfd.readouterr().err  # no progress bars
@@ -122,7 +123,15 @@ def test_ptb_through_tfds_keeps_every_line(manual, tmp_path, online, monkeypatch
     monkeypatch.setattr(requests, "get", None)
     for path in manual.iterdir():
         path.unlink()
-    assert_same(text.load("ptb", tmp_path), made)
+    assert_same(text.load("ptb", tmp_path, with_test=True), made)
+    # The test split is not opened unless it is asked for.
+    (record,) = (tmp_path / "ptb" / "1.0.0").glob("ptb-test*")
+    record.write_bytes(b"damaged")
+    without = text.load("ptb", tmp_path)
+    assert without.test is None
+    np.testing.assert_array_equal(without.train, made.train)
+    with pytest.raises(UserError, match="damaged"):
+        text.load("ptb", tmp_path, with_test=True)
 
 
 def test_wikitext2_through_tfds(manual, tmp_path, online, monkeypatch):
@@ -131,8 +140,8 @@ def test_wikitext2_through_tfds(manual, tmp_path, online, monkeypatch):
         for name, content in TEXTS.items():
             file.writestr(f"wikitext-2/wiki.{name}.tokens", content)
     publish(monkeypatch, Wikitext2, {Wikitext2.PROBE_URL: archive})
-    write_ptb(tmp_path)
-    assert_same(text.load("wikitext2", tmp_path), raw(tmp_path))
+    write_ptb(manual)
+    assert_same(text.load("wikitext2", tmp_path, with_test=True), raw(manual))
 
 
 def test_wrong_checksum(manual, tmp_path, online):
@@ -199,7 +208,9 @@ def test_other_raw_files_than_the_published_ones_are_read_with_a_warning(tmp_pat
     warnings = []
     monkeypatch.setattr(logging, "warning", lambda text, *args: warnings.append(text % args))
     assert text.load("ptb", tmp_path).name == "ptb"
-    assert len(warnings) == 3
+    assert len(warnings) == 2  # the test text is not opened
+    text.load("ptb", tmp_path, with_test=True)
+    assert len(warnings) == 5
     assert "ptb.train.txt is not the published train text of Penn Treebank" in warnings[0]
 
 

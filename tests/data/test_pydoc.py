@@ -9,7 +9,7 @@ from tf_darts.errors import UserError
 
 @pytest.fixture(scope="module")
 def corpus():
-    return pydoc.load(None, 1)
+    return pydoc.load(None, 1, with_test=True)
 
 
 def test_is_big_enough_and_split_8_1_1(corpus):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tf_darts.data.corpus import Corpus
-from tf_darts.data.streams import TextSearchData, batchify, unigram_perplexity
+from tf_darts.data.streams import TextSearchData
 from tf_darts.data.vocabulary import Vocabulary
 from tf_darts.errors import UserError
 
@@ -29,19 +29,6 @@ def assert_same(one, other):
         for x, y in zip((*a.train, *a.validation), (*b.train, *b.validation), strict=True):
             np.testing.assert_array_equal(x, y)
         assert a[2:] == b[2:]
-
-
-def test_batchify_makes_contiguous_columns():
-    rows = batchify(np.arange(11, dtype=np.int32), 3)
-    assert rows.dtype == np.int32
-    assert rows.tolist() == [[0, 3, 6], [1, 4, 7], [2, 5, 8]]
-
-
-def test_batchify_needs_enough_text():
-    with pytest.raises(UserError, match=r"validation part has 11 tokens.*need 12.*--batch_size"):
-        batchify(np.arange(11), 4, 3, "validation")
-    with pytest.raises(UserError, match="batch size of 0"):
-        batchify(np.arange(11), 0)
 
 
 def test_shapes_and_targets():
@@ -80,7 +67,7 @@ def test_shortest_length():
 
 def test_one_batch_in_twenty_is_short():
     data = make(make_corpus(train=35 * 3 * 1000))
-    lengths = [length for number in range(10) for _, length in data._stretches(number)[:-1]]
+    lengths = [length for number in range(10) for _, length in data._passes.stretches(number)[:-1]]
     assert set(lengths) == {17, 35}
     # About 10,000 draws: the standard deviation is 0.0022.
     assert np.mean(np.array(lengths) == 17) == pytest.approx(0.05, abs=0.009)
@@ -96,8 +83,8 @@ def test_passes_and_seeds_differ_and_repeat():
     settings = {"short_probability": 0.5}
     data = make(**settings)
     assert_same(data.epoch(3), make(**settings).epoch(3))
-    assert data._stretches(0) != data._stretches(1)
-    assert data._stretches(0) != make(seed=2, **settings)._stretches(0)
+    assert data._passes.stretches(0) != data._passes.stretches(1)
+    assert data._passes.stretches(0) != make(seed=2, **settings)._passes.stretches(0)
     assert make(seed=-1).steps(0) > 0
 
 
@@ -163,7 +150,6 @@ def test_description():
         "vocabulary": 3000,
         "train_tokens": 3000,
         "validation_tokens": 600,
-        "test_tokens": 50,
     }
 
 
@@ -181,14 +167,3 @@ def test_description():
 def test_errors(sizes, settings, words):
     with pytest.raises(UserError, match=words):
         make(make_corpus(**sizes), **settings)
-
-
-def test_unigram_perplexity():
-    words = Vocabulary(("a", "b"))
-    train = np.array([0, 0, 0, 1], np.int32)  # smoothed: 4/6 and 2/6
-    corpus = Corpus("tiny", words, train, np.array([0, 1], np.int32), train)
-    assert unigram_perplexity(corpus) == pytest.approx(1 / np.sqrt(4 / 6 * 2 / 6))
-
-
-def test_unigram_perplexity_of_a_uniform_text_is_the_vocabulary():
-    assert unigram_perplexity(make_corpus(validation=3000)) == pytest.approx(3000)

@@ -1,3 +1,6 @@
+import os
+import pathlib
+
 import pytest
 
 from tf_darts.data import text
@@ -12,7 +15,7 @@ def own(tmp_path):
 
 
 def test_the_users_own_text(own):
-    made = text.load("text", str(own))
+    made = text.load("text", str(own), with_test=True)
     assert (made.name, made.vocabulary.words) == ("text", ("a", "b", "<eos>"))
     assert made.test.tolist() == [0, 1, 2, 0, 2]
 
@@ -28,7 +31,7 @@ def test_home_is_expanded(own, monkeypatch):
 
 @pytest.mark.parametrize("data_dir", [None, ""])
 def test_own_text_needs_a_directory(data_dir):
-    with pytest.raises(UserError, match=r"--data_dir=DIR with train\.txt, valid\.txt and test"):
+    with pytest.raises(UserError, match=r"--data_dir=DIR with train\.txt, valid\.txt and .*test"):
         text.load("text", data_dir)
 
 
@@ -38,9 +41,48 @@ def test_own_text_in_an_empty_directory(tmp_path):
 
 
 def test_own_text_incomplete(own):
-    (own / "test.txt").unlink()
-    with pytest.raises(UserError, match=r"no test text; put it there as test\.txt\."):
+    (own / "valid.txt").unlink()
+    with pytest.raises(UserError, match=r"no validation text; put it there as valid\.txt\."):
         text.load("text", own)
+
+
+@pytest.mark.parametrize("name", ["text", "ptb", "wikitext2"])
+@pytest.mark.parametrize("state", ["missing", "a directory", "a pipe", "not text"])
+def test_the_test_file_is_not_opened_unless_asked_for(own, name, state):
+    path = own / "test.txt"
+    path.unlink()
+    if state == "a directory":
+        path.mkdir()
+    elif state == "a pipe":
+        os.mkfifo(path)  # whoever opens it waits forever
+    elif state == "not text":
+        path.write_bytes(b"\xff\xfe")
+    made = text.load(name, own)
+    assert made.test is None
+    assert len(made.validation) == 5
+    with pytest.raises(UserError, match="no test text" if state != "not text" else "not UTF-8"):
+        text.load(name, own, with_test=True)
+
+
+def test_no_other_file_than_the_two_is_opened(own, monkeypatch):
+    opened = []
+    read = pathlib.Path.read_bytes
+    monkeypatch.setattr(
+        pathlib.Path, "read_bytes", lambda path: opened.append(path.name) or read(path)
+    )
+    text.load("text", own)
+    assert opened == ["train.txt", "valid.txt"]
+    text.load("text", own, with_test=True)
+    assert opened[2:] == ["train.txt", "valid.txt", "test.txt"]
+
+
+def test_the_vocabulary_is_that_of_the_training_text_alone(own):
+    (own / "test.txt").write_text("zebra\n")
+    without = text.load("text", own, min_count=2)
+    made = text.load("text", own, min_count=2, with_test=True)
+    assert made.vocabulary == without.vocabulary
+    assert "zebra" not in made.vocabulary.words
+    assert made.test.tolist()[0] == made.vocabulary.index["<unk>"]
 
 
 def test_own_text_empty(own):
@@ -52,6 +94,8 @@ def test_own_text_empty(own):
 def test_embedded():
     assert text.load("pydoc").name == "pydoc"
     assert text.load("pydoc", "").name == "pydoc"
+    assert text.load("pydoc").test is None
+    assert len(text.load("pydoc", with_test=True).test) > 5_000
 
 
 @pytest.mark.parametrize("name", list(text.TEXT_DATASETS))

@@ -12,11 +12,11 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from tf_darts.genotype import (
     CONVOLUTIONAL_PRIMITIVES,
-    PUBLISHED,
     RECURRENT_PRIMITIVES,
     ConvolutionalGenotype,
     RecurrentGenotype,
 )
+from tf_darts.published_cells import PUBLISHED
 from tf_darts.report.cell_drawing import cells_of, draw_genotype, lay_out_cell
 from tf_darts.report.cell_layout import inside, points_of
 from tf_darts.report.plots import save_figure

@@ -20,7 +20,7 @@ def make(tmp_path):
 def test_nothing_to_restore(make):
     value, _, checkpoints = make()
     assert not checkpoints.restore()
-    assert not checkpoints.restore_epoch()
+    assert not checkpoints.restore_anchor()
     assert value.numpy().tolist() == [0, 0]
 
 
@@ -38,12 +38,12 @@ def test_restores_the_latest_in_another_process(make):
 def test_an_epochs_end_outlives_later_steps(make):
     value, _, checkpoints = make()
     value.assign([1, 1])
-    checkpoints.save_epoch(1)
+    checkpoints.save(1, anchor=True)
     for step in range(2, 7):
         value.assign([step, step])
         checkpoints.save(step)
     value, _, checkpoints = make()
-    assert checkpoints.restore_epoch()
+    assert checkpoints.restore_anchor()
     assert value.numpy().tolist() == [1, 1]
     assert checkpoints.restore()
     assert value.numpy().tolist() == [6, 6]
@@ -53,7 +53,7 @@ def test_an_epochs_end_is_the_latest_too(make):
     value, _, checkpoints = make()
     checkpoints.save(1)
     value.assign([2, 2])
-    checkpoints.save_epoch(2)
+    checkpoints.save(2, anchor=True)
     value, _, checkpoints = make()
     assert checkpoints.restore()
     assert value.numpy().tolist() == [2, 2]
@@ -62,11 +62,11 @@ def test_an_epochs_end_is_the_latest_too(make):
 def test_going_back_and_saving_the_same_step_again(make):
     value, _, checkpoints = make()
     value.assign([1, 1])
-    checkpoints.save_epoch(5)
+    checkpoints.save(5, anchor=True)
     checkpoints.save(9)
-    checkpoints.restore_epoch()
+    checkpoints.restore_anchor()
     value.assign([3, 3])
-    checkpoints.save_epoch(5)
+    checkpoints.save(5, anchor=True)
     value, _, checkpoints = make()
     assert checkpoints.restore()
     assert value.numpy().tolist() == [3, 3]
@@ -75,7 +75,7 @@ def test_going_back_and_saving_the_same_step_again(make):
 def test_old_checkpoints_are_removed(make, tmp_path):
     _, _, checkpoints = make()
     for step in range(1, 6):
-        checkpoints.save_epoch(step)
+        checkpoints.save(step, anchor=True)
     assert sorted(p.name for p in (tmp_path / "latest").glob("*.index")) == [
         "ckpt-4.index",
         "ckpt-5.index",

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tf_darts import genotype
-from tf_darts.config import SearchConfig
+from tf_darts.configuration.search import SearchConfig
 from tf_darts.data.batches import SearchBatch
 from tf_darts.errors import UserError
 from tf_darts.runtime.observer import Observer
@@ -143,7 +143,7 @@ def search(path, events=None, data=None, stop=None, **overrides):
         weights = engine._step.supernet.weights[0].numpy()
         return alpha, weights, history
     finally:
-        run._lock.close()
+        run.close()
 
 
 def without_time(history):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.config import ConvolutionalSearchConfig
+from tf_darts.configuration.search import ConvolutionalSearchConfig
 from tf_darts.export.official_weights import assign_official, convolutional_official_names
 from tf_darts.genotype import ConvolutionalGenotype
+from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.search import derive, hypergradient, relaxation
 from tf_darts.search.step import BilevelStep
-from tf_darts.search.weight_optimizer import WeightOptimizer
 from tf_darts.spaces.convolutional.cell import convolutional_topology
 from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.config import RecurrentSearchConfig
+from tf_darts.configuration.search import RecurrentSearchConfig
 from tf_darts.export.official_weights import assign_official, recurrent_official_names
 from tf_darts.genotype import RecurrentGenotype
+from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.search import derive, hypergradient, relaxation
 from tf_darts.search.step import BilevelStep
-from tf_darts.search.weight_optimizer import WeightOptimizer
 from tf_darts.spaces.recurrent.cell import recurrent_topology
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.supernet import RecurrentSupernet

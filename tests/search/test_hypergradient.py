@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.search import hypergradient, relaxation
-from tf_darts.search.weight_optimizer import WeightOptimizer
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.supernet import RecurrentSupernet
 

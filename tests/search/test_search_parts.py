@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.search import derive, relaxation, schedule
-from tf_darts.search.weight_optimizer import WeightOptimizer
 from tf_darts.spaces.topology import CellTopology
 
 SEED = tf.constant([0, 0])

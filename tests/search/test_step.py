@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.config import RecurrentSearchConfig
+from tf_darts.configuration.search import RecurrentSearchConfig
 from tf_darts.runtime.seeds import step_seed
 from tf_darts.search.step import BilevelStep
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel

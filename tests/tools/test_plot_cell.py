@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from tf_darts import genotype
+from tf_darts.published_cells import PUBLISHED
 
 TOOL = pathlib.Path(__file__).parents[2] / "tools" / "plot_cell.py"
 
@@ -30,7 +31,7 @@ def test_space_and_output(tmp_path):
 def test_genotype_file(tmp_path):
     run = tmp_path / "run"
     run.mkdir()
-    genotype.save(run / "genotype.json", genotype.PUBLISHED["recurrent"]["enas"])
+    genotype.save(run / "genotype.json", PUBLISHED["recurrent"]["enas"])
     done = _plot(tmp_path, "run/genotype.json")
     assert (done.returncode, done.stdout) == (0, "genotype.png\n")
     assert (tmp_path / "genotype.png").is_file()
@@ -51,7 +52,7 @@ def test_genotype_file(tmp_path):
 )
 def test_mistakes_are_one_sentence(tmp_path, arguments, sentence):
     (tmp_path / "broken.json").write_text("{")
-    genotype.save(tmp_path / "enas.json", genotype.PUBLISHED["recurrent"]["enas"])
+    genotype.save(tmp_path / "enas.json", PUBLISHED["recurrent"]["enas"])
     before = set(tmp_path.iterdir())
     done = _plot(tmp_path, *arguments)
     assert (done.returncode, done.stdout) == (2, "")

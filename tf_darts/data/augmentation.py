@@ -1,4 +1,4 @@
-"""Batches of images, cut and mirrored at random; and the measure of a set of them."""
+"""Batches of images, cut, mirrored and blanked at random; and the measure of a set of them."""
 
 import numpy as np
 import tensorflow as tf
@@ -47,6 +47,42 @@ def crop_and_flip(
     columns = tf.range(width)
     columns = corners[:, 1:] + tf.where(flips[:, tf.newaxis], columns[::-1], columns)
     return tf.gather(tf.gather(bordered, rows, batch_dims=1), columns, axis=2, batch_dims=1)
+
+
+def draw_centres(seed: int, step: tf.Tensor, batch_size: int, size: tuple[int, int]) -> tf.Tensor:
+    """Where the images of a batch are blanked, a function of (seed, step).
+
+    Args:
+      seed: of a run and of a stream within it, another one than `draw` gets.
+      step: scalar int64, counted over the whole run.
+      batch_size: how many images.
+      size: their height and width.
+
+    Returns:
+      A row and a column for each image, int32 `[batch_size, 2]`, all pixels equally likely.
+    """
+    key = tf.stack([tf.constant(seed, tf.int64), step])
+    numbers = tf.random.stateless_uniform(
+        [batch_size, 2], key, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
+    )
+    return tf.cast(numbers % tf.constant(size, tf.uint32), tf.int32)
+
+
+def cut_out(images: tf.Tensor, centres: tf.Tensor, side: int) -> tf.Tensor:
+    """Sets a square of each image to 0; what of it is outside of the image is lost.
+
+    Args:
+      images: `[batch, height, width, channels]`, normalised: 0 is the mean.
+      centres: the rows and columns of the squares' centres, int32 `[batch, 2]`. Of an even side
+        the centre is the lower right one of the four middle pixels.
+      side: pixels of a side.
+    """
+    inside = []
+    for axis in range(2):
+        places = tf.range(images.shape[1 + axis]) - (centres[:, axis : axis + 1] - side // 2)
+        inside.append(tf.logical_and(places >= 0, places < side))
+    blank = tf.logical_and(inside[0][:, :, tf.newaxis], inside[1][:, tf.newaxis, :])
+    return tf.where(blank[..., tf.newaxis], tf.zeros([], images.dtype), images)
 
 
 def moments(images: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

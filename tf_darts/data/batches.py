@@ -19,3 +19,17 @@ class SearchBatch(NamedTuple):
     validation: tuple[Any, Any]
     learning_rate_scale: float
     starts_pass: bool
+
+
+class TrainingBatch(NamedTuple):
+    """One step of the training of a derived network.
+
+    Attributes:
+      batch: `(inputs, targets)` as in `SearchBatch.train`.
+      learning_rate_scale: as in `SearchBatch`.
+      starts_pass: as in `SearchBatch`.
+    """
+
+    batch: tuple[Any, Any]
+    learning_rate_scale: float
+    starts_pass: bool

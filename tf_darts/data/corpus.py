@@ -1,4 +1,4 @@
-"""From three texts to three arrays of word numbers."""
+"""From texts to arrays of word numbers."""
 
 import dataclasses
 import io
@@ -14,6 +14,11 @@ from tf_darts.errors import UserError
 PARTS = ("train", "validation", "test")
 
 
+def parts_to_read(with_test: bool) -> tuple[str, ...]:
+    """`PARTS`, without the test part unless it is asked for: nothing else may open it."""
+    return PARTS if with_test else PARTS[:2]
+
+
 @dataclasses.dataclass(frozen=True)
 class Corpus:
     """A text for language modelling.
@@ -21,14 +26,15 @@ class Corpus:
     Attributes:
       name: the data set's name, as in `--dataset`.
       vocabulary: the words of the training part.
-      train, validation, test: the numbers of the words in order, int32 `[tokens]`.
+      train, validation: the numbers of the words in order, int32 `[tokens]`.
+      test: the same, or None where it was not asked for.
     """
 
     name: str
     vocabulary: Vocabulary
     train: np.ndarray
     validation: np.ndarray
-    test: np.ndarray
+    test: np.ndarray | None = None
 
 
 class Lines(NamedTuple):
@@ -62,11 +68,11 @@ def encode(part: Lines, vocabulary: Vocabulary) -> np.ndarray:
 
 
 def from_lines(name: str, parts: Mapping[str, Lines], min_count: int = 1) -> Corpus:
-    """Numbers the words of three texts by the training text's vocabulary.
+    """Numbers the words of the texts by the training text's vocabulary.
 
     Args:
       name: the data set's name.
-      parts: the text for each of `PARTS`.
+      parts: the text for each of `PARTS`; there need be none for the test part.
       min_count: see `Vocabulary.build`.
 
     Raises:
@@ -78,7 +84,7 @@ def from_lines(name: str, parts: Mapping[str, Lines], min_count: int = 1) -> Cor
     vocabulary = Vocabulary.build(
         (word for line in parts["train"].lines for word in tokenize(line)), min_count
     )
-    return Corpus(name, vocabulary, **{part: encode(parts[part], vocabulary) for part in PARTS})
+    return Corpus(name, vocabulary, **{part: encode(parts[part], vocabulary) for part in parts})
 
 
 def read_lines(path: pathlib.Path) -> list[str]:
@@ -101,26 +107,28 @@ def read_lines(path: pathlib.Path) -> list[str]:
 
 
 def find_files(
-    data_dir: pathlib.Path, accepted: Mapping[str, Sequence[str]]
+    data_dir: pathlib.Path, accepted: Mapping[str, Sequence[str]], with_test: bool = False
 ) -> dict[str, pathlib.Path]:
     """The files of a directory that hold the parts of a corpus; none at all is no error.
 
     Args:
       data_dir: where to look.
       accepted: for each of `PARTS` the file names that may hold it, the preferred one first.
+      with_test: whether the test part is wanted too; else its file is not looked for.
 
     Returns:
-      A path for each part, or an empty dict.
+      A path for each wanted part, or an empty dict.
 
     Raises:
       UserError: some parts are there and others are not.
     """
     found = {}
-    for part, names in accepted.items():
-        paths = [data_dir / name for name in names if (data_dir / name).is_file()]
+    wanted = parts_to_read(with_test)
+    for part in wanted:
+        paths = [data_dir / name for name in accepted[part] if (data_dir / name).is_file()]
         if paths:
             found[part] = paths[0]
-    missing = [part for part in accepted if part not in found]
+    missing = [part for part in wanted if part not in found]
     if found and missing:
         have = ", ".join(path.name for path in found.values())
         raise UserError(
@@ -131,6 +139,6 @@ def find_files(
 
 
 def from_files(name: str, files: Mapping[str, pathlib.Path], min_count: int = 1) -> Corpus:
-    """`from_lines` of a UTF-8 file for each of `PARTS`; raises its errors and `read_lines`'s."""
+    """`from_lines` of a UTF-8 file for each part; raises its errors and `read_lines`'s."""
     parts = {part: Lines(str(path), read_lines(path)) for part, path in files.items()}
     return from_lines(name, parts, min_count)

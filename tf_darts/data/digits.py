@@ -11,14 +11,17 @@ from tf_darts.data.image_set import ImageSet, square
 from tf_darts.errors import UserError
 
 _WHITE = 16  # the pixels are 0..16
+_TEST_IMAGES = 297  # which leaves 1,500 to train on
+_TEST_SEED = 1  # of which images these are, the same ones for all runs
 
 
-def load(data_dir: pathlib.Path | None, image_size: int) -> ImageSet:
-    """The embedded digits, one channel.
+def load(data_dir: pathlib.Path | None, image_size: int, part: str = "train") -> ImageSet:
+    """The embedded digits, one channel; 1,500 to train on and 297 for the test.
 
     Args:
       data_dir: must be None.
       image_size: pixels of a side; 0 keeps the 8.
+      part: `train` or `test`.
 
     Raises:
       UserError: a `data_dir` was given.
@@ -32,8 +35,10 @@ def load(data_dir: pathlib.Path | None, image_size: int) -> ImageSet:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    images = np.round(digits.images * (255 / _WHITE)).astype(np.uint8)[..., np.newaxis]
+    order = np.random.Generator(np.random.Philox(_TEST_SEED)).permutation(len(digits.target))
+    numbers = np.sort(order[:_TEST_IMAGES] if part == "test" else order[_TEST_IMAGES:])
+    images = np.round(digits.images[numbers] * (255 / _WHITE)).astype(np.uint8)[..., np.newaxis]
     if image_size:
         images = square(images, image_size).numpy()
     classes = tuple(map(str, digits.target_names))
-    return ImageSet("digits", images, digits.target.astype(np.int32), classes)
+    return ImageSet("digits", images, digits.target[numbers].astype(np.int32), classes)

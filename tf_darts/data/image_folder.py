@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -15,32 +16,43 @@ from tf_darts.errors import UserError
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 
 
-def load(data_dir: pathlib.Path | None, image_size: int) -> ImageSet:
-    """Reads `DIR/<class>/*`, or `DIR/train/<class>/*` where there are such.
+class ImageFiles(NamedTuple):
+    """The image files of one part of a folder.
 
-    Classes and files are in the order of their names. Transparent images are laid on white;
-    colours become 8 bits each; of an animation the first picture is taken. All images are RGB,
-    unless all are greyscale: then they have one channel.
+    Attributes:
+      paths: the files, class by class.
+      labels: the numbers of their classes, int32 `[files]`.
+      classes: the names of the classes.
+    """
+
+    paths: list[pathlib.Path]
+    labels: np.ndarray
+    classes: tuple[str, ...]
+
+
+def load(data_dir: pathlib.Path | None, image_size: int, part: str = "train") -> ImageSet:
+    """Reads the images of `find_files`.
+
+    Transparent images are laid on white; colours become 8 bits each; of an animation the first
+    picture is taken. All images are RGB, unless all are greyscale: then they have one channel.
+    The test images are made RGB or greyscale as the training images are.
 
     Args:
       data_dir: the directory with the classes.
       image_size: pixels of a side; 0 keeps the size, which must then be one and the same.
+      part: `train` or `test`.
 
     Raises:
-      UserError: there are no two classes with images, or an image is unreadable or of another
-        size than the rest, or all together are too large.
+      UserError: as `find_files`, or an image is unreadable or of another size than the rest, or
+        all together are too large.
     """
-    if data_dir is None:
-        raise UserError(
-            "--dataset=folder needs --data_dir=DIR, a directory with a folder of images for each"
-            " class."
-        )
-    classes = _find(data_dir)
-    paths = [path for files in classes.values() for path in files]
-    labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
+    paths, labels, classes = find_files(data_dir, part)
     source = str(data_dir)
     with ThreadPoolExecutor() as pool:
         greys, sizes = zip(*pool.map(_head, paths), strict=True)
+        if part == "test":
+            # Only the starts of the training files, as they say how the network sees pictures.
+            greys, _ = zip(*pool.map(_head, find_files(data_dir).paths), strict=True)
         if not image_size and len(set(sizes)) > 1:
             raise differing_sizes(source)
         width, height = (image_size, image_size) if image_size else sizes[0]
@@ -50,16 +62,60 @@ def load(data_dir: pathlib.Path | None, image_size: int) -> ImageSet:
             if pixels.shape != images.shape[1:]:  # a photograph marked as lying on its side
                 raise differing_sizes(source)
             images[number] = pixels
-    return ImageSet("folder", images, labels.astype(np.int32), tuple(classes))
+    return ImageSet("folder", images, labels, classes)
 
 
-def _find(data_dir: pathlib.Path) -> dict[str, list[pathlib.Path]]:
-    """The image files of each class."""
+def find_files(data_dir: pathlib.Path | None, part: str = "train") -> ImageFiles:
+    """The files `DIR/<class>/*`, or `DIR/train/<class>/*` where there are such, or the test's.
+
+    Classes and files are in the order of their names. The test files are
+    `DIR/test/<class>/*`, for the same classes as in `DIR/train`; nobody looks at them for `train`.
+
+    Args:
+      data_dir: the directory with the classes.
+      part: `train` or `test`.
+
+    Raises:
+      UserError: there are no two classes with images, or no test part, or it has other classes.
+    """
+    if data_dir is None:
+        raise UserError(
+            "--dataset=folder needs --data_dir=DIR, a directory with a folder of images for each"
+            " class."
+        )
     # A `train` without folders in it is itself a class: pictures of trains.
-    root = data_dir / "train"
-    if not (root.is_dir() and any(path.is_dir() for path in root.iterdir())):
-        root = data_dir
-    folders = [path for path in sorted(root.iterdir()) if path.is_dir() and not _hidden(path)]
+    split = _has_folders(data_dir / "train")
+    if part == "test" and not (split and _has_folders(data_dir / "test")):
+        raise UserError(
+            f"{data_dir} has no images set aside for the test; make it"
+            f" {data_dir / 'train'}/CLASS and {data_dir / 'test'}/CLASS, a folder of images for"
+            " each class in both."
+        )
+    found = _find(data_dir / part if split else data_dir)
+    if part == "test":
+        names = {folder.name for folder in _folders(data_dir / "train")}
+        if differing := sorted(names ^ found.keys()):
+            raise UserError(
+                f"{data_dir}: the class {differing[0]} is only in"
+                f" {'train' if differing[0] in names else 'test'}; give train and test folders of"
+                " the same names."
+            )
+    labels = np.repeat(np.arange(len(found)), [len(files) for files in found.values()])
+    paths = [path for files in found.values() for path in files]
+    return ImageFiles(paths, labels.astype(np.int32), tuple(found))
+
+
+def _has_folders(root: pathlib.Path) -> bool:
+    return root.is_dir() and any(path.is_dir() for path in root.iterdir())
+
+
+def _folders(root: pathlib.Path) -> list[pathlib.Path]:
+    return [path for path in sorted(root.iterdir()) if path.is_dir() and not _hidden(path)]
+
+
+def _find(root: pathlib.Path) -> dict[str, list[pathlib.Path]]:
+    """The image files of each class."""
+    folders = _folders(root)
     if len(folders) < 2:
         have = f"only {folders[0].name}" if folders else "none"
         raise UserError(

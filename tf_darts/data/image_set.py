@@ -12,24 +12,24 @@ from tf_darts.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class ImageSet:
-    """The training images of a data set; there is no test part, a search never sees it.
+    """The images of one part of a data set, for training or for the test.
 
     Attributes:
       name: the data set's name, as in `--dataset`.
-      train_images: uint8 `[images, height, width, channels]`.
-      train_labels: the numbers of the classes, int32 `[images]`.
+      images: uint8 `[images, height, width, channels]`.
+      labels: the numbers of the classes, int32 `[images]`.
       classes: the names of the classes.
     """
 
     name: str
-    train_images: np.ndarray
-    train_labels: np.ndarray
+    images: np.ndarray
+    labels: np.ndarray
     classes: tuple[str, ...]
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels of an image."""
-        return self.train_images.shape[1:]
+        return self.images.shape[1:]
 
 
 def square(images: tf.Tensor | np.ndarray, size: int) -> tf.Tensor:

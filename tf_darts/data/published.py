@@ -58,7 +58,10 @@ class LinesBuilder(tfds.core.GeneratorBasedBuilder):
 
 
 def load(
-    builder_class: type[LinesBuilder], data_dir: pathlib.Path | None, min_count: int
+    builder_class: type[LinesBuilder],
+    data_dir: pathlib.Path | None,
+    min_count: int,
+    with_test: bool = False,
 ) -> corpus.Corpus:
     """Reads a published corpus: raw files where `data_dir` has them, else TFDS, downloading.
 
@@ -66,23 +69,26 @@ def load(
       builder_class: which corpus.
       data_dir: a directory with the raw files, or TFDS's; None is TFDS's default one.
       min_count: see `Vocabulary.build`.
+      with_test: whether the test part is read too.
 
     Raises:
       UserError: the corpus is incomplete or damaged, or is absent and cannot be downloaded.
     """
-    files = corpus.find_files(data_dir, builder_class.FILES) if data_dir else {}
+    files = corpus.find_files(data_dir, builder_class.FILES, with_test) if data_dir else {}
     if files:
         made = corpus.from_files(builder_class.name, files, min_count)
         _warn_if_changed(builder_class, files)
         return made
     builder = builder_class(data_dir=data_dir)
     _prepare(builder)
-    parts = {part: _read(builder, part) for part in corpus.PARTS}
+    parts = {part: _read(builder, part) for part in corpus.parts_to_read(with_test)}
     return corpus.from_lines(builder.name, parts, min_count)
 
 
 def _warn_if_changed(builder_class: type[LinesBuilder], files: Mapping[str, pathlib.Path]) -> None:
     for part, url in builder_class.RAW_URLS.items():
+        if part not in files:
+            continue
         digest = hashlib.sha256(files[part].read_bytes()).hexdigest()
         if digest != builder_class.url_infos[url].checksum:
             logging.warning(

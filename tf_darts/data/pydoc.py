@@ -17,12 +17,13 @@ _SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 _MIN_COUNT = 2
 
 
-def load(data_dir: pathlib.Path | None, min_count: int) -> corpus.Corpus:
+def load(data_dir: pathlib.Path | None, min_count: int, with_test: bool = False) -> corpus.Corpus:
     """The embedded corpus.
 
     Args:
       data_dir: must be None.
       min_count: see `Vocabulary.build`; at least 2, as the held-out topics have words of their own.
+      with_test: whether the test part is numbered too.
 
     Raises:
       UserError: a `data_dir` was given, or this Python comes without its documentation topics.
@@ -35,7 +36,10 @@ def load(data_dir: pathlib.Path | None, min_count: int) -> corpus.Corpus:
     lines = {part: [] for part in _SHARES}
     for part, topic in _split(_distinct_lines(_topics())):
         lines[part] += topic
-    parts = {part: corpus.Lines(f"pydoc ({part})", lines[part]) for part in corpus.PARTS}
+    parts = {
+        part: corpus.Lines(f"pydoc ({part})", lines[part])
+        for part in corpus.parts_to_read(with_test)
+    }
     return corpus.from_lines("pydoc", parts, max(min_count, _MIN_COUNT))
 
 

@@ -1,6 +1,6 @@
 """The text data sets by name.
 
-To add one, write its `load(data_dir, min_count)` in a file of its own and add a line to
+To add one, write its `load(data_dir, min_count, with_test)` in a file of its own and add a line to
 `TEXT_DATASETS`.
 """
 
@@ -17,18 +17,18 @@ from tf_darts.errors import UserError
 _OWN_FILES = {"train": ("train.txt",), "validation": ("valid.txt",), "test": ("test.txt",)}
 
 
-def _load_own(data_dir: pathlib.Path | None, min_count: int) -> corpus.Corpus:
-    """The user's own text, three files of it."""
-    files = corpus.find_files(data_dir, _OWN_FILES) if data_dir else {}
+def _load_own(data_dir: pathlib.Path | None, min_count: int, with_test: bool) -> corpus.Corpus:
+    """The user's own text, a file for each part."""
+    files = corpus.find_files(data_dir, _OWN_FILES, with_test) if data_dir else {}
     if not files:
         raise UserError(
             f"--dataset=text found no text in {data_dir or 'any directory'}; give --data_dir=DIR"
-            " with train.txt, valid.txt and test.txt in it, words separated by spaces."
+            " with train.txt, valid.txt and (for a test) test.txt in it, words separated by spaces."
         )
     return corpus.from_files("text", files, min_count)
 
 
-TEXT_DATASETS: dict[str, Callable[[pathlib.Path | None, int], corpus.Corpus]] = {
+TEXT_DATASETS: dict[str, Callable[[pathlib.Path | None, int, bool], corpus.Corpus]] = {
     "ptb": functools.partial(published.load, Ptb),
     "wikitext2": functools.partial(published.load, Wikitext2),
     "pydoc": pydoc.load,
@@ -37,7 +37,10 @@ TEXT_DATASETS: dict[str, Callable[[pathlib.Path | None, int], corpus.Corpus]] = 
 
 
 def load(
-    name: str, data_dir: str | os.PathLike[str] | None = None, min_count: int = 1
+    name: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    min_count: int = 1,
+    with_test: bool = False,
 ) -> corpus.Corpus:
     """Loads a text data set.
 
@@ -46,6 +49,8 @@ def load(
       data_dir: a directory with the raw files, or with TFDS's prepared data sets; empty or None
         is TFDS's default directory.
       min_count: words seen less often in the training part become `<unk>`.
+      with_test: whether the test part is read too. Without it nothing opens the test part's file
+        or split (a download for TFDS prepares all parts), and it may be absent.
 
     Raises:
       UserError: the name is unknown, or the data are absent, incomplete or unreadable.
@@ -60,4 +65,4 @@ def load(
             f"--data_dir={directory} is not a directory; give one that exists, or make it with"
             f" mkdir -p {directory}."
         )
-    return TEXT_DATASETS[name](directory, min_count)
+    return TEXT_DATASETS[name](directory, min_count, with_test)

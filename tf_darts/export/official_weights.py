@@ -7,17 +7,21 @@ import keras
 import numpy as np
 
 from tf_darts.errors import UserError
+from tf_darts.spaces.convolutional.auxiliary_head import AuxiliaryHead
 from tf_darts.spaces.convolutional.batch_norm import BatchNorm
 from tf_darts.spaces.convolutional.convolutions import (
     DepthwiseSeparable,
+    FactorizedConvolution,
     FactorizedReduction,
     ReluConvBatchNorm,
     SeparableConvolution,
 )
+from tf_darts.spaces.convolutional.derived_network import DerivedNetwork
 from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.operation import Operation
 from tf_darts.spaces.convolutional.pooling import Pooling
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
+from tf_darts.spaces.recurrent.word_model import WordModel
 
 _DENSE = (1, 0)  # [out, in] -> [in, out]
 _CONVOLUTION = (2, 3, 1, 0)  # [out, in, h, w] -> [h, w, in, out]; a 1×1 one to [in, out]
@@ -66,13 +70,22 @@ def recurrent_official_names(model: RelaxedLanguageModel) -> dict[str, OfficialW
     Layouts agree: the kernels act from the right there too. The decoder's weight is tied to the
     embedding and has no variable of its own.
     """
+    return language_model_official_names(model) | {
+        "rnns.0.bn.running_mean": OfficialWeight(model.cell.running_mean),
+        "rnns.0.bn.running_var": OfficialWeight(model.cell.running_variance),
+    }
+
+
+def language_model_official_names(model: WordModel) -> dict[str, OfficialWeight]:
+    """The trainable variables of a language model by their official names.
+
+    A derived one has no others.
+    """
     cell = model.cell
     variables = {
         "encoder.weight": model.embedding,
         "rnns.0._W0": cell.input_kernel,
         **{f"rnns.0._Ws.{i}": kernel for i, kernel in enumerate(cell.node_kernels)},
-        "rnns.0.bn.running_mean": cell.running_mean,
-        "rnns.0.bn.running_var": cell.running_variance,
         "decoder.bias": model.bias,
     }
     return {name: OfficialWeight(variable) for name, variable in variables.items()}
@@ -94,6 +107,42 @@ def convolutional_official_names(model: RelaxedImageClassifier) -> dict[str, Off
         "classifier.weight": OfficialWeight(model.head_kernel, _DENSE),
         "classifier.bias": OfficialWeight(model.head_bias),
     }
+
+
+def image_network_official_names(model: DerivedNetwork) -> dict[str, OfficialWeight]:
+    """The variables of a network of derived cells by their official names.
+
+    The official ImageNet network names the convolutions of its stem by sequence and place there.
+    """
+    three = ["stem0.0", "stem0.3", "stem1.1"]
+    stem = ["stem.0"] if len(model.stem.convolutions) == 1 else three
+    names = {}
+    for place, layer in zip(stem, model.stem.convolutions, strict=True):
+        sequence, number = place.split(".")
+        names[f"{place}.weight"] = OfficialWeight(layer.kernel, _CONVOLUTION)
+        names |= _prefixed(f"{sequence}.{int(number) + 1}", _batch_norm(layer.norm))
+    for i, cell in enumerate(model.cells):
+        for j, layer in enumerate(cell.preprocess):
+            names |= _prefixed(f"cells.{i}.preprocess{j}", _operation(layer))
+        for e, operation in enumerate(cell.edges):
+            names |= _prefixed(f"cells.{i}._ops.{e}", _operation(operation))
+    if model.auxiliary:
+        names |= _prefixed("auxiliary_head", _auxiliary_head(model.auxiliary_head))
+    return names | _prefixed("classifier", _linear(model.classifier))
+
+
+def _linear(layer: keras.layers.Dense) -> Iterator[tuple[str, OfficialWeight]]:
+    yield "weight", OfficialWeight(layer.kernel, _DENSE)
+    yield "bias", OfficialWeight(layer.bias)
+
+
+def _auxiliary_head(layer: AuxiliaryHead) -> Iterator[tuple[str, OfficialWeight]]:
+    yield "features.2.weight", OfficialWeight(layer.middle_kernel, _CONVOLUTION)
+    yield from _prefixed("features.3", _batch_norm(layer.middle_norm)).items()
+    yield "features.5.weight", OfficialWeight(layer.kernel, _CONVOLUTION)
+    if layer.normalized:
+        yield from _prefixed("features.6", _batch_norm(layer.norm)).items()
+    yield from _prefixed("classifier", _linear(layer.classifier)).items()
 
 
 def _prefixed(
@@ -125,6 +174,10 @@ def _operation(layer: Operation) -> Iterator[tuple[str, OfficialWeight]]:
         yield from _depthwise_separable(layer.second, 4)
     elif isinstance(layer, DepthwiseSeparable):
         yield from _depthwise_separable(layer, 0)
+    elif isinstance(layer, FactorizedConvolution):
+        yield "op.1.weight", OfficialWeight(layer.row_kernel, _CONVOLUTION)
+        yield "op.2.weight", OfficialWeight(layer.column_kernel, _CONVOLUTION)
+        yield from _prefixed("op.3", _batch_norm(layer.norm)).items()
     elif isinstance(layer, FactorizedReduction):
         yield "conv_1.weight", OfficialWeight(layer.even_kernel, _CONVOLUTION)
         yield "conv_2.weight", OfficialWeight(layer.odd_kernel, _CONVOLUTION)
@@ -140,7 +193,8 @@ def assign_official(weights: Mapping[str, OfficialWeight], state: Mapping[str, n
     """Gives the variables the values of an official state dict.
 
     Raises:
-      UserError: a value is missing or has another shape; nothing is assigned then.
+      UserError: a value is missing or has another shape, or a language model's decoder is not
+        tied to its embedding; nothing is assigned then.
     """
     for name, weight in weights.items():
         if name not in state:
@@ -150,5 +204,11 @@ def assign_official(weights: Mapping[str, OfficialWeight], state: Mapping[str, n
                 f"{name!r} has shape {tuple(state[name].shape)}, the network needs"
                 f" {weight.shape}; it is of another size."
             )
+    # The release writes a tied weight under both names; here one variable serves for them.
+    tied = "encoder.weight" in weights and "decoder.weight" in state
+    if tied and not np.array_equal(state["encoder.weight"], state["decoder.weight"]):
+        raise UserError(
+            "'decoder.weight' is not 'encoder.weight'; the network needs them to be tied."
+        )
     for name, weight in weights.items():
         weight.variable.assign(weight.from_official(state[name]))

@@ -12,37 +12,39 @@ from tf_darts.errors import UserError
 class Checkpoints:
     """Two series of checkpoints of the same variables.
 
-    `latest` is saved every so many steps and when a run is stopped: a killed run goes on from
-    it. `epoch` is saved at the end of every epoch: a diverged run goes back to it, to the same
-    place however often it had been stopped in between. TensorFlow makes a checkpoint visible
-    only when it is whole.
+    `latest` is saved every so many steps and when a run is stopped: a killed run goes on from it.
+    The anchor is a state at an epoch's end, the last one or the best: a diverged run goes back to
+    it, to the same place however often it had been stopped in between. TensorFlow makes a
+    checkpoint visible only when it is whole.
+
+    Args:
+      directory: where the series are, each in its folder.
+      variables: what is saved.
+      anchor: the name of the anchor's folder.
     """
 
-    def __init__(self, directory: pathlib.Path, variables: Mapping[str, Any]) -> None:
+    def __init__(
+        self, directory: pathlib.Path, variables: Mapping[str, Any], anchor: str = "epoch"
+    ) -> None:
         self._checkpoint = tf.train.Checkpoint(**variables)
-        self._latest = tf.train.CheckpointManager(
-            self._checkpoint, str(directory / "latest"), max_to_keep=2
-        )
-        self._epoch = tf.train.CheckpointManager(
-            self._checkpoint, str(directory / "epoch"), max_to_keep=1
+        self._latest, self._anchor = (
+            tf.train.CheckpointManager(self._checkpoint, str(directory / name), max_to_keep=keep)
+            for name, keep in (("latest", 2), (anchor, 1))
         )
 
-    def save(self, step: int) -> None:
-        """Saves the state after `step` steps to the series that resuming uses."""
-        self._latest.save(checkpoint_number=step)
-
-    def save_epoch(self, step: int) -> None:
-        """Saves the state at an epoch's end to both series."""
-        self._epoch.save(checkpoint_number=step)
+    def save(self, step: int, *, anchor: bool = False) -> None:
+        """Saves the state after `step` steps, as the anchor too if so asked."""
+        if anchor:
+            self._anchor.save(checkpoint_number=step)
         self._latest.save(checkpoint_number=step)
 
     def restore(self) -> bool:
         """Goes to the latest checkpoint; False where there is none."""
         return self._restore(self._latest)
 
-    def restore_epoch(self) -> bool:
-        """Goes back to the last epoch's end; False where there is none."""
-        return self._restore(self._epoch)
+    def restore_anchor(self) -> bool:
+        """Goes back to the anchor; False where there is none."""
+        return self._restore(self._anchor)
 
     def _restore(self, manager: tf.train.CheckpointManager) -> bool:
         path = manager.latest_checkpoint

@@ -8,6 +8,9 @@ import tqdm
 
 from tf_darts.runtime.observer import Observer
 
+# What stands in an epoch's line where a record says that it is so.
+_NOTES = {"averaged": "(averaged weights)"}
+
 
 class Progress(Observer):
     """Shows a bar with the time left, loss and score while a terminal looks on.
@@ -45,13 +48,14 @@ class Progress(Observer):
 
     def on_epoch(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> None:
         del history
-        score = self._score
-        self._line(
-            f"epoch {record['epoch']}/{self._epochs}"
-            f"  train {score} {record[f'train_{score}']:.2f}"
-            f"  validation {score} {record[f'validation_{score}']:.2f}"
-            f"  entropy {record['entropy']:.4f}  {record['cell']}",
-        )
+        parts = [f"epoch {record['epoch']}/{self._epochs}"]
+        for stream in ("train", "validation"):
+            value = record.get(f"{stream}_{self._score}")
+            parts += [] if value is None else [f"{stream} {self._score} {value:.2f}"]
+        parts += [f"entropy {record['entropy']:.4f}"] if "entropy" in record else []
+        parts += [note for name, note in _NOTES.items() if record.get(name) is True]
+        parts += [record["cell"]] if "cell" in record else []
+        self._line("  ".join(parts))
 
     def on_end(self) -> None:
         if self._bar is not None:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 from tf_darts import __version__
@@ -30,6 +31,30 @@ class RunDirectory:
             written, or is in use.
         """
         self.path = pathlib.Path(path).expanduser()
+        self._hold(lambda: self._claim(settings))
+
+    @classmethod
+    def open(cls, path: str | pathlib.Path) -> "tuple[RunDirectory, dict[str, Any]]":
+        """Opens the run that is in a directory, and holds it until the process ends.
+
+        Returns:
+          The directory and the settings of its run.
+
+        Raises:
+          UserError: there is no run, or it cannot be read, or it is in use.
+        """
+        run = cls.__new__(cls)
+        run.path = pathlib.Path(path).expanduser()
+        if not (run.path / "config.json").exists():
+            raise UserError(
+                f"--run_dir={run.path}: has no run in it (no config.json); give another one."
+            )
+        run.resumed = True
+        run._hold(lambda: True)
+        return run, run._settings()
+
+    def _hold(self, claim: Callable[[], bool]) -> None:
+        """Locks the directory, and sets `resumed` by `claim`."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / ".lock").open("w")
@@ -39,7 +64,7 @@ class RunDirectory:
             ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.resumed = self._claim(settings)
+            self.resumed = claim()
         except BlockingIOError as error:
             self._lock.close()
             raise UserError(
@@ -61,12 +86,7 @@ class RunDirectory:
                 )
             self.write_json("config.json", {"tf_darts": __version__, "settings": settings})
             return False
-        try:
-            before = dict(json.loads(file.read_text(encoding="utf-8"))["settings"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{file}: cannot be read as a run's configuration; give another --run_dir."
-            ) from error
+        before = self._settings()
         names = sorted(before.keys() | settings.keys())
         differences = [
             f"{name} was {before.get(name)!r} and is now {settings.get(name)!r}"
@@ -80,6 +100,20 @@ class RunDirectory:
                 " resume it."
             )
         return True
+
+    def close(self) -> None:
+        """Lets another process have the directory."""
+        self._lock.close()
+
+    def _settings(self) -> dict[str, Any]:
+        """The settings in `config.json`."""
+        file = self.path / "config.json"
+        try:
+            return dict(json.loads(file.read_text(encoding="utf-8"))["settings"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{file}: cannot be read as a run's configuration; give another --run_dir."
+            ) from error
 
     def write_json(self, name: str, document: Any) -> None:
         """Writes a JSON file of the run atomically."""

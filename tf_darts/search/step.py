@@ -10,11 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_darts.config import SearchConfig
+from tf_darts.configuration.search import SearchConfig
+from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.runtime.seeds import derived_seed, step_seed
 from tf_darts.search import hypergradient, relaxation
 from tf_darts.search.compiled import BatchLoss, CompiledDerivatives, Remains, SupernetLoss
-from tf_darts.search.weight_optimizer import WeightOptimizer
 from tf_darts.spaces.supernet import Alphas, Supernet, Weights
 
 

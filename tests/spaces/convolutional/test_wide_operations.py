@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_darts.spaces.convolutional.depthwise import depthwise_same
 from tf_darts.spaces.convolutional.wide_operations import (
     concat,
     max_pool,
     tile_channels,
-    wide_depthwise,
     wide_pointwise,
 )
 
@@ -55,21 +55,21 @@ def agree(ours, theirs, arguments):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("width", [3, 5, 7])
 @pytest.mark.parametrize("dtype", TOLERANCES)
-def test_wide_depthwise(dtype, width, size):
+def test_depthwise_at_stride_1(dtype, width, size):
     def theirs(inputs, kernel):
         return tf.nn.depthwise_conv2d(inputs, kernel, [1, 1, 1, 1], "SAME")
 
     arguments = [random(1, 2, *size, 4, dtype=dtype), random(2, width, width, 4, 1, dtype=dtype)]
-    agree(wide_depthwise, theirs, arguments)
+    agree(depthwise_same, theirs, arguments)
 
 
 @pytest.mark.parametrize("width", [5, 7])
-def test_wide_depthwise_s_first_gradient_in_a_graph(width):
+def test_its_first_gradient_in_a_graph(width):
     """With sizes that are known only when it runs."""
 
     @tf.function(input_signature=[tf.TensorSpec([None, 5, 6, 2], tf.float64)], autograph=False)
     def gradients(inputs):
-        return tf.gradients(wide_depthwise(inputs, kernel) ** 2, [inputs, kernel])
+        return tf.gradients(depthwise_same(inputs, kernel) ** 2, [inputs, kernel])
 
     inputs, kernel = random(1, 3, 5, 6, 2), random(2, width, width, 2, 1)
     with tf.GradientTape() as tape:

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.spaces.convolutional.batch_norm import BatchNorm
+from tf_darts.spaces.convolutional.depthwise import depthwise_same
 from tf_darts.spaces.convolutional.operation import Operation, child_seed, pad, uniform
 
 
@@ -55,6 +56,8 @@ def depthwise(inputs: tf.Tensor, kernel: Any, stride: int = 1, dilation: int = 1
     if stride == 2 and dilation == 2:
         # Every tap falls on an even pixel.
         return depthwise(inputs[:, ::2, ::2], kernel)
+    if stride == 1 and dilation == 1:
+        return depthwise_same(inputs, tf.convert_to_tensor(kernel))
     reach = dilation * (kernel.shape[0] - 1) // 2
     strides, dilations = [1, stride, stride, 1], [dilation, dilation]
     kernel = tf.convert_to_tensor(kernel)
@@ -168,7 +171,9 @@ class ReluConvBatchNorm(Operation):
         self.norm.build((*input_shape[:-1], self.channels))
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        value = tf.nn.relu(inputs)[:, :: self.stride, :: self.stride]
+        value = tf.nn.relu(inputs)
+        if self.stride == 2:
+            value = value[:, ::2, ::2]
         return self.norm(pointwise(value, self.kernel), training=training)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

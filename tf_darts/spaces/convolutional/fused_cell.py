@@ -30,7 +30,6 @@ from tf_darts.spaces.convolutional.wide_operations import (
     concat,
     max_pool,
     tile_channels,
-    wide_depthwise,
     wide_pointwise,
 )
 
@@ -216,10 +215,7 @@ def _depthwise(
     layers: Sequence[DepthwiseSeparable], inputs: tf.Tensor, stride: int = 1, dilation: int = 1
 ) -> tf.Tensor:
     kernels = [tf.convert_to_tensor(layer.depthwise_kernel) for layer in layers]
-    kernel = concat(kernels, axis=2)
-    if (stride, dilation) == (1, 1):
-        return wide_depthwise(inputs, kernel)
-    return depthwise(inputs, kernel, stride, dilation)
+    return depthwise(inputs, concat(kernels, axis=2), stride, dilation)
 
 
 def _pointwise(layers: Sequence[DepthwiseSeparable], inputs: tf.Tensor) -> tf.Tensor:

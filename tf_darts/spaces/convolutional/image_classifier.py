@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tf_darts.spaces.convolutional.batch_norm import BatchNorm
 from tf_darts.spaces.convolutional.cell import RelaxedCell
+from tf_darts.spaces.convolutional.layout import cell_places
 from tf_darts.spaces.convolutional.operation import child_seed, uniform
 
 STEM_FACTOR = 3  # the stem has so many times the first cell's channels
@@ -49,18 +50,15 @@ class RelaxedImageClassifier(keras.layers.Layer):
         self.nodes = nodes
         self.seed = seed
         self.stem_norm = BatchNorm(dtype=self.dtype_policy, name="stem_norm")
-        reductions = {layers // 3, 2 * layers // 3}
         self.cells = [
             RelaxedCell(
-                channels * 2 ** sum(reduction <= i for reduction in reductions),
-                reduction=i in reductions,
-                reduction_before=i - 1 in reductions,
+                **place._asdict(),
                 nodes=nodes,
                 seed=child_seed(seed, "cell", i),
                 dtype=self.dtype_policy,
                 name=f"cell_{i}",
             )
-            for i in range(layers)
+            for i, place in enumerate(cell_places(channels, layers))
         ]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -72,7 +72,7 @@ class ConvolutionalSupernet(Supernet):
         mapping = list(zip(self.weights, weights, strict=True))
         with keras.StatelessScope(state_mapping=mapping), StatisticsLedger() as ledger:
             logits = self.model(images, mixing, training=True)
-        sums = _sums(logits, labels)
+        sums = classification_sums(logits, labels)
         count = tf.cast(tf.size(labels), logits.dtype)
         means = {name: total / count for name, total in sums.items()}
         return LossResult(means["loss"], means, state, ledger.moved(self.statistics))
@@ -80,13 +80,15 @@ class ConvolutionalSupernet(Supernet):
     def evaluate(self, mixing: Mixing, batch: Batch, state: tuple[()]) -> Evaluation:
         images, labels = batch
         logits = self.model(images, mixing)
-        return Evaluation(_sums(logits, labels), tf.cast(tf.size(labels), logits.dtype), state)
+        return Evaluation(
+            classification_sums(logits, labels), tf.cast(tf.size(labels), logits.dtype), state
+        )
 
     def scores(self, means: Mapping[str, float]) -> dict[str, float]:
         return {"loss": means["loss"], "accuracy": 100.0 * means["accuracy"]}
 
 
-def _sums(logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+def classification_sums(logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
     """Cross-entropy in nats and number of right answers, summed over a batch."""
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), labels)

@@ -28,6 +28,11 @@ def dropout_mask(shape: Any, rate: float, seed: tf.Tensor, dtype: str) -> tf.Ten
     return tf.cast(keep, dtype) / (1.0 - rate)
 
 
+def initial_uniform(seed: int) -> keras.initializers.Initializer:
+    """The initial weights of cell and embedding."""
+    return keras.initializers.RandomUniform(-INITIAL_RANGE, INITIAL_RANGE, seed=seed)
+
+
 class RelaxedRecurrentCell(keras.layers.Layer):
     """A recurrent cell whose every edge is a mixture of operations, run over a sequence.
 
@@ -70,9 +75,7 @@ class RelaxedRecurrentCell(keras.layers.Layer):
         del shapes
 
         def kernel(name: str, rows: int, index: int) -> keras.Variable:
-            initializer = keras.initializers.RandomUniform(
-                -INITIAL_RANGE, INITIAL_RANGE, seed=derived_seed(self.seed, index)
-            )
+            initializer = initial_uniform(derived_seed(self.seed, index))
             return self.add_weight(name=name, shape=(rows, 2 * self.units), initializer=initializer)
 
         self.input_kernel = kernel("input_kernel", 2 * self.units, 0)

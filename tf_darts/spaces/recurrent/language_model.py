@@ -1,30 +1,16 @@
-"""The language model around the relaxed cell: embedding, dropout, cell, dropout, tied decoder."""
+"""The language model around the relaxed cell."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tf_darts.runtime.seeds import derived_seed
-from tf_darts.spaces.recurrent.cell import INITIAL_RANGE, RelaxedRecurrentCell, dropout_mask
-from tf_darts.spaces.recurrent.tied_softmax import softmax_cross_entropy
+from tf_darts.spaces.recurrent.cell import RelaxedRecurrentCell
+from tf_darts.spaces.recurrent.word_model import DROPOUTS, WordModel
 
 
-class Features(NamedTuple):
-    """The model up to its decoder, over a sequence.
-
-    Attributes:
-      dropped: [T, B, U], the cell's outputs after output dropout: what the decoder takes.
-      outputs: [T, B, U], the cell's outputs, not dropped: what slowness is taken of.
-      hidden: [B, U], the next hidden state.
-    """
-
-    dropped: tf.Tensor
-    outputs: tf.Tensor
-    hidden: tf.Tensor
-
-
-class RelaxedLanguageModel(keras.layers.Layer):
+class RelaxedLanguageModel(WordModel, keras.layers.Layer):
     """A word-level language model with a relaxed recurrent cell (docs/method.md section 5).
 
     Dropout is variational: one mask per sequence, the same at every time step, except on the
@@ -81,51 +67,6 @@ class RelaxedLanguageModel(keras.layers.Layer):
             dtype=self.dtype_policy,
         )
 
-    def build(self, *shapes: Any) -> None:
-        del shapes
-        self.embedding = self.add_weight(
-            name="embedding",
-            shape=(self.words, self.units),
-            initializer=keras.initializers.RandomUniform(
-                -INITIAL_RANGE, INITIAL_RANGE, seed=derived_seed(self.seed, "embedding")
-            ),
-        )
-        self.cell.build()
-        self.bias = self.add_weight(name="bias", shape=(self.words,), initializer="zeros")
-
-    def features(
-        self,
-        inputs: tf.Tensor,
-        hidden: tf.Tensor,
-        mixing: tf.Tensor,
-        seed: tf.Tensor | None = None,
-        training: bool = False,
-    ) -> Features:
-        """The model up to its decoder; arguments as for `call`."""
-        table = tf.convert_to_tensor(self.embedding)
-        if not training:
-            outputs, hidden = self.cell(tf.gather(table, inputs), hidden, mixing)
-            return Features(outputs, outputs, hidden)
-        seeds = tf.random.experimental.stateless_split(seed, 4)
-        if self.embedding_dropout:
-            table *= dropout_mask([self.words, 1], self.embedding_dropout, seeds[0], table.dtype)
-        shape = tf.shape(hidden)
-        embedded = tf.gather(table, inputs) * dropout_mask(
-            shape, self.input_dropout, seeds[1], table.dtype
-        )
-        outputs, hidden = self.cell(embedded, hidden, mixing, seed=seeds[2], training=True)
-        mask = dropout_mask(shape, self.output_dropout, seeds[3], table.dtype)
-        return Features(outputs * mask, outputs, hidden)
-
-    def cross_entropy(self, dropped: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-        """Mean cross-entropy in nats of targets [T, B] given `Features.dropped` [T, B, U]."""
-        return softmax_cross_entropy(
-            tf.reshape(dropped, [-1, self.units]),
-            tf.convert_to_tensor(self.embedding),
-            tf.convert_to_tensor(self.bias),
-            tf.reshape(targets, [-1]),
-        )
-
     def call(
         self,
         inputs: tf.Tensor,
@@ -143,17 +84,10 @@ class RelaxedLanguageModel(keras.layers.Layer):
           seed: int32 [2], needed in training.
           training: with dropout and batch statistics, or without.
         """
-        features = self.features(inputs, hidden, mixing, seed, training)
-        flat = tf.reshape(features.dropped, [-1, self.units])
-        logits = tf.matmul(flat, tf.convert_to_tensor(self.embedding), transpose_b=True)
-        logits = tf.nn.bias_add(logits, tf.convert_to_tensor(self.bias))
-        shape = tf.concat([tf.shape(inputs), [self.words]], axis=0)
-        return tf.reshape(logits, shape), features.hidden
+        features = self.features(inputs, hidden, mixing, seed=seed, training=training)
+        return self.decode(features.dropped), features.hidden
 
     def get_config(self) -> dict[str, Any]:
         """Round-trips through `from_config`."""
-        names = (
-            "words units nodes embedding_dropout input_dropout cell_input_dropout"
-            " hidden_dropout output_dropout seed"
-        )
-        return super().get_config() | {name: getattr(self, name) for name in names.split()}
+        names = ("words", "units", "nodes", *DROPOUTS, "seed")
+        return super().get_config() | {name: getattr(self, name) for name in names}

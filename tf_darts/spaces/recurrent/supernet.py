@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from tf_darts.genotype import RecurrentGenotype
 from tf_darts.spaces.recurrent.cell import recurrent_topology
-from tf_darts.spaces.recurrent.language_model import Features, RelaxedLanguageModel
+from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
+from tf_darts.spaces.recurrent.word_model import slowness
 from tf_darts.spaces.supernet import Evaluation, LossResult, Mixing, Supernet, Weights
 
 Batch = tuple[tf.Tensor, tf.Tensor]  # words and the words that follow them, int32 [T, B] each
@@ -74,7 +75,7 @@ class RecurrentSupernet(Supernet):
             cross_entropy = self.model.cross_entropy(features.dropped, targets)
         loss = cross_entropy
         if regularized:
-            loss += self.slowness * _slowness(features)
+            loss += self.slowness * slowness(features)
         statistics = [scope.get_current_value(variable) for variable in self.statistics]
         state = tf.stop_gradient(features.hidden)
         return LossResult(loss, {"loss": cross_entropy}, state, statistics)
@@ -89,8 +90,3 @@ class RecurrentSupernet(Supernet):
     def scores(self, means: Mapping[str, float]) -> dict[str, float]:
         # e^709 is the largest float64; a diverging search must not die of its report.
         return {"loss": means["loss"], "perplexity": math.exp(min(means["loss"], 700.0))}
-
-
-def _slowness(features: Features) -> tf.Tensor:
-    """Temporal activation regularisation: mean((h_t - h_{t-1})²)."""
-    return tf.reduce_mean(tf.square(features.outputs[1:] - features.outputs[:-1]))

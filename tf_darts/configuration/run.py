@@ -1,0 +1,82 @@
+"""What the settings of searches and trainings share."""
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from tf_darts.configuration.setting import setting
+from tf_darts.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Settings of a run that goes through epochs of a data set and lives in a directory.
+
+    Attributes:
+      purpose: what it is for, in messages.
+      space: of the cells that its data sets take.
+    """
+
+    purpose: ClassVar[str]
+    space: ClassVar[str]
+
+    mode: str = setting("", "what to do")
+    dataset: str = setting("ptb", "what to learn from")
+    data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
+    run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)
+    seed: int = setting(0, "of every random draw of the run", minimum=0)
+    epochs: int = setting(50, "passes over the training data", minimum=1)
+    steps_per_epoch: int = setting(0, "shortens an epoch (0: all of it)", minimum=0)
+    batch_size: int = setting(256, "examples of a training and of a validation batch", minimum=2)
+    evaluation_batch_size: int = setting(10, "examples of a batch in evaluation", minimum=1)
+    momentum: float = setting(0.0, "of the weights' SGD", minimum=0.0, below=1.0)
+    weight_decay: float = setting(5e-7, "of the weights, added to the gradient", minimum=0.0)
+    clip_norm: float = setting(
+        0.25, "largest global norm of the weights' gradient (0: none)", minimum=0.0
+    )
+    precision: str = setting("float32", "of all arithmetic", choices=("float32", "float64"))
+    distribution: str = setting("one_device", "replicas of the step", choices=("one_device",))
+    deterministic: bool = setting(
+        False, "op determinism: bit-identical repetition, a little slower", operational=True
+    )
+    checkpoint_steps: int = setting(
+        50,
+        "steps between checkpoints, besides one at every epoch's end",
+        minimum=1,
+        operational=True,
+    )
+    max_rollbacks: int = setting(
+        0,
+        "how often a diverged run goes back: a search to its last epoch's end, a training to its"
+        " best",
+        minimum=0,
+        operational=True,
+    )
+
+    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+        """The configuration with what follows from its values, checked as a whole.
+
+        Args:
+          given: the settings that the user gave.
+          preset: the data set's own configuration.
+
+        Raises:
+          UserError: values that do not go together.
+        """
+        raise NotImplementedError
+
+    def check_falling(self, first: str, last: str) -> None:
+        """Raises `UserError` where the last learning rate is above the first."""
+        if getattr(self, last) > getattr(self, first):
+            raise UserError(
+                f"--{last}={getattr(self, last):g} is above --{first}={getattr(self, first):g}; a"
+                " schedule falls."
+            )
+
+    def at(self, kind: str) -> Self:
+        """The configuration with a run directory: one that tells runs apart where none is given."""
+        if self.run_dir:
+            return self
+        name = re.sub(r"[/:]", "_", self.dataset)
+        return dataclasses.replace(self, run_dir=f"runs/{self.mode}_{name}_{kind}_seed{self.seed}")

@@ -1,0 +1,89 @@
+"""The settings of a search."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from tf_darts.configuration.run import RunConfig
+from tf_darts.configuration.setting import rate, setting
+from tf_darts.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchConfig(RunConfig):
+    """What every search has, whatever its space. Defaults are docs/method.md section 5's."""
+
+    purpose: ClassVar[str] = "searches"
+
+    mode: str = setting("search", "what to do", choices=("search",))
+    hypergradient: str = setting(
+        "finite_difference",
+        "first_order (xi = 0), finite_difference (the paper's second order) or exact",
+        choices=("first_order", "finite_difference", "exact"),
+    )
+    finite_difference_radius: float = setting(
+        0.01, "epsilon is this over the norm of the vector (eq. 8)", above=0.0
+    )
+    weight_learning_rate: float = setting(20.0, "of w, at its start", above=0.0)
+    final_weight_learning_rate: float = setting(
+        20.0, "of w, where the cosine from the first one ends (equal: constant)", minimum=0.0
+    )
+    alpha_learning_rate: float = setting(3e-3, "of the architecture's Adam", above=0.0)
+    alpha_beta_1: float = setting(0.9, "of the architecture's Adam", minimum=0.0, below=1.0)
+    alpha_beta_2: float = setting(0.999, "of the architecture's Adam", minimum=0.0, below=1.0)
+    alpha_weight_decay: float = setting(1e-3, "of alpha, added to the gradient", minimum=0.0)
+    alpha_scale: float = setting(1e-3, "standard deviation of the first alpha", minimum=0.0)
+
+    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+        config = self
+        if "finite_difference_radius" in given and self.hypergradient != "finite_difference":
+            raise UserError(
+                f"--finite_difference_radius has no meaning for --hypergradient="
+                f"{self.hypergradient}; leave it out, or use --hypergradient=finite_difference."
+            )
+        first, last = "weight_learning_rate", "final_weight_learning_rate"
+        constant = getattr(preset, first) == getattr(preset, last)
+        if constant and last not in given:
+            # A constant rate stays one when only the rate is given.
+            config = dataclasses.replace(self, final_weight_learning_rate=getattr(self, first))
+        config.check_falling(first, last)
+        return config.at(self.hypergradient)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecurrentSearchConfig(SearchConfig):
+    """The search for recurrent cells on text, as on Penn Treebank (docs/method.md section 5)."""
+
+    purpose: ClassVar[str] = "searches on texts"
+    space: ClassVar[str] = "recurrent"
+
+    units: int = setting(300, "width of embedding and hidden state", minimum=1)
+    bptt: int = setting(35, "time steps of a batch", minimum=4)
+    short_probability: float = setting(
+        0.05, "how often a training batch has half the time steps", minimum=0.0, below=1.0
+    )
+    min_count: int = setting(1, "rarer training words become <unk>", minimum=1)
+    embedding_dropout: float = rate(0.0, "whole rows (words) of the embedding")
+    input_dropout: float = rate(0.2, "the embedded words")
+    cell_input_dropout: float = rate(0.75, "x inside the cell")
+    hidden_dropout: float = rate(0.25, "the states inside the cell")
+    output_dropout: float = rate(0.75, "the cell's outputs")
+    slowness: float = setting(1e-3, "weight of mean (h_t - h_t-1)^2 in w's loss", minimum=0.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConvolutionalSearchConfig(SearchConfig):
+    """The search for convolutional cells on images (docs/method.md section 4)."""
+
+    purpose: ClassVar[str] = "searches on images"
+    space: ClassVar[str] = "convolutional"
+
+    channels: int = setting(16, "of the first cell's nodes", minimum=1)
+    layers: int = setting(8, "cells of the supernet, two of them reduction cells", minimum=3)
+    image_size: int = setting(0, "pixels of a side (0: the data set's own)", minimum=0)
+    train_portion: float = setting(
+        0.5, "of the training images, for w; the rest is for alpha", above=0.0, below=1.0
+    )
+    train_examples: int = setting(0, "takes so many of the training images (0: all)", minimum=0)
+    crop_padding: int = setting(4, "pixels around an image before its random crop", minimum=0)
+    flip: bool = setting(True, "half of the images, left to right")

@@ -1,0 +1,73 @@
+"""A setting: a field of a frozen dataclass, whose metadata say what it may be."""
+
+import dataclasses
+import math
+from typing import Any
+
+from tf_darts.errors import UserError
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    minimum: float | None = None,
+    below: float | None = None,
+    above: float | None = None,
+    choices: tuple[str, ...] | None = None,
+    operational: bool = False,
+) -> Any:
+    """A field of a configuration.
+
+    Args:
+      default: its value in the preset.
+      help: one line for `--help`.
+      minimum: the smallest value allowed.
+      below: values must be smaller than this.
+      above: values must be larger than this.
+      choices: the only values allowed.
+      operational: it changes how a run goes about its work, not what it computes, so a run may
+        be resumed with another value.
+    """
+    metadata = {
+        "help": help,
+        "minimum": minimum,
+        "below": below,
+        "above": above,
+        "choices": choices,
+        "operational": operational,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def rate(default: float, help: str) -> Any:
+    """A probability of dropping."""
+    return setting(default, help, minimum=0.0, below=1.0)
+
+
+def fields(config: Any) -> dict[str, dataclasses.Field]:
+    """The settings of a configuration (or of its class) by name."""
+    return {field.name: field for field in dataclasses.fields(config)}
+
+
+def check(field: dataclasses.Field, value: Any) -> None:
+    """Raises `UserError` where the metadata do not allow the value."""
+    allowed = field.metadata
+    if allowed["choices"] and value not in allowed["choices"]:
+        raise UserError(
+            f"--{field.name}={value}: not known; use one of {', '.join(allowed['choices'])}."
+        )
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return
+    bounds = [
+        (allowed["minimum"], "at least", lambda v, b: v >= b),
+        (allowed["above"], "more than", lambda v, b: v > b),
+        (allowed["below"], "less than", lambda v, b: v < b),
+    ]
+    bounds = [bound for bound in bounds if bound[0] is not None]
+    inside = all(holds(value, bound) for bound, _, holds in bounds)
+    if not (inside and math.isfinite(value)):
+        words = " and ".join(f"{text} {bound:g}" for bound, text, _ in bounds)
+        if not math.isfinite(value):
+            words = f"a finite number {words}".rstrip()
+        raise UserError(f"--{field.name}={value}: out of range; it must be {words}.")

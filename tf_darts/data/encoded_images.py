@@ -1,0 +1,169 @@
+"""Where encoded images with labels are read from: files, or the shards of a TFDS data set.
+
+A source gives `(encoded, label)` pairs, a scalar string and a scalar int32 each, as a
+`tf.data.Dataset`: `ordered()` as they lie there, and `shuffled(seed, number, start)` in the order
+of one pass, from example `start` on. The order is a function of (seed, number) alone.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from tf_darts.data.tfds_images import PreparedImages
+from tf_darts.errors import UserError
+
+_PARALLEL_SHARDS = 16  # read in turn, an example of each
+_CHUNK = 2048  # examples that are shuffled together in memory, about 0.2 GB of photographs
+# With fewer shards than this each is begun at a random example, since the chunks would otherwise
+# be made of the same examples in every pass.
+_MANY_SHARDS = 8 * _PARALLEL_SHARDS
+
+
+class EncodedImages(Protocol):
+    """A source of encoded images; `count` is how many."""
+
+    count: int
+
+    def ordered(self) -> tf.data.Dataset:
+        """All pairs, always in the same order."""
+
+    def shuffled(self, seed: int, number: int, start: int) -> tf.data.Dataset:
+        """The pairs of pass `number` from the one numbered `start` on."""
+
+
+class FileImages:
+    """Image files; a pass is a permutation of all of them."""
+
+    def __init__(self, paths: Sequence[str], labels: np.ndarray) -> None:
+        """Takes the files and their classes, int32 `[files]`."""
+        self.count = len(paths)
+        self._paths = np.array(paths, dtype=object)
+        self._labels = labels
+
+    def ordered(self) -> tf.data.Dataset:
+        """See `EncodedImages`."""
+        return self._read(np.arange(self.count))
+
+    def shuffled(self, seed: int, number: int, start: int) -> tf.data.Dataset:
+        """See `EncodedImages`."""
+        return self._read(_random(seed, number).permutation(self.count)[start:])
+
+    def _read(self, numbers: np.ndarray) -> tf.data.Dataset:
+        # Typed, as an empty list of strings would become numbers.
+        paths = tf.constant(self._paths[numbers].tolist(), tf.string, [len(numbers)])
+        return tf.data.Dataset.from_tensor_slices((paths, self._labels[numbers])).map(
+            lambda path, label: (tf.io.read_file(path), label),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+
+
+class TfdsImages:
+    """A split of a TFDS data set, or a slice of one.
+
+    In a pass the shards come in random order, sixteen at a time, an example of each in turn; the
+    stream is then shuffled in chunks. To begin in the middle, whole shards are left out and
+    examples are skipped unread and undecoded, so that it costs no more than reading 16 shards.
+    """
+
+    def __init__(self, prepared: PreparedImages, split: str) -> None:
+        """Finds the shards.
+
+        Args:
+          prepared: the data set.
+          split: in TFDS's words, as in `train[:1000]`.
+
+        Raises:
+          UserError: the data set is not kept as TFRecord files.
+        """
+        self._prepared = prepared
+        builder = prepared.builder
+        kind = builder.info.file_format
+        if kind != tfds.core.FileFormat.TFRECORD:
+            raise UserError(
+                f"{builder.data_path}: prepared as {kind.value}, but images are streamed from"
+                " tfrecord; prepare it again with tfds build --file_format=tfrecord."
+            )
+        shards = builder.info.splits[split].file_instructions
+        self._files = np.array([str(shard.filename) for shard in shards], dtype=object)
+        self._skips = np.array([shard.skip for shard in shards], np.int64)
+        self._takes = np.array([shard.take for shard in shards], np.int64)
+        self.count = int(self._takes.sum())
+
+    def ordered(self) -> tf.data.Dataset:
+        """See `EncodedImages`."""
+        shards = (self._files.tolist(), self._skips, self._takes, np.zeros_like(self._skips))
+        dataset = tf.data.Dataset.from_tensor_slices(shards).flat_map(_records)
+        return self._parsed(dataset)
+
+    def shuffled(self, seed: int, number: int, start: int) -> tf.data.Dataset:
+        """See `EncodedImages`."""
+        random = _random(seed, number)
+        order = random.permutation(len(self._files))
+        offsets = np.zeros(len(order), np.int64)
+        if len(order) < _MANY_SHARDS:
+            offsets = random.integers(self._takes[order])
+        chunk = start // _CHUNK
+        # The groups of shards that lie wholly before the chunk are left out.
+        sizes = np.add.reduceat(self._takes[order], np.arange(0, len(order), _PARALLEL_SHARDS))
+        ends = np.cumsum(sizes)
+        group = int(np.searchsorted(ends, chunk * _CHUNK, side="right"))
+        before = int(ends[group - 1]) if group else 0
+        order, offsets = (part[group * _PARALLEL_SHARDS :] for part in (order, offsets))
+        shards = (self._files[order].tolist(), self._skips[order], self._takes[order], offsets)
+        records = (
+            tf.data.Dataset.from_tensor_slices(shards)
+            .batch(_PARALLEL_SHARDS)
+            .flat_map(_interleaved)
+            .skip(chunk * _CHUNK - before)
+            .batch(_CHUNK)
+            .enumerate(chunk)
+            .map(functools.partial(_shuffle, random.integers(2**62)))
+            .prefetch(1)
+            .unbatch()
+            .skip(start - chunk * _CHUNK)
+        )
+        return self._parsed(records)
+
+    def _parsed(self, records: tf.data.Dataset) -> tf.data.Dataset:
+        return records.map(self._parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+    def _parse(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image, label = self._prepared.image, self._prepared.label
+        example = self._prepared.builder.info.features.deserialize_example(
+            record, decoders={image: tfds.decode.SkipDecoding()}
+        )
+        return example[image], tf.cast(example[label], tf.int32)
+
+
+def _random(seed: int, number: int) -> np.random.Generator:
+    key = np.array([seed % 2**64, number], np.uint64)
+    return np.random.Generator(np.random.Philox(key=key))
+
+
+def _records(
+    file: tf.Tensor, skip: tf.Tensor, take: tf.Tensor, offset: tf.Tensor
+) -> tf.data.Dataset:
+    """The `take` records of a file after `skip`, from the one numbered `offset` on, in a circle."""
+    records = tf.data.TFRecordDataset(file).skip(skip).take(take)
+    return records.skip(offset).concatenate(records.take(offset))
+
+
+def _interleaved(*shards: tf.Tensor) -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensor_slices(shards).interleave(
+        _records,
+        cycle_length=_PARALLEL_SHARDS,
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+
+
+def _shuffle(seed: int, chunk: tf.Tensor, records: tf.Tensor) -> tf.Tensor:
+    key = tf.stack([tf.constant(seed, tf.int64), chunk])
+    # tf.data's own shuffle depends on the global seed too, and cannot be begun in the middle.
+    numbers = tf.random.stateless_uniform(tf.shape(records), key, alg="philox")
+    return tf.gather(records, tf.argsort(numbers, stable=True))

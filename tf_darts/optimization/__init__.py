@@ -1,0 +1,1 @@
+"""Optimisation of weights: the step, its schedules, averages."""

@@ -1,0 +1,265 @@
+"""The loop of every run: epochs, sums, records, checkpoints, stopping, divergence."""
+
+import abc
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import tensorflow as tf
+
+from tf_darts.errors import UserError
+from tf_darts.runtime.checkpoints import Checkpoints
+from tf_darts.runtime.observer import Observer
+from tf_darts.runtime.run_directory import RunDirectory
+from tf_darts.runtime.signals import Stopped, StopRequest
+
+Means = dict[str, float]
+
+
+class StepResult(NamedTuple):
+    """What a step of a run reports.
+
+    Attributes:
+      finite: whether everything that it computed is a number.
+      means: by stream, the batch's means of what is measured; not read unless `finite`.
+      metrics: what the observers see besides.
+    """
+
+    finite: bool
+    means: Mapping[str, Means]
+    metrics: Means
+
+
+class RunLoop(abc.ABC):
+    """Goes through the epochs of a run in its run directory, from where it stands to the last.
+
+    The directory holds `history.jsonl` (a record for each epoch) and `checkpoints/`. A run that
+    was killed goes on from its latest checkpoint, exactly; one that diverged goes back to the
+    anchor: the state at an epoch's end that `_is_anchor` chose last.
+
+    Args:
+      run: where the run lives.
+      observers: are told what happens.
+      epochs: how many there are.
+      checkpoint_steps: steps between checkpoints, besides one at every epoch's end.
+      max_rollbacks: how often a diverged run goes back.
+      variables: everything else that a checkpoint must hold to go on exactly; "steps" and
+        "rollbacks" among them are the run's counters.
+      measures: by stream, the names of what is summed over an epoch.
+      anchor: the name of the anchors' folder under `checkpoints/`.
+    """
+
+    activity: ClassVar[str]  # "search": what diverges, in messages
+    rate_flag: ClassVar[str]  # the flag of the learning rate to lower
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        observers: Sequence[Observer],
+        *,
+        epochs: int,
+        checkpoint_steps: int,
+        max_rollbacks: int,
+        variables: Mapping[str, Any],
+        measures: Mapping[str, Sequence[str]],
+        anchor: str = "epoch",
+    ) -> None:
+        self._run = run
+        self._observers = observers
+        self._epochs = epochs
+        self._checkpoint_steps = checkpoint_steps
+        self._max_rollbacks = max_rollbacks
+        self._steps_done: tf.Variable = variables["steps"]
+        self._rollbacks: tf.Variable = variables["rollbacks"]
+        # The place in the run, and this epoch's sums: part of the state.
+        self._epoch = tf.Variable(0, dtype=tf.int64)
+        self._step_in_epoch = tf.Variable(0, dtype=tf.int64)
+        self._sums = {
+            stream: {name: tf.Variable(0.0, dtype=tf.float64) for name in names}
+            for stream, names in measures.items()
+        }
+        self._seconds = tf.Variable(0.0, dtype=tf.float64)
+        place = {
+            "epoch": self._epoch,
+            "step_in_epoch": self._step_in_epoch,
+            "sums": self._sums,
+            "seconds": self._seconds,
+        }
+        self._checkpoints = Checkpoints(run.path / "checkpoints", {**variables, **place}, anchor)
+        self._history: list[dict[str, Any]] = []
+        self._clock = 0.0
+
+    @abc.abstractmethod
+    def _steps(self, epoch: int) -> int:
+        """How many steps an epoch has."""
+
+    @abc.abstractmethod
+    def _batches(self, epoch: int, start_step: int) -> Iterator[Any]:
+        """What the steps of an epoch from `start_step` on take, the same at every call."""
+
+    @abc.abstractmethod
+    def _take_step(self, epoch: int, batch: Any) -> StepResult:
+        """Takes one step, and counts it in the variable "steps"."""
+
+    @abc.abstractmethod
+    def _scores(self, means: Means) -> Means:
+        """Means of what is measured as what people read."""
+
+    @abc.abstractmethod
+    def _evaluate(self, stop: StopRequest) -> Means | None:
+        """The scores in evaluation mode at an epoch's end ({} if none); None if stopped."""
+
+    @abc.abstractmethod
+    def _record(self, epoch: int, batch_scores: dict[str, Means], scores: Means) -> dict[str, Any]:
+        """What the history keeps of an epoch, besides its number, steps, seconds, rollbacks.
+
+        Args:
+          epoch: counted from 0.
+          batch_scores: by stream, `_scores` of the epoch's mean over batches.
+          scores: of `_evaluate`.
+        """
+
+    def _is_anchor(self, record: dict[str, Any]) -> bool:
+        """Whether a diverged run should go back to this epoch's end."""
+        del record
+        return True
+
+    def _write_artefacts(self) -> None:  # noqa: B027, not every run has some
+        """Called where the state has changed: after a step, a record, a restored checkpoint."""
+
+    def _run_all(self, stop: StopRequest) -> list[dict[str, Any]]:
+        """Runs until the last epoch's end.
+
+        Args:
+          stop: asked after every step.
+
+        Returns:
+          The history, a record for each epoch.
+
+        Raises:
+          Stopped: `stop` was set; the state is saved.
+          UserError: the run diverged, and may not roll back (any more).
+        """
+        if not self._checkpoints.restore():
+            self._checkpoints.save(0, anchor=True)
+        self._read_history()
+        total = sum(self._steps(epoch) for epoch in range(self._epochs))
+        self._notify("on_start", int(self._steps_done), total)
+        try:
+            while int(self._epoch) < self._epochs:
+                self._run_epoch(int(self._epoch), stop)
+        finally:
+            self._notify("on_end")
+        return self._history
+
+    def _read_history(self) -> None:
+        """Forgets records of epochs that the restored state has not seen."""
+        self._history = self._run.read_history()[: int(self._epoch)]
+        self._run.write_history(self._history)
+        self._write_artefacts()
+
+    def _run_epoch(self, epoch: int, stop: StopRequest) -> None:
+        """The rest of an epoch, its evaluation and its record."""
+        self._clock = time.monotonic()
+        for batch in self._batches(epoch, int(self._step_in_epoch)):
+            result = self._take_step(epoch, batch)
+            metrics = dict(result.metrics)
+            for stream, totals in self._sums.items():
+                means = result.means[stream]
+                if result.finite:
+                    for name, total in totals.items():
+                        total.assign_add(means[name])
+                    means = self._scores(means)
+                metrics |= {f"{stream}_{name}": value for name, value in means.items()}
+            if not result.finite:
+                self._diverged(epoch, metrics)
+                return
+            self._step_in_epoch.assign_add(1)
+            step = int(self._steps_done)
+            self._notify("on_step", step, metrics)
+            self._write_artefacts()
+            if stop:
+                self._stop(stop)
+            if step % self._checkpoint_steps == 0:
+                self._save()
+        scores = self._evaluate(stop)
+        if scores is None:
+            self._stop(stop)
+        if not math.isfinite(scores.get("loss", 0.0)):
+            self._diverged(epoch, {"validation loss in evaluation mode": scores["loss"]})
+            return
+        self._finish_epoch(epoch, scores)
+
+    def _finish_epoch(self, epoch: int, scores: Means) -> None:
+        """Records an epoch, tells the observers, moves on to the next and saves."""
+        self._tick()
+        steps = max(1, int(self._step_in_epoch))
+        batch_scores = {
+            stream: self._scores({name: float(sum_) / steps for name, sum_ in sums.items()})
+            for stream, sums in self._sums.items()
+        }
+        record = {
+            "epoch": epoch + 1,
+            "step": int(self._steps_done),
+            "seconds": round(float(self._seconds), 3),
+            **self._record(epoch, batch_scores, scores),
+            "rollbacks": int(self._rollbacks),
+        }
+        anchor = self._is_anchor(record)
+        self._history.append(record)
+        self._run.write_history(self._history)
+        self._write_artefacts()
+        self._notify("on_epoch", record, self._history)
+        self._epoch.assign(epoch + 1)
+        self._step_in_epoch.assign(0)
+        for total in tf.nest.flatten(self._sums):
+            total.assign(0.0)
+        self._save(anchor=anchor)
+
+    def _diverged(self, epoch: int, metrics: Means) -> None:
+        """Goes back to the anchor where that is allowed, otherwise gives up."""
+        names = [name for name, value in metrics.items() if not math.isfinite(value)]
+        what = (
+            f"step {int(self._steps_done)} (epoch {epoch + 1}): {', '.join(names)} became"
+            " infinite or not a number"
+        )
+        rollbacks = int(self._rollbacks)
+        if rollbacks >= self._max_rollbacks:
+            raise UserError(
+                f"The {self.activity} diverged at {what}, after {rollbacks} rollbacks; lower"
+                f" --{self.rate_flag}, or allow more with --max_rollbacks in the same"
+                f" --run_dir={self._run.path}, whose checkpoints are good."
+            )
+        self._tick()
+        seconds = float(self._seconds)
+        self._checkpoints.restore_anchor()
+        self._rollbacks.assign(rollbacks + 1)
+        self._seconds.assign(seconds)
+        self._read_history()
+        # Saved at once, so that a kill between here and the next checkpoint forgets nothing.
+        self._save(anchor=True)
+        self._notify("on_rollback", int(self._steps_done), what)
+
+    def _stop(self, stop: StopRequest) -> None:
+        self._save()
+        raise Stopped(
+            stop.signal_number or 0,
+            f"Stopped after step {int(self._steps_done)} (epoch {int(self._epoch) + 1} of"
+            f" {self._epochs}); the same command goes on from there.",
+        )
+
+    def _save(self, *, anchor: bool = False) -> None:
+        self._tick()
+        self._notify("on_checkpoint")
+        self._checkpoints.save(int(self._steps_done), anchor=anchor)
+
+    def _tick(self) -> None:
+        """Adds the time since the last tick to the run's own."""
+        now = time.monotonic()
+        self._seconds.assign_add(now - self._clock)
+        self._clock = now
+
+    def _notify(self, event: str, *arguments: Any) -> None:
+        for observer in self._observers:
+            getattr(observer, event)(*arguments)

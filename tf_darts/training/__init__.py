@@ -1,0 +1,1 @@
+"""Training a derived network from random weights, and testing it."""

@@ -1,0 +1,75 @@
+"""The scores of a derived network on a part of the data."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tf_darts.optimization.averaging import WeightAverage
+from tf_darts.spaces.network import Network
+
+
+class Evaluator:
+    """Scores a network in evaluation mode.
+
+    Args:
+      network: what is scored.
+      average: of its weights, or None.
+    """
+
+    def __init__(self, network: Network, average: WeightAverage | None = None) -> None:
+        self._network = network
+        self._average = average
+        self._evaluate = tf.function(network.evaluate, autograph=False, reduce_retracing=True)
+        self._evaluate_average = tf.function(
+            self._with_average, autograph=False, reduce_retracing=True
+        )
+
+    @property
+    def averaged(self) -> bool:
+        """Whether the average has begun, and so is what counts."""
+        return self._average is not None and int(self._average.count) > 0
+
+    def scores(
+        self,
+        batches: Iterable[Any],
+        batch_size: int,
+        should_stop: Callable[[], bool] = lambda: False,
+        *,
+        averaged: bool,
+    ) -> dict[str, float] | None:
+        """The scores over `batches`; None if stopped meanwhile.
+
+        Args:
+          batches: `(inputs, targets)`, each part of the data once.
+          batch_size: of the state that they carry.
+          should_stop: is asked before every batch.
+          averaged: of the averaged weights, or of the last ones.
+        """
+        evaluate = self._evaluate_average if averaged else self._evaluate
+        totals: dict[str, float] = {}
+        count, state = 0.0, self._network.initial_state(batch_size)
+        for batch in batches:
+            if should_stop():
+                return None
+            result = evaluate(tf.nest.map_structure(tf.convert_to_tensor, batch), state)
+            state = result.state
+            count += float(result.count)
+            for name, value in result.totals.items():
+                totals[name] = totals.get(name, 0.0) + float(value)
+        return self._network.scores({name: total / count for name, total in totals.items()})
+
+    def _with_average(self, batch: Any, state: Any) -> Any:
+        values = [tf.convert_to_tensor(value) for value in self._average.values]
+        mapping = list(zip(self._network.weights, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            return self._network.evaluate(batch, state)
+
+
+def weights_of(network: Network) -> dict[str, Any]:
+    """The variables of a network under the names that checkpoints give them."""
+    return {
+        "weights": [variable.value for variable in network.weights],
+        "statistics": [variable.value for variable in network.statistics],
+    }

@@ -1,0 +1,214 @@
+"""What a configuration trains on what, and tests on what: where derived cells and data meet."""
+
+import functools
+import pathlib
+from typing import NamedTuple
+
+import keras
+
+from tf_darts import genotype
+from tf_darts.config import PRESETS
+from tf_darts.configuration.training import (
+    ConvolutionalTrainingConfig,
+    RecurrentTrainingConfig,
+    TrainingConfig,
+)
+from tf_darts.data import images, text
+from tf_darts.data.baselines import majority_accuracy, unigram_perplexity
+from tf_darts.data.image_training import ImageTrainingData
+from tf_darts.data.streamed_images import StreamedImageData
+from tf_darts.data.text_training import TextTrainingData, text_test
+from tf_darts.errors import UserError
+from tf_darts.published_cells import PUBLISHED
+from tf_darts.runtime.seeds import derived_seed
+from tf_darts.spaces.convolutional.network import CifarNetwork, ImageNetNetwork, ImageNetwork
+from tf_darts.spaces.network import Network
+from tf_darts.spaces.recurrent.network import LanguageModel, RecurrentNetwork
+from tf_darts.training.engine import TrainingData
+from tf_darts.training.testing import RunTest
+
+MANY_CLASSES = 100  # from so many on, whether the right one is among the first five says something
+_MAJORITY = "the most frequent class"
+
+
+class TrainingTask(NamedTuple):
+    """A training without its engine.
+
+    Attributes:
+      network: what is trained.
+      data: what it learns from.
+      baseline: name and validation score of something trivial to compare with.
+    """
+
+    network: Network
+    data: TrainingData
+    baseline: tuple[str, float] | None
+
+
+def find_cell(config: TrainingConfig) -> genotype.Genotype:
+    """The cell that `--genotype` names.
+
+    Raises:
+      UserError: it is neither a published cell nor a file with one, or it is of another space.
+    """
+    name, space = config.genotype, config.space
+    if name in PUBLISHED[space]:
+        return PUBLISHED[space][name]
+    known = {name: other for other, cells in PUBLISHED.items() for name in cells}
+    if name not in known and not pathlib.Path(name).suffix and not pathlib.Path(name).exists():
+        raise UserError(
+            f"--genotype={name}: no file and no published cell; for --dataset={config.dataset}"
+            f" use one of {', '.join(PUBLISHED[space])}, or RUN/genotype.json of a search."
+        )
+    cell = PUBLISHED[known[name]][name] if name in known else genotype.load(name)
+    if cell.space != space:
+        sets = [
+            dataset
+            for (mode, dataset), preset in PRESETS.items()
+            if mode == config.mode and preset.space == cell.space
+        ]
+        raise UserError(
+            f"--genotype={name}: a {cell.space} cell; --dataset={config.dataset} needs a {space}"
+            f" one; it goes with --dataset={'|'.join(sets)}."
+        )
+    return cell
+
+
+@functools.singledispatch
+def training_task(config: TrainingConfig, cell: genotype.Genotype) -> TrainingTask:
+    """The task of a configuration; a new space registers its own configuration class here."""
+    raise TypeError(f"no training is known for {type(config).__name__}")
+
+
+@functools.singledispatch
+def test_task(config: TrainingConfig, cell: genotype.Genotype) -> RunTest:
+    """The test of a training; the only place that reads a test part."""
+    raise TypeError(f"no test is known for {type(config).__name__}")
+
+
+def language_network(
+    config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype, words: int
+) -> RecurrentNetwork:
+    """A language model of `words` words as configured, with random weights."""
+    model = LanguageModel(
+        cell,
+        words=words,
+        units=config.units,
+        embedding_dropout=config.embedding_dropout,
+        input_dropout=config.input_dropout,
+        cell_input_dropout=config.cell_input_dropout,
+        hidden_dropout=config.hidden_dropout,
+        output_dropout=config.output_dropout,
+        seed=derived_seed(config.seed, "weights"),
+    )
+    return RecurrentNetwork(model, slowness=config.slowness, activation=config.activation)
+
+
+@training_task.register
+def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> TrainingTask:
+    corpus = text.load(config.dataset, config.data_dir, config.min_count)
+    data = TextTrainingData(
+        corpus,
+        batch_size=config.batch_size,
+        bptt=config.bptt,
+        seed=derived_seed(config.seed, "lengths"),
+        short_probability=config.short_probability,
+        steps_per_epoch=config.steps_per_epoch,
+        evaluation_batch_size=config.evaluation_batch_size,
+    )
+    network = language_network(config, cell, corpus.vocabulary.size)
+    baseline = (
+        "word frequencies alone",
+        unigram_perplexity(corpus.vocabulary.size, corpus.train, corpus.validation),
+    )
+    return TrainingTask(network, data, baseline)
+
+
+@test_task.register
+def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> RunTest:
+    corpus = text.load(config.dataset, config.data_dir, config.min_count, with_test=True)
+    network = language_network(config, cell, corpus.vocabulary.size)
+    size = config.test_batch_size
+    baseline = (
+        "word frequencies alone",
+        unigram_perplexity(corpus.vocabulary.size, corpus.train, corpus.test),
+    )
+    return RunTest(network, text_test(corpus, batch_size=size, bptt=config.bptt), size, baseline)
+
+
+def _image_data(
+    config: ConvolutionalTrainingConfig,
+) -> tuple[ImageTrainingData | StreamedImageData, tuple[int, int, int], int]:
+    """The training data, the shape of an image and the number of classes."""
+    common = {
+        "batch_size": config.batch_size,
+        "seed": derived_seed(config.seed, "images"),
+        "validation_examples": config.validation_examples,
+        "final": config.final,
+        "train_examples": config.train_examples,
+        "flip": config.flip,
+        "steps_per_epoch": config.steps_per_epoch,
+        "evaluation_batch_size": config.evaluation_batch_size,
+        "dtype": keras.config.floatx(),
+    }
+    if config.random_resized_crop:
+        data = StreamedImageData(
+            config.dataset,
+            config.data_dir,
+            image_size=config.image_size,
+            colour_jitter=(*[config.color_jitter] * 3, config.hue_jitter),
+            **common,
+        )
+        return data, data.shape, len(data.classes)
+    image_set = images.load(config.dataset, config.data_dir, config.image_size)
+    data = ImageTrainingData(
+        image_set, crop_padding=config.crop_padding, cutout=config.cutout, **common
+    )
+    return data, image_set.shape, len(image_set.classes)
+
+
+def image_network(
+    config: ConvolutionalTrainingConfig,
+    cell: genotype.ConvolutionalGenotype,
+    shape: tuple[int, int, int],
+    classes: int,
+) -> ImageNetwork:
+    """An image classifier as configured, with random weights; `shape` is of an image."""
+    kind = {"cifar": CifarNetwork, "imagenet": ImageNetNetwork}[config.network]
+    model = kind(
+        cell,
+        classes=classes,
+        channels=config.channels,
+        layers=config.layers,
+        auxiliary=config.auxiliary_weight > 0,
+        seed=derived_seed(config.seed, "weights"),
+    )
+    return ImageNetwork(
+        model,
+        shape,
+        auxiliary_weight=config.auxiliary_weight,
+        label_smoothing=config.label_smoothing,
+        drop_path=config.drop_path,
+        top5=config.network == "imagenet" and classes >= MANY_CLASSES,
+    )
+
+
+@training_task.register
+def _(config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype) -> TrainingTask:
+    data, shape, classes = _image_data(config)
+    network = image_network(config, cell, shape, classes)
+    baseline = None
+    if isinstance(data, ImageTrainingData) and data.validates:
+        baseline = _MAJORITY, majority_accuracy(data.train_labels, data.validation_labels)
+    return TrainingTask(network, data, baseline)
+
+
+@test_task.register
+def _(config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype) -> RunTest:
+    data, shape, classes = _image_data(config)  # its moments normalise the test images too
+    network = image_network(config, cell, shape, classes)
+    if isinstance(data, StreamedImageData):
+        return RunTest(network, data.test(), config.evaluation_batch_size, None)
+    test = images.load(config.dataset, config.data_dir, config.image_size, part="test")
+    baseline = _MAJORITY, majority_accuracy(data.train_labels, test.labels)
+    return RunTest(network, data.test(test), config.evaluation_batch_size, baseline)

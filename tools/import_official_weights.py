@@ -1,0 +1,73 @@
+"""Makes a finished training of the official release's weights, for --mode=test and export.
+
+  python tools/import_official_weights.py --weights=cifar10_model.pt --dataset=cifar10 \
+    --genotype=darts_v2 --run_dir=runs/official_cifar10
+
+Needs the optional extra torch: pip install 'tf_darts[torch]'. The file holds a state dict, of a
+network for CIFAR-10, ImageNet or Penn Treebank; nothing else in it is executed or unpickled.
+"""
+
+import pathlib
+import pickle
+import sys
+
+from absl import app, flags
+
+# The code beside this tool, whether or not (another) tf_darts is installed.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from tf_darts.errors import UserError
+from tf_darts.export.official_runs import State, import_official
+
+_WEIGHTS = flags.DEFINE_string("weights", None, "The .pt file.", required=True)
+_DATASET = flags.DEFINE_string("dataset", None, "What the network was trained on.", required=True)
+_GENOTYPE = flags.DEFINE_string("genotype", "darts_v2", "Its cell, as for --mode=train.")
+_RUN_DIR = flags.DEFINE_string("run_dir", None, "The run directory to make.", required=True)
+
+
+def read_state(path: str) -> State:
+    """The state dict in a .pt file as arrays; raises `UserError` where there is none."""
+    try:
+        import torch
+    except ImportError as error:
+        raise UserError(
+            "reading .pt files needs PyTorch: pip install 'tf_darts[torch]'."
+        ) from error
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UserError(f"--weights={path}: cannot be read ({error.strerror}).") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise UserError(
+            f"--weights={path}: holds no plain state dict, and nothing else is unpickled; save"
+            " model.state_dict() with the program that made it."
+        ) from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]  # as the release's ImageNet file has it
+    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
+        raise UserError(f"--weights={path}: holds no state dict, names with tensors.")
+    # Networks that were trained on several GPUs have a prefix.
+    return {name.removeprefix("module."): value.numpy() for name, value in state.items()}
+
+
+def main(arguments: list[str]) -> int:
+    """Imports; returns the exit status."""
+    try:
+        if len(arguments) > 1:
+            raise UserError(f"{arguments[1]!r} is not a flag; write --NAME=VALUE.")
+        overrides = {
+            "dataset": _DATASET.value,
+            "genotype": _GENOTYPE.value,
+            "run_dir": _RUN_DIR.value,
+        }
+        source = pathlib.Path(_WEIGHTS.value).name
+        run = import_official(read_state(_WEIGHTS.value), source, overrides)
+    except UserError as error:
+        print(f"import_official_weights: {error}", file=sys.stderr)
+        return 2
+    print(f"Test it: python -m tf_darts.main --mode=test --run_dir={run.path}")
+    return 0
+
+
+if __name__ == "__main__":
+    app.run(main)
