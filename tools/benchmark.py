@@ -5,6 +5,7 @@
     python tools/benchmark.py --task=cnn_train --batch_size=8
     python tools/benchmark.py --task=rnn_train --batch_size=64
     python tools/benchmark.py --task=image_input --dataset=cifar10
+    python tools/benchmark.py --task=image_input --photographs --dataset=folder --data_dir=DIR
     python tools/benchmark.py --against=PATH/torch_darts.py --python=ENV_WITH_TORCH/bin/python
 
 With `--against`, a PyTorch program that prints {"median_s": ...} for the same step is run in turn
@@ -35,6 +36,7 @@ from tf_darts.config import PRESETS
 from tf_darts.configuration.search import RecurrentSearchConfig
 from tf_darts.data import images
 from tf_darts.data.image_streams import ImageSearchData
+from tf_darts.data.streamed_images import StreamedImageData
 from tf_darts.published_cells import PUBLISHED
 from tf_darts.search.step import BilevelStep
 from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
@@ -68,6 +70,7 @@ flags.DEFINE_integer("layers", None, "convolutional: cells (default: the paper's
 flags.DEFINE_integer("image_size", 32, "convolutional: pixels of a side", lower_bound=4)
 flags.DEFINE_string("dataset", "digits", "image_input: whose images")
 flags.DEFINE_string("data_dir", "", "image_input: where they are")
+flags.DEFINE_bool("photographs", False, "image_input: read large ones from files, as ImageNet's")
 flags.DEFINE_integer("steps", 5, "timed steps in a round", lower_bound=1)
 flags.DEFINE_integer("warmup", 2, "steps before the first timed one", lower_bound=1)
 flags.DEFINE_integer("rounds", 1, "rounds; with --against the programs alternate", lower_bound=1)
@@ -198,15 +201,24 @@ def convolutional_step() -> Task:
 
 
 def image_input() -> Task:
-    """The next pair of augmented batches of a data set, as the convolutional search reads them."""
-    data = ImageSearchData(
-        images.load(FLAGS.dataset, FLAGS.data_dir), batch_size=FLAGS.batch_size, seed=0
-    )
+    """The next augmented batch, as ImageNet's training reads it, or pair of them, as the search."""
+    if FLAGS.photographs:
+        data = StreamedImageData(
+            FLAGS.dataset,
+            FLAGS.data_dir,
+            batch_size=FLAGS.batch_size,
+            seed=0,
+            validation_examples=0,
+        )
+    else:
+        data = ImageSearchData(
+            images.load(FLAGS.dataset, FLAGS.data_dir), batch_size=FLAGS.batch_size, seed=0
+        )
     epochs = itertools.count()
     batches = itertools.chain.from_iterable(data.epoch(epoch) for epoch in epochs)
 
     def read() -> None:
-        next(batches).validation[0].numpy()
+        next(batches)[0][0].numpy()
 
     return read, None, data.description()
 
@@ -257,6 +269,7 @@ def main(arguments: list[str]) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak *= 1 if sys.platform == "darwin" else 1024
     rate, median = gemm_rate(), statistics.median(seconds)
+    batches = 2 if searches() or (FLAGS.task == "image_input" and not FLAGS.photographs) else 1
     result = {
         "task": FLAGS.task,
         "hypergradient": FLAGS.hypergradient,
@@ -265,7 +278,7 @@ def main(arguments: list[str]) -> None:
         "median_s": round(median, 5),
         "min_s": round(min(seconds), 5),
         "max_s": round(max(seconds), 5),
-        "examples_per_s": round((1 if "train" in FLAGS.task else 2) * FLAGS.batch_size / median),
+        "examples_per_s": round(FLAGS.batch_size * batches / median),
         "first_step_s": round(first, 2),
         "peak_memory_gb": round(peak / 1e9, 3),
         "gemm_gflop_per_s": round(rate / 1e9, 1),

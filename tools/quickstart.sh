@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Searches cells on this machine's processor in a few minutes: recurrent ones on the text that comes
-# with Python, then convolutional ones on scikit-learn's handwritten digits:
+# Searches cells on this machine's processor in a few minutes, trains them from scratch and tests them:
+# recurrent ones on the text that comes with Python, then convolutional ones on scikit-learn's
+# handwritten digits:
 #
 #   tools/quickstart.sh
-#   tools/quickstart.sh --seed=1       ... further flags go to both searches
+#   tools/quickstart.sh --seed=1       ... further flags go to searches and trainings
 #
 # Makes .venv (tools/venv.sh) where it is missing. The runs are left under runs/ in the current
 # folder; the same command goes on with them where they were stopped.
@@ -11,6 +12,16 @@ set -euo pipefail
 
 source "$(dirname "${BASH_SOURCE[0]}")/venv.sh"
 
-for flags in quickstart quickstart_images; do
-  "$venv/bin/python" -m tf_darts.main --flagfile="$root/flags/$flags.flags" "$@"
+main() {
+  "$venv/bin/python" -m tf_darts.main "$@"
+}
+
+# Runs with further flags are other runs.
+flags=$(printf '%s' "$*" | tr -c '[:alnum:]' _)
+for name in "" _images; do
+  found=runs/quickstart_search$name$flags trained=runs/quickstart_train$name$flags
+  main --flagfile="$root/flags/quickstart$name.flags" --run_dir="$found" "$@"
+  main --flagfile="$root/flags/quickstart_train$name.flags" --run_dir="$trained" \
+    --genotype="$found/genotype.json" "$@"
+  main --mode=test --run_dir="$trained"
 done

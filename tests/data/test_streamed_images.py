@@ -9,7 +9,7 @@ import tensorflow as tf
 from absl import logging
 
 from tf_darts.data import encoded_images, photo_augmentation
-from tf_darts.data.streamed_images import StreamedImageData, images_per_second
+from tf_darts.data.streamed_images import StreamedImageData
 from tf_darts.errors import UserError
 
 BATCH = 4
@@ -368,10 +368,6 @@ def test_errors(make, settings, words):
 def test_no_directory(name):
     with pytest.raises(UserError, match=r"/no/such is not a directory; .* mkdir -p /no/such"):
         StreamedImageData(name, "/no/such", batch_size=1, seed=1, validation_examples=0)
-
-
-def test_rate(make):
-    assert images_per_second(make(), 3, warmup=1) > 0
 
 
 def add(archive, name, content):

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
@@ -228,22 +227,6 @@ class StreamedImageData:
     def _normalised(self, image: tf.Tensor) -> tf.Tensor:
         mean, std = (tf.constant(numbers, tf.float32) for numbers in (self._mean, self._std))
         return tf.cast((tf.ensure_shape(image, self.shape) - mean) / std, self._dtype)
-
-
-def images_per_second(data: StreamedImageData, steps: int, warmup: int = 2) -> float:
-    """How fast training images are read, decoded and augmented, for tools/benchmark.py.
-
-    Args:
-      data: the images, with at least `warmup + steps` batches in an epoch.
-      steps: timed batches.
-      warmup: batches before them, while the pipeline fills.
-    """
-    batches = data.epoch(0)
-    for _ in range(warmup):
-        next(batches)
-    start = time.perf_counter()
-    images = sum(len(next(batches).batch[1]) for _ in range(steps))
-    return images / (time.perf_counter() - start)
 
 
 # The names of the classes, how many training images there are, whether the classes are mixed in
