@@ -175,6 +175,46 @@ def test_asked_to_stop_it_saves_and_says_so(tmp_path, number):
     assert f"after step {step} " in err
 
 
+def test_a_found_cell_is_trained_killed_resumed_and_tested(whole, tmp_path):
+    arguments = [
+        "--mode=train",
+        "--dataset=pydoc",
+        f"--genotype={whole[0] / 'genotype.json'}",
+        "--units=8",
+        "--batch_size=8",
+        "--bptt=8",
+        "--epochs=3",
+        "--steps_per_epoch=6",
+        "--evaluation_batch_size=200",
+        "--test_batch_size=100",
+        "--averaging_patience=1",
+        "--learning_rate=1",
+        "--checkpoint_steps=2",
+        "--deterministic",
+    ]
+    status, out, err = run(*arguments, f"--run_dir={tmp_path / 'whole'}")
+    assert status == 0, err
+    assert "The best of 3 epochs is" in out and "multiply-adds a word" in out
+    latest = tmp_path / "killed" / "checkpoints" / "latest"
+    process = start(*arguments, f"--run_dir={tmp_path / 'killed'}")
+    wait_for(lambda: saved_steps(latest) >= 8, process, "step 8")
+    process.kill()
+    process.communicate()
+    status, out, err = run(*arguments, f"--run_dir={tmp_path / 'killed'}")
+    assert status == 0 and "Resuming after step" in out, err
+    ours, theirs = checkpoint(tmp_path / "killed"), checkpoint(tmp_path / "whole")
+    assert ours.keys() == theirs.keys()
+    for name, value in theirs.items():
+        np.testing.assert_array_equal(ours[name], value, err_msg=name)
+    assert records(tmp_path / "killed") == records(tmp_path / "whole")
+    status, out, err = run("--mode=test", f"--run_dir={tmp_path / 'killed'}")
+    assert status == 0 and "word frequencies alone" in out, err
+    found = json.loads((tmp_path / "killed" / "test.json").read_text())
+    assert np.isfinite(found["scores"]["perplexity"])
+    status, _, err = run("--mode=test", f"--run_dir={whole[0]}")
+    assert status == 2 and "holds a search" in err
+
+
 def test_another_configuration_is_refused(whole):
     status, _, err = run(*SMALL, f"--run_dir={whole[0]}", "--units=9", "--seed=4")
     assert status == 2
@@ -199,6 +239,11 @@ def test_a_finished_run_says_so_again(whole):
         (["--mode=search", "--dataset=digits", "--layers=2"], "--layers=2: out of range"),
         (["--mode=search", "--dataset=text", "--data_dir=/nowhere"], "is not a directory"),
         (["--mode=search", "--dataset=pydoc", "--batch_size=5000"], "smaller --batch_size"),
+        (
+            ["--mode=train", "--dataset=cifar10", "--genotype=enas"],
+            "it goes with --dataset=ptb|wikitext2|pydoc|text",
+        ),
+        (["--mode=train", "--dataset=imagenet2012", "--genotype=darts_v2"], "imagenet2012"),
     ],
 )
 def test_wrong_input_is_one_sentence(tmp_path, arguments, words):
