@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_darts.optimization import schedule
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
-from tf_darts.search import derive, relaxation, schedule
+from tf_darts.search import derive, relaxation
 from tf_darts.spaces.topology import CellTopology
 
 SEED = tf.constant([0, 0])
