@@ -243,7 +243,7 @@ def test_a_finished_run_says_so_again(whole):
             ["--mode=train", "--dataset=cifar10", "--genotype=enas"],
             "it goes with --dataset=ptb|wikitext2|pydoc|text",
         ),
-        (["--mode=train", "--dataset=imagenet2012", "--genotype=darts_v2"], "imagenet2012"),
+        (["--mode=train", "--dataset=pydoc", "--genotype=none.json"], "cannot read the genotype"),
     ],
 )
 def test_wrong_input_is_one_sentence(tmp_path, arguments, words):
