@@ -19,6 +19,8 @@ import tensorflow as tf
 
 from tf_darts.genotype import RecurrentGenotype
 from tf_darts.spaces.recurrent import derived_recurrence_nodes as clusters
+from tf_darts.spaces.recurrent.time_arrays import arrays as new_arrays
+from tf_darts.spaces.recurrent.time_arrays import flat, write
 
 ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     "tanh": tf.tanh,
@@ -144,7 +146,7 @@ def _forward(
 ) -> _Record:
     """Runs the cell forward in time; returns `tf.TensorArray`s over time."""
     steps, units = tf.shape(given.inputs)[0], hidden_mask.shape[-1]
-    projected = _flat(given.inputs * input_mask) @ given.input_kernel[:units]
+    projected = flat(given.inputs * input_mask) @ given.input_kernel[:units]
     projected = tf.reshape(projected, [steps, -1, 2 * units])
     hidden_kernel = given.input_kernel[units:]
     read = _read(genotype)
@@ -164,10 +166,10 @@ def _forward(
         output = tf.ensure_shape(output, given.hidden.shape)
         states, sources = ([entries[node][i] for node in read] for i in range(2))
         record = _Record(output, first, activations, states, sources)
-        return t + 1, output, _write(arrays, t, record)
+        return t + 1, output, write(arrays, t, record)
 
     like = _Record(0, 0, [0] * len(genotype.edges), [0] * len(read), [0] * len(read))
-    start = (tf.constant(0), given.hidden, _arrays(like, steps, given.hidden.dtype))
+    start = (tf.constant(0), given.hidden, new_arrays(like, steps, given.hidden.dtype))
     return tf.while_loop(lambda t, *_: t < steps, step, start)[2]
 
 
@@ -184,17 +186,17 @@ def _gradient(
     units = hidden_mask.shape[-1]
     previous = tf.concat([given.hidden[tf.newaxis], outputs[:-1]], axis=0)
     slopes, hidden_slope = _backward(genotype, upstream, given, record, previous, hidden_mask)
-    first = _flat(slopes.first.stack())
+    first = flat(slopes.first.stack())
     inputs_slope = tf.matmul(first, given.input_kernel[:units], transpose_b=True)
     both = tf.concat([given.inputs * input_mask, previous * hidden_mask], axis=-1)
     read = _read(genotype)
-    sources = {node: _flat(array.stack()) for node, array in zip(read, record.sources, strict=True)}
+    sources = {node: flat(array.stack()) for node, array in zip(read, record.sources, strict=True)}
     return _Arguments(
         tf.reshape(inputs_slope, tf.shape(given.inputs)) * input_mask,
         hidden_slope,
-        tf.matmul(_flat(both), first, transpose_a=True),
+        tf.matmul(flat(both), first, transpose_a=True),
         [
-            tf.matmul(sources[predecessor], _flat(array.stack()), transpose_a=True)
+            tf.matmul(sources[predecessor], flat(array.stack()), transpose_a=True)
             for (_, predecessor), array in zip(genotype.edges, slopes.activations, strict=True)
         ],
     )
@@ -239,10 +241,10 @@ def _backward(
             received[0], record.first.read(t), previous[t], hidden_mask
         )
         hidden_slope = carried + (first @ hidden_kernel) * hidden_mask
-        return t - 1, hidden_slope, _write(arrays, t, _Slopes(first, activation_slopes[::-1]))
+        return t - 1, hidden_slope, write(arrays, t, _Slopes(first, activation_slopes[::-1]))
 
     like = _Slopes(0, [0] * nodes)
-    start = (steps - 1, tf.zeros_like(given.hidden), _arrays(like, steps, upstream.dtype))
+    start = (steps - 1, tf.zeros_like(given.hidden), new_arrays(like, steps, upstream.dtype))
     _, hidden_slope, slopes = tf.while_loop(lambda t, *_: t >= 0, step, start)
     return slopes, hidden_slope
 
@@ -250,19 +252,3 @@ def _backward(
 def _read(genotype: RecurrentGenotype) -> list[int]:
     """The nodes that others read."""
     return sorted({predecessor for _, predecessor in genotype.edges})
-
-
-def _flat(x: tf.Tensor) -> tf.Tensor:
-    """[…, columns] to a matrix."""
-    return tf.reshape(x, [-1, x.shape[-1]])
-
-
-def _arrays(like: Any, steps: tf.Tensor, dtype: tf.DType) -> Any:
-    """One `tf.TensorArray` for each leaf of `like`."""
-    return tf.nest.map_structure(
-        lambda _: tf.TensorArray(dtype, size=steps, clear_after_read=False), like
-    )
-
-
-def _write(arrays: Any, t: tf.Tensor, values: Any) -> Any:
-    return tf.nest.map_structure(lambda array, x: array.write(t, x), arrays, values)

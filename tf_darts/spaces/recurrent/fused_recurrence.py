@@ -20,6 +20,8 @@ import tensorflow as tf
 
 from tf_darts.spaces.recurrent import fused_recurrence_nodes as clusters
 from tf_darts.spaces.recurrent.recurrence import Recurrence, relaxed_recurrence
+from tf_darts.spaces.recurrent.time_arrays import arrays as new_arrays
+from tf_darts.spaces.recurrent.time_arrays import flat, write
 
 
 class _Arguments(NamedTuple):
@@ -107,7 +109,7 @@ def _forward(given: _Arguments, input_mask: tf.Tensor, hidden_mask: tf.Tensor) -
     """Runs the cell forward in time; returns `tf.TensorArray`s over time."""
     steps, batch, units = tf.shape(given.inputs)[0], _batch(given), hidden_mask.shape[-1]
     nodes, rows = len(given.node_kernels), _rows(given)
-    projected = _flat(given.inputs * input_mask) @ given.input_kernel[:units]
+    projected = flat(given.inputs * input_mask) @ given.input_kernel[:units]
     projected = tf.reshape(projected, [steps, batch, 2 * units])
     hidden_kernel = given.input_kernel[units:]
 
@@ -126,10 +128,10 @@ def _forward(given: _Arguments, input_mask: tf.Tensor, hidden_mask: tf.Tensor) -
         states, _, means, variances = (tf.stack(column) for column in zip(*entries, strict=True))
         output = tf.reduce_mean(states[1:], axis=0)
         record = _Record(output, sources, states, means, variances, activations)
-        return t + 1, output, _write(arrays, t, record)
+        return t + 1, output, write(arrays, t, record)
 
     like = _Record(0, 0, 0, 0, 0, [0] * (nodes + 1))
-    start = (tf.constant(0), given.hidden, _arrays(like, steps, given.hidden.dtype))
+    start = (tf.constant(0), given.hidden, new_arrays(like, steps, given.hidden.dtype))
     return tf.while_loop(lambda t, *_: t < steps, step, start)[2]
 
 
@@ -145,13 +147,13 @@ def _gradient(
     units = hidden_mask.shape[-1]
     previous = tf.concat([given.hidden[tf.newaxis], outputs[:-1]], axis=0)
     slopes, hidden_slope = _backward(upstream, given, record, previous, hidden_mask)
-    first = _flat(slopes.activations[0].stack())
+    first = flat(slopes.activations[0].stack())
     inputs_slope = tf.matmul(first, given.input_kernel[:units], transpose_b=True)
     sources = tf.concat([given.inputs * input_mask, previous * hidden_mask], axis=-1)
     return _Arguments(
         tf.reshape(inputs_slope, tf.shape(given.inputs)) * input_mask,
         hidden_slope,
-        tf.matmul(_flat(sources), first, transpose_a=True),
+        tf.matmul(flat(sources), first, transpose_a=True),
         _kernel_slopes(given, record, slopes),
         _mixing_slopes(given, record, slopes),
     )
@@ -191,7 +193,7 @@ def _backward(
                 rows[i - 1],
                 hidden_mask,
             )
-            product = _flat(activation_slope) @ node_kernels[i - 1]
+            product = flat(activation_slope) @ node_kernels[i - 1]
             product = tf.reshape(product, [i, batch, units])
             activation_slopes.append(activation_slope)
             node_slopes.append(node_slope)
@@ -207,10 +209,10 @@ def _backward(
         activation_slopes.append(activation_slope)
         hidden_slope = carried + (activation_slope @ hidden_kernel) * hidden_mask
         slopes = _Slopes(activation_slopes[::-1], node_slopes[::-1])
-        return t - 1, hidden_slope, _write(arrays, t, slopes)
+        return t - 1, hidden_slope, write(arrays, t, slopes)
 
     like = _Slopes([0] * (nodes + 1), [0] * nodes)
-    start = (steps - 1, tf.zeros_like(given.hidden), _arrays(like, steps, upstream.dtype))
+    start = (steps - 1, tf.zeros_like(given.hidden), new_arrays(like, steps, upstream.dtype))
     _, hidden_slope, slopes = tf.while_loop(lambda t, *_: t >= 0, step, start)
     return slopes, hidden_slope
 
@@ -222,7 +224,7 @@ def _kernel_slopes(given: _Arguments, record: _Record, slopes: _Slopes) -> list[
     def step(t: tf.Tensor, totals: list[tf.Tensor]) -> tuple[Any, ...]:
         sources = record.sources.read(t)
         return t + 1, [
-            total + tf.matmul(sources[: i * batch], _flat(array.read(t)), transpose_a=True)
+            total + tf.matmul(sources[: i * batch], flat(array.read(t)), transpose_a=True)
             for i, (total, array) in enumerate(
                 zip(totals, slopes.activations[1:], strict=True), start=1
             )
@@ -285,19 +287,3 @@ def _rows(given: _Arguments) -> list[tf.Tensor]:
 def _batch(given: _Arguments) -> Any:
     """B, a number where it is known: `mixing_slopes` makes use of that."""
     return given.hidden.shape[0] or tf.shape(given.hidden)[0]
-
-
-def _flat(x: tf.Tensor) -> tf.Tensor:
-    """[…, columns] to a matrix."""
-    return tf.reshape(x, [-1, x.shape[-1]])
-
-
-def _arrays(like: Any, steps: tf.Tensor, dtype: tf.DType) -> Any:
-    """One `tf.TensorArray` for each leaf of `like`."""
-    return tf.nest.map_structure(
-        lambda _: tf.TensorArray(dtype, size=steps, clear_after_read=False), like
-    )
-
-
-def _write(arrays: Any, t: tf.Tensor, values: Any) -> Any:
-    return tf.nest.map_structure(lambda array, x: array.write(t, x), arrays, values)
