@@ -16,11 +16,19 @@ import tensorflow_datasets as tfds
 from tf_darts.configuration.run import RunConfig
 from tf_darts.configuration.search import ConvolutionalSearchConfig, RecurrentSearchConfig
 from tf_darts.configuration.setting import check, fields
+from tf_darts.configuration.study import (
+    RandomSearchConfig,
+    SelectConfig,
+    StudyConfig,
+    TuneConfig,
+)
 from tf_darts.configuration.testing import RunTestConfig
 from tf_darts.configuration.training import ConvolutionalTrainingConfig, RecurrentTrainingConfig
 from tf_darts.errors import UserError
 
-Config = RunConfig | RunTestConfig
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+Config = RunConfig | StudyConfig | RunTestConfig
 
 _CIFAR10 = ConvolutionalSearchConfig(
     dataset="cifar10",
@@ -82,27 +90,32 @@ PRESETS: Mapping[tuple[str, str], RunConfig] = {
 }
 # By mode, what the image classification sets of TensorFlow Datasets take that are not named above.
 TFDS_PRESETS: Mapping[str, RunConfig] = {"search": _CIFAR10, "train": _TRAIN_CIFAR10}
-# Modes that take a run in place of a data set.
-RUN_MODES: Mapping[str, RunTestConfig] = {"test": RunTestConfig()}
+# Modes whose own settings are the same for all data sets.
+COMMON: Mapping[str, StudyConfig | RunTestConfig] = {
+    "test": RunTestConfig(),
+    "select": SelectConfig(),
+    "random_search": RandomSearchConfig(),
+    "tune": TuneConfig(),
+}
 
 
 def settings() -> dict[str, dataclasses.Field]:
     """Every setting of any configuration by name."""
     known = {}
-    for preset in (*PRESETS.values(), *RUN_MODES.values()):
+    for preset in (*PRESETS.values(), *COMMON.values()):
         known |= fields(preset)
     return known
 
 
 def modes() -> list[str]:
     """What `--mode` may be."""
-    return sorted({*(mode for mode, _ in PRESETS), *RUN_MODES})
+    return sorted({*(mode for mode, _ in PRESETS), *COMMON})
 
 
 def _preset(mode: str, dataset: str | None, data_dir: str) -> Config:
     """The settings that a data set takes; raises `UserError` where it is not known."""
-    if mode in RUN_MODES:
-        return RUN_MODES[mode]
+    if mode in COMMON:
+        return COMMON[mode]
     if (mode, dataset) in PRESETS:
         return PRESETS[mode, dataset]
     datasets = [name for known, name in PRESETS if known == mode]
@@ -124,7 +137,7 @@ def _preset(mode: str, dataset: str | None, data_dir: str) -> Config:
 
 def _owner(name: str) -> str | None:
     """What a flag is for that means nothing here."""
-    presets = (*PRESETS.values(), *RUN_MODES.values())
+    presets = (*PRESETS.values(), *COMMON.values())
     kinds = {preset.purpose for preset in presets if name in fields(preset)}
     return " and ".join(sorted(kinds)) or None
 
@@ -147,10 +160,33 @@ def configure(overrides: Mapping[str, Any]) -> Config:
     for name, value in overrides.items():
         if name not in known:
             owner = f"; it is for {_owner(name)}" if _owner(name) else ""
-            where = f"--mode={mode}" + (f" --dataset={dataset}" if mode not in RUN_MODES else "")
+            where = f"--mode={mode}" + (f" --dataset={dataset}" if mode not in COMMON else "")
             raise UserError(f"--{name} has no meaning for {where}{owner}; leave it out.")
         check(known[name], value)
     return dataclasses.replace(preset, **overrides).completed(overrides, preset)
+
+
+def configure_texts(base: Mapping[str, Any], texts: Mapping[str, str], flag: str) -> Config:
+    """`configure(base)` with further settings as texts, as they stand in `--flag=NAME=VALUE,...`.
+
+    Raises:
+      UserError: as `configure`, or a text is no value of its setting; the sentence names the flag.
+    """
+    preset = fields(_preset(base["mode"], base["dataset"], base["data_dir"]))
+    values = {}
+    for name, text in texts.items():
+        if name in base:
+            raise UserError(f"--{flag}: {name} is decided by the study; leave it out there.")
+        kind = preset[name].type if name in preset else str
+        try:
+            values[name] = _BOOLEANS[text.lower()] if kind is bool else kind(text)
+        except (ValueError, KeyError):
+            words = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
+            raise UserError(f"--{flag}: {name}={text} is not {words}.") from None
+    try:
+        return configure({**base, **values})
+    except UserError as error:
+        raise UserError(f"--{flag}: {error}") from error
 
 
 def computed_settings(config: RunConfig) -> dict[str, Any]:

@@ -11,45 +11,30 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
 
-import tensorflow as tf
 from absl import app, flags, logging
 
 from tf_darts import command_line, genotype
-from tf_darts.config import PRESETS, TFDS_PRESETS, computed_settings
+from tf_darts.config import PRESETS, TFDS_PRESETS
 from tf_darts.configuration.search import SearchConfig
+from tf_darts.configuration.study import StudyConfig
 from tf_darts.configuration.testing import RunTestConfig
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.errors import UserError
-from tf_darts.report.search_report import SearchReport
-from tf_darts.report.training_report import TrainingReport
-from tf_darts.runtime.precision import set_precision
-from tf_darts.runtime.progress import Progress
-from tf_darts.runtime.run_directory import RunDirectory
+from tf_darts.report.ranking import ranking_summary
+from tf_darts.runs import run_search, run_training, set_arithmetic
 from tf_darts.runtime.signals import Stopped, graceful_stop
-from tf_darts.search.engine import SearchEngine
-from tf_darts.tasks import search_task
-from tf_darts.training.engine import TrainingEngine
+from tf_darts.study.study import run_study
 from tf_darts.training.testing import FinishedTraining
-from tf_darts.training_tasks import find_cell, test_task, training_task
+from tf_darts.training_tasks import find_cell, test_task
 
 
 def search(config: SearchConfig) -> None:
     """`--mode=search`: looks for a cell and leaves it in the run directory."""
-    _set_arithmetic(config)
-    task = search_task(config)
-    settings = computed_settings(config)
-    run = RunDirectory(config.run_dir, settings)
-    observers = [
-        Progress(task.supernet.score, config.epochs),
-        SearchReport(run.path, task.supernet, settings, task.baseline),
-    ]
     with graceful_stop() as stop:
-        engine = SearchEngine(config, task.supernet, task.data, run, observers)
-        last = engine.search(stop)[-1]
-    score, (baseline, value) = task.supernet.score, task.baseline
+        run = run_search(config, stop)
+    last, score, (baseline, value) = run.history[-1], run.score, run.baseline
     print(
-        f"Found after {last['epoch']} epochs and {last['seconds'] / 60:.1f} minutes:"
-        f" {genotype.load(run.path / 'genotype.json')}\n"
+        f"Found after {last['epoch']} epochs and {last['seconds'] / 60:.1f} minutes: {run.cell}\n"
         f"The supernet's validation {score} is {last[f'validation_{score}']:.2f}; on batches, in"
         f" training mode, {last[f'validation_batch_{score}']:.2f} ({baseline}: {value:.2f}).\n"
         f"Cell: {run.path / 'genotype.json'}   pictures: {run.path / 'plots'}\n"
@@ -60,31 +45,32 @@ def search(config: SearchConfig) -> None:
 def train(config: TrainingConfig) -> None:
     """`--mode=train`: trains a network of a derived cell from random weights."""
     cell = find_cell(config)
-    _set_arithmetic(config)
-    task = training_task(config, cell)
-    settings = computed_settings(config) | {"cell": cell.to_dict()}
-    run = RunDirectory(config.run_dir, settings)
-    genotype.save(run.path / "genotype.json", cell, {"mode": "train", "given": config.genotype})
-    run.write_json("data.json", task.data.description())
-    counts = task.network.counts()
-    print("The network has " + " and ".join(f"{n:,} {name}" for name, n in counts.items()) + ".")
-    score = task.network.score
-    observers = [
-        Progress(score, config.epochs),
-        TrainingReport(run.path, task.network, cell, settings, task.baseline),
-    ]
     with graceful_stop() as stop:
-        result = TrainingEngine(config, task.network, task.data, run, observers).train(stop)
-    if task.data.validates:
-        baseline, value = task.baseline
+        run = run_training(config, cell, stop)
+    if run.validates:
+        score = run.score
+        baseline, value = run.baseline
         print(
-            f"The best of {config.epochs} epochs is {result['epoch']}: validation {score}"
-            f" {result[f'validation_{score}']:.2f} ({baseline}: {value:.2f})."
+            f"The best of {config.epochs} epochs is {run.result['epoch']}: validation {score}"
+            f" {run.result[f'validation_{score}']:.2f} ({baseline}: {value:.2f})."
         )
     print(
         f"Run: {run.path}   pictures: {run.path / 'plots'}\n"
         f"TensorBoard: {_tensorboard()} --logdir={run.path / 'tensorboard'}\n"
         f"Test it, once: python -m tf_darts.main --mode=test --run_dir={run.path}"
+    )
+
+
+def study(config: StudyConfig) -> None:
+    """`--mode=select`, `random_search` and `tune`: trains candidates and ranks them."""
+    ranking = run_study(config)
+    if ranking is None:
+        print("No candidates are left; the chief has the ranking.")
+        return
+    print(
+        f"{ranking_summary(ranking)}\n"
+        f"Best cell: {pathlib.Path(config.run_dir) / 'genotype.json'}   ranking:"
+        f" {pathlib.Path(config.run_dir) / 'ranking.md'}, .csv, .json"
     )
 
 
@@ -95,7 +81,7 @@ def test(config: RunTestConfig) -> None:
         dataset = training.settings["dataset"]
         preset = PRESETS.get(("train", dataset), TFDS_PRESETS["train"])
         trained = training.config(type(preset), data_dir=config.data_dir)
-        _set_arithmetic(trained)
+        set_arithmetic(trained)
         cell = genotype.SPACES[trained.space].from_dict(training.settings["cell"])
         task = test_task(trained, cell)
         training.test(task)
@@ -110,12 +96,6 @@ def test(config: RunTestConfig) -> None:
         print(f"With the last weights in place of their average: {scores}.")
 
 
-def _set_arithmetic(config: SearchConfig | TrainingConfig) -> None:
-    set_precision(config.precision)
-    if config.deterministic:
-        tf.config.experimental.enable_op_determinism()
-
-
 def _tensorboard() -> str:
     """A command that works in the shell that started this: its PATH need not have our Python's."""
     beside = pathlib.Path(sys.executable).with_name("tensorboard")
@@ -126,7 +106,14 @@ def _tensorboard() -> str:
     return str(beside.relative_to(here) if beside.is_relative_to(here) else beside)
 
 
-MODES = {"search": search, "train": train, "test": test}
+MODES = {
+    "search": search,
+    "train": train,
+    "test": test,
+    "select": study,
+    "random_search": study,
+    "tune": study,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -54,6 +54,7 @@ def _(config: RecurrentSearchConfig) -> SearchTask:
         short_probability=config.short_probability,
         steps_per_epoch=config.steps_per_epoch,
         evaluation_batch_size=config.evaluation_batch_size,
+        joint=config.optimization != "bilevel",
     )
     model = RelaxedLanguageModel(
         words=corpus.vocabulary.size,
@@ -83,6 +84,7 @@ def _(config: ConvolutionalSearchConfig) -> SearchTask:
         flip=config.flip,
         steps_per_epoch=config.steps_per_epoch,
         evaluation_batch_size=config.evaluation_batch_size,
+        joint=config.optimization != "bilevel",
         dtype=keras.config.floatx(),
     )
     model = RelaxedImageClassifier(

@@ -16,6 +16,12 @@ class SearchConfig(RunConfig):
     purpose: ClassVar[str] = "searches"
 
     mode: str = setting("search", "what to do", choices=("search",))
+    optimization: str = setting(
+        "bilevel",
+        "bilevel (the method), or a baseline on training and validation data together: alternating"
+        " steps of alpha and w, or simultaneous ones by w's SGD",
+        choices=("bilevel", "joint_alternating", "joint_simultaneous"),
+    )
     hypergradient: str = setting(
         "finite_difference",
         "first_order (xi = 0), finite_difference (the paper's second order) or exact",
@@ -35,19 +41,34 @@ class SearchConfig(RunConfig):
     alpha_scale: float = setting(1e-3, "standard deviation of the first alpha", minimum=0.0)
 
     def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
-        config = self
-        if "finite_difference_radius" in given and self.hypergradient != "finite_difference":
+        config = self._without_bilevel(given)
+        if "finite_difference_radius" in given and config.hypergradient != "finite_difference":
             raise UserError(
                 f"--finite_difference_radius has no meaning for --hypergradient="
-                f"{self.hypergradient}; leave it out, or use --hypergradient=finite_difference."
+                f"{config.hypergradient}; leave it out, or use --hypergradient=finite_difference."
             )
         first, last = "weight_learning_rate", "final_weight_learning_rate"
         constant = getattr(preset, first) == getattr(preset, last)
         if constant and last not in given:
             # A constant rate stays one when only the rate is given.
-            config = dataclasses.replace(self, final_weight_learning_rate=getattr(self, first))
+            config = dataclasses.replace(config, final_weight_learning_rate=getattr(self, first))
         config.check_falling(first, last)
-        return config.at(self.hypergradient)
+        joint = config.optimization != "bilevel"
+        return config.at(config.optimization if joint else config.hypergradient)
+
+    def _without_bilevel(self, given: Mapping[str, Any]) -> Self:
+        """First order where the two parts of the data are one: nothing is unrolled there."""
+        if self.optimization == "bilevel":
+            return self
+        unused = {"hypergradient", "finite_difference_radius"} & given.keys()
+        if self.optimization == "joint_simultaneous":
+            unused |= {name for name in given if name.startswith("alpha_")} - {"alpha_scale"}
+        if unused and not (unused == {"hypergradient"} and self.hypergradient == "first_order"):
+            raise UserError(
+                f"--{min(unused)} has no meaning for --optimization={self.optimization}; leave it"
+                " out."
+            )
+        return dataclasses.replace(self, hypergradient="first_order")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,3 +108,11 @@ class ConvolutionalSearchConfig(SearchConfig):
     train_examples: int = setting(0, "takes so many of the training images (0: all)", minimum=0)
     crop_padding: int = setting(4, "pixels around an image before its random crop", minimum=0)
     flip: bool = setting(True, "half of the images, left to right")
+
+    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+        if self.optimization != "bilevel" and "train_portion" in given:
+            raise UserError(
+                f"--train_portion has no meaning for --optimization={self.optimization}, which"
+                " learns from all; leave it out."
+            )
+        return super().completed(given, preset)

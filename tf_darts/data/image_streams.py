@@ -47,6 +47,7 @@ class ImageSearchData:
         steps_per_epoch: int = 0,
         evaluation_batch_size: int = 256,
         dtype: str = "float32",
+        joint: bool = False,
     ) -> None:
         """Splits the images and measures them.
 
@@ -61,6 +62,8 @@ class ImageSearchData:
           steps_per_epoch: steps of an epoch; 0 is one pass over the weights' half.
           evaluation_batch_size: images in a batch of `evaluation`.
           dtype: of the normalised images.
+          joint: each pass cuts all images into two halves anew, so that both parts learn from all.
+            The evaluation is then of images that the weights have learnt from.
 
         Raises:
           UserError: a setting is out of range, or there are too few images for it.
@@ -72,19 +75,19 @@ class ImageSearchData:
         check_examples(images.name, train_examples, total)
         used = fixed_order(total)[: train_examples or total]
         train, validation = np.split(used, [int(train_portion * len(used))])
-        self._train, self._validation = (
-            Passes(
-                half,
-                batch_size,
-                derived_seed(seed, stream, "order"),
-                name=images.name,
-                part=part,
-            )
+        self._passes: list[Passes] = []
+        if joint:
+            order_seed = derived_seed(seed, "joint", "order")
+            whole = {"name": images.name, "part": "whole training part"}
+            self._passes = [Passes(used, 2 * batch_size, order_seed, **whole)]
+        else:
             for stream, half, part in (
                 ("train", train, "training half"),
                 ("validation", validation, "validation half"),
-            )
-        )
+            ):
+                order_seed = derived_seed(seed, stream, "order")
+                described = {"name": images.name, "part": part}
+                self._passes.append(Passes(half, batch_size, order_seed, **described))
         self._batches = ImageBatches(
             images, used, seed=seed, dtype=dtype, crop_padding=crop_padding, flip=flip
         )
@@ -100,7 +103,7 @@ class ImageSearchData:
             "validation_images": len(validation),
         }
         self._evaluation = validation
-        self._steps = steps_per_epoch or self._train.steps
+        self._steps = steps_per_epoch or self._passes[0].steps
 
     def steps(self, epoch: int) -> int:
         """How many batches `epoch` has: as many as any other."""
@@ -116,13 +119,11 @@ class ImageSearchData:
         start, end = epoch * self._steps + start_step, (epoch + 1) * self._steps
         if start >= end:
             return
-        numbers = (
-            self._train.batches(start, end),
-            self._validation.batches(start, end),
-            np.arange(start, end),
-        )
+        # One series of batches of both, or one for each; [steps, batch_size] in the end.
+        series = [passes.batches(start, end) for passes in self._passes]
+        train, validation = np.split(np.concatenate(series, axis=1), 2, axis=1)
         batches = (
-            tf.data.Dataset.from_tensor_slices(numbers)
+            tf.data.Dataset.from_tensor_slices((train, validation, np.arange(start, end)))
             .map(self._augmented_pair, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
             .prefetch(tf.data.AUTOTUNE)
         )
@@ -131,7 +132,7 @@ class ImageSearchData:
                 train=train,
                 validation=validation,
                 learning_rate_scale=1.0,
-                starts_pass=step % self._train.steps == 0,
+                starts_pass=step % self._passes[0].steps == 0,
             )
 
     def evaluation(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:

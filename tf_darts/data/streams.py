@@ -29,6 +29,7 @@ class TextSearchData:
         short_probability: float = 0.05,
         steps_per_epoch: int = 0,
         evaluation_batch_size: int = 10,
+        joint: bool = False,
     ) -> None:
         """Lays out the text.
 
@@ -40,6 +41,8 @@ class TextSearchData:
           short_probability: how often a training batch has only `bptt // 2` rows.
           steps_per_epoch: steps of an epoch; 0 is one pass.
           evaluation_batch_size: columns in `evaluation`.
+          joint: both streams read the training and the validation part, one after the other, half
+            of the whole apart. The evaluation is then of text that was learnt from.
 
         Raises:
           UserError: a setting is out of range, or the text is too short for the batch sizes.
@@ -48,9 +51,13 @@ class TextSearchData:
         self._bptt = bptt
         self._short_probability = short_probability
         self.evaluation_batch_size = evaluation_batch_size
+        train, validation = corpus.train, corpus.validation
+        if joint:
+            train = np.concatenate([train, validation])
+            validation = np.roll(train, -(len(train) // 2))
         # One row more than a batch: the targets are a row ahead of the inputs.
-        self._train = batchify(corpus.train, batch_size, bptt + 1, "training")
-        self._validation = batchify(corpus.validation, batch_size, bptt + 1, "validation")
+        self._train = batchify(train, batch_size, bptt + 1, "training")
+        self._validation = batchify(validation, batch_size, bptt + 1, "validation")
         self._evaluation = batchify(corpus.validation, evaluation_batch_size, part="validation")
         self._passes = TextPasses(
             len(self._train) - 1,

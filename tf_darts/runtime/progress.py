@@ -18,16 +18,18 @@ class Progress(Observer):
     Args:
       score: the score's name: steps have `train_{score}`, records `validation_{score}` too.
       epochs: how many epochs there are in all.
+      label: what every line begins with.
     """
 
-    def __init__(self, score: str, epochs: int) -> None:
+    def __init__(self, score: str, epochs: int, label: str = "") -> None:
         self._score = score
         self._epochs = epochs
+        self._label = label
         self._bar: tqdm.tqdm | None = None
 
     def on_start(self, step: int, total_steps: int) -> None:
         if step:
-            print(f"Resuming after step {step}.", flush=True)
+            print(f"{self._label}Resuming after step {step}.", flush=True)
         if sys.stderr.isatty():
             self._bar = tqdm.tqdm(
                 total=total_steps, initial=step, unit="step", dynamic_ncols=True, file=sys.stderr
@@ -66,6 +68,6 @@ class Progress(Observer):
         """Prints a line without tearing the bar."""
         if self._bar is not None:
             self._bar.clear()
-        print(text, flush=True)
+        print(f"{self._label}{text}", flush=True)
         if self._bar is not None:
             self._bar.refresh()

@@ -53,6 +53,23 @@ class RunDirectory:
         run._hold(lambda: True)
         return run, run._settings()
 
+    @classmethod
+    def join(cls, path: str | pathlib.Path, settings: dict[str, Any]) -> pathlib.Path:
+        """The directory of a run that another process holds and lets this one work on.
+
+        Raises:
+          UserError: there is no run, or one of another configuration.
+        """
+        run = cls.__new__(cls)
+        run.path = pathlib.Path(path).expanduser()
+        if not (run.path / "config.json").exists():
+            raise UserError(
+                f"--run_dir={run.path}: has no run in it (no config.json); give the chief's, which"
+                " all its workers must see."
+            )
+        run._compare(settings)
+        return run.path
+
     def _hold(self, claim: Callable[[], bool]) -> None:
         """Locks the directory, and sets `resumed` by `claim`."""
         try:
@@ -86,6 +103,11 @@ class RunDirectory:
                 )
             self.write_json("config.json", {"tf_darts": __version__, "settings": settings})
             return False
+        self._compare(settings)
+        return True
+
+    def _compare(self, settings: dict[str, Any]) -> None:
+        """Raises `UserError` where the run that is here has other settings."""
         before = self._settings()
         names = sorted(before.keys() | settings.keys())
         differences = [
@@ -99,7 +121,6 @@ class RunDirectory:
                 f" ({'; '.join(differences)}); give another directory, or the same settings to"
                 " resume it."
             )
-        return True
 
     def close(self) -> None:
         """Lets another process have the directory."""

@@ -13,8 +13,15 @@ from tf_darts.runtime.run_loop import Means, RunLoop, StepResult
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.search import relaxation
 from tf_darts.search.derive import derive
+from tf_darts.search.joint import SimultaneousStep
 from tf_darts.search.step import BilevelStep
 from tf_darts.spaces.supernet import Supernet
+
+STEPS: dict[str, type[BilevelStep]] = {
+    "bilevel": BilevelStep,
+    "joint_alternating": BilevelStep,  # on other data
+    "joint_simultaneous": SimultaneousStep,
+}
 
 
 class SearchData(Protocol):
@@ -53,7 +60,7 @@ class SearchEngine(RunLoop):
         self._config = config
         self._supernet = supernet
         self._data = data
-        self._step = BilevelStep(supernet, config)
+        self._step = STEPS[config.optimization](supernet, config)
         self._saved_genotype: Any = None
         super().__init__(
             run,
@@ -129,6 +136,7 @@ class SearchEngine(RunLoop):
         found_by = {
             "mode": self._config.mode,
             "dataset": self._config.dataset,
+            "optimization": self._config.optimization,
             "hypergradient": self._config.hypergradient,
             "seed": self._config.seed,
             "step": int(self._step.steps),

@@ -159,39 +159,50 @@ class BilevelStep:
         return weights, alphas, self.supernet.batch_signature, state, seed, seed
 
     def _step(self, train: Any, validation: Any, learning_rate: tf.Tensor) -> Mapping[str, Any]:
-        """The whole step.
-
-        Returns:
-          By name, scalars: weight_gradient_norm (before clipping), hypergradient_norm,
-          direct_norm, implicit_norm, epsilon, entropy (nats), finite (1 or 0); and under train
-          and validation the batches' `LossResult.means`, before the weight step and where the
-          hypergradient took them.
-        """
+        """The whole step: what `_move` returns, the entropy (nats), and `finite` (1 or 0)."""
         seeds = tf.random.experimental.stateless_split(
             step_seed(self.config.seed, self.steps.read_value(), self.rollbacks.read_value()), 4
         )
+        metrics = dict(self._move(train, validation, learning_rate, seeds))
+        self.steps.assign_add(1)
+        metrics["entropy"] = relaxation.entropy(self._mixing())
+        finite = tf.reduce_all(tf.math.is_finite(tf.stack(tf.nest.flatten(metrics))))
+        return metrics | {"finite": tf.cast(finite, tf.float32)}
+
+    def _move(
+        self, train: Any, validation: Any, learning_rate: tf.Tensor, seeds: tf.Tensor
+    ) -> Mapping[str, Any]:
+        """Moves α, then w.
+
+        Args:
+          train: a training batch.
+          validation: a validation batch.
+          learning_rate: ξ, of w.
+          seeds: int32 [4, 2].
+
+        Returns:
+          By name, scalars: weight_gradient_norm (before clipping), hypergradient_norm,
+          direct_norm, implicit_norm, epsilon; and under train and validation the batches'
+          `LossResult.means`, before the weight step and where the hypergradient took them.
+        """
         estimate, remains = self._hypergradient(train, validation, learning_rate, seeds)
         self._move_alphas(estimate.gradient)
         train_means, norm = self._move_weights(train, learning_rate, seeds[2], seeds[3])
         tf.nest.map_structure(
             lambda v, new: v.assign(new), self._states["validation"], remains.state
         )
-        self.steps.assign_add(1)
         norms = {
             "hypergradient_norm": estimate.gradient,
             "direct_norm": estimate.direct,
             "implicit_norm": estimate.implicit,
         }
-        metrics = {
+        return {
             "train": train_means,
             "validation": remains.means,
             "weight_gradient_norm": norm,
             **{n: tf.linalg.global_norm(tf.nest.flatten(g)) for n, g in norms.items()},
             "epsilon": estimate.epsilon,
-            "entropy": relaxation.entropy(self._mixing()),
         }
-        finite = tf.reduce_all(tf.math.is_finite(tf.stack(tf.nest.flatten(metrics))))
-        return metrics | {"finite": tf.cast(finite, tf.float32)}
 
     def _loss_on(
         self, batch: Any, stream: str, seeds: Sequence[tf.Tensor], *, regularized: bool = False
@@ -241,15 +252,21 @@ class BilevelStep:
         moved, velocities = self._weight_optimizer.step(
             self._flat_weights(), velocities, gradients, factor, learning_rate
         )
+        self._assign(moved[0], velocities, statistics)
+        return norm
+
+    def _assign(
+        self, weights: tf.Tensor, velocities: Sequence[tf.Tensor], statistics: tf.Tensor
+    ) -> None:
+        """Gives w (one vector), its velocity and the running statistics their new values."""
         targets = [*self.supernet.weights, *self._velocities, *self.supernet.statistics]
         values = [
-            *self._loss.layout.unflatten(moved[0]),
+            *self._loss.layout.unflatten(weights),
             *velocities,
             *self._loss.statistics_layout.unflatten(statistics),
         ]
         for variable, value in zip(targets, values, strict=True):
             variable.assign(value)
-        return norm
 
     def _move_alphas(self, gradients: Alphas) -> None:
         """Adam on the hypergradient plus weight decay."""

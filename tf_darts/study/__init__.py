@@ -1,0 +1,1 @@
+"""Comparing: many cells, each trained from scratch, ranked by validation."""

@@ -1,0 +1,118 @@
+"""Where the cells of a selection come from."""
+
+import dataclasses
+import pathlib
+import re
+
+from tf_darts.configuration.search import SearchConfig
+from tf_darts.configuration.study import SelectConfig
+from tf_darts.configuration.training import TrainingConfig
+from tf_darts.errors import UserError
+from tf_darts.genotype import SPACES, Genotype
+from tf_darts.search.random_cells import random_cells
+from tf_darts.spaces.topologies import TOPOLOGIES
+from tf_darts.study.settings import search_config
+from tf_darts.training_tasks import find_cell
+
+# By source, what its searches have beside `--search_settings`.
+SEARCHES: dict[str, dict[str, str]] = {
+    "search": {},
+    "first_order": {"hypergradient": "first_order"},
+    "finite_difference": {"hypergradient": "finite_difference"},
+    "exact": {"hypergradient": "exact"},
+    "joint_alternating": {"optimization": "joint_alternating"},
+    "joint_simultaneous": {"optimization": "joint_simultaneous"},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A cell, or how it is found; and how it is trained.
+
+    Attributes:
+      name: tells it apart in its study; a folder's name.
+      source: what is compared: a key of `SEARCHES`, "random", "given", or a tuner's name.
+      seed: that it was made with, or None.
+      cell: the cell, or None where `search` finds it.
+      search: the search, or None.
+      training: of its network.
+      settings: what is special about it, for the ranking: tuned settings by name.
+    """
+
+    name: str
+    source: str
+    seed: int | None
+    cell: Genotype | None
+    search: SearchConfig | None
+    training: TrainingConfig
+    settings: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    def in_directory(self, directory: pathlib.Path) -> "Candidate":
+        """The candidate with its runs in folders of a directory."""
+        search = self.search and dataclasses.replace(self.search, run_dir=str(directory / "search"))
+        training = dataclasses.replace(self.training, run_dir=str(directory / "train"))
+        return dataclasses.replace(self, search=search, training=training)
+
+
+def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Candidate]:
+    """All candidates of a selection, in the order in which they are given.
+
+    Args:
+      config: the selection's.
+      training: of every candidate.
+
+    Raises:
+      UserError: a source that is none, a file that holds no cell of this space, or settings of
+        searches where nothing is searched.
+    """
+    sources = [part.strip() for part in config.candidates.split(",") if part.strip()]
+    if not sources:
+        raise UserError("--candidates is empty; name at least one source.")
+    if config.search_settings and not SEARCHES.keys() & set(sources):
+        raise UserError(
+            f"--search_settings has no meaning for --candidates={config.candidates}, which searches"
+            " nothing; leave it out."
+        )
+    if config.snapshots and not SEARCHES.keys() & set(sources):
+        raise UserError(
+            f"--snapshots has no meaning for --candidates={config.candidates}, which searches"
+            " nothing; leave it out."
+        )
+    seeds = range(config.seed, config.seed + config.count)
+    candidates = []
+    for source in sources:
+        if source in SEARCHES:
+            search = search_config(config, config.search_settings, **SEARCHES[source])
+            for seed in seeds:
+                seeded = dataclasses.replace(search, seed=seed)
+                name = f"{source}_seed{seed}"
+                candidates.append(Candidate(name, source, seed, None, seeded, training))
+        elif source == "random":
+            for seed in seeds:
+                cells = random_cells(TOPOLOGIES[training.space], seed)
+                cell = SPACES[training.space].from_cells(cells)
+                name = f"random_seed{seed}"
+                candidates.append(Candidate(name, source, seed, cell, None, training))
+        else:
+            candidates.append(_given(source, training))
+    names = [candidate.name for candidate in candidates]
+    for name in {name for name in names if names.count(name) > 1}:
+        raise UserError(
+            f"--candidates={config.candidates}: {name} is there twice; name each source once."
+        )
+    return candidates
+
+
+def _given(source: str, training: TrainingConfig) -> Candidate:
+    """A published cell, or one in a file."""
+    try:
+        cell = find_cell(dataclasses.replace(training, genotype=source))
+    except UserError as error:
+        raise UserError(
+            f"--candidates: {source} is none of {', '.join(SEARCHES)} and random, and no cell:"
+            f" {error}"
+        ) from error
+    path = pathlib.Path(source)
+    name = "_".join([*path.parts[-2:-1], path.stem]) if path.suffix else source
+    name = re.sub(r"[^\w.-]+", "_", name)
+    return Candidate(name, "given", None, cell, None, training)

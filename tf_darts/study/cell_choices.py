@@ -1,0 +1,44 @@
+"""A discrete cell as hyperparameters: what black-box tuners choose."""
+
+import itertools
+from collections.abc import Mapping
+
+import keras_tuner
+
+from tf_darts.genotype import Edge
+from tf_darts.spaces.topology import CellTopology
+
+
+def chosen_cells(
+    hyperparameters: keras_tuner.HyperParameters, cells: Mapping[str, CellTopology]
+) -> dict[str, list[list[Edge]]]:
+    """The cells that a trial chooses; declares the choices where they are new.
+
+    Each node chooses its set of distinct predecessors, and an operation other than `none` for each:
+    independent and uniform choices of these are uniform over the cells of docs/method.md section 3.
+
+    Args:
+      hyperparameters: of the trial.
+      cells: the topology of each kind of cell.
+
+    Returns:
+      Edges by node for each kind of cell: what `Genotype.from_cells` takes.
+    """
+    return {
+        name: [_node(hyperparameters, name, topology, node) for node in range(topology.nodes)]
+        for name, topology in cells.items()
+    }
+
+
+def _node(
+    hyperparameters: keras_tuner.HyperParameters, cell: str, topology: CellTopology, node: int
+) -> list[Edge]:
+    where = f"{cell}.node{topology.inputs + node}"
+    sets = itertools.combinations(range(topology.inputs + node), topology.keep)
+    texts = ["+".join(map(str, predecessors)) for predecessors in sets]
+    sources = [int(s) for s in hyperparameters.Choice(f"{where}.from", texts).split("+")]
+    operations = [name for name in topology.operations if name != "none"]
+    return [
+        (hyperparameters.Choice(f"{where}.operation{i}", operations), source)
+        for i, source in enumerate(sources)
+    ]

@@ -1,0 +1,141 @@
+"""Evaluating a candidate: its search, where it has one, and trainings from scratch."""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from tf_darts import genotype
+from tf_darts.genotype import SPACES, Genotype
+from tf_darts.runs import run_search, run_training
+from tf_darts.runtime.files import write_atomically
+from tf_darts.runtime.signals import StopRequest
+from tf_darts.study.candidates import Candidate
+
+RESULT = "candidate.json"
+
+Row = dict[str, Any]  # of the ranking, see `evaluate`
+
+
+def snapshot_epochs(epochs: int, snapshots: int) -> list[int]:
+    """At the end of which epochs of a search its cell is taken, the last one among them.
+
+    Evenly spaced, counted from 1; no more than there are epochs.
+    """
+    wanted = min(snapshots, epochs)
+    return [round(epochs * (i + 1) / wanted) for i in range(wanted)]
+
+
+def description(candidate: Candidate) -> Row:
+    """What a row of the ranking says of a candidate before it is evaluated."""
+    return {
+        "name": candidate.name,
+        "source": candidate.source,
+        "seed": candidate.seed,
+        "space": candidate.training.space,
+        "settings": candidate.settings,
+    }
+
+
+def evaluate(
+    candidate: Candidate, directory: pathlib.Path, snapshots: int, stop: StopRequest
+) -> Row:
+    """Finds the cell and trains it, or goes on with that.
+
+    Args:
+      candidate: which one.
+      directory: where its runs are: `search/`, `train/`, and `train_epoch{e}/` for snapshots.
+      snapshots: how many cells of its search are trained, see `snapshot_epochs`.
+      stop: asked after every step.
+
+    Returns:
+      The candidate's row: `description`, score, cell, genotype, counts, seconds of the search and
+      of the last training, and the snapshots' scores by epoch and search cost.
+
+    Raises:
+      UserError: something diverged, or cannot be made of the data.
+      Stopped: `stop` was set; the same call goes on from there.
+    """
+    candidate = candidate.in_directory(directory)
+    label = f"[{candidate.name}] "
+    history: list[dict[str, Any]] = []
+    cell = candidate.cell
+    if candidate.search is not None:
+        found = run_search(candidate.search, stop, label)
+        history, cell = found.history, found.cell
+        keras.backend.clear_session()  # of its graphs: a study makes many
+    run_path = pathlib.Path(candidate.training.run_dir)
+    write_cell(directory, cell, candidate)
+    trained = run_training(candidate.training, cell, stop, label)
+    keras.backend.clear_session()
+    score = trained.result[f"validation_{trained.score}"]
+    scores = {cell: score}
+    points = []
+    for epoch in snapshot_epochs(len(history), snapshots) if history else []:
+        record = history[epoch - 1]
+        held = SPACES[candidate.training.space].from_dict(record["genotype"])
+        if held not in scores:
+            name = f"train_epoch{epoch}"
+            training = dataclasses.replace(
+                candidate.training, run_dir=str(run_path.with_name(name))
+            )
+            run = run_training(training, held, stop, f"[{candidate.name}, epoch {epoch}] ")
+            keras.backend.clear_session()
+            scores[held] = run.result[f"validation_{run.score}"]
+        points.append({"epoch": epoch, "search_seconds": record["seconds"], "score": scores[held]})
+    return {
+        **description(candidate),
+        "status": "completed",
+        "reason": "",
+        "score": score,
+        "epoch": trained.result["epoch"],
+        "cell": str(cell),
+        "genotype": cell.to_dict(),
+        "counts": trained.counts,
+        "search_seconds": history[-1]["seconds"] if history else 0.0,
+        "training_seconds": trained.seconds,
+        "snapshots": points,
+    }
+
+
+def write_cell(directory: pathlib.Path, cell: Genotype, candidate: Candidate) -> None:
+    """Leaves the candidate's cell beside its runs."""
+    directory.mkdir(parents=True, exist_ok=True)
+    found_by = {"mode": "select", "source": candidate.source, "seed": candidate.seed}
+    genotype.save(directory / "genotype.json", cell, found_by)
+
+
+def failure(candidate: Candidate, reason: str) -> Row:
+    """The row of a candidate that has no score."""
+    nothing = {"score": None, "epoch": None, "cell": "", "genotype": None, "counts": {}}
+    costs: Mapping[str, Any] = {"search_seconds": 0.0, "training_seconds": 0.0, "snapshots": []}
+    return {
+        **description(candidate),
+        "status": "failed",
+        "reason": reason,
+        **nothing,
+        **costs,
+    }
+
+
+def save_row(directory: pathlib.Path, row: Row) -> None:
+    """Leaves a candidate's row in its folder, for whoever makes the ranking."""
+    directory.mkdir(parents=True, exist_ok=True)
+    write_atomically(directory / RESULT, json.dumps(row, indent=2) + "\n")
+
+
+def load_rows(directory: pathlib.Path) -> list[Row]:
+    """The rows of all candidates in the folders of a directory, by name."""
+    files = sorted(directory.glob(f"*/{RESULT}"))
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+
+
+def ranked(rows: list[Row], score_mode: str) -> list[Row]:
+    """The rows best first, failed ones last; equals stay in their order."""
+    sign = 1.0 if score_mode == "min" else -1.0
+    good = [row for row in rows if row["status"] == "completed"]
+    failed = [row for row in rows if row["status"] != "completed"]
+    return sorted(good, key=lambda row: sign * row["score"]) + failed
