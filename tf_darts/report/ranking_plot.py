@@ -1,0 +1,85 @@
+"""The plot of a ranking: every candidate a point, in a column for its source."""
+
+import textwrap
+from collections.abc import Iterable
+
+from matplotlib.figure import Figure
+
+from tf_darts.report.statistics import summarise
+
+_COLOURS = {
+    "random": "#8a8a8a",
+    "finite_difference": "#1f6fb4",
+    "first_order": "#d1602a",
+    "exact": "#7a4fa3",
+    "joint_alternating": "#3b8a4a",
+    "joint_simultaneous": "#b8860b",
+}
+_MORE_COLOURS = ("#c2477f", "#2a9d9d", "#5b5bd6", "#8c564b", "#333333")
+_LISTED = 6  # failed candidates; the tables have all
+
+
+def colours(sources: Iterable[str]) -> dict[str, str]:
+    """A colour for each source; the usual sources have the same in every picture."""
+    others = [source for source in dict.fromkeys(sources) if source not in _COLOURS]
+    more = {s: _MORE_COLOURS[i % len(_MORE_COLOURS)] for i, s in enumerate(others)}
+    return _COLOURS | more
+
+
+def ranking_plot(ranking: dict) -> Figure:
+    """The scores of the candidates by source, with means and standard deviations.
+
+    Failed candidates are listed below.
+    """
+    completed = [c for c in ranking["candidates"] if c["status"] == "completed"]
+    failed = [c for c in ranking["candidates"] if c["status"] == "failed"]
+    scores: dict[str, list[float]] = {}
+    for candidate in completed:
+        scores.setdefault(candidate["source"], []).append(candidate["score"])
+    width = max(5.0, 1.4 + 1.25 * len(scores))
+    figure = Figure(figsize=(width, 4.2), layout="constrained", facecolor="white")
+    axes = figure.add_subplot()
+    colour = colours(scores)
+    for place, (source, values) in enumerate(scores.items()):
+        summary = summarise(values, ranking["score_mode"])
+        spread = [
+            place + 0.16 * (i - (len(values) - 1) / 2) / len(values) for i in range(len(values))
+        ]
+        axes.plot(spread, values, "o", color=colour[source], markersize=5, alpha=0.75)
+        axes.errorbar(
+            place + 0.26,
+            summary.mean,
+            yerr=summary.deviation,
+            fmt="_",
+            color=colour[source],
+            markersize=14,
+            markeredgewidth=2,
+            capsize=4,
+        )
+    labels = [f"{source.replace('_', chr(10))}\nn = {len(v)}" for source, v in scores.items()]
+    axes.set_xticks(range(len(scores)), labels, fontsize=9)
+    axes.set_xlim(-0.5, max(len(scores), 1) - 0.4)
+    better = {"min": "lower", "max": "higher"}[ranking["score_mode"]]
+    axes.set_ylabel(f"validation {ranking['score']} ({better} is better)")
+    axes.set_title(f"{ranking['dataset']}: points are candidates, bars mean ± std", fontsize=10)
+    axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    if not completed:
+        axes.text(0.5, 0.5, "no candidate completed", ha="center", transform=axes.transAxes)
+        axes.set_yticks([])
+    if failed:
+        figure.supxlabel(
+            _failures(failed, int(width * 14)), fontsize=8, color="#a02020", x=0.02, ha="left"
+        )
+    return figure
+
+
+def _failures(failed: list[dict], characters: int) -> str:
+    lines = [
+        textwrap.shorten(f"failed: {c['name']} ({c['reason']})", characters, placeholder=" …")
+        for c in failed[:_LISTED]
+    ]
+    if len(failed) > _LISTED:
+        lines.append(f"and {len(failed) - _LISTED} more failed")
+    return "\n".join(lines)

@@ -1,0 +1,85 @@
+"""Scores over seeds: their mean and deviation, and whether two groups of them differ."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+# Two groups can be exchanged in so many ways that all are tried; of more, so many are drawn.
+_EXCHANGES = 200_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """The scores of a group.
+
+    Attributes:
+      n: how many.
+      mean: of them.
+      deviation: standard deviation with n - 1; None of a single score.
+      best: the smallest or the largest.
+    """
+
+    n: int
+    mean: float
+    deviation: float | None
+    best: float
+
+    def __str__(self) -> str:
+        if self.deviation is None:
+            return f"{self.mean:.2f}"
+        return f"{self.mean:.2f} ± {self.deviation:.2f}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A group beside the one it is compared with.
+
+    Attributes:
+      difference: of the means, the reference's taken away.
+      welch: two-sided p value of Welch's t-test; None where no score differs within its group.
+      permutation: two-sided p value of the same difference when scores change groups at random.
+      exact: whether all such exchanges were tried.
+    """
+
+    difference: float
+    welch: float | None
+    permutation: float
+    exact: bool
+
+
+def summarise(scores: Sequence[float], score_mode: str) -> Summary:
+    """The summary of at least one score; `score_mode` is "min" or "max"."""
+    deviation = float(np.std(scores, ddof=1)) if len(scores) > 1 else None
+    best = min(scores) if score_mode == "min" else max(scores)
+    return Summary(len(scores), float(np.mean(scores)), deviation, float(best))
+
+
+def compare(scores: Sequence[float], reference: Sequence[float]) -> Comparison | None:
+    """Compares two groups of scores; None where one has less than two."""
+    if min(len(scores), len(reference)) < 2:
+        return None
+    moments = [
+        moment
+        for group in (scores, reference)
+        for moment in (np.mean(group), np.std(group, ddof=1), len(group))
+    ]
+    constant = moments[1] == moments[4] == 0.0
+    welch = None if constant else stats.ttest_ind_from_stats(*moments, equal_var=False).pvalue
+    exact = math.comb(len(scores) + len(reference), len(scores)) <= _EXCHANGES
+    permutation = stats.permutation_test(
+        (scores, reference),
+        lambda a, b, axis: np.mean(a, axis=axis) - np.mean(b, axis=axis),
+        n_resamples=_EXCHANGES if exact else _EXCHANGES // 10,
+        batch=10_000,
+        vectorized=True,
+        rng=np.random.default_rng(0),
+    )
+    return Comparison(
+        difference=float(moments[0] - moments[3]),
+        welch=None if welch is None else float(welch),
+        permutation=float(permutation.pvalue),
+        exact=exact,
+    )

@@ -1,0 +1,54 @@
+"""Tables as text: Markdown, columns for a terminal, CSV."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Rows = Sequence[Mapping[str, str]]  # by column; a row may lack some
+
+
+def columns_of(rows: Rows) -> list[str]:
+    """The columns that any row has something in, in the order in which they come up."""
+    return list(dict.fromkeys(name for row in rows for name, text in row.items() if text))
+
+
+def markdown_table(rows: Rows) -> str:
+    """The rows as a Markdown table; columns without any text are left out."""
+    columns = columns_of(rows)
+    lines = [columns, ["---"] * len(columns)]
+    lines += [[row.get(name, "") for name in columns] for row in rows]
+    return "".join(f"| {' | '.join(map(_one_line, line))} |\n" for line in lines)
+
+
+def plain_table(rows: Rows) -> str:
+    """The rows in aligned columns under their names, for a terminal."""
+    columns = columns_of(rows)
+    lines = [columns, *([row.get(name, "") for name in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = (map(str.ljust, line, widths) for line in lines)
+    return "\n".join("  ".join(line).rstrip() for line in padded)
+
+
+def csv_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as CSV; None is an empty cell."""
+    stream = io.StringIO()
+    columns = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(stream, list(columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def short_number(count: int | None) -> str:
+    """A count for people, such as 3.35M; nothing for None."""
+    if count is None:
+        return ""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= size:
+            return f"{count / size:.3g}{unit}"
+    return str(count)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).replace("|", r"\|")
