@@ -40,35 +40,36 @@ class SearchConfig(RunConfig):
     alpha_weight_decay: float = setting(1e-3, "of alpha, added to the gradient", minimum=0.0)
     alpha_scale: float = setting(1e-3, "standard deviation of the first alpha", minimum=0.0)
 
+    @property
+    def unused(self) -> dict[str, str]:
+        """Settings that mean nothing here, each with the flag that is why."""
+        unused = {}
+        why = f"--optimization={self.optimization}"
+        if self.optimization != "bilevel":
+            unused |= dict.fromkeys(("hypergradient", "finite_difference_radius"), why)
+            unused["train_portion"] = why  # all is learnt from
+        elif self.hypergradient != "finite_difference":
+            unused["finite_difference_radius"] = f"--hypergradient={self.hypergradient}"
+        if self.optimization == "joint_simultaneous":
+            adams = ("learning_rate", "beta_1", "beta_2", "weight_decay")
+            unused |= {f"alpha_{name}": why for name in adams}
+        return unused
+
     def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
-        config = self._without_bilevel(given)
-        if "finite_difference_radius" in given and config.hypergradient != "finite_difference":
-            raise UserError(
-                f"--finite_difference_radius has no meaning for --hypergradient="
-                f"{config.hypergradient}; leave it out, or use --hypergradient=finite_difference."
-            )
-        first, last = "weight_learning_rate", "final_weight_learning_rate"
+        for name, why in self.unused.items():
+            if name in given:
+                raise UserError(f"--{name} has no meaning for {why}; leave it out.")
+        config, first, last = self, "weight_learning_rate", "final_weight_learning_rate"
         constant = getattr(preset, first) == getattr(preset, last)
         if constant and last not in given:
             # A constant rate stays one when only the rate is given.
             config = dataclasses.replace(config, final_weight_learning_rate=getattr(self, first))
         config.check_falling(first, last)
-        joint = config.optimization != "bilevel"
-        return config.at(config.optimization if joint else config.hypergradient)
-
-    def _without_bilevel(self, given: Mapping[str, Any]) -> Self:
-        """First order where the two parts of the data are one: nothing is unrolled there."""
-        if self.optimization == "bilevel":
-            return self
-        unused = {"hypergradient", "finite_difference_radius"} & given.keys()
-        if self.optimization == "joint_simultaneous":
-            unused |= {name for name in given if name.startswith("alpha_")} - {"alpha_scale"}
-        if unused and not (unused == {"hypergradient"} and self.hypergradient == "first_order"):
-            raise UserError(
-                f"--{min(unused)} has no meaning for --optimization={self.optimization}; leave it"
-                " out."
-            )
-        return dataclasses.replace(self, hypergradient="first_order")
+        if config.optimization != "bilevel":
+            # Nothing is unrolled where the two parts of the data are one.
+            config = dataclasses.replace(config, hypergradient="first_order")
+            return config.at(config.optimization)
+        return config.at(config.hypergradient)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,11 +109,3 @@ class ConvolutionalSearchConfig(SearchConfig):
     train_examples: int = setting(0, "takes so many of the training images (0: all)", minimum=0)
     crop_padding: int = setting(4, "pixels around an image before its random crop", minimum=0)
     flip: bool = setting(True, "half of the images, left to right")
-
-    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
-        if self.optimization != "bilevel" and "train_portion" in given:
-            raise UserError(
-                f"--train_portion has no meaning for --optimization={self.optimization}, which"
-                " learns from all; leave it out."
-            )
-        return super().completed(given, preset)

@@ -68,12 +68,14 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
     sources = [part.strip() for part in config.candidates.split(",") if part.strip()]
     if not sources:
         raise UserError("--candidates is empty; name at least one source.")
-    if config.search_settings and not SEARCHES.keys() & set(sources):
+    searches = SEARCHES.keys() & set(sources)
+    several = len(searches) > 1
+    if config.search_settings and not searches:
         raise UserError(
             f"--search_settings has no meaning for --candidates={config.candidates}, which searches"
             " nothing; leave it out."
         )
-    if config.snapshots and not SEARCHES.keys() & set(sources):
+    if config.snapshots and not searches:
         raise UserError(
             f"--snapshots has no meaning for --candidates={config.candidates}, which searches"
             " nothing; leave it out."
@@ -82,7 +84,7 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
     candidates = []
     for source in sources:
         if source in SEARCHES:
-            search = search_config(config, config.search_settings, **SEARCHES[source])
+            search = search_config(config, lenient=several, **SEARCHES[source])
             for seed in seeds:
                 seeded = dataclasses.replace(search, seed=seed)
                 name = f"{source}_seed{seed}"

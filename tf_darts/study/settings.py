@@ -9,7 +9,7 @@ import keras_tuner
 from tf_darts.config import computed_settings, configure_texts
 from tf_darts.configuration.search import SearchConfig
 from tf_darts.configuration.setting import check, fields
-from tf_darts.configuration.study import StudyConfig
+from tf_darts.configuration.study import SelectConfig, StudyConfig, TuneConfig
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.errors import UserError
 
@@ -35,21 +35,28 @@ def _base(config: StudyConfig, mode: str) -> dict[str, Any]:
     return {"mode": mode} | {name: getattr(config, name) for name in shared}
 
 
-def search_config(config: StudyConfig, text: str, **more: str) -> SearchConfig:
+def search_config(
+    config: SelectConfig | TuneConfig, *, lenient: bool = False, **more: str
+) -> SearchConfig:
     """The configuration of a study's searches; raises `UserError`.
 
     Args:
       config: the study's.
-      text: `--search_settings`.
-      more: further settings as texts, which `text` may not have.
+      lenient: leaves out settings that mean nothing for searches of this kind: one text is for
+        several kinds then.
+      more: further settings as texts, which make the kind; the study's text may not have them.
     """
-    texts = parse_assignments(text, "search_settings")
+    texts = parse_assignments(config.search_settings, "search_settings")
     for name in more.keys() & texts.keys():
         raise UserError(
             f"--search_settings: {name} is decided by the kind of the candidates; leave it out"
             " there."
         )
-    return configure_texts(_base(config, "search"), texts | more, "search_settings")
+    base = _base(config, "search")
+    if lenient:
+        unused = configure_texts(base, more, "search_settings").unused
+        texts = {name: text for name, text in texts.items() if name not in unused}
+    return configure_texts(base, texts | more, "search_settings")
 
 
 def training_config(config: StudyConfig) -> TrainingConfig:

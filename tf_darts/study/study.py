@@ -3,11 +3,13 @@
 import contextlib
 import dataclasses
 import functools
+import logging
 import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras_tuner
+import tensorflow as tf
 from keras_tuner.engine.trial import Trial
 from keras_tuner.errors import FatalError
 
@@ -74,8 +76,9 @@ def _(config: SelectConfig) -> Plan:
     training = training_config(config)
     candidates = {c.name: c for c in select_candidates(config, training)}
     settings = run_settings("train", training) | {"snapshots": config.snapshots}
-    if any(c.search is not None for c in candidates.values()):
-        settings |= run_settings("search", search_config(config, config.search_settings))
+    searches = {c.source: c.search for c in candidates.values() if c.search is not None}
+    for source, search in searches.items():
+        settings |= run_settings(source, dataclasses.replace(search, seed=config.seed))
     cells = {c.name: c.cell.to_dict() for c in candidates.values() if c.source == "given"}
     settings |= {"candidates": list(candidates)} | ({"cells": cells} if cells else {})
     example = next((c for c in candidates.values() if c.search), next(iter(candidates.values())))
@@ -113,7 +116,7 @@ def _(config: TuneConfig) -> Plan:
         cell = find_cell(dataclasses.replace(training, genotype=config.genotype))
         configs: dict[str, Any] = {"train": training}
     else:
-        search = search_config(config, config.search_settings)
+        search = search_config(config)
         configs = {"train": training, "search": search}
     tuned = parse_tuned(config.tune, configs)
     hyperparameters = keras_tuner.HyperParameters()
@@ -204,6 +207,7 @@ def run_study(config: StudyConfig) -> dict[str, Any] | None:
         _save_best(path, config, rows)
         return ranking
 
+    tf.get_logger().addFilter(_is_no_retracing)
     with _stops(part) as stop:
         tuner = StudyTuner(
             planned.oracle(score_mode),
@@ -225,6 +229,11 @@ def run_study(config: StudyConfig) -> dict[str, Any] | None:
         reasons = "; ".join(f"{row['name']}: {row['reason']}" for row in rows[:3])
         raise UserError(f"--run_dir={path}: all {len(rows)} candidates failed ({reasons}).")
     return ranking
+
+
+def _is_no_retracing(record: logging.LogRecord) -> bool:
+    """Every candidate is another graph: TensorFlow's warning of that is no news."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def _check(example: Candidate) -> tuple[str, str]:
