@@ -1,9 +1,12 @@
 """Evaluating a candidate: its search, where it has one, and trainings from scratch."""
 
+import contextlib
 import dataclasses
+import fcntl
 import json
 import pathlib
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -12,7 +15,7 @@ from tf_darts import genotype
 from tf_darts.genotype import SPACES, Genotype
 from tf_darts.runs import run_search, run_training
 from tf_darts.runtime.files import write_atomically
-from tf_darts.runtime.signals import StopRequest
+from tf_darts.runtime.signals import Stopped, StopRequest
 from tf_darts.study.candidates import Candidate
 
 RESULT = "candidate.json"
@@ -27,6 +30,33 @@ def snapshot_epochs(epochs: int, snapshots: int) -> list[int]:
     """
     wanted = min(snapshots, epochs)
     return [round(epochs * (i + 1) / wanted) for i in range(wanted)]
+
+
+@contextlib.contextmanager
+def held(directory: pathlib.Path, stop: StopRequest) -> Iterator[None]:
+    """Holds a candidate's folder; waits while another process does.
+
+    A chief that was killed and started again proposes what its workers are still at. Whoever gets
+    it second waits, and finds it finished.
+
+    Raises:
+      Stopped: `stop` was set while waiting.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if stop:
+                    raise Stopped(
+                        stop.signal_number or 0,
+                        f"Stopped while another process is at {directory}; the same command goes"
+                        " on from there.",
+                    ) from None
+                time.sleep(0.2)
+        yield
 
 
 def description(candidate: Candidate) -> Row:
@@ -59,7 +89,13 @@ def evaluate(
       UserError: something diverged, or cannot be made of the data.
       Stopped: `stop` was set; the same call goes on from there.
     """
-    candidate = candidate.in_directory(directory)
+    with held(directory, stop):
+        return _evaluated(candidate.in_directory(directory), directory, snapshots, stop)
+
+
+def _evaluated(
+    candidate: Candidate, directory: pathlib.Path, snapshots: int, stop: StopRequest
+) -> Row:
     label = f"[{candidate.name}] "
     history: list[dict[str, Any]] = []
     cell = candidate.cell
@@ -68,7 +104,7 @@ def evaluate(
         history, cell = found.history, found.cell
         keras.backend.clear_session()  # of its graphs: a study makes many
     run_path = pathlib.Path(candidate.training.run_dir)
-    write_cell(directory, cell, candidate)
+    _save_cell(directory, cell, candidate)
     trained = run_training(candidate.training, cell, stop, label)
     keras.backend.clear_session()
     score = trained.result[f"validation_{trained.score}"]
@@ -76,16 +112,16 @@ def evaluate(
     points = []
     for epoch in snapshot_epochs(len(history), snapshots) if history else []:
         record = history[epoch - 1]
-        held = SPACES[candidate.training.space].from_dict(record["genotype"])
-        if held not in scores:
+        then = SPACES[candidate.training.space].from_dict(record["genotype"])
+        if then not in scores:
             name = f"train_epoch{epoch}"
             training = dataclasses.replace(
                 candidate.training, run_dir=str(run_path.with_name(name))
             )
-            run = run_training(training, held, stop, f"[{candidate.name}, epoch {epoch}] ")
+            run = run_training(training, then, stop, f"[{candidate.name}, epoch {epoch}] ")
             keras.backend.clear_session()
-            scores[held] = run.result[f"validation_{run.score}"]
-        points.append({"epoch": epoch, "search_seconds": record["seconds"], "score": scores[held]})
+            scores[then] = run.result[f"validation_{run.score}"]
+        points.append({"epoch": epoch, "search_seconds": record["seconds"], "score": scores[then]})
     return {
         **description(candidate),
         "status": "completed",
@@ -101,10 +137,9 @@ def evaluate(
     }
 
 
-def write_cell(directory: pathlib.Path, cell: Genotype, candidate: Candidate) -> None:
+def _save_cell(directory: pathlib.Path, cell: Genotype, candidate: Candidate) -> None:
     """Leaves the candidate's cell beside its runs."""
-    directory.mkdir(parents=True, exist_ok=True)
-    found_by = {"mode": "select", "source": candidate.source, "seed": candidate.seed}
+    found_by = {"source": candidate.source, "seed": candidate.seed}
     genotype.save(directory / "genotype.json", cell, found_by)
 
 

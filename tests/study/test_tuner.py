@@ -1,0 +1,156 @@
+"""Studies with candidates that cost nothing: failures, resuming, files."""
+
+import json
+
+import keras_tuner
+import pytest
+from keras_tuner.errors import FatalError
+
+from tf_darts.config import configure
+from tf_darts.errors import UserError
+from tf_darts.published_cells import PUBLISHED
+from tf_darts.runtime.signals import Stopped
+from tf_darts.study.candidates import Candidate
+from tf_darts.study.evaluation import description, load_rows
+from tf_darts.study.oracles import CANDIDATE, black_box_oracle, candidate_oracle
+from tf_darts.study.settings import training_config
+from tf_darts.study.tuner import StudyTuner
+
+NAMES = ["a", "b", "c", "d", "e"]
+TRAINING = training_config(configure({"mode": "select", "dataset": "pydoc"}))
+CELL = PUBLISHED["recurrent"]["darts_v1"]
+
+
+class Study:
+    """What is evaluated, with scores by name; an exception in place of a score is raised."""
+
+    def __init__(self, directory, scores):
+        self.directory, self.scores, self.seen, self.ended = directory, scores, [], 0
+
+    def evaluate(self, candidate, folder):
+        assert folder == self.directory / "candidates" / candidate.name
+        self.seen.append(candidate.name)
+        score = self.scores[candidate.name]
+        if isinstance(score, BaseException):
+            raise score
+        return description(candidate) | {"score": score, "status": "completed"}
+
+    def done(self):
+        self.ended += 1
+
+    def tuner(self):
+        return StudyTuner(
+            candidate_oracle(NAMES, "min"),
+            self.directory,
+            lambda trial: Candidate(
+                trial.hyperparameters.get(CANDIDATE), "given", None, CELL, None, TRAINING
+            ),
+            self.evaluate,
+            self.done,
+        )
+
+
+def scores(**others):
+    return {name: float(i) for i, name in enumerate(NAMES)} | others
+
+
+def test_each_candidate_once_in_order(tmp_path):
+    study = Study(tmp_path, scores())
+    study.tuner().search()
+    assert study.seen == NAMES and study.ended == 5
+    assert [row["score"] for row in load_rows(tmp_path / "candidates")] == [0, 1, 2, 3, 4]
+
+
+def test_failed_candidates_are_reported_and_the_study_goes_on(tmp_path, capsys):
+    diverged = UserError("The training diverged.")
+    study = Study(tmp_path, scores(a=diverged, b=diverged, c=diverged, d=diverged))
+    tuner = study.tuner()
+    tuner.search()
+    assert study.seen == NAMES, "four failures in a row are no reason to stop"
+    rows = {row["name"]: row for row in load_rows(tmp_path / "candidates")}
+    assert rows["b"]["status"] == "failed" and rows["b"]["reason"] == "The training diverged."
+    assert rows["b"]["score"] is None
+    best = tuner.oracle.get_best_trials(5)
+    assert [trial.status for trial in best] == ["COMPLETED", *["FAILED"] * 4]
+    assert "[b] failed: The training diverged." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [Stopped(15, "Stopped."), TypeError("a bug"), OSError("full")])
+def test_what_is_no_failure_of_a_candidate_ends_the_study(tmp_path, error):
+    study = Study(tmp_path, scores(b=error))
+    with pytest.raises(FatalError) as raised:
+        study.tuner().search()
+    assert raised.value.__cause__ is error
+    assert study.seen == ["a", "b"]
+
+
+def test_a_stopped_study_goes_on_where_it_was(tmp_path):
+    first = Study(tmp_path, scores(c=Stopped(15, "Stopped.")))
+    tuner = first.tuner()
+    tuner.save()
+    with pytest.raises(FatalError):
+        tuner.search()
+    second = Study(tmp_path, scores())
+    second.tuner().search()
+    assert second.seen == ["c", "d", "e"]
+    third = Study(tmp_path, scores())
+    third.tuner().search()
+    assert third.seen == []
+
+
+def test_killed_before_anything_was_saved_it_begins_again(tmp_path):
+    """A kill between the first proposal and the first save of the tuner."""
+    oracle = candidate_oracle(NAMES, "min")
+    oracle._set_project_dir(str(tmp_path), "tuner")
+    oracle.verbose = 0
+    assert oracle.create_trial("tuner0").hyperparameters.get(CANDIDATE) == "a"
+    study = Study(tmp_path, scores())
+    study.tuner().search()
+    assert study.seen == NAMES
+
+
+def test_its_files_are_whole(tmp_path):
+    Study(tmp_path, scores()).tuner().search()
+    files = list((tmp_path / "tuner").rglob("*"))
+    assert not [file for file in files if file.name.startswith(".")], "no temporary ones are left"
+    for file in files:
+        if file.suffix == ".json":
+            json.loads(file.read_text())
+
+
+@pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband"])
+def test_black_box_tuners_find_the_better_half(tmp_path, tuner):
+    hyperparameters = keras_tuner.HyperParameters()
+    hyperparameters.Float("x", 0.0, 1.0)
+    oracle = black_box_oracle(tuner, hyperparameters, score_mode="max", trials=12, epochs=9, seed=0)
+    seen = []
+
+    def candidate_of(trial):
+        seen.append((trial.hyperparameters.get("x"), trial.hyperparameters.values))
+        return Candidate(f"t{trial.trial_id}", tuner, None, CELL, None, TRAINING)
+
+    def evaluate(candidate, folder):
+        return description(candidate) | {"score": seen[-1][0], "status": "completed"}
+
+    study = StudyTuner(oracle, tmp_path, candidate_of, evaluate, lambda: None)
+    study.search()
+    assert study.oracle.get_best_trials(1)[0].score == max(x for x, _ in seen) > 0.7
+    if tuner == "hyperband":
+        epochs = {values["tuner/epochs"] for _, values in seen}
+        assert max(epochs) == 9 and len(epochs) > 1
+    else:
+        assert len(seen) == 12
+
+
+def test_the_seed_decides_what_is_proposed(tmp_path):
+    def first(seed, folder):
+        hyperparameters = keras_tuner.HyperParameters()
+        hyperparameters.Float("x", 0.0, 1.0)
+        oracle = black_box_oracle(
+            "random", hyperparameters, score_mode="max", trials=2, epochs=9, seed=seed
+        )
+        oracle.verbose = 0
+        oracle._set_project_dir(str(tmp_path / folder), "tuner")
+        return oracle.create_trial("t").hyperparameters.get("x")
+
+    assert first(0, "a") == first(0, "b") != first(1, "c")
