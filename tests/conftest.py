@@ -6,13 +6,48 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import json
 import pathlib
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
 
 from tf_darts.runtime.precision import set_precision
 
-SHARED = pathlib.Path(__file__).resolve().parents[1].parent / "shared"
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+class Command:
+    """The real command in processes of its own."""
+
+    def start(self, *arguments, **environment):
+        return subprocess.Popen(
+            [sys.executable, "-m", "tf_darts.main", *arguments],
+            cwd=ROOT,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"} | environment,
+        )
+
+    def run(self, *arguments, **environment):
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(timeout=300)
+        return process.returncode, out, err
+
+    def wait_for(self, condition, process, what):
+        deadline = time.monotonic() + 200
+        while not condition():
+            assert process.poll() is None, f"ended before {what}: {process.stderr.read()}"
+            assert time.monotonic() < deadline, f"no {what}"
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def command():
+    return Command()
 
 
 @pytest.fixture(scope="session")

@@ -398,3 +398,68 @@ def test_a_test_needs_a_run_and_takes_nothing_else():
 def test_the_cells_file_may_move_between_two_sittings():
     made = _train(genotype="elsewhere/genotype.json", run_dir="r")
     assert config.computed_settings(made) == config.computed_settings(_train(run_dir="r"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"mode": "select"}, "no --dataset given; --mode=select needs one"),
+        ({"mode": "select", "dataset": "pydoc", "count": 0}, "--count=0: out of range"),
+        ({"mode": "select", "dataset": "pydoc", "tuner": "random"}, "it is for black-box searches"),
+        ({"mode": "random_search", "dataset": "pydoc", "tuner": "grid"}, "--tuner=grid: not known"),
+        (
+            {"mode": "random_search", "dataset": "pydoc", "tuner": "hyperband", "trials": 3},
+            "--trials has no meaning for --tuner=hyperband",
+        ),
+        ({"mode": "random_search", "dataset": "pydoc", "trials": 0}, "--trials=0: out of range"),
+        ({"mode": "tune", "dataset": "pydoc"}, "no --tune given"),
+        (
+            {
+                "mode": "tune",
+                "dataset": "pydoc",
+                "tune": "units=1:2",
+                "genotype": "enas",
+                "search_settings": "units=2",
+            },
+            "--search_settings has no meaning with --genotype",
+        ),
+    ],
+)
+def test_studies_that_cannot_be(settings, words):
+    with pytest.raises(UserError, match=words):
+        configure(settings)
+
+
+def test_directories_of_studies_tell_them_apart():
+    select = {"mode": "select", "dataset": "pydoc", "candidates": "search,random"}
+    assert configure(select).run_dir == "runs/select_pydoc_search_random_seed0"
+    tune = {"mode": "tune", "dataset": "svhn_cropped:3.1.0", "tune": "learning_rate=1:2:log"}
+    assert configure(tune | {"seed": 4}).run_dir == (
+        "runs/tune_svhn_cropped_3.1.0_random_learning_rate_1_2_log_seed4"
+    )
+    assert configure(select | {"run_dir": "here"}).run_dir == "here"
+
+
+@pytest.mark.parametrize(
+    ("optimization", "unused"),
+    [
+        ("bilevel", {}),
+        ("joint_alternating", {"hypergradient", "finite_difference_radius", "train_portion"}),
+        (
+            "joint_simultaneous",
+            {"hypergradient", "train_portion", "alpha_learning_rate", "alpha_weight_decay"},
+        ),
+    ],
+)
+def test_joint_optimisations_refuse_what_is_not_theirs(optimization, unused):
+    base = {"mode": "search", "dataset": "digits", "optimization": optimization}
+    config = configure(base)
+    joint = optimization != "bilevel"
+    assert config.hypergradient == ("first_order" if joint else "finite_difference")
+    kind = optimization if joint else "finite_difference"
+    assert config.run_dir == f"runs/search_digits_{kind}_seed0"
+    assert set(unused) <= set(config.unused)
+    for name in unused:
+        value = {"hypergradient": "exact"}.get(name, 0.25)
+        with pytest.raises(UserError, match=f"--{name} has no meaning for --optimization"):
+            configure(base | {name: value})

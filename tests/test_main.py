@@ -2,12 +2,7 @@
 
 import functools
 import json
-import os
-import pathlib
 import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -15,7 +10,6 @@ import tensorflow as tf
 
 from tf_darts import genotype
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 SMALL = [
     "--mode=search",
     "--dataset=pydoc",
@@ -45,23 +39,6 @@ SMALL_IMAGES = [
 SPACES = {"text": SMALL, "images": SMALL_IMAGES}
 
 
-def start(*arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", "tf_darts.main", *arguments],
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )
-
-
-def run(*arguments):
-    process = start(*arguments)
-    out, err = process.communicate(timeout=300)
-    return process.returncode, out, err
-
-
 def checkpoint(run_dir):
     """All values of the latest checkpoint but the clock's."""
     reader = tf.train.load_checkpoint(str(run_dir / "checkpoints" / "latest"))
@@ -81,22 +58,14 @@ def records(run_dir):
     return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
 
 
-def wait_for(condition, process, what):
-    deadline = time.monotonic() + 200
-    while not condition():
-        assert process.poll() is None, f"ended before {what}: {process.stderr.read()}"
-        assert time.monotonic() < deadline, f"no {what}"
-        time.sleep(0.05)
-
-
 @pytest.fixture(scope="module")
-def whole_run(tmp_path_factory):
+def whole_run(command, tmp_path_factory):
     """A function from a space to a run that nothing interrupts: its directory and output."""
 
     @functools.cache
     def run_once(space):
         directory = tmp_path_factory.mktemp(space)
-        status, out, err = run(*SPACES[space], f"--run_dir={directory}")
+        status, out, err = command.run(*SPACES[space], f"--run_dir={directory}")
         assert status == 0, err
         return directory, out
 
@@ -142,17 +111,17 @@ def test_a_search_on_images_leaves_everything(whole_run):
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_killed_and_resumed_it_is_bit_identical(whole_run, tmp_path, space):
+def test_killed_and_resumed_it_is_bit_identical(command, whole_run, tmp_path, space):
     whole = whole_run(space)
     arguments = (*SPACES[space], f"--run_dir={tmp_path}")
     latest = tmp_path / "checkpoints" / "latest"
     for step in (4, 8):
-        process = start(*arguments)
-        wait_for(lambda s=step: saved_steps(latest) >= s, process, f"step {step}")
+        process = command.start(*arguments)
+        command.wait_for(lambda s=step: saved_steps(latest) >= s, process, f"step {step}")
         process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL
-    status, out, err = run(*arguments)
+    status, out, err = command.run(*arguments)
     assert status == 0, err
     assert "Resuming after step" in out
     ours, theirs = checkpoint(tmp_path), checkpoint(whole[0])
@@ -163,10 +132,12 @@ def test_killed_and_resumed_it_is_bit_identical(whole_run, tmp_path, space):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_asked_to_stop_it_saves_and_says_so(tmp_path, number):
-    process = start(*SMALL, "--hypergradient=first_order", f"--run_dir={tmp_path}", "--epochs=500")
+def test_asked_to_stop_it_saves_and_says_so(command, tmp_path, number):
+    process = command.start(
+        *SMALL, "--hypergradient=first_order", f"--run_dir={tmp_path}", "--epochs=500"
+    )
     history = tmp_path / "history.jsonl"
-    wait_for(lambda: history.exists() and history.stat().st_size > 0, process, "an epoch")
+    command.wait_for(lambda: history.exists() and history.stat().st_size > 0, process, "an epoch")
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number
@@ -175,7 +146,7 @@ def test_asked_to_stop_it_saves_and_says_so(tmp_path, number):
     assert f"after step {step} " in err
 
 
-def test_a_found_cell_is_trained_killed_resumed_and_tested(whole, tmp_path):
+def test_a_found_cell_is_trained_killed_resumed_and_tested(command, whole, tmp_path):
     arguments = [
         "--mode=train",
         "--dataset=pydoc",
@@ -192,38 +163,38 @@ def test_a_found_cell_is_trained_killed_resumed_and_tested(whole, tmp_path):
         "--checkpoint_steps=2",
         "--deterministic",
     ]
-    status, out, err = run(*arguments, f"--run_dir={tmp_path / 'whole'}")
+    status, out, err = command.run(*arguments, f"--run_dir={tmp_path / 'whole'}")
     assert status == 0, err
     assert "The best of 3 epochs is" in out and "multiply-adds a word" in out
     latest = tmp_path / "killed" / "checkpoints" / "latest"
-    process = start(*arguments, f"--run_dir={tmp_path / 'killed'}")
-    wait_for(lambda: saved_steps(latest) >= 8, process, "step 8")
+    process = command.start(*arguments, f"--run_dir={tmp_path / 'killed'}")
+    command.wait_for(lambda: saved_steps(latest) >= 8, process, "step 8")
     process.kill()
     process.communicate()
-    status, out, err = run(*arguments, f"--run_dir={tmp_path / 'killed'}")
+    status, out, err = command.run(*arguments, f"--run_dir={tmp_path / 'killed'}")
     assert status == 0 and "Resuming after step" in out, err
     ours, theirs = checkpoint(tmp_path / "killed"), checkpoint(tmp_path / "whole")
     assert ours.keys() == theirs.keys()
     for name, value in theirs.items():
         np.testing.assert_array_equal(ours[name], value, err_msg=name)
     assert records(tmp_path / "killed") == records(tmp_path / "whole")
-    status, out, err = run("--mode=test", f"--run_dir={tmp_path / 'killed'}")
+    status, out, err = command.run("--mode=test", f"--run_dir={tmp_path / 'killed'}")
     assert status == 0 and "word frequencies alone" in out, err
     found = json.loads((tmp_path / "killed" / "test.json").read_text())
     assert np.isfinite(found["scores"]["perplexity"])
-    status, _, err = run("--mode=test", f"--run_dir={whole[0]}")
+    status, _, err = command.run("--mode=test", f"--run_dir={whole[0]}")
     assert status == 2 and "holds a search" in err
 
 
-def test_another_configuration_is_refused(whole):
-    status, _, err = run(*SMALL, f"--run_dir={whole[0]}", "--units=9", "--seed=4")
+def test_another_configuration_is_refused(command, whole):
+    status, _, err = command.run(*SMALL, f"--run_dir={whole[0]}", "--units=9", "--seed=4")
     assert status == 2
     assert "seed was 0 and is now 4; units was 8 and is now 9" in err
     assert "Traceback" not in err
 
 
-def test_a_finished_run_says_so_again(whole):
-    status, out, _ = run(*SMALL, f"--run_dir={whole[0]}")
+def test_a_finished_run_says_so_again(command, whole):
+    status, out, _ = command.run(*SMALL, f"--run_dir={whole[0]}")
     assert status == 0 and "Found after 2 epochs" in out
 
 
@@ -246,8 +217,10 @@ def test_a_finished_run_says_so_again(whole):
         (["--mode=train", "--dataset=pydoc", "--genotype=none.json"], "cannot read the genotype"),
     ],
 )
-def test_wrong_input_is_one_sentence(tmp_path, arguments, words):
-    status, out, err = run(*arguments, *([f"--run_dir={tmp_path / 'r'}"] if arguments else []))
+def test_wrong_input_is_one_sentence(command, tmp_path, arguments, words):
+    status, out, err = command.run(
+        *arguments, *([f"--run_dir={tmp_path / 'r'}"] if arguments else [])
+    )
     sentence = [line for line in err.splitlines() if line.startswith("tf_darts: ")]
     assert status == 2 and out == ""
     assert len(sentence) == 1 and words in sentence[0]

@@ -273,3 +273,18 @@ def test_description():
 def test_errors(settings, words):
     with pytest.raises(UserError, match=words):
         make(**settings)
+
+
+def test_joint_passes_cut_all_images_into_halves_anew():
+    data, apart = make(joint=True), make()
+    assert data.steps(0) == 50 // (2 * BATCH) == apart.steps(0)
+    passes = [(labels(data.epoch(e), "train"), labels(data.epoch(e), "validation")) for e in (0, 1)]
+    for train, validation in passes:
+        assert len({*train, *validation}) == 2 * BATCH * data.steps(0), "each image once a pass"
+    assert set(passes[0][0]) != set(passes[1][0]), "another half"
+    fixed = [set(labels(apart.epoch(e))) for e in range(3)]
+    assert not set.union(*fixed) & set(apart.validation_labels)
+    assert_same(data.epoch(1, 2), list(data.epoch(1))[2:])
+    np.testing.assert_array_equal(
+        np.concatenate([part[1] for part in data.evaluation()]), apart.validation_labels
+    )

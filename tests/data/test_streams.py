@@ -167,3 +167,18 @@ def test_description():
 def test_errors(sizes, settings, words):
     with pytest.raises(UserError, match=words):
         make(make_corpus(**sizes), **settings)
+
+
+def test_joint_streams_read_both_parts_half_of_the_whole_apart():
+    corpus = make_corpus()
+    settings = {"corpus": corpus, "batch_size": 2, "bptt": 4, "short_probability": 0.0}
+    data, apart = make(**settings, joint=True), make(**settings)
+    both = np.concatenate([corpus.train, corpus.validation])
+    first = next(iter(data.epoch(0)))
+    np.testing.assert_array_equal(first.train[0][:, 0], both[:4])
+    np.testing.assert_array_equal(first.validation[0][:, 0], both[len(both) // 2 :][:4])
+    learnt = {int(token) for batch in data.epoch(0) for token in batch.train[1][:, 1]}
+    assert learnt >= set(corpus.validation[:-1].tolist()), "the validation part is learnt from"
+    assert data.steps(0) > apart.steps(0)
+    for ours, theirs in zip(data.evaluation(), apart.evaluation(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)

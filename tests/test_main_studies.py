@@ -1,0 +1,208 @@
+"""Studies with the real command: killing, several processes, black-box tuners, wrong input."""
+
+import csv
+import json
+import pathlib
+import signal
+import socket
+
+import pytest
+
+from tf_darts import genotype
+
+TEXT = "units=8,bptt=8,epochs=2,steps_per_epoch=4,evaluation_batch_size=200"
+SEARCH = f"--search_settings={TEXT},batch_size=4"
+TRAIN = f"--train_settings={TEXT},batch_size=8,learning_rate=1,averaging_patience=0"
+SELECT = [
+    "--mode=select",
+    "--dataset=pydoc",
+    "--candidates=first_order,random",
+    "--count=2",
+    "--snapshots=2",
+    "--deterministic",
+    SEARCH,
+    TRAIN,
+]
+
+
+def ranking(run_dir):
+    """What a study found, without the clock's readings."""
+    document = json.loads((run_dir / "ranking.json").read_text())
+    for row in document["candidates"]:
+        row.pop("search_seconds"), row.pop("training_seconds")
+        for snapshot in row["snapshots"]:
+            snapshot.pop("search_seconds")
+    return document
+
+
+@pytest.fixture(scope="module")
+def whole(command, tmp_path_factory):
+    """A selection that nothing interrupts: its directory and output."""
+    directory = tmp_path_factory.mktemp("select")
+    status, out, err = command.run(*SELECT, f"--run_dir={directory}")
+    assert status == 0, err
+    return directory, out
+
+
+def test_a_selection_leaves_everything(whole):
+    directory, out = whole
+    document = ranking(directory)
+    rows = document["candidates"]
+    assert document["score"] == "perplexity" and len(rows) == 4
+    assert [row["score"] for row in rows] == sorted(row["score"] for row in rows)
+    best = genotype.load(directory / "genotype.json")
+    assert best.to_dict() == rows[0]["genotype"]
+    for row in rows:
+        runs = directory / "candidates" / row["name"]
+        record = json.loads((runs / "train" / "result.json").read_text())
+        assert record["validation_perplexity"] == row["score"]
+        searched = row["source"] == "first_order"
+        assert (runs / "search").is_dir() == searched
+        assert [point["epoch"] for point in row["snapshots"]] == ([1, 2] if searched else [])
+        if searched:
+            assert row["snapshots"][-1]["score"] == row["score"]
+            assert genotype.load(runs / "search" / "genotype.json").to_dict() == row["genotype"]
+    with (directory / "ranking.csv").open(newline="") as file:
+        assert [row["name"] for row in csv.DictReader(file)] == [row["name"] for row in rows]
+    assert (directory / "plots" / "ranking.png").read_bytes().startswith(b"\x89PNG")
+    for source in ("first_order", "random"):
+        assert source in out and source in (directory / "ranking.md").read_text()
+
+
+def test_killed_and_resumed_it_finds_the_same(command, whole, tmp_path):
+    arguments = (*SELECT, f"--run_dir={tmp_path}")
+    done = tmp_path / "candidates" / "first_order_seed1" / "search" / "history.jsonl"
+    process = command.start(*arguments)
+    command.wait_for(lambda: done.exists() and done.stat().st_size, process, "a second search")
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    status, out, err = command.run(*arguments)
+    assert status == 0, err
+    assert "first_order_seed0] score" not in out, "what was finished is not done again"
+    assert ranking(tmp_path) == ranking(whole[0])
+
+
+def test_asked_to_stop_it_says_so(command, tmp_path):
+    process = command.start(*SELECT, f"--run_dir={tmp_path}", "--count=50")
+    history = tmp_path / "candidates" / "first_order_seed0" / "search" / "history.jsonl"
+    command.wait_for(lambda: history.exists() and history.stat().st_size, process, "an epoch")
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, err
+    assert "the same command goes on" in err and "Traceback" not in err
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
+
+
+def member(name, port):
+    """The environment of one process of a cluster on this machine."""
+    return {
+        "KERASTUNER_TUNER_ID": name,
+        "KERASTUNER_ORACLE_IP": "127.0.0.1",
+        "KERASTUNER_ORACLE_PORT": port,
+    }
+
+
+def test_a_chief_and_two_workers_find_what_one_process_finds(command, whole, tmp_path):
+    arguments, port = (*SELECT, f"--run_dir={tmp_path}"), free_port()
+    workers = [command.start(*arguments, **member(f"worker{i}", port)) for i in range(2)]
+    chief = command.start(*arguments, **member("chief", port))
+    command.wait_for((tmp_path / "config.json").exists, chief, "a configuration")
+    status, _, err = command.run(*arguments, **member("chief", free_port()))
+    assert status == 2 and "another process is running there" in err, "two chiefs"
+    outputs = [process.communicate(timeout=280) for process in (*workers, chief)]
+    for process, (_, err) in zip((*workers, chief), outputs, strict=True):
+        assert process.returncode == 0, err
+    assert all("] score" in out for out, _ in outputs[:2]), "both have worked"
+    assert "random" in outputs[2][0], "the chief has the table"
+    assert ranking(tmp_path) == ranking(whole[0])
+
+
+def test_a_chief_that_is_not_there(command, tmp_path):
+    arguments = (*SELECT, f"--run_dir={tmp_path}", "--chief_patience=1")
+    status, _, err = command.run(*arguments, **member("worker", free_port()))
+    assert status == 2 and "cannot be reached" in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize("tuner", ["bayesian", "hyperband"])
+def test_black_box_search(command, tmp_path, tuner):
+    trials = [] if tuner == "hyperband" else ["--trials=2"]
+    status, _, err = command.run(
+        "--mode=random_search",
+        "--dataset=pydoc",
+        f"--tuner={tuner}",
+        *trials,
+        TRAIN.replace("epochs=2", "epochs=3" if trials == [] else "epochs=1"),
+        f"--run_dir={tmp_path}",
+    )
+    assert status == 0, err
+    rows = ranking(tmp_path)["candidates"]
+    assert {row["source"] for row in rows} == {tuner}
+    assert len({row["cell"] for row in rows}) > 1
+    if tuner == "hyperband":
+        epochs = {row["name"]: row["settings"]["epochs"] for row in rows}
+        assert set(epochs.values()) == {1, 3}
+        for name, number in epochs.items():
+            lines = (tmp_path / "candidates" / name / "train" / "history.jsonl").read_text()
+            assert len(lines.splitlines()) == number
+
+
+def test_tuning_a_search_and_its_training(command, tmp_path):
+    status, _, err = command.run(
+        "--mode=tune",
+        "--dataset=pydoc",
+        "--tune=learning_rate=0.5:4:log,search.alpha_learning_rate=0.001:0.1:log,train.units=4:9",
+        "--trials=2",
+        SEARCH,
+        TRAIN.replace(",learning_rate=1", ""),
+        f"--run_dir={tmp_path}",
+    )
+    assert status == 0, err
+    for row in ranking(tmp_path)["candidates"]:
+        runs = tmp_path / "candidates" / row["name"]
+        for name, value in row["settings"].items():
+            part, field = name.split(".")
+            settings = json.loads((runs / part / "config.json").read_text())["settings"]
+            assert settings[field] == value
+
+
+def test_no_candidate_survives(command, tmp_path):
+    status, _, err = command.run(
+        "--mode=select",
+        "--dataset=pydoc",
+        "--candidates=random,darts_v2",
+        "--count=1",
+        TRAIN.replace("learning_rate=1", "learning_rate=1e30,clip_norm=0,max_rollbacks=0"),
+        f"--run_dir={tmp_path}",
+    )
+    assert status == 2 and "all 2 candidates failed" in err and "Traceback" not in err
+    assert (pathlib.Path(tmp_path) / "ranking.md").exists()
+    assert not (tmp_path / "genotype.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--mode=select", "--dataset=ptbb"], "--dataset=ptbb: not known"),
+        (
+            ["--mode=select", "--dataset=pydoc", "--train_settings=epochs=0"],
+            "--train_settings: --epochs=0: out of range",
+        ),
+        (["--mode=random_search", "--dataset=pydoc", "--tuner=grid"], "--tuner=grid: not known"),
+        (
+            ["--mode=select", "--dataset=text", "--data_dir=/nowhere", "--candidates=random"],
+            "is not a directory",
+        ),
+    ],
+)
+def test_wrong_input_is_one_sentence(command, tmp_path, arguments, words):
+    status, out, err = command.run(*arguments, f"--run_dir={tmp_path / 'r'}")
+    sentence = [line for line in err.splitlines() if line.startswith("tf_darts: ")]
+    assert status == 2 and out == ""
+    assert len(sentence) == 1 and words in sentence[0]
+    assert "Traceback" not in err
+    assert not (tmp_path / "r").exists(), "nothing is made before the input is known to be good"
