@@ -86,6 +86,13 @@ TFDS_PRESETS: Mapping[str, RunConfig] = {"search": _CIFAR10, "train": _TRAIN_CIF
 RUN_MODES: Mapping[str, RunTestConfig] = {"test": RunTestConfig()}
 
 
+def preset_for(mode: str, dataset: str) -> RunConfig:
+    """The settings that a known data set takes in a mode that learns from one."""
+    if (mode, dataset) in PRESETS:
+        return PRESETS[mode, dataset]
+    return dataclasses.replace(TFDS_PRESETS[mode], dataset=dataset)
+
+
 def settings() -> dict[str, dataclasses.Field]:
     """Every setting of any configuration by name."""
     known = {}
@@ -104,7 +111,7 @@ def _preset(mode: str, dataset: str | None, data_dir: str) -> Config:
     if mode in RUN_MODES:
         return RUN_MODES[mode]
     if (mode, dataset) in PRESETS:
-        return PRESETS[mode, dataset]
+        return preset_for(mode, dataset)
     datasets = [name for known, name in PRESETS if known == mode]
     choices = (
         f"with --mode={mode} use one of {', '.join(datasets)}, or an image classification set of"
@@ -116,7 +123,7 @@ def _preset(mode: str, dataset: str | None, data_dir: str) -> Config:
     name = re.split("[/:]", dataset)[0]
     published = tfds.list_builders()
     if name in published or (data_dir and name and (pathlib.Path(data_dir) / name).is_dir()):
-        return dataclasses.replace(TFDS_PRESETS[mode], dataset=dataset)
+        return preset_for(mode, dataset)
     near = difflib.get_close_matches(dataset, sorted({*datasets, *published}))
     hint = f" (did you mean {' or '.join(near)}?)" if near else ""
     raise UserError(f"--dataset={dataset}: not known{hint}; {choices}")

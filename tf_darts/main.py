@@ -15,7 +15,7 @@ import tensorflow as tf
 from absl import app, flags, logging
 
 from tf_darts import command_line, genotype
-from tf_darts.config import PRESETS, TFDS_PRESETS, computed_settings
+from tf_darts.config import computed_settings, preset_for
 from tf_darts.configuration.search import SearchConfig
 from tf_darts.configuration.testing import RunTestConfig
 from tf_darts.configuration.training import TrainingConfig
@@ -46,12 +46,15 @@ def search(config: SearchConfig) -> None:
     with graceful_stop() as stop:
         engine = SearchEngine(config, task.supernet, task.data, run, observers)
         last = engine.search(stop)[-1]
+    cell = genotype.load(run.path / "genotype.json")
     score, (baseline, value) = task.supernet.score, task.baseline
     print(
         f"Found after {last['epoch']} epochs and {last['seconds'] / 60:.1f} minutes:"
-        f" {genotype.load(run.path / 'genotype.json')}\n"
+        f" {cell}\n"
         f"The supernet's validation {score} is {last[f'validation_{score}']:.2f}; on batches, in"
         f" training mode, {last[f'validation_batch_{score}']:.2f} ({baseline}: {value:.2f}).\n"
+        f"Of this cell --mode=train --dataset={config.dataset} makes a network of"
+        f" {_in_words(task.counts(cell))}.\n"
         f"Cell: {run.path / 'genotype.json'}   pictures: {run.path / 'plots'}\n"
         f"TensorBoard: {_tensorboard()} --logdir={run.path / 'tensorboard'}"
     )
@@ -67,7 +70,8 @@ def train(config: TrainingConfig) -> None:
     genotype.save(run.path / "genotype.json", cell, {"mode": "train", "given": config.genotype})
     run.write_json("data.json", task.data.description())
     counts = task.network.counts()
-    print("The network has " + " and ".join(f"{n:,} {name}" for name, n in counts.items()) + ".")
+    run.write_json("counts.json", counts)
+    print(f"The network has {_in_words(counts)}.")
     score = task.network.score
     observers = [
         Progress(score, config.epochs),
@@ -92,8 +96,7 @@ def test(config: RunTestConfig) -> None:
     """`--mode=test`: the test score of a finished training, taken once and kept."""
     training = FinishedTraining.open(config.run_dir)
     if training.tested is None:
-        dataset = training.settings["dataset"]
-        preset = PRESETS.get(("train", dataset), TFDS_PRESETS["train"])
+        preset = preset_for("train", training.settings["dataset"])
         trained = training.config(type(preset), data_dir=config.data_dir)
         _set_arithmetic(trained)
         cell = genotype.SPACES[trained.space].from_dict(training.settings["cell"])
@@ -114,6 +117,10 @@ def _set_arithmetic(config: SearchConfig | TrainingConfig) -> None:
     set_precision(config.precision)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
+
+
+def _in_words(counts: dict[str, int]) -> str:
+    return " and ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
 def _tensorboard() -> str:

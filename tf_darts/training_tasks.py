@@ -21,6 +21,7 @@ from tf_darts.data.text_training import TextTrainingData, text_test
 from tf_darts.errors import UserError
 from tf_darts.published_cells import PUBLISHED
 from tf_darts.runtime.seeds import derived_seed
+from tf_darts.spaces.convolutional.derived_network import DerivedNetwork
 from tf_darts.spaces.convolutional.network import CifarNetwork, ImageNetNetwork, ImageNetwork
 from tf_darts.spaces.network import Network
 from tf_darts.spaces.recurrent.network import LanguageModel, RecurrentNetwork
@@ -86,11 +87,11 @@ def test_task(config: TrainingConfig, cell: genotype.Genotype) -> RunTest:
     raise TypeError(f"no test is known for {type(config).__name__}")
 
 
-def language_network(
+def language_model(
     config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype, words: int
-) -> RecurrentNetwork:
-    """A language model of `words` words as configured, with random weights."""
-    model = LanguageModel(
+) -> LanguageModel:
+    """A language model of `words` words as configured; its weights are yet to be made."""
+    return LanguageModel(
         cell,
         words=words,
         units=config.units,
@@ -101,6 +102,13 @@ def language_network(
         output_dropout=config.output_dropout,
         seed=derived_seed(config.seed, "weights"),
     )
+
+
+def language_network(
+    config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype, words: int
+) -> RecurrentNetwork:
+    """The training of a `language_model`, with random weights."""
+    model = language_model(config, cell, words)
     return RecurrentNetwork(model, slowness=config.slowness, activation=config.activation)
 
 
@@ -167,15 +175,12 @@ def _image_data(
     return data, image_set.shape, len(image_set.classes)
 
 
-def image_network(
-    config: ConvolutionalTrainingConfig,
-    cell: genotype.ConvolutionalGenotype,
-    shape: tuple[int, int, int],
-    classes: int,
-) -> ImageNetwork:
-    """An image classifier as configured, with random weights; `shape` is of an image."""
+def image_model(
+    config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype, classes: int
+) -> DerivedNetwork:
+    """An image classifier as configured; its weights are yet to be made."""
     kind = {"cifar": CifarNetwork, "imagenet": ImageNetNetwork}[config.network]
-    model = kind(
+    return kind(
         cell,
         classes=classes,
         channels=config.channels,
@@ -183,8 +188,17 @@ def image_network(
         auxiliary=config.auxiliary_weight > 0,
         seed=derived_seed(config.seed, "weights"),
     )
+
+
+def image_network(
+    config: ConvolutionalTrainingConfig,
+    cell: genotype.ConvolutionalGenotype,
+    shape: tuple[int, int, int],
+    classes: int,
+) -> ImageNetwork:
+    """The training of an `image_model`, with random weights; `shape` is of an image."""
     return ImageNetwork(
-        model,
+        image_model(config, cell, classes),
         shape,
         auxiliary_weight=config.auxiliary_weight,
         label_smoothing=config.label_smoothing,
