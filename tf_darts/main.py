@@ -27,7 +27,7 @@ from tf_darts.runtime.progress import Progress
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import Stopped, graceful_stop
 from tf_darts.search.engine import SearchEngine
-from tf_darts.tasks import search_task
+from tf_darts.search_tasks import search_task
 from tf_darts.training.engine import TrainingEngine
 from tf_darts.training.testing import FinishedTraining
 from tf_darts.training_tasks import find_cell, test_task, training_task

@@ -14,7 +14,12 @@ from tf_darts.configuration.training import (
     TrainingConfig,
 )
 from tf_darts.data import images, text
-from tf_darts.data.baselines import majority_accuracy, unigram_perplexity
+from tf_darts.data.baselines import (
+    MOST_FREQUENT_CLASS,
+    WORD_FREQUENCIES,
+    majority_accuracy,
+    unigram_perplexity,
+)
 from tf_darts.data.image_training import ImageTrainingData
 from tf_darts.data.streamed_images import StreamedImageData
 from tf_darts.data.text_training import TextTrainingData, text_test
@@ -29,7 +34,6 @@ from tf_darts.training.engine import TrainingData
 from tf_darts.training.testing import RunTest
 
 MANY_CLASSES = 100  # from so many on, whether the right one is among the first five says something
-_MAJORITY = "the most frequent class"
 
 
 class TrainingTask(NamedTuple):
@@ -126,7 +130,7 @@ def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> Trai
     )
     network = language_network(config, cell, corpus.vocabulary.size)
     baseline = (
-        "word frequencies alone",
+        WORD_FREQUENCIES,
         unigram_perplexity(corpus.vocabulary.size, corpus.train, corpus.validation),
     )
     return TrainingTask(network, data, baseline)
@@ -138,7 +142,7 @@ def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> RunT
     network = language_network(config, cell, corpus.vocabulary.size)
     size = config.test_batch_size
     baseline = (
-        "word frequencies alone",
+        WORD_FREQUENCIES,
         unigram_perplexity(corpus.vocabulary.size, corpus.train, corpus.test),
     )
     return RunTest(network, text_test(corpus, batch_size=size, bptt=config.bptt), size, baseline)
@@ -213,7 +217,7 @@ def _(config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype)
     network = image_network(config, cell, shape, classes)
     baseline = None
     if isinstance(data, ImageTrainingData) and data.validates:
-        baseline = _MAJORITY, majority_accuracy(data.train_labels, data.validation_labels)
+        baseline = MOST_FREQUENT_CLASS, majority_accuracy(data.train_labels, data.validation_labels)
     return TrainingTask(network, data, baseline)
 
 
@@ -224,5 +228,5 @@ def _(config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype)
     if isinstance(data, StreamedImageData):
         return RunTest(network, data.test(), config.evaluation_batch_size, None)
     test = images.load(config.dataset, config.data_dir, config.image_size, part="test")
-    baseline = _MAJORITY, majority_accuracy(data.train_labels, test.labels)
+    baseline = MOST_FREQUENT_CLASS, majority_accuracy(data.train_labels, test.labels)
     return RunTest(network, data.test(test), config.evaluation_batch_size, baseline)

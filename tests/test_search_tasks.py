@@ -5,7 +5,7 @@ import pytest
 from tf_darts import config
 from tf_darts.networks import CifarNetwork, multiply_adds, weight_count
 from tf_darts.published_cells import PUBLISHED
-from tf_darts.tasks import search_task
+from tf_darts.search_tasks import search_task
 
 
 def task_of(dataset, **settings):

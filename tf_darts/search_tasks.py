@@ -13,7 +13,12 @@ from tf_darts.configuration.search import (
     SearchConfig,
 )
 from tf_darts.data import images, text
-from tf_darts.data.baselines import majority_accuracy, unigram_perplexity
+from tf_darts.data.baselines import (
+    MOST_FREQUENT_CLASS,
+    WORD_FREQUENCIES,
+    majority_accuracy,
+    unigram_perplexity,
+)
 from tf_darts.data.image_streams import ImageSearchData
 from tf_darts.data.streams import TextSearchData
 from tf_darts.genotype import ConvolutionalGenotype, Genotype, RecurrentGenotype
@@ -82,7 +87,7 @@ def _(config: RecurrentSearchConfig) -> SearchTask:
         units = preset_for("train", config.dataset).units
         return recurrent_counts(cell, words, units)
 
-    return SearchTask(supernet, data, ("word frequencies alone", perplexity), counts)
+    return SearchTask(supernet, data, (WORD_FREQUENCIES, perplexity), counts)
 
 
 @search_task.register
@@ -113,4 +118,4 @@ def _(config: ConvolutionalSearchConfig) -> SearchTask:
         trained = preset_for("train", config.dataset)
         return image_counts(image_model(trained, cell, len(image_set.classes)), image_set.shape)
 
-    return SearchTask(supernet, data, ("the most frequent class", accuracy), counts)
+    return SearchTask(supernet, data, (MOST_FREQUENT_CLASS, accuracy), counts)
