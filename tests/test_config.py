@@ -19,6 +19,7 @@ NAMES = (
 PAPER = {
     "epochs": 50,
     "batch_size": 256,
+    "optimization": "bilevel",
     "hypergradient": "finite_difference",
     "finite_difference_radius": 0.01,
     "weight_learning_rate": 20.0,
@@ -164,8 +165,14 @@ def test_a_schedule_that_was_asked_for_stays():
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        ({"mode": "fly"}, "--mode=fly: not known; use one of search, test, train."),
-        ({"mode": None}, "no --mode given; use one of search, test, train."),
+        (
+            {"mode": "fly"},
+            "--mode=fly: not known; use one of random_search, search, select, test, train, tune.",
+        ),
+        (
+            {"mode": None},
+            "no --mode given; use one of random_search, search, select, test, train, tune.",
+        ),
         ({"dataset": "cifar"}, "--dataset=cifar: not known (did you mean cifar10 or"),
         (
             {"dataset": None},
@@ -206,8 +213,7 @@ def test_a_schedule_that_was_asked_for_stays():
         ),
         (
             {"finite_difference_radius": 0.02, "hypergradient": "exact"},
-            "--finite_difference_radius has no meaning for --hypergradient=exact; leave it out, or"
-            " use --hypergradient=finite_difference.",
+            "--finite_difference_radius has no meaning for --hypergradient=exact; leave it out.",
         ),
         (
             {"channels": "16"},

@@ -153,10 +153,15 @@ def test_the_good_documents_are_good(tmp_path):
         (_recurrent(recurrent=[["tanh", 0.0]]), "expected a list of [operation, predecessor]"),
         (_recurrent(recurrent=[["tanh", False]]), "expected a list of [operation, predecessor]"),
         (_recurrent(recurrent=[[0, "tanh"]]), "expected a list of [operation, predecessor]"),
-        (_recurrent(concat=[1, 3]), "joins nodes [1, 3]; use distinct nodes from 1 to 2."),
-        (_recurrent(concat=[1, 1]), "joins nodes [1, 1]; use distinct nodes from 1 to 2."),
-        (_recurrent(concat=[0, 1]), "joins nodes [0, 1]; use distinct nodes from 1 to 2."),
-        (_recurrent(concat=[]), "joins nodes []; use distinct nodes from 1 to 2."),
+        (_recurrent(concat=[1, 3]), "joins nodes [1, 3], and its edges make 1 to 2; join distinct"),
+        (_recurrent(concat=[1, 1]), "joins nodes [1, 1], and its edges make 1 to 2; join distinct"),
+        (_recurrent(concat=[0, 1]), "joins nodes [0, 1], and its edges make 1 to 2; join distinct"),
+        (
+            _recurrent(concat=[1, 2, 3, 4]),  # too few nodes
+            "joins nodes [1, 2, 3, 4], and its edges make 1 to 2; join distinct ones of these, or"
+            " add the edges that are missing.",
+        ),
+        (_recurrent(concat=[]), "joins nodes [], and its edges make 1 to 2; join distinct"),
         (_recurrent(concat=[True, 2]), "expected a list of node numbers"),
         (_recurrent(concat=["1", "2"]), "expected a list of node numbers"),
         (_recurrent(concat=2), "expected a list of node numbers"),
@@ -170,7 +175,7 @@ def test_the_good_documents_are_good(tmp_path):
             _convolutional(reduce=[["none", 0], ["max_pool_3x3", 1]]),
             "reduce cell, node 2: unknown operation 'none'; use one of max_pool_3x3,",
         ),
-        (_convolutional(normal_concat=[0]), "normal cell: the output joins nodes [0]"),
+        (_convolutional(normal_concat=[0]), "normal cell: its output joins nodes [0]"),
     ],
 )
 def test_broken_files_are_one_sentence_with_the_path(tmp_path, document, sentence):

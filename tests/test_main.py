@@ -81,6 +81,7 @@ def test_a_search_leaves_everything(whole):
     directory, out = whole
     assert out.count("validation perplexity") == 3  # two epochs and the last word
     assert "Found after 2 epochs" in out and "tensorboard --logdir=" in out
+    assert "--mode=train --dataset=pydoc makes a network of" in out
     assert "\r" not in out, "no bar where there is no terminal"
     cell = genotype.load(directory / "genotype.json")
     assert len(cell.edges) == 8
@@ -165,7 +166,11 @@ def test_a_found_cell_is_trained_killed_resumed_and_tested(command, whole, tmp_p
     ]
     status, out, err = command.run(*arguments, f"--run_dir={tmp_path / 'whole'}")
     assert status == 0, err
-    assert "The best of 3 epochs is" in out and "multiply-adds a word" in out
+    assert "The best of 3 epochs is" in out
+    counts = json.loads((tmp_path / "whole" / "counts.json").read_text())
+    words = (counts["weights"] - 20 * 8**2) // 9  # 8 weights and a bias for each
+    assert counts == {"weights": 1280 + 9 * words, "multiply-adds a word": 1280 + 8 * words}
+    assert f"The network has {counts['weights']:,} weights and" in out
     latest = tmp_path / "killed" / "checkpoints" / "latest"
     process = command.start(*arguments, f"--run_dir={tmp_path / 'killed'}")
     command.wait_for(lambda: saved_steps(latest) >= 8, process, "step 8")

@@ -99,6 +99,13 @@ COMMON: Mapping[str, StudyConfig | RunTestConfig] = {
 }
 
 
+def preset_for(mode: str, dataset: str) -> RunConfig:
+    """The settings that a known data set takes in a mode that learns from one."""
+    if (mode, dataset) in PRESETS:
+        return PRESETS[mode, dataset]
+    return dataclasses.replace(TFDS_PRESETS[mode], dataset=dataset)
+
+
 def settings() -> dict[str, dataclasses.Field]:
     """Every setting of any configuration by name."""
     known = {}
@@ -117,7 +124,7 @@ def _preset(mode: str, dataset: str | None, data_dir: str) -> Config:
     if mode in COMMON:
         return COMMON[mode]
     if (mode, dataset) in PRESETS:
-        return PRESETS[mode, dataset]
+        return preset_for(mode, dataset)
     datasets = [name for known, name in PRESETS if known == mode]
     choices = (
         f"with --mode={mode} use one of {', '.join(datasets)}, or an image classification set of"
@@ -129,7 +136,7 @@ def _preset(mode: str, dataset: str | None, data_dir: str) -> Config:
     name = re.split("[/:]", dataset)[0]
     published = tfds.list_builders()
     if name in published or (data_dir and name and (pathlib.Path(data_dir) / name).is_dir()):
-        return dataclasses.replace(TFDS_PRESETS[mode], dataset=dataset)
+        return preset_for(mode, dataset)
     near = difflib.get_close_matches(dataset, sorted({*datasets, *published}))
     hint = f" (did you mean {' or '.join(near)}?)" if near else ""
     raise UserError(f"--dataset={dataset}: not known{hint}; {choices}")

@@ -66,8 +66,8 @@ def _check_concat(concat: tuple[int, ...], inputs: int, nodes: int, where: str) 
     allowed = range(inputs, inputs + nodes)
     if not concat or len(set(concat)) != len(concat) or any(n not in allowed for n in concat):
         raise UserError(
-            f"{where}: the output joins nodes {list(concat)}; use distinct nodes from"
-            f" {allowed.start} to {allowed.stop - 1}."
+            f"{where}: its output joins nodes {list(concat)}, and its edges make {allowed.start} to"
+            f" {allowed.stop - 1}; join distinct ones of these, or add the edges that are missing."
         )
 
 
@@ -209,11 +209,16 @@ def load(path: pathlib.Path | str) -> Genotype:
     except OSError as error:
         raise UserError(f"{path}: cannot read the genotype ({error.strerror}).") from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a genotype file, it is not JSON ({error}).") from error
+        raise UserError(
+            f"{path}: not a genotype file, it is not JSON ({error}); give RUN/genotype.json of a"
+            " search."
+        ) from error
     try:
         return _from_document(document)
     except KeyError as error:
-        raise UserError(f"{path}: not a genotype file, {error} is missing.") from error
+        raise UserError(
+            f"{path}: not a genotype file, {error} is missing; give RUN/genotype.json of a search."
+        ) from error
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 

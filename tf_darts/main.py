@@ -14,14 +14,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides i
 from absl import app, flags, logging
 
 from tf_darts import command_line, genotype
-from tf_darts.config import PRESETS, TFDS_PRESETS
+from tf_darts.config import preset_for
 from tf_darts.configuration.search import SearchConfig
 from tf_darts.configuration.study import StudyConfig
 from tf_darts.configuration.testing import RunTestConfig
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.errors import UserError
 from tf_darts.report.ranking import ranking_summary
-from tf_darts.runs import run_search, run_training, set_arithmetic
+from tf_darts.runs import in_words, run_search, run_training, set_arithmetic
 from tf_darts.runtime.signals import Stopped, graceful_stop
 from tf_darts.study.study import run_study
 from tf_darts.training.testing import FinishedTraining
@@ -37,6 +37,8 @@ def search(config: SearchConfig) -> None:
         f"Found after {last['epoch']} epochs and {last['seconds'] / 60:.1f} minutes: {run.cell}\n"
         f"The supernet's validation {score} is {last[f'validation_{score}']:.2f}; on batches, in"
         f" training mode, {last[f'validation_batch_{score}']:.2f} ({baseline}: {value:.2f}).\n"
+        f"Of this cell --mode=train --dataset={config.dataset} makes a network of"
+        f" {in_words(run.counts)}.\n"
         f"Cell: {run.path / 'genotype.json'}   pictures: {run.path / 'plots'}\n"
         f"TensorBoard: {_tensorboard()} --logdir={run.path / 'tensorboard'}"
     )
@@ -78,8 +80,7 @@ def test(config: RunTestConfig) -> None:
     """`--mode=test`: the test score of a finished training, taken once and kept."""
     training = FinishedTraining.open(config.run_dir)
     if training.tested is None:
-        dataset = training.settings["dataset"]
-        preset = PRESETS.get(("train", dataset), TFDS_PRESETS["train"])
+        preset = preset_for("train", training.settings["dataset"])
         trained = training.config(type(preset), data_dir=config.data_dir)
         set_arithmetic(trained)
         cell = genotype.SPACES[trained.space].from_dict(training.settings["cell"])

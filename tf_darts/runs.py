@@ -16,7 +16,7 @@ from tf_darts.runtime.progress import Progress
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.search.engine import SearchEngine
-from tf_darts.tasks import search_task
+from tf_darts.search_tasks import search_task
 from tf_darts.training.engine import TrainingEngine
 from tf_darts.training_tasks import training_task
 
@@ -30,6 +30,7 @@ class SearchRun(NamedTuple):
       cell: what was found.
       score: the name of the score; records have `validation_{score}`.
       baseline: name and validation score of something trivial to compare with.
+      counts: how large the network is that `--mode=train` makes of the cell by default.
     """
 
     path: pathlib.Path
@@ -37,6 +38,7 @@ class SearchRun(NamedTuple):
     cell: genotype.Genotype
     score: str
     baseline: tuple[str, float]
+    counts: dict[str, int]
 
 
 class TrainingRun(NamedTuple):
@@ -59,6 +61,11 @@ class TrainingRun(NamedTuple):
     counts: dict[str, int]
     baseline: tuple[str, float] | None
     validates: bool
+
+
+def in_words(counts: dict[str, int]) -> str:
+    """Counts as people read them: "3,349,342 weights and 528,359,040 multiply-adds an image"."""
+    return " and ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
 def set_arithmetic(config: SearchConfig | TrainingConfig) -> None:
@@ -93,7 +100,7 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
         cell = genotype.load(run.path / "genotype.json")
     finally:
         run.close()
-    return SearchRun(run.path, history, cell, supernet.score, task.baseline)
+    return SearchRun(run.path, history, cell, supernet.score, task.baseline, task.counts(cell))
 
 
 def run_training(
@@ -108,8 +115,8 @@ def run_training(
         genotype.save(run.path / "genotype.json", cell, {"mode": "train", "given": config.genotype})
         run.write_json("data.json", task.data.description())
         counts = network.counts()
-        sizes = " and ".join(f"{n:,} {name}" for name, n in counts.items())
-        print(f"{label}The network has {sizes}.", flush=True)
+        run.write_json("counts.json", counts)
+        print(f"{label}The network has {in_words(counts)}.", flush=True)
         observers = [
             Progress(network.score, config.epochs, label),
             TrainingReport(run.path, network, cell, settings, task.baseline),

@@ -14,13 +14,19 @@ from tf_darts.configuration.training import (
     TrainingConfig,
 )
 from tf_darts.data import images, text
-from tf_darts.data.baselines import majority_accuracy, unigram_perplexity
+from tf_darts.data.baselines import (
+    MOST_FREQUENT_CLASS,
+    WORD_FREQUENCIES,
+    majority_accuracy,
+    unigram_perplexity,
+)
 from tf_darts.data.image_training import ImageTrainingData
 from tf_darts.data.streamed_images import StreamedImageData
 from tf_darts.data.text_training import TextTrainingData, text_test
 from tf_darts.errors import UserError
 from tf_darts.published_cells import PUBLISHED
 from tf_darts.runtime.seeds import derived_seed
+from tf_darts.spaces.convolutional.derived_network import DerivedNetwork
 from tf_darts.spaces.convolutional.network import CifarNetwork, ImageNetNetwork, ImageNetwork
 from tf_darts.spaces.network import Network
 from tf_darts.spaces.recurrent.network import LanguageModel, RecurrentNetwork
@@ -28,7 +34,6 @@ from tf_darts.training.engine import TrainingData
 from tf_darts.training.testing import RunTest
 
 MANY_CLASSES = 100  # from so many on, whether the right one is among the first five says something
-_MAJORITY = "the most frequent class"
 
 
 class TrainingTask(NamedTuple):
@@ -86,11 +91,11 @@ def test_task(config: TrainingConfig, cell: genotype.Genotype) -> RunTest:
     raise TypeError(f"no test is known for {type(config).__name__}")
 
 
-def language_network(
+def language_model(
     config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype, words: int
-) -> RecurrentNetwork:
-    """A language model of `words` words as configured, with random weights."""
-    model = LanguageModel(
+) -> LanguageModel:
+    """A language model of `words` words as configured; its weights are yet to be made."""
+    return LanguageModel(
         cell,
         words=words,
         units=config.units,
@@ -101,6 +106,13 @@ def language_network(
         output_dropout=config.output_dropout,
         seed=derived_seed(config.seed, "weights"),
     )
+
+
+def language_network(
+    config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype, words: int
+) -> RecurrentNetwork:
+    """The training of a `language_model`, with random weights."""
+    model = language_model(config, cell, words)
     return RecurrentNetwork(model, slowness=config.slowness, activation=config.activation)
 
 
@@ -118,7 +130,7 @@ def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> Trai
     )
     network = language_network(config, cell, corpus.vocabulary.size)
     baseline = (
-        "word frequencies alone",
+        WORD_FREQUENCIES,
         unigram_perplexity(corpus.vocabulary.size, corpus.train, corpus.validation),
     )
     return TrainingTask(network, data, baseline)
@@ -130,7 +142,7 @@ def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> RunT
     network = language_network(config, cell, corpus.vocabulary.size)
     size = config.test_batch_size
     baseline = (
-        "word frequencies alone",
+        WORD_FREQUENCIES,
         unigram_perplexity(corpus.vocabulary.size, corpus.train, corpus.test),
     )
     return RunTest(network, text_test(corpus, batch_size=size, bptt=config.bptt), size, baseline)
@@ -167,15 +179,12 @@ def _image_data(
     return data, image_set.shape, len(image_set.classes)
 
 
-def image_network(
-    config: ConvolutionalTrainingConfig,
-    cell: genotype.ConvolutionalGenotype,
-    shape: tuple[int, int, int],
-    classes: int,
-) -> ImageNetwork:
-    """An image classifier as configured, with random weights; `shape` is of an image."""
+def image_model(
+    config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype, classes: int
+) -> DerivedNetwork:
+    """An image classifier as configured; its weights are yet to be made."""
     kind = {"cifar": CifarNetwork, "imagenet": ImageNetNetwork}[config.network]
-    model = kind(
+    return kind(
         cell,
         classes=classes,
         channels=config.channels,
@@ -183,8 +192,17 @@ def image_network(
         auxiliary=config.auxiliary_weight > 0,
         seed=derived_seed(config.seed, "weights"),
     )
+
+
+def image_network(
+    config: ConvolutionalTrainingConfig,
+    cell: genotype.ConvolutionalGenotype,
+    shape: tuple[int, int, int],
+    classes: int,
+) -> ImageNetwork:
+    """The training of an `image_model`, with random weights; `shape` is of an image."""
     return ImageNetwork(
-        model,
+        image_model(config, cell, classes),
         shape,
         auxiliary_weight=config.auxiliary_weight,
         label_smoothing=config.label_smoothing,
@@ -199,7 +217,7 @@ def _(config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype)
     network = image_network(config, cell, shape, classes)
     baseline = None
     if isinstance(data, ImageTrainingData) and data.validates:
-        baseline = _MAJORITY, majority_accuracy(data.train_labels, data.validation_labels)
+        baseline = MOST_FREQUENT_CLASS, majority_accuracy(data.train_labels, data.validation_labels)
     return TrainingTask(network, data, baseline)
 
 
@@ -210,5 +228,5 @@ def _(config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype)
     if isinstance(data, StreamedImageData):
         return RunTest(network, data.test(), config.evaluation_batch_size, None)
     test = images.load(config.dataset, config.data_dir, config.image_size, part="test")
-    baseline = _MAJORITY, majority_accuracy(data.train_labels, test.labels)
+    baseline = MOST_FREQUENT_CLASS, majority_accuracy(data.train_labels, test.labels)
     return RunTest(network, data.test(test), config.evaluation_batch_size, baseline)

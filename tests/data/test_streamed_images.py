@@ -1,7 +1,5 @@
-import io
 import itertools
 import os
-import tarfile
 
 import numpy as np
 import pytest
@@ -368,51 +366,3 @@ def test_errors(make, settings, words):
 def test_no_directory(name):
     with pytest.raises(UserError, match=r"/no/such is not a directory; .* mkdir -p /no/such"):
         StreamedImageData(name, "/no/such", batch_size=1, seed=1, validation_examples=0)
-
-
-def add(archive, name, content):
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    archive.addfile(member, io.BytesIO(content))
-
-
-def imagenet(folder, photograph):
-    """The archives as they come, with six training and four validation images."""
-    with tarfile.open(folder / "ILSVRC2012_img_train.tar", "w") as archive:
-        for place, name in enumerate(("n01440764", "n01443537")):
-            inner = io.BytesIO()
-            with tarfile.open(fileobj=inner, mode="w") as synset:
-                for number in range(3):
-                    picture = photograph(10 * place + number, (60, 45))
-                    add(synset, f"{name}_{number}.JPEG", picture)
-            add(archive, f"{name}.tar", inner.getvalue())
-    with tarfile.open(folder / "ILSVRC2012_img_val.tar", "w") as archive:
-        for number in range(1, 5):
-            add(archive, f"ILSVRC2012_val_{number:08}.JPEG", photograph(50 + number, (60, 45)))
-    with tarfile.open(folder / "ILSVRC2012_img_test.tar", "w") as archive:
-        add(archive, "test/ILSVRC2012_test_00000001.JPEG", photograph(99, (60, 45)))
-
-
-def test_imagenet_from_its_archives(tmp_path, photograph):
-    manual, prepared = tmp_path / "archives", tmp_path / "tfds"
-    manual.mkdir()
-    prepared.mkdir()
-    settings = {"image_size": 16, "batch_size": 2, "seed": 1, "validation_examples": 2}
-    with pytest.raises(UserError) as caught:
-        StreamedImageData("imagenet2012", prepared, manual_dir=manual, **settings)
-    assert str(caught.value).startswith(
-        f"imagenet2012 is not prepared in {prepared} and must be fetched by hand; put its files"
-        f" into {manual}. TFDS says: manual_dir should contain two files: ILSVRC2012_img_train.tar"
-    )
-    imagenet(manual, photograph)
-    data = StreamedImageData("imagenet2012", prepared, manual_dir=manual, **settings)
-    assert len(data.classes) == 1000
-    assert data.description()["train_images"] == 4
-    numbers = np.concatenate([batch.batch[1] for batch in data.epoch(0)])
-    assert {data.classes[number] for number in numbers} <= {"n01440764", "n01443537"}
-    (batch,) = data.evaluation()
-    assert len(batch[1]) == 2
-    # The public test images have no classes: the test is on the validation images.
-    (batch,) = data.test()
-    assert len(batch[1]) == 4
-    assert (batch[1].numpy() >= 0).all()

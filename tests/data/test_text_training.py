@@ -146,19 +146,6 @@ def test_evaluation_predicts_every_row_once(columns):
         np.testing.assert_array_equal(targets, inputs + 1)
 
 
-def test_final_trains_on_both_parts_and_validates_on_nothing():
-    data = make(final=True, batch_size=1)
-    assert not data.validates
-    assert list(data.evaluation()) == []
-    targets = np.concatenate([batch.batch[1] for batch in data.epoch(0)])[:, 0]
-    np.testing.assert_array_equal(targets, np.arange(1, len(targets) + 1))
-    assert len(targets) >= 3598
-    assert data.description()["train_tokens"] == 3600
-    assert data.description()["validation_tokens"] == 0
-    # A validation part that would be too short for its batches does not matter then.
-    make(make_corpus(validation=5), final=True)
-
-
 def test_without_a_test_part():
     corpus = make_corpus()
     without = Corpus(corpus.name, corpus.vocabulary, corpus.train, corpus.validation)

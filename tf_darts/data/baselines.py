@@ -2,6 +2,10 @@
 
 import numpy as np
 
+# What the two are called in reports.
+WORD_FREQUENCIES = "word frequencies alone"
+MOST_FREQUENT_CLASS = "the most frequent class"
+
 
 def unigram_perplexity(words: int, train: np.ndarray, text: np.ndarray) -> float:
     """The perplexity of word frequencies alone (counts in the training text plus one).

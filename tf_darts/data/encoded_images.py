@@ -6,13 +6,14 @@ of one pass, from example `start` on. The order is a function of (seed, number) 
 """
 
 import functools
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from tf_darts.data import tfds_images
 from tf_darts.data.tfds_images import PreparedImages
 from tf_darts.errors import UserError
 
@@ -55,19 +56,17 @@ class FileImages:
     def _read(self, numbers: np.ndarray) -> tf.data.Dataset:
         # Typed, as an empty list of strings would become numbers.
         paths = tf.constant(self._paths[numbers].tolist(), tf.string, [len(numbers)])
-        return tf.data.Dataset.from_tensor_slices((paths, self._labels[numbers])).map(
-            lambda path, label: (tf.io.read_file(path), label),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
-        )
+        files = tf.data.Dataset.from_tensor_slices((paths, self._labels[numbers]))
+        return _mapped(files, lambda path, label: (tf.io.read_file(path), label))
 
 
 class TfdsImages:
     """A split of a TFDS data set, or a slice of one.
 
-    In a pass the shards come in random order, sixteen at a time, an example of each in turn; the
-    stream is then shuffled in chunks. To begin in the middle, whole shards are left out and
-    examples are skipped unread and undecoded, so that it costs no more than reading 16 shards.
+    In order it is read by TFDS. In a pass the shards come in random order, sixteen at a time, an
+    example of each in turn; the stream is then shuffled in chunks. To begin in the middle, whole
+    shards are left out and examples are skipped unread and undecoded, so that it costs no more than
+    reading 16 shards.
     """
 
     def __init__(self, prepared: PreparedImages, split: str) -> None:
@@ -81,6 +80,7 @@ class TfdsImages:
           UserError: the data set is not kept as TFRecord files.
         """
         self._prepared = prepared
+        self._split = split
         builder = prepared.builder
         kind = builder.info.file_format
         if kind != tfds.core.FileFormat.TFRECORD:
@@ -96,9 +96,7 @@ class TfdsImages:
 
     def ordered(self) -> tf.data.Dataset:
         """See `EncodedImages`."""
-        shards = (self._files.tolist(), self._skips, self._takes, np.zeros_like(self._skips))
-        dataset = tf.data.Dataset.from_tensor_slices(shards).flat_map(_records)
-        return self._parsed(dataset)
+        return _mapped(tfds_images.encoded(self._prepared, self._split), self._pair)
 
     def shuffled(self, seed: int, number: int, start: int) -> tf.data.Dataset:
         """See `EncodedImages`."""
@@ -127,17 +125,19 @@ class TfdsImages:
             .unbatch()
             .skip(start - chunk * _CHUNK)
         )
-        return self._parsed(records)
-
-    def _parsed(self, records: tf.data.Dataset) -> tf.data.Dataset:
-        return records.map(self._parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return _mapped(records, self._parse)
 
     def _parse(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image, label = self._prepared.image, self._prepared.label
-        example = self._prepared.builder.info.features.deserialize_example(
-            record, decoders={image: tfds.decode.SkipDecoding()}
-        )
-        return example[image], tf.cast(example[label], tf.int32)
+        decoders = {self._prepared.image: tfds.decode.SkipDecoding()}
+        features = self._prepared.builder.info.features
+        return self._pair(features.deserialize_example(record, decoders=decoders))
+
+    def _pair(self, example: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        return example[self._prepared.image], tf.cast(example[self._prepared.label], tf.int32)
+
+
+def _mapped(dataset: tf.data.Dataset, function: Callable[..., Any]) -> tf.data.Dataset:
+    return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 def _random(seed: int, number: int) -> np.random.Generator:

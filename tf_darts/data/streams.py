@@ -1,76 +1,44 @@
 """A corpus as the endless, resumable stream of batches that a recurrent search reads."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from tf_darts.data.batches import SearchBatch
 from tf_darts.data.corpus import Corpus
-from tf_darts.data.text_passes import TextPasses, batchify, evaluation_pairs
+from tf_darts.data.text_data import TextData
+from tf_darts.data.text_passes import batchify
 
 
-class TextSearchData:
+class TextSearchData(TextData):
     """Batches for the bilevel search on a text (docs/method.md section 5).
 
     A *pass* goes once over the training part in stretches of `bptt` rows, now and then of half
-    as many; epochs are made of passes as `TextPasses` says. Any step can be gone to directly.
-
-    Attributes:
-      evaluation_batch_size: columns of the batches of `evaluation`.
+    as many. The validation part is laid out in as many columns, and read beside it.
     """
 
     def __init__(
-        self,
-        corpus: Corpus,
-        *,
-        batch_size: int,
-        bptt: int = 35,
-        seed: int,
-        short_probability: float = 0.05,
-        steps_per_epoch: int = 0,
-        evaluation_batch_size: int = 10,
-        joint: bool = False,
+        self, corpus: Corpus, *, batch_size: int, joint: bool = False, **settings: Any
     ) -> None:
-        """Lays out the text.
+        """Lays out the text; other arguments as of `TextData`.
 
         Args:
           corpus: the text.
           batch_size: columns of the training and of the validation stream.
-          bptt: rows of a batch, 4 or more.
-          seed: of the lengths.
-          short_probability: how often a training batch has only `bptt // 2` rows.
-          steps_per_epoch: steps of an epoch; 0 is one pass.
-          evaluation_batch_size: columns in `evaluation`.
           joint: both streams read the training and the validation part, one after the other, half
             of the whole apart. The evaluation is then of text that was learnt from.
-
-        Raises:
-          UserError: a setting is out of range, or the text is too short for the batch sizes.
+          **settings: see `TextData`.
         """
-        self._corpus = corpus
-        self._bptt = bptt
-        self._short_probability = short_probability
-        self.evaluation_batch_size = evaluation_batch_size
         train, validation = corpus.train, corpus.validation
         if joint:
             train = np.concatenate([train, validation])
             validation = np.roll(train, -(len(train) // 2))
-        # One row more than a batch: the targets are a row ahead of the inputs.
-        self._train = batchify(train, batch_size, bptt + 1, "training")
-        self._validation = batchify(validation, batch_size, bptt + 1, "validation")
-        self._evaluation = batchify(corpus.validation, evaluation_batch_size, part="validation")
-        self._passes = TextPasses(
-            len(self._train) - 1,
-            self._lengths,
-            bptt=bptt,
-            seed=seed,
-            short_probability=short_probability,
-            steps_per_epoch=steps_per_epoch,
-        )
+        super().__init__(corpus, batch_size=batch_size, train=train, **settings)
+        self._validation = batchify(validation, batch_size, self._least_rows(), "validation")
 
-    def steps(self, epoch: int) -> int:
-        """How many batches `epoch` has."""
-        return self._passes.steps(epoch)
+    def _least_rows(self) -> int:
+        return self._bptt + 1
 
     def epoch(self, epoch: int, start_step: int = 0) -> Iterator[SearchBatch]:
         """The batches of an epoch from `start_step` on; the same ones whenever it is called.
@@ -87,23 +55,6 @@ class TextSearchData:
                 learning_rate_scale=length / self._bptt,
                 starts_pass=starts_pass,
             )
-
-    def evaluation(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """`(inputs, targets)` over the validation part, every target row exactly once.
-
-        int32 `[bptt, evaluation_batch_size]` each, the last pair possibly shorter.
-        """
-        yield from evaluation_pairs(self._evaluation, self._bptt)
-
-    def description(self) -> dict[str, int | str]:
-        """The data set's name and its counts, for reports."""
-        corpus = self._corpus
-        return {
-            "dataset": corpus.name,
-            "vocabulary": corpus.vocabulary.size,
-            "train_tokens": len(corpus.train),
-            "validation_tokens": len(corpus.validation),
-        }
 
     def _lengths(self, random: np.random.Generator) -> np.ndarray:
         short = self._bptt // 2

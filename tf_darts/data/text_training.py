@@ -1,12 +1,14 @@
 """A corpus as the endless, resumable stream of batches that a derived network is trained on."""
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 
 from tf_darts.data.batches import TrainingBatch
 from tf_darts.data.corpus import Corpus
-from tf_darts.data.text_passes import TextPasses, batchify, evaluation_pairs
+from tf_darts.data.text_data import TextData
+from tf_darts.data.text_passes import batchify, evaluation_pairs
 from tf_darts.errors import UserError
 
 _DEVIATION = 5  # rows: of the length of a batch
@@ -38,70 +40,21 @@ def text_test(
     return evaluation_pairs(batchify(corpus.test, batch_size, part="test"), bptt)
 
 
-class TextTrainingData:
+class TextTrainingData(TextData):
     """Batches for training a language model.
 
     A *pass* goes once over the training part in stretches of random length: normally distributed
     around `bptt`, now and then around half of it, cut off at 5 and `bptt` + 20 rows. What is left
-    for the last one may be shorter. Epochs are made of passes as `TextPasses` says. Any step can
-    be gone to directly.
+    for the last one may be shorter.
 
     Attributes:
-      evaluation_batch_size: columns of the batches of `evaluation`.
-      validates: whether there is a validation part.
+      validates: there always is a validation part.
     """
 
-    def __init__(
-        self,
-        corpus: Corpus,
-        *,
-        batch_size: int,
-        bptt: int = 35,
-        seed: int,
-        short_probability: float = 0.05,
-        steps_per_epoch: int = 0,
-        evaluation_batch_size: int = 10,
-        final: bool = False,
-    ) -> None:
-        """Lays out the text.
+    validates: ClassVar[bool] = True
 
-        Args:
-          corpus: the text.
-          batch_size: columns of a training batch.
-          bptt: the mean number of rows of a batch, 4 or more.
-          seed: of the lengths.
-          short_probability: how often the mean is only half of `bptt`.
-          steps_per_epoch: steps of an epoch; 0 is one pass.
-          evaluation_batch_size: columns in `evaluation`.
-          final: trains on the training and the validation part, one after the other, and
-            validates on nothing.
-
-        Raises:
-          UserError: a setting is out of range, or the text is too short for the batch sizes.
-        """
-        self._corpus = corpus
-        self._bptt = bptt
-        self._short_probability = short_probability
-        self.evaluation_batch_size = evaluation_batch_size
-        self.validates = not final
-        tokens = np.concatenate([corpus.train, corpus.validation]) if final else corpus.train
-        self._train_tokens = len(tokens)
-        # Three rows make the shortest batch, of two: the targets are a row ahead of the inputs.
-        self._train = batchify(tokens, batch_size, 3, "training")
-        if self.validates:
-            self._evaluation = batchify(corpus.validation, evaluation_batch_size, part="validation")
-        self._passes = TextPasses(
-            len(self._train) - 1,
-            self._lengths,
-            bptt=bptt,
-            seed=seed,
-            short_probability=short_probability,
-            steps_per_epoch=steps_per_epoch,
-        )
-
-    def steps(self, epoch: int) -> int:
-        """How many batches `epoch` has."""
-        return self._passes.steps(epoch)
+    def _least_rows(self) -> int:
+        return 3  # the shortest batch has two
 
     def epoch(self, epoch: int, start_step: int = 0) -> Iterator[TrainingBatch]:
         """The batches of an epoch from `start_step` on; the same ones whenever it is called.
@@ -115,24 +68,6 @@ class TextTrainingData:
                 learning_rate_scale=length / self._bptt,
                 starts_pass=starts_pass,
             )
-
-    def evaluation(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """`(inputs, targets)` over the validation part, every target row exactly once.
-
-        int32 `[bptt, evaluation_batch_size]` each, the last pair possibly shorter; nothing where
-        the training is final.
-        """
-        if self.validates:
-            yield from evaluation_pairs(self._evaluation, self._bptt)
-
-    def description(self) -> dict[str, int | str]:
-        """The data set's name and its counts, for reports."""
-        return {
-            "dataset": self._corpus.name,
-            "vocabulary": self._corpus.vocabulary.size,
-            "train_tokens": self._train_tokens,
-            "validation_tokens": len(self._corpus.validation) if self.validates else 0,
-        }
 
     def _lengths(self, random: np.random.Generator) -> np.ndarray:
         count = (len(self._train) - 1) // _SHORTEST + 1  # enough even if all are the shortest

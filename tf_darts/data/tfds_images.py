@@ -115,13 +115,19 @@ def split_of(name: str, prepared: PreparedImages, part: str) -> str:
     )
 
 
+def encoded(prepared: PreparedImages, split: str) -> tf.data.Dataset:
+    """The examples of a split, or of a slice of one, in order; their images are not decoded."""
+    return prepared.builder.as_dataset(
+        split=split,
+        decoders={prepared.image: tfds.decode.SkipDecoding()},
+        read_config=tfds.ReadConfig(try_autocache=False),
+    )
+
+
 def _has_classes(prepared: PreparedImages, split: str) -> bool:
     """Whether any of the first images has one."""
     with _reading(prepared.builder):
-        examples = prepared.builder.as_dataset(
-            split=split, decoders={prepared.image: tfds.decode.SkipDecoding()}
-        )
-        first = examples.take(_PROBED_IMAGES)
+        first = encoded(prepared, split).take(_PROBED_IMAGES)
         return any(example[prepared.label] >= 0 for example in first)
 
 

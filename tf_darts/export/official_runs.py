@@ -55,6 +55,7 @@ def import_official(state: State, source: str, overrides: Mapping[str, Any]) -> 
     folder = "checkpoints/imported"
     checkpoint = tf.train.Checkpoint(**weights_of(network))
     tf.train.CheckpointManager(checkpoint, str(run.path / folder), max_to_keep=1).save()
+    run.write_json("counts.json", network.counts())
     run.write_json("result.json", {"checkpoint": folder, "imported_from": source})
     return run
 

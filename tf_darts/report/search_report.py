@@ -1,6 +1,5 @@
 """What a search shows: TensorBoard while it runs, pictures in its run directory."""
 
-import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +8,7 @@ import numpy as np
 
 from tf_darts.report.cell_drawing import draw_genotype
 from tf_darts.report.plots import alpha_heatmap, learning_curves, save_figure
-from tf_darts.report.tensorboard import TensorBoardLog
-from tf_darts.runtime.observer import Observer
+from tf_darts.report.run_report import RunReport, json_block
 from tf_darts.spaces.supernet import Supernet
 
 # Which curves of a step stand together in TensorBoard.
@@ -27,7 +25,7 @@ _GROUPS = {
 }
 
 
-class SearchReport(Observer):
+class SearchReport(RunReport):
     """Writes `tensorboard/` and `plots/` in a run directory.
 
     Args:
@@ -44,23 +42,8 @@ class SearchReport(Observer):
         settings: dict[str, Any],
         baseline: tuple[str, float] | None = None,
     ) -> None:
-        self._plots = directory / "plots"
-        self._plots.mkdir(exist_ok=True)
+        super().__init__(directory, settings, baseline)
         self._supernet = supernet
-        self._settings = settings
-        self._baseline = baseline
-        self._log = TensorBoardLog(directory / "tensorboard")
-
-    def on_start(self, step: int, total_steps: int) -> None:
-        del total_steps
-        self._log.purge_from(step + 1)
-        if step == 0:
-            self._log.text("configuration", _code(self._settings), 0)
-
-    def on_rollback(self, step: int, reason: str) -> None:
-        self._log.text("rollbacks", f"Back to step {step}: {reason}.", step)
-        self._log.flush()
-        self._log.purge_from(step + 1)
 
     def on_step(self, step: int, metrics: dict[str, float]) -> None:
         score = self._supernet.score
@@ -93,7 +76,7 @@ class SearchReport(Observer):
             )
         for name, figure in figures.items():
             self._log.figure(name, figure, step)
-        self._log.text("genotype", _code(record["genotype"]), step)
+        self._log.text("genotype", json_block(record["genotype"]), step)
         figures["curves"] = learning_curves(
             history,
             {
@@ -108,14 +91,3 @@ class SearchReport(Observer):
         )
         for name, figure in figures.items():
             save_figure(figure, self._plots / f"{name}.png")
-
-    def on_checkpoint(self) -> None:
-        self._log.flush()
-
-    def on_end(self) -> None:
-        self._log.close()
-
-
-def _code(document: Any) -> str:
-    """JSON as a Markdown code block."""
-    return "```json\n" + json.dumps(document, indent=2) + "\n```"

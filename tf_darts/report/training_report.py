@@ -1,6 +1,5 @@
 """What a training shows: TensorBoard while it runs, pictures in its run directory."""
 
-import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -8,8 +7,7 @@ from typing import Any
 from tf_darts.genotype import Genotype
 from tf_darts.report.cell_drawing import draw_genotype
 from tf_darts.report.plots import learning_curves, save_figure
-from tf_darts.report.tensorboard import TensorBoardLog
-from tf_darts.runtime.observer import Observer
+from tf_darts.report.run_report import RunReport
 from tf_darts.spaces.network import Network
 
 _GROUPS = {
@@ -19,7 +17,7 @@ _GROUPS = {
 }
 
 
-class TrainingReport(Observer):
+class TrainingReport(RunReport):
     """Writes `tensorboard/` and `plots/` in a run directory.
 
     Args:
@@ -38,28 +36,16 @@ class TrainingReport(Observer):
         settings: dict[str, Any],
         baseline: tuple[str, float] | None = None,
     ) -> None:
-        self._plots = directory / "plots"
-        self._plots.mkdir(exist_ok=True)
+        super().__init__(directory, settings, baseline)
         self._network = network
         self._cell = cell
-        self._settings = settings
-        self._baseline = baseline
-        self._log = TensorBoardLog(directory / "tensorboard")
 
     def on_start(self, step: int, total_steps: int) -> None:
-        del total_steps
-        self._log.purge_from(step + 1)
+        super().on_start(step, total_steps)
         if step == 0:
-            settings = json.dumps(self._settings, indent=2)
-            self._log.text("configuration", f"```json\n{settings}\n```", 0)
             figure = draw_genotype(self._cell, str(self._settings["dataset"]))
             self._log.figure("cell", figure, 0)
             save_figure(figure, self._plots / "cell.png")
-
-    def on_rollback(self, step: int, reason: str) -> None:
-        self._log.text("rollbacks", f"Back to step {step}: {reason}.", step)
-        self._log.flush()
-        self._log.purge_from(step + 1)
 
     def on_step(self, step: int, metrics: dict[str, float]) -> None:
         names = dict(_GROUPS)
@@ -93,9 +79,3 @@ class TrainingReport(Observer):
         )
         self._log.figure("curves", figure, record["step"])
         save_figure(figure, self._plots / "curves.png")
-
-    def on_checkpoint(self) -> None:
-        self._log.flush()
-
-    def on_end(self) -> None:
-        self._log.close()

@@ -28,6 +28,7 @@ from tf_darts.runs import set_arithmetic
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest, graceful_stop
 from tf_darts.search.random_cells import random_cells
+from tf_darts.search_tasks import search_task
 from tf_darts.spaces.topologies import TOPOLOGIES
 from tf_darts.study.candidates import Candidate, select_candidates
 from tf_darts.study.cell_choices import chosen_cells
@@ -41,7 +42,6 @@ from tf_darts.study.settings import (
     training_config,
 )
 from tf_darts.study.tuner import StudyTuner
-from tf_darts.tasks import search_task
 from tf_darts.training_tasks import find_cell, training_task
 
 EPOCHS = "tuner/epochs"  # hyperband's: how long a trial's training is

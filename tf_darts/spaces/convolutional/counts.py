@@ -75,6 +75,20 @@ def multiply_adds(
     return sum(part.weights * part.uses for part in parts)
 
 
+def counts(network: DerivedNetwork, image_shape: tuple[int, int, int]) -> dict[str, int]:
+    """Both by name, without the auxiliary head.
+
+    Args:
+      network: built or not.
+      image_shape: height, width and channels of an image.
+    """
+    *size, channels = image_shape
+    return {
+        "weights": weight_count(network, image_channels=channels),
+        "multiply-adds an image": multiply_adds(network, tuple(size), image_channels=channels),
+    }
+
+
 def _network(network: DerivedNetwork, shape: Any, auxiliary: bool) -> Iterator[_Part]:
     for layer, inner in network.layer_shapes(shape):
         if auxiliary or not isinstance(layer, AuxiliaryHead):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_darts.errors import UserError
 from tf_darts.genotype import ConvolutionalGenotype
 from tf_darts.spaces.convolutional.batch_norm import StatisticsLedger
-from tf_darts.spaces.convolutional.counts import multiply_adds, weight_count
+from tf_darts.spaces.convolutional.counts import counts
 from tf_darts.spaces.convolutional.derived_network import AUXILIARY_WEIGHT, DerivedNetwork
 from tf_darts.spaces.convolutional.operation import child_seed
 from tf_darts.spaces.convolutional.stems import Stem
@@ -143,11 +143,7 @@ class ImageNetwork(Network):
             self.measures = (*self.measures, "top5")
 
     def counts(self) -> dict[str, int]:
-        size, channels = self.image_shape[:2], self.image_shape[2]
-        return {
-            "weights": weight_count(self.model, image_channels=channels),
-            "multiply-adds an image": multiply_adds(self.model, size, image_channels=channels),
-        }
+        return counts(self.model, self.image_shape)
 
     @property
     def batch_signature(self) -> Any:

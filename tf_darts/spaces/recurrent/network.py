@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_darts.genotype import RecurrentGenotype
 from tf_darts.runtime.seeds import derived_seed
 from tf_darts.spaces.network import Network, TrainingLoss
-from tf_darts.spaces.recurrent.counts import multiply_adds
+from tf_darts.spaces.recurrent.counts import counts
 from tf_darts.spaces.recurrent.derived_cell import DerivedRecurrentCell, as_genotype
 from tf_darts.spaces.recurrent.word_model import DROPOUTS, WordModel, slowness
 from tf_darts.spaces.supernet import Evaluation
@@ -132,11 +132,7 @@ class RecurrentNetwork(Network):
         self.activation = activation
 
     def counts(self) -> dict[str, int]:
-        model = self.model
-        return {
-            "weights": model.count_params(),
-            "multiply-adds a word": multiply_adds(model.genotype, model.words, model.units),
-        }
+        return counts(self.model.genotype, self.model.words, self.model.units)
 
     @property
     def batch_signature(self) -> Any:

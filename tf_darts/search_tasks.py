@@ -1,26 +1,37 @@
-"""What a configuration searches in and learns from: the one place where space and data meet."""
+"""What a configuration searches in and learns from: where supernets and data meet."""
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
 
+from tf_darts.config import preset_for
 from tf_darts.configuration.search import (
     ConvolutionalSearchConfig,
     RecurrentSearchConfig,
     SearchConfig,
 )
 from tf_darts.data import images, text
-from tf_darts.data.baselines import majority_accuracy, unigram_perplexity
+from tf_darts.data.baselines import (
+    MOST_FREQUENT_CLASS,
+    WORD_FREQUENCIES,
+    majority_accuracy,
+    unigram_perplexity,
+)
 from tf_darts.data.image_streams import ImageSearchData
 from tf_darts.data.streams import TextSearchData
+from tf_darts.genotype import ConvolutionalGenotype, Genotype, RecurrentGenotype
 from tf_darts.runtime.seeds import derived_seed
 from tf_darts.search.engine import SearchData
+from tf_darts.spaces.convolutional.counts import counts as image_counts
 from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
+from tf_darts.spaces.recurrent.counts import counts as recurrent_counts
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.supernet import RecurrentSupernet
 from tf_darts.spaces.supernet import Supernet
+from tf_darts.training_tasks import image_model
 
 
 class SearchTask(NamedTuple):
@@ -30,11 +41,14 @@ class SearchTask(NamedTuple):
       supernet: what is searched.
       data: what it learns from.
       baseline: name and validation score of something trivial to compare with.
+      counts: of a cell, how large the network is that `--mode=train` makes of it by default, on
+        the same data; see `Network.counts`.
     """
 
     supernet: Supernet
     data: SearchData
     baseline: tuple[str, float]
+    counts: Callable[[Genotype], dict[str, int]]
 
 
 @functools.singledispatch
@@ -67,8 +81,14 @@ def _(config: RecurrentSearchConfig) -> SearchTask:
         seed=derived_seed(config.seed, "weights"),
     )
     supernet = RecurrentSupernet(model, config.slowness)
-    perplexity = unigram_perplexity(corpus.vocabulary.size, corpus.train, corpus.validation)
-    return SearchTask(supernet, data, ("word frequencies alone", perplexity))
+    words = corpus.vocabulary.size
+    perplexity = unigram_perplexity(words, corpus.train, corpus.validation)
+
+    def counts(cell: RecurrentGenotype) -> dict[str, int]:
+        units = preset_for("train", config.dataset).units
+        return recurrent_counts(cell, words, units)
+
+    return SearchTask(supernet, data, (WORD_FREQUENCIES, perplexity), counts)
 
 
 @search_task.register
@@ -95,4 +115,9 @@ def _(config: ConvolutionalSearchConfig) -> SearchTask:
     )
     supernet = ConvolutionalSupernet(model, image_set.shape)
     accuracy = majority_accuracy(data.train_labels, data.validation_labels)
-    return SearchTask(supernet, data, ("the most frequent class", accuracy))
+
+    def counts(cell: ConvolutionalGenotype) -> dict[str, int]:
+        trained = preset_for("train", config.dataset)
+        return image_counts(image_model(trained, cell, len(image_set.classes)), image_set.shape)
+
+    return SearchTask(supernet, data, (MOST_FREQUENT_CLASS, accuracy), counts)

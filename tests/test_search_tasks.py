@@ -1,0 +1,32 @@
+import dataclasses
+
+import pytest
+
+from tf_darts import config
+from tf_darts.networks import CifarNetwork, multiply_adds, weight_count
+from tf_darts.published_cells import PUBLISHED
+from tf_darts.search_tasks import search_task
+
+
+def task_of(dataset, **settings):
+    return search_task(dataclasses.replace(config.PRESETS["search", dataset], **settings))
+
+
+def test_a_recurrent_cell_is_counted_at_the_size_that_is_trained():
+    task = task_of("pydoc", units=8, batch_size=4, bptt=6)
+    cell, words = PUBLISHED["recurrent"]["darts_v2"], task.supernet.model.words
+    assert task.counts(cell) == {
+        "weights": 20 * 850**2 + 850 * words + words,
+        "multiply-adds a word": 20 * 850**2 + 850 * words,
+    }
+
+
+@pytest.mark.parametrize("name", ["darts_v1", "darts_v2"])
+def test_convolutional_cells_are_counted_at_the_size_that_is_trained(name):
+    cell = PUBLISHED["convolutional"][name]
+    counts = task_of("digits", channels=2, layers=3, batch_size=8).counts(cell)
+    trained = CifarNetwork(cell, classes=10)
+    assert counts == {
+        "weights": weight_count(trained, image_channels=1),
+        "multiply-adds an image": multiply_adds(trained, 8, image_channels=1),
+    }
