@@ -122,6 +122,7 @@ def test_a_search_leaves_everything(whole):
     assert settings["units"] == 8 and settings["weight_learning_rate"] == 20.0
     for picture in ("cell", "alpha_cell", "curves"):
         assert (directory / "plots" / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
+    assert (directory / "plots" / "cell.gif").read_bytes().startswith(b"GIF89a")
     assert list((directory / "tensorboard").glob("events.out.tfevents.*"))
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from tf_darts.report.cell_animation import search_animation
 from tf_darts.report.cell_drawing import draw_genotype
 from tf_darts.report.plots import alpha_heatmap, learning_curves, save_figure
 from tf_darts.report.tensorboard import TensorBoardLog
+from tf_darts.runtime.files import write_atomically
 from tf_darts.runtime.observer import Observer
 from tf_darts.spaces.supernet import Supernet
 
@@ -28,7 +30,7 @@ _GROUPS = {
 
 
 class SearchReport(Observer):
-    """Writes `tensorboard/` and `plots/` in a run directory.
+    """Writes `tensorboard/` and `plots/` in a run directory; at the end an animation of the cell.
 
     Args:
       directory: the run directory.
@@ -108,6 +110,9 @@ class SearchReport(Observer):
         )
         for name, figure in figures.items():
             save_figure(figure, self._plots / f"{name}.png")
+        if record["epoch"] == self._settings["epochs"]:
+            animation = search_animation(history, self._supernet.genotype_class)
+            write_atomically(self._plots / "cell.gif", animation)
 
     def on_checkpoint(self) -> None:
         self._log.flush()
