@@ -15,6 +15,8 @@ NAMES = (
     " TensorFlow Datasets."
 )
 
+MODES = ", ".join(config.modes())
+
 # docs/method.md section 5, "search on Penn Treebank (A.1.2)", and section 2.
 PAPER = {
     "epochs": 50,
@@ -164,8 +166,8 @@ def test_a_schedule_that_was_asked_for_stays():
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        ({"mode": "fly"}, "--mode=fly: not known; use one of search, test, train."),
-        ({"mode": None}, "no --mode given; use one of search, test, train."),
+        ({"mode": "fly"}, f"--mode=fly: not known; use one of {MODES}."),
+        ({"mode": None}, f"no --mode given; use one of {MODES}."),
         ({"dataset": "cifar"}, "--dataset=cifar: not known (did you mean cifar10 or"),
         (
             {"dataset": None},
@@ -398,3 +400,16 @@ def test_a_test_needs_a_run_and_takes_nothing_else():
 def test_the_cells_file_may_move_between_two_sittings():
     made = _train(genotype="elsewhere/genotype.json", run_dir="r")
     assert config.computed_settings(made) == config.computed_settings(_train(run_dir="r"))
+
+
+def test_a_report_takes_runs_and_no_data_set():
+    made = configure({"mode": "report", "run_dir": "a, b,"})
+    assert made.run_dirs == ["a", "b"]
+    assert (made.report_dir, made.reference) == ("runs/report", "random")
+    for given in ("", " , "):
+        with pytest.raises(UserError, match="no --run_dir given; --mode=report needs"):
+            configure({"mode": "report", "run_dir": given})
+    with pytest.raises(UserError, match="--report_dir is empty"):
+        configure({"mode": "report", "run_dir": "a", "report_dir": ""})
+    with pytest.raises(UserError, match="--dataset has no meaning for --mode=report"):
+        configure({"mode": "report", "run_dir": "a", "dataset": "ptb"})

@@ -216,6 +216,17 @@ def test_a_found_cell_is_trained_killed_resumed_and_tested(whole, tmp_path):
     assert status == 2 and "holds a search" in err
 
 
+def test_a_report_of_a_search(whole, tmp_path):
+    arguments = ["--mode=report", f"--report_dir={tmp_path}"]
+    status, out, err = run(*arguments, f"--run_dir={whole[0]}")
+    assert status == 0, err
+    assert f"Report: {tmp_path / 'report.md'}" in out and "tensorboard --logdir=" in out
+    text = (tmp_path / "report.md").read_text()
+    assert "## pydoc: perplexity" in text and "| finite_difference | 1 |" in text
+    status, _, err = run(*arguments, f"--run_dir={whole[0]},{tmp_path / 'nothing'}")
+    assert status == 2 and "nothing: has no run in it" in err and "Traceback" not in err
+
+
 def test_another_configuration_is_refused(whole):
     status, _, err = run(*SMALL, f"--run_dir={whole[0]}", "--units=9", "--seed=4")
     assert status == 2

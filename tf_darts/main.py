@@ -16,10 +16,12 @@ from absl import app, flags, logging
 
 from tf_darts import command_line, genotype
 from tf_darts.config import PRESETS, TFDS_PRESETS, computed_settings
+from tf_darts.configuration.report import ReportConfig
 from tf_darts.configuration.search import SearchConfig
 from tf_darts.configuration.testing import RunTestConfig
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.errors import UserError
+from tf_darts.report.run_report import write_report
 from tf_darts.report.search_report import SearchReport
 from tf_darts.report.training_report import TrainingReport
 from tf_darts.runtime.precision import set_precision
@@ -110,6 +112,15 @@ def test(config: RunTestConfig) -> None:
         print(f"With the last weights in place of their average: {scores}.")
 
 
+def report(config: ReportConfig) -> None:
+    """`--mode=report`: one document over the results of several runs."""
+    file = write_report(config.run_dirs, config.report_dir, config.reference)
+    print(
+        f"Report: {file}   pictures: {file.parent / 'plots'}\n"
+        f"TensorBoard: {_tensorboard()} --logdir={file.parent / 'tensorboard'}"
+    )
+
+
 def _set_arithmetic(config: SearchConfig | TrainingConfig) -> None:
     set_precision(config.precision)
     if config.deterministic:
@@ -126,7 +137,7 @@ def _tensorboard() -> str:
     return str(beside.relative_to(here) if beside.is_relative_to(here) else beside)
 
 
-MODES = {"search": search, "train": train, "test": test}
+MODES = {"search": search, "train": train, "test": test, "report": report}
 
 
 def main(arguments: list[str]) -> int:

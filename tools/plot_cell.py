@@ -85,6 +85,8 @@ def main(argv: list[str]) -> int:
             raise UserError("Give one cell: a published name or a genotype.json; see --help.")
         given = pathlib.Path(argv[1])
         if given.suffix == ".jsonl":
+            if _SPACE.value or _TITLE.value:
+                raise UserError(f"{given}: --space and --title are for one cell; leave them out.")
             output = _OUTPUT.value or f"{given.stem}.gif"
             animate(given, pathlib.Path(output))
         else:

@@ -61,6 +61,7 @@ def test_animation_of_a_history(tmp_path):
         ([], "Give one cell"),
         (["broken/history.jsonl"], "history.jsonl: not the history of a search"),
         (["broken/history.jsonl", "--output=a.png"], "a.png: animations are written as .gif"),
+        (["broken/history.jsonl", "--title=T"], "--space and --title are for one cell"),
         (["nowhere/history.jsonl"], "cannot read the genotype"),
     ],
 )
