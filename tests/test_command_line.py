@@ -100,7 +100,7 @@ def test_flags_not_given_leave_the_preset(flag_values):
 
 
 def test_no_flags_at_all(flag_values):
-    with pytest.raises(UserError, match="no --mode given; use one of .*report, search, .*train"):
+    with pytest.raises(UserError, match=r"no --mode given; use one of .*report, search, .*train"):
         _parse(flag_values)
 
 
