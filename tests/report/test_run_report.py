@@ -112,6 +112,8 @@ def sessions(directory):
     for file in directory.rglob("events.out.tfevents.*"):
         events = EventAccumulator(str(file.parent), size_guidance={"tensors": 0})
         events.Reload()
+        if file.parent == directory:  # the table's columns
+            continue
         content = events.SummaryMetadata
         hparams = metadata.parse_session_start_info_plugin_data(
             content(metadata.SESSION_START_INFO_TAG).plugin_data.content
@@ -129,14 +131,32 @@ def sessions(directory):
     return found
 
 
+def test_hparams_columns_stand_in_order(runs, tmp_path):
+    report(tmp_path / "report", *(runs.train(name, units=n) for name, n in (("a", 8), ("b", 16))))
+    events = EventAccumulator(str(tmp_path / "report" / "tensorboard"))
+    events.Reload()
+    content = events.SummaryMetadata(metadata.EXPERIMENT_TAG).plugin_data.content
+    experiment = metadata.parse_experiment_plugin_data(content)
+    names = [column.name for column in experiment.hparam_infos]
+    assert names == ["source", "seed", "dataset", "score of", "units"]
+    units = experiment.hparam_infos[-1].domain_interval
+    assert (units.min_value, units.max_value) == (8.0, 16.0)
+    assert [metric.name.tag for metric in experiment.metric_infos] == [
+        "validation/perplexity",
+        "test/perplexity",
+    ]
+
+
 def test_hparams_have_a_session_for_each_entry(runs, tmp_path):
     paths = [
         runs.train("a", test=138.0, units=16),
         runs.study("study", {"random": [140.0]}, failed=["random"]),
+        runs.train("c", dataset="wikitext2", units=4, dropout=0.5),  # compares with none of them
     ]
     report(tmp_path / "report", *paths)
     found = sessions(tmp_path / "report" / "tensorboard")
-    assert set(found) == {"a", "study/random_seed0", "study/random_seed99"}
+    assert set(found) == {"a", "c", "study/random_seed0", "study/random_seed99"}
+    assert set(found["c"][0]) == {"source", "seed", "dataset", "score of"}
     shown, scalars, status = found["a"]
     assert shown == {
         "source": "darts_v2",
