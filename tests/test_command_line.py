@@ -69,7 +69,10 @@ def test_help_says_what_is_allowed(flag_values):
     assert all(flag_values[name].help for name in flag_values)
 
 
-@pytest.mark.parametrize("name", sorted(set(_settings()) - {"mode", "dataset"}))
+@pytest.mark.parametrize(
+    "name",
+    sorted({n for p in config.PRESETS.values() for n in config.fields(p)} - {"mode", "dataset"}),
+)
 def test_each_flag_sets_its_field(flag_values, name):
     field = _settings()[name]
     value = {int: 6, float: 0.25, bool: True, str: "somewhere"}[field.type]
@@ -85,13 +88,19 @@ def test_each_flag_sets_its_field(flag_values, name):
     assert type(getattr(made, name)) is field.type
 
 
+def test_flags_of_a_report(flag_values):
+    arguments = ("--run_dir=a, b,", "--report_dir=c", "--reference=exact")
+    made = _parse(flag_values, "--mode=report", *arguments)
+    assert (made.run_dirs, made.report_dir, made.reference) == (["a", "b"], "c", "exact")
+
+
 def test_flags_not_given_leave_the_preset(flag_values):
     made = _parse(flag_values, "--mode=search", "--dataset=wikitext2")
     assert made == config.configure({"mode": "search", "dataset": "wikitext2"})
 
 
 def test_no_flags_at_all(flag_values):
-    with pytest.raises(UserError, match="no --mode given; use one of search, test, train"):
+    with pytest.raises(UserError, match=r"no --mode given; use one of .*report, search, .*train"):
         _parse(flag_values)
 
 

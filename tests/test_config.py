@@ -15,6 +15,8 @@ NAMES = (
     " TensorFlow Datasets."
 )
 
+MODES = "random_search, report, search, select, test, train, tune"
+
 # docs/method.md section 5, "search on Penn Treebank (A.1.2)", and section 2.
 PAPER = {
     "epochs": 50,
@@ -165,14 +167,8 @@ def test_a_schedule_that_was_asked_for_stays():
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        (
-            {"mode": "fly"},
-            "--mode=fly: not known; use one of random_search, search, select, test, train, tune.",
-        ),
-        (
-            {"mode": None},
-            "no --mode given; use one of random_search, search, select, test, train, tune.",
-        ),
+        ({"mode": "fly"}, f"--mode=fly: not known; use one of {MODES}."),
+        ({"mode": None}, f"no --mode given; use one of {MODES}."),
         ({"dataset": "cifar"}, "--dataset=cifar: not known (did you mean cifar10 or"),
         (
             {"dataset": None},
@@ -469,3 +465,16 @@ def test_joint_optimisations_refuse_what_is_not_theirs(optimization, unused):
         value = {"hypergradient": "exact"}.get(name, 0.25)
         with pytest.raises(UserError, match=f"--{name} has no meaning for --optimization"):
             configure(base | {name: value})
+
+
+def test_a_report_takes_runs_and_no_data_set():
+    made = configure({"mode": "report", "run_dir": "a, b,"})
+    assert made.run_dirs == ["a", "b"]
+    assert (made.report_dir, made.reference) == ("runs/report", "random")
+    for given in ("", " , "):
+        with pytest.raises(UserError, match="no --run_dir given; --mode=report needs"):
+            configure({"mode": "report", "run_dir": given})
+    with pytest.raises(UserError, match="--report_dir is empty"):
+        configure({"mode": "report", "run_dir": "a", "report_dir": ""})
+    with pytest.raises(UserError, match="--dataset has no meaning for --mode=report"):
+        configure({"mode": "report", "run_dir": "a", "dataset": "ptb"})

@@ -92,6 +92,7 @@ def test_a_search_leaves_everything(whole):
     assert settings["units"] == 8 and settings["weight_learning_rate"] == 20.0
     for picture in ("cell", "alpha_cell", "curves"):
         assert (directory / "plots" / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
+    assert (directory / "plots" / "cell.gif").read_bytes().startswith(b"GIF89a")
     assert list((directory / "tensorboard").glob("events.out.tfevents.*"))
 
 
@@ -189,6 +190,17 @@ def test_a_found_cell_is_trained_killed_resumed_and_tested(command, whole, tmp_p
     assert np.isfinite(found["scores"]["perplexity"])
     status, _, err = command.run("--mode=test", f"--run_dir={whole[0]}")
     assert status == 2 and "holds a search" in err
+
+
+def test_a_report_of_a_search(command, whole, tmp_path):
+    arguments = ["--mode=report", f"--report_dir={tmp_path}"]
+    status, out, err = command.run(*arguments, f"--run_dir={whole[0]}")
+    assert status == 0, err
+    assert f"Report: {tmp_path / 'report.md'}" in out and "tensorboard --logdir=" in out
+    text = (tmp_path / "report.md").read_text()
+    assert "## pydoc: perplexity" in text and "| finite_difference | 1 |" in text
+    status, _, err = command.run(*arguments, f"--run_dir={whole[0]},{tmp_path / 'nothing'}")
+    assert status == 2 and "nothing: has no run in it" in err and "Traceback" not in err
 
 
 def test_another_configuration_is_refused(command, whole):

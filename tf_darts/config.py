@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from tf_darts.configuration.report import ReportConfig
 from tf_darts.configuration.run import RunConfig
 from tf_darts.configuration.search import ConvolutionalSearchConfig, RecurrentSearchConfig
 from tf_darts.configuration.setting import check, fields
@@ -28,7 +29,7 @@ from tf_darts.errors import UserError
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
-Config = RunConfig | StudyConfig | RunTestConfig
+Config = RunConfig | StudyConfig | RunTestConfig | ReportConfig
 
 _CIFAR10 = ConvolutionalSearchConfig(
     dataset="cifar10",
@@ -91,8 +92,9 @@ PRESETS: Mapping[tuple[str, str], RunConfig] = {
 # By mode, what the image classification sets of TensorFlow Datasets take that are not named above.
 TFDS_PRESETS: Mapping[str, RunConfig] = {"search": _CIFAR10, "train": _TRAIN_CIFAR10}
 # Modes whose own settings are the same for all data sets.
-COMMON: Mapping[str, StudyConfig | RunTestConfig] = {
+COMMON: Mapping[str, StudyConfig | RunTestConfig | ReportConfig] = {
     "test": RunTestConfig(),
+    "report": ReportConfig(),
     "select": SelectConfig(),
     "random_search": RandomSearchConfig(),
     "tune": TuneConfig(),

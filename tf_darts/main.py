@@ -15,12 +15,14 @@ from absl import app, flags, logging
 
 from tf_darts import command_line, genotype
 from tf_darts.config import preset_for
+from tf_darts.configuration.report import ReportConfig
 from tf_darts.configuration.search import SearchConfig
 from tf_darts.configuration.study import StudyConfig
 from tf_darts.configuration.testing import RunTestConfig
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.errors import UserError
 from tf_darts.report.ranking import ranking_summary
+from tf_darts.report.report_document import write_report
 from tf_darts.runs import in_words, run_search, run_training, set_arithmetic
 from tf_darts.runtime.signals import Stopped, graceful_stop
 from tf_darts.study.study import run_study
@@ -97,6 +99,15 @@ def test(config: RunTestConfig) -> None:
         print(f"With the last weights in place of their average: {scores}.")
 
 
+def report(config: ReportConfig) -> None:
+    """`--mode=report`: one document over the results of several runs."""
+    file = write_report(config.run_dirs, config.report_dir, config.reference)
+    print(
+        f"Report: {file}   pictures: {file.parent / 'plots'}\n"
+        f"TensorBoard: {_tensorboard()} --logdir={file.parent / 'tensorboard'}"
+    )
+
+
 def _tensorboard() -> str:
     """A command that works in the shell that started this: its PATH need not have our Python's."""
     beside = pathlib.Path(sys.executable).with_name("tensorboard")
@@ -114,6 +125,7 @@ MODES = {
     "select": study,
     "random_search": study,
     "tune": study,
+    "report": report,
 }
 
 

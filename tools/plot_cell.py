@@ -3,10 +3,13 @@
   python tools/plot_cell.py darts_v2 --space=recurrent --output=cell.png
   python tools/plot_cell.py nasnet
   python tools/plot_cell.py RUN/genotype.json --output=cell.svg
+  python tools/plot_cell.py RUN/history.jsonl --output=cell.gif
 
-Without --output, the picture is NAME.png in the current folder.
+The last animates the cell over the epochs of a search. Without --output, the picture is NAME.png
+(NAME.gif) in the current folder.
 """
 
+import json
 import pathlib
 import sys
 
@@ -18,14 +21,16 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from tf_darts import genotype
 from tf_darts.errors import UserError
 from tf_darts.published_cells import PUBLISHED
+from tf_darts.report.cell_animation import search_animation
 from tf_darts.report.cell_drawing import draw_genotype
 from tf_darts.report.plots import save_figure
+from tf_darts.runtime.files import write_atomically
 
 _SPACE = flags.DEFINE_enum(
     "space", None, list(genotype.SPACES), "The space of a published cell; needed if both have it."
 )
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "The picture to write, .png, .svg or .pdf; default NAME.png."
+    "output", None, "The picture to write, .png, .svg or .pdf, .gif of a history; default NAME.png."
 )
 _TITLE = flags.DEFINE_string("title", "", "What to write above the drawing.")
 
@@ -53,14 +58,40 @@ def find(name: str, space: str | None) -> genotype.Genotype:
     return found
 
 
+def animate(history: pathlib.Path, output: pathlib.Path) -> None:
+    """Writes the animation of the search whose history is given, atomically.
+
+    Raises:
+      UserError: the file is no history of a search, or the animation cannot be written.
+    """
+    kind = type(genotype.load(history.with_name("genotype.json")))
+    if output.suffix.lower() != ".gif":
+        raise UserError(f"{output}: animations are written as .gif; use that.")
+    try:
+        records = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
+        animation = search_animation(records, kind)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{history}: not the history of a search; give another file.") from error
+    try:
+        write_atomically(output, animation)
+    except OSError as error:
+        raise UserError(f"{output}: cannot write the animation ({error.strerror}).") from error
+
+
 def main(argv: list[str]) -> int:
     """Writes the picture and prints its path; returns the exit status."""
     try:
         if len(argv) != 2:
             raise UserError("Give one cell: a published name or a genotype.json; see --help.")
-        cell = find(argv[1], _SPACE.value)
-        output = _OUTPUT.value or f"{pathlib.Path(argv[1]).stem}.png"
-        save_figure(draw_genotype(cell, _TITLE.value), output)
+        given = pathlib.Path(argv[1])
+        if given.suffix == ".jsonl":
+            if _SPACE.value or _TITLE.value:
+                raise UserError(f"{given}: --space and --title are for one cell; leave them out.")
+            output = _OUTPUT.value or f"{given.stem}.gif"
+            animate(given, pathlib.Path(output))
+        else:
+            output = _OUTPUT.value or f"{given.stem}.png"
+            save_figure(draw_genotype(find(argv[1], _SPACE.value), _TITLE.value), output)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

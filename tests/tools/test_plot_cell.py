@@ -1,3 +1,4 @@
+import json
 import pathlib
 import subprocess
 import sys
@@ -37,6 +38,16 @@ def test_genotype_file(tmp_path):
     assert (tmp_path / "genotype.png").is_file()
 
 
+def test_animation_of_a_history(tmp_path):
+    cell = PUBLISHED["recurrent"]["darts_v1"]
+    genotype.save(tmp_path / "genotype.json", cell)
+    record = {"epoch": 1, "validation_perplexity": 140.0, "genotype": cell.to_dict()}
+    (tmp_path / "history.jsonl").write_text(json.dumps(record) + "\n")
+    done = _plot(tmp_path, "history.jsonl")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "history.gif\n", "")
+    assert (tmp_path / "history.gif").read_bytes().startswith(b"GIF89a")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -48,11 +59,18 @@ def test_genotype_file(tmp_path):
         (["broken.json"], "broken.json: not a genotype file"),
         (["enas.json", "--space=convolutional"], "this cell is recurrent"),
         ([], "Give one cell"),
+        (["broken/history.jsonl"], "history.jsonl: not the history of a search"),
+        (["broken/history.jsonl", "--output=a.png"], "a.png: animations are written as .gif"),
+        (["broken/history.jsonl", "--title=T"], "--space and --title are for one cell"),
+        (["nowhere/history.jsonl"], "cannot read the genotype"),
     ],
 )
 def test_mistakes_are_one_sentence(tmp_path, arguments, sentence):
     (tmp_path / "broken.json").write_text("{")
     genotype.save(tmp_path / "enas.json", PUBLISHED["recurrent"]["enas"])
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "history.jsonl").touch()
+    genotype.save(tmp_path / "broken" / "genotype.json", PUBLISHED["recurrent"]["enas"])
     before = set(tmp_path.iterdir())
     done = _plot(tmp_path, *arguments)
     assert (done.returncode, done.stdout) == (2, "")

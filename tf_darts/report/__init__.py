@@ -1,1 +1,1 @@
-"""What people look at: TensorBoard, plots, drawings of cells."""
+"""What people look at: TensorBoard, plots, drawings of cells, tables, reports over runs."""

@@ -127,12 +127,16 @@ def _row(place: str, candidate: Candidate) -> dict[str, str]:
         "score": f"{candidate['score']:.2f}" if completed else "",
         "weights": short_number(counts.get("weights")),
         "multiply-adds": short_number(multiply_adds(counts)),
-        "search (s)": f"{candidate['search_seconds'] or 0:.0f}",
-        "training (s)": f"{candidate['training_seconds'] or 0:.0f}",
+        "search (s)": _seconds(candidate["search_seconds"]),
+        "training (s)": _seconds(candidate["training_seconds"]),
         "settings": ", ".join(f"{k}={v}" for k, v in candidate["settings"].items()),
         "cell": f"`{candidate['cell']}`" if candidate["cell"] else "",
         "reason": candidate["reason"],
     }
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.0f}"
 
 
 def _records(ranking: dict) -> list[dict[str, Any]]:

@@ -56,7 +56,7 @@ def ranking_plot(ranking: dict) -> Figure:
             markeredgewidth=2,
             capsize=4,
         )
-    labels = [f"{source.replace('_', chr(10))}\nn = {len(v)}" for source, v in scores.items()]
+    labels = [f"{_broken(source)}\nn = {len(v)}" for source, v in scores.items()]
     axes.set_xticks(range(len(scores)), labels, fontsize=9)
     axes.set_xlim(-0.5, max(len(scores), 1) - 0.4)
     better = {"min": "lower", "max": "higher"}[ranking["score_mode"]]
@@ -73,6 +73,11 @@ def ranking_plot(ranking: dict) -> Figure:
             _failures(failed, int(width * 14)), fontsize=8, color="#a02020", x=0.02, ha="left"
         )
     return figure
+
+
+def _broken(label: str) -> str:
+    """A label in several lines."""
+    return label.replace(", ", "\n").replace("_", "\n")
 
 
 def _failures(failed: list[dict], characters: int) -> str:

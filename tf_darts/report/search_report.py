@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from tf_darts.report.cell_animation import search_animation
 from tf_darts.report.cell_drawing import draw_genotype
 from tf_darts.report.plots import alpha_heatmap, learning_curves, save_figure
 from tf_darts.report.run_report import RunReport, json_block
+from tf_darts.runtime.files import write_atomically
 from tf_darts.spaces.supernet import Supernet
 
 # Which curves of a step stand together in TensorBoard.
@@ -26,7 +28,7 @@ _GROUPS = {
 
 
 class SearchReport(RunReport):
-    """Writes `tensorboard/` and `plots/` in a run directory.
+    """Writes `tensorboard/` and `plots/` in a run directory; at the end an animation of the cell.
 
     Args:
       directory: the run directory.
@@ -91,3 +93,6 @@ class SearchReport(RunReport):
         )
         for name, figure in figures.items():
             save_figure(figure, self._plots / f"{name}.png")
+        if record["epoch"] == self._settings["epochs"]:
+            animation = search_animation(history, self._supernet.genotype_class)
+            write_atomically(self._plots / "cell.gif", animation)

@@ -9,8 +9,9 @@ Rows = Sequence[Mapping[str, str]]  # by column; a row may lack some
 
 
 def columns_of(rows: Rows) -> list[str]:
-    """The columns that any row has something in, in the order in which they come up."""
-    return list(dict.fromkeys(name for row in rows for name, text in row.items() if text))
+    """The columns that any row has something in, in the order in which the rows name them."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [name for name in names if any(row.get(name) for row in rows)]
 
 
 def markdown_table(rows: Rows) -> str:

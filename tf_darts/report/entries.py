@@ -1,0 +1,185 @@
+"""What a report is about: scored cells, and the groups of them that differ by the seed alone."""
+
+import collections
+import dataclasses
+import json
+import pathlib
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tf_darts.genotype import Genotype
+
+# How an entry came by its score; scores of different ways do not compare.
+TRAINED = "Cells trained from scratch"
+SUPERNET = "Searches: the supernet's own score, with shared weights"
+SEARCH_PREFIX = "search."  # of the settings of the search that found a trained cell
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A cell and how it was found and scored.
+
+    Attributes:
+      name: of its run directory, or study/candidate.
+      way: `TRAINED` or `SUPERNET`.
+      dataset, score, score_mode: what `value` is: the score's name, and "min" or "max".
+      source: what found the cell: a kind of search, "random", a published cell's name, …
+      origin: what names the cell: entries of one origin are trainings of the same cell.
+      seed: None where there is none.
+      value: the validation score; None without validation or of a failed candidate.
+      reason: why a candidate failed; "" of all others.
+      cell: None of a failed candidate.
+      counts: how large the network is, by what is counted; {} where it is not known.
+      search_seconds, training_seconds: of all devices together; None where it is not known.
+      test: the test score, where it was taken.
+      settings: all but the seed; those of the search have `SEARCH_PREFIX` where the cell was
+        trained from scratch.
+      tuned: those of them that a tuner chose.
+      snapshots: {"epoch", "search_seconds", "score"} of cells that the search held on its way.
+      history: the records of the epochs, for curves.
+      animation: the search's `cell.gif`; None without one.
+    """
+
+    name: str
+    way: str
+    dataset: str
+    score: str
+    score_mode: str
+    source: str
+    origin: str
+    seed: int | None
+    value: float | None
+    reason: str = ""
+    cell: Genotype | None
+    counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    search_seconds: float | None
+    training_seconds: float | None
+    test: float | None = None
+    settings: Mapping[str, Any]
+    tuned: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    snapshots: Sequence[Mapping[str, Any]] = ()
+    history: Sequence[Mapping[str, Any]] = ()
+    animation: pathlib.Path | None = None
+
+    def candidate(self, label: str) -> dict[str, Any]:
+        """The entry as a candidate of a ranking (`ranking.py`) whose source is `label`."""
+        return {
+            "name": self.name,
+            "source": label,
+            "seed": self.seed,
+            "status": "failed" if self.reason else "completed",
+            "reason": self.reason,
+            "score": self.value,
+            "cell": str(self.cell or ""),
+            "counts": self.counts,
+            "search_seconds": self.search_seconds,
+            "training_seconds": self.training_seconds,
+            "settings": self.tuned,
+        }
+
+    @property
+    def training_settings(self) -> dict[str, Any]:
+        """The settings by which the score was taken: entries that share them compare."""
+        return {k: v for k, v in self.settings.items() if not k.startswith(SEARCH_PREFIX)}
+
+
+class Group(NamedTuple):
+    """Entries that share all but the seed.
+
+    Attributes:
+      label: the source and, where that is not unique, the settings that tell groups apart.
+      entries: at least one, none of which failed.
+    """
+
+    label: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def source(self) -> str:
+        """What found the cells."""
+        return self.entries[0].source
+
+    @property
+    def values(self) -> list[float]:
+        """The validation scores there are."""
+        return [entry.value for entry in self.entries if entry.value is not None]
+
+
+def distinct(entries: Sequence[Entry]) -> tuple[list[Entry], list[tuple[Entry, Entry]]]:
+    """The entries without those that repeat another's seed, cell, source and settings.
+
+    Returns:
+      The entries that stay, and (repeated, first) pairs of the others.
+    """
+    first: dict[Any, Entry] = {}
+    repeated = []
+    for entry in entries:
+        key = (entry.way, entry.source, entry.seed, str(entry.cell), _frozen(entry.settings))
+        if entry.reason or entry.seed is None or key not in first:
+            first[entry.name if entry.reason or entry.seed is None else key] = entry
+        else:
+            repeated.append((entry, first[key]))
+    return list(first.values()), repeated
+
+
+def group(entries: Sequence[Entry]) -> list[Group]:
+    """The groups of the entries that did not fail, the best mean first.
+
+    Where a cell was trained with several seeds, its trainings are a group of their own: other
+    cells of the same source would be counted several times.
+    """
+    alike: dict[Any, list[Entry]] = collections.defaultdict(list)
+    for entry in entries:
+        if not entry.reason:
+            alike[entry.source, _frozen(entry.settings)].append(entry)
+    groups = []
+    for members in alike.values():
+        origins = collections.Counter(entry.origin for entry in members)
+        if len(origins) > 1 and max(origins.values()) > 1:
+            for origin in origins:
+                chosen = tuple(entry for entry in members if entry.origin == origin)
+                groups.append(Group(f"{chosen[0].source} ({origin})", chosen))
+        else:
+            groups.append(Group(members[0].source, tuple(members)))
+    labelled = [Group(_label(one, groups), one.entries) for one in groups]
+    return sorted(labelled, key=_place)
+
+
+def _place(one: Group) -> float:
+    """The best mean comes first, groups without a score last."""
+    sign = 1.0 if one.entries[0].score_mode == "min" else -1.0
+    return sign * statistics.fmean(one.values) if one.values else float("inf")
+
+
+def differing(entries: Sequence[Entry]) -> list[str]:
+    """The settings that are not the same in all entries that have them, by name."""
+    names = sorted({name for entry in entries for name in entry.settings})
+    values = {
+        name: {_text(entry.settings[name]) for entry in entries if name in entry.settings}
+        for name in names
+    }
+    return [name for name in names if len(values[name]) > 1]
+
+
+def _label(one: Group, groups: Sequence[Group]) -> str:
+    """The group's label; where another group has the same, with the settings that differ.
+
+    Where not even they do (one has settings that the other lacks), with a run's name.
+    """
+    same = [other.entries[0] for other in groups if other.label == one.label]
+    names = differing(same)
+    shown = [{name: entry.settings.get(name) for name in names} for entry in same]
+    own = {name: one.entries[0].settings.get(name) for name in names}
+    parts = [f"{name}={_text(value)}" for name, value in own.items() if value is not None]
+    if shown.count(own) > 1:
+        parts.append(one.entries[0].name)
+    return ", ".join([one.label, *parts])
+
+
+def _frozen(settings: Mapping[str, Any]) -> str:
+    return json.dumps(settings, sort_keys=True)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

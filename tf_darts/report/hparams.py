@@ -1,0 +1,75 @@
+"""A report's entries as sessions of TensorBoard's HParams."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+from tensorboard.plugins.hparams import api, api_pb2, summary
+
+from tf_darts.report.entries import Entry, differing
+
+_PARTS = ("validation", "test")
+
+
+def write_sessions(directory: pathlib.Path, entries: Sequence[Entry]) -> None:
+    """Writes a session an entry: its source, its seed, the settings that differ, and its scores.
+
+    Settings differ among entries whose scores compare. A failed entry is a failed session without
+    a score.
+
+    Args:
+      directory: for `tensorboard --logdir`; each session has a folder in it.
+      entries: of distinct names.
+    """
+    shown = [_shown(entry, entries) for entry in entries]
+    scores = dict.fromkeys(entry.score for entry in entries)
+    writer = tf.summary.create_file_writer(str(directory))
+    with writer.as_default():
+        api.hparams_config(
+            hparams=[api.HParam(name, domain) for name, domain in _domains(shown).items()],
+            metrics=[api.Metric(f"{part}/{score}") for score in scores for part in _PARTS],
+        )
+    writer.close()
+    for entry, values in zip(entries, shown, strict=True):
+        writer = tf.summary.create_file_writer(str(directory / entry.name))
+        with writer.as_default():
+            api.hparams(values, trial_id=entry.name)
+            for part, score in zip(_PARTS, (entry.value, entry.test), strict=True):
+                if score is not None:
+                    tf.summary.scalar(f"{part}/{entry.score}", score, step=0)
+            status = api_pb2.STATUS_FAILURE if entry.reason else api_pb2.STATUS_SUCCESS
+            end = summary.session_end_pb(status).SerializeToString()
+            tf.summary.experimental.write_raw_pb(end, step=0)
+        writer.close()
+
+
+def _shown(entry: Entry, entries: Sequence[Entry]) -> dict[str, Any]:
+    """What the table shows of an entry; what it does not have is left out."""
+    alike = [
+        other
+        for other in entries
+        if (other.dataset, other.way) == (entry.dataset, entry.way) and not other.reason
+    ]
+    values = {
+        "source": entry.source,
+        "seed": entry.seed,
+        "dataset": entry.dataset,
+        "score of": entry.way,
+        **{name: entry.settings.get(name) for name in differing(alike)},
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _domains(shown: Sequence[dict[str, Any]]) -> dict[str, api.Discrete | api.RealInterval]:
+    """What the values of each column may be: a range of numbers, or a list of texts."""
+    columns: dict[str, list[Any]] = {}
+    for values in shown:
+        for name, value in values.items():
+            columns.setdefault(name, []).append(value)
+    return {
+        name: api.RealInterval(float(min(values)), float(max(values)))
+        if all(isinstance(value, int | float) for value in values)
+        else api.Discrete(sorted({str(value) for value in values}))
+        for name, values in columns.items()
+    }

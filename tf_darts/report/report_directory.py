@@ -1,0 +1,59 @@
+"""Where a report lives: a directory that is its own, so that a new one may replace an old one."""
+
+import json
+import pathlib
+import shutil
+
+from tf_darts import __version__
+from tf_darts.errors import UserError
+from tf_darts.runtime.files import write_atomically
+
+_MARKER = "config.json"
+_FOLDERS = ("plots", "tensorboard")
+
+
+def check_report_directory(path: pathlib.Path) -> None:
+    """Raises `UserError` where a directory holds anything but a report, or is none."""
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise UserError(f"--report_dir={path}: is a file; give a directory.")
+    if any(path.iterdir()) and not _is_report(path):
+        raise UserError(
+            f"--report_dir={path}: holds files that are no report; give an empty or a new"
+            " directory, or that of an older report."
+        )
+
+
+def empty_report_directory(path: pathlib.Path, settings: dict[str, str]) -> None:
+    """Makes the directory ready for a report: marked as one, its folders there and empty.
+
+    Files that others put beside the report stay.
+
+    Args:
+      path: of a directory that `check_report_directory` lets pass.
+      settings: of the report; kept in the mark.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    document = {"tf_darts": __version__, "settings": settings}
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        write_atomically(path / _MARKER, json.dumps(document, indent=2) + "\n")
+        for folder in _FOLDERS:
+            if (path / folder).exists():
+                shutil.rmtree(path / folder)
+            (path / folder).mkdir()
+    except OSError as error:
+        raise UserError(
+            f"--report_dir={path}: cannot be written ({error.strerror}); give another one."
+        ) from error
+
+
+def _is_report(path: pathlib.Path) -> bool:
+    try:
+        document = json.loads((path / _MARKER).read_text(encoding="utf-8"))
+        return document["settings"]["mode"] == "report"
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

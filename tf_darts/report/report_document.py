@@ -1,0 +1,183 @@
+"""A report over runs: one Markdown file, pictures, and sessions of TensorBoard's HParams."""
+
+import pathlib
+import re
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from tf_darts.errors import UserError
+from tf_darts.report.cell_drawing import draw_genotype
+from tf_darts.report.entries import SUPERNET, TRAINED, Entry, Group, distinct, group
+from tf_darts.report.hparams import write_sessions
+from tf_darts.report.plots import save_figure
+from tf_darts.report.ranking import REFERENCE, ranking_table
+from tf_darts.report.ranking_plot import ranking_plot
+from tf_darts.report.read_runs import read_entries
+from tf_darts.report.report_directory import check_report_directory, empty_report_directory
+from tf_darts.report.report_plots import cost_plot, overlaid_curves
+from tf_darts.report.report_tables import comparison_rows, paper_rows, ranking_of, reference_of
+from tf_darts.report.tables import markdown_table
+from tf_darts.runtime.files import write_atomically
+
+_TABLE_NOTE = """
+Mean ± standard deviation (of n - 1) over n seeds. The search cost is the time of the search alone,
+without the trainings that choose among its cells. Empty: not known.
+"""
+_SUPERNET_NOTE = """
+These scores are of supernets with shared weights. They do not rank cells: for that, train them.
+"""
+_P_VALUES = """
+Differences of the means; p values are two-sided: Welch's t-test, and the permutation test of the
+same difference.
+"""
+
+
+def write_report(run_dirs: Sequence[str], report_dir: str, reference: str) -> pathlib.Path:
+    """Writes `report.md`, `plots/` and `tensorboard/` in a directory.
+
+    An older report there is replaced.
+
+    Args:
+      run_dirs: of searches, trainings and studies.
+      report_dir: where the report goes.
+      reference: the source that the others are compared with.
+
+    Returns:
+      The path of the Markdown file.
+
+    Raises:
+      UserError: a run is missing or not finished, no run has that source, or the directory holds
+        something else.
+    """
+    directory = pathlib.Path(report_dir).expanduser()
+    check_report_directory(directory)
+    entries = read_entries(run_dirs)
+    if not entries:
+        raise UserError(f"--run_dir={','.join(run_dirs)}: no candidates there; nothing to report.")
+    sources = sorted({entry.source for entry in entries})
+    if reference not in (*sources, REFERENCE):
+        raise UserError(
+            f"--reference={reference}: no such source in these runs; use one of"
+            f" {', '.join(sources)}."
+        )
+    settings = {"mode": "report", "run_dir": ",".join(run_dirs), "reference": reference}
+    empty_report_directory(directory, settings)
+    text = f"# Report\n\nRuns: {', '.join(f'`{path}`' for path in run_dirs)}\n"
+    scores = dict.fromkeys((entry.dataset, entry.score, entry.score_mode) for entry in entries)
+    for dataset, score, mode in scores:
+        better = {"min": "lower", "max": "higher"}[mode]
+        text += f"\n## {dataset}: {score} ({better} is better)\n"
+        for way, note in ((TRAINED, ""), (SUPERNET, _SUPERNET_NOTE)):
+            chosen = [e for e in entries if (e.dataset, e.score, e.way) == (dataset, score, way)]
+            if chosen:
+                text += f"\n### {way}\n{note}" + _Section(directory, chosen, reference).text()
+    write_sessions(directory / "tensorboard", entries)
+    text += (
+        "\n## TensorBoard\n\nThe same as a table of HParams, with the settings that differ:"
+        f"\n\n    tensorboard --logdir={directory / 'tensorboard'}\n"
+    )
+    write_atomically(directory / "report.md", text)
+    return directory / "report.md"
+
+
+class _Section:
+    """The part of a report on scores that compare.
+
+    Args:
+      directory: the report's; pictures go to its `plots/`.
+      entries: at least one; all of one data set, score and way of scoring.
+      reference: the source that the others are compared with.
+    """
+
+    def __init__(self, directory: pathlib.Path, entries: Sequence[Entry], reference: str) -> None:
+        self._directory = directory
+        self._reference = reference
+        self._entries, self._repeated = distinct(entries)
+        self._groups = group(self._entries)
+        first = entries[0]
+        self._name = "_".join((first.dataset, {TRAINED: "trained", SUPERNET: "search"}[first.way]))
+        self._name = _file_name(self._name)
+
+    def text(self) -> str:
+        """The section's Markdown; its pictures are written."""
+        parts = [self._table(), self._comparisons(), self._costs(), self._curves(), self._cells()]
+        return "".join([*parts, self._ranking()])
+
+    def _table(self) -> str:
+        if not self._groups:
+            return "\nNo candidate completed.\n"
+        notes = "".join(
+            f"\n{entry.name} repeats {first.name} (same cell, seed and settings) and is not counted"
+            " again.\n"
+            for entry, first in self._repeated
+        )
+        return f"\n{markdown_table(paper_rows(self._groups))}{_TABLE_NOTE}{notes}"
+
+    def _comparisons(self) -> str:
+        if not any(one.source == self._reference for one in self._groups):
+            return f"\nNothing to compare with: no `{self._reference}` cells here.\n"
+        rows, left_out = comparison_rows(self._groups, self._reference)
+        table = f"\n{markdown_table(rows)}{_P_VALUES}" if rows else ""
+        return table + (f"\n{left_out}\n" if left_out else "")
+
+    def _costs(self) -> str:
+        """Figure 3 of the paper."""
+        if self._entries[0].way != TRAINED:
+            return ""
+        searched = [one for one in self._groups if any(entry.snapshots for entry in one.entries)]
+        others = [reference_of(one, self._groups, self._reference) for one in searched]
+        other = next((one for one in others if one is not None), None)
+        figure = cost_plot(self._entries, other.values if other else (), self._reference)
+        title = "\n#### Score against search cost\n\n"
+        if figure is None:
+            return (
+                f"{title}No such plot: no run here has snapshots, cells that a search held on its"
+                " way and that were trained from scratch (`--mode=select --snapshots=N`).\n"
+            )
+        return title + self._picture("cost", figure, "score against search cost")
+
+    def _curves(self) -> str:
+        figure = overlaid_curves(self._entries)
+        if figure is None:
+            return ""
+        return "\n#### Learning curves\n\n" + self._picture("curves", figure, "learning curves")
+
+    def _cells(self) -> str:
+        """The best cell of each group, and how its search came to it."""
+        text = "\n#### Cells\n" if self._groups else ""
+        for one in self._groups:
+            text += f"\n{one.label}: " + self._cell(one)
+        return text
+
+    def _cell(self, one: Group) -> str:
+        scored = [entry for entry in one.entries if entry.value is not None]
+        choose = min if one.entries[0].score_mode == "min" else max
+        best = choose(scored, key=lambda entry: entry.value) if scored else one.entries[0]
+        name = f"cell_{_file_name(best.name)}"
+        score = "" if best.value is None else f", validation {best.score} {best.value:.2f}"
+        several = "the best is " if len(scored) > 1 else ""
+        text = f"{several}{best.name}{score}.\n\n"
+        text += self._picture(name, draw_genotype(best.cell), str(best.cell))
+        if best.animation:
+            file = f"plots/{self._name}_{name}.gif"
+            write_atomically(self._directory / file, best.animation.read_bytes())
+            text += f"\nThe same over the epochs of its search:\n\n![epochs]({file})\n"
+        return text
+
+    def _ranking(self) -> str:
+        failed = [entry for entry in self._entries if entry.reason]
+        ranking = ranking_of(self._groups, failed)
+        if not ranking["candidates"]:
+            return ""
+        picture = self._picture("ranking", ranking_plot(ranking), "all scores")
+        return f"\n#### All scores\n\n{picture}\n{ranking_table(ranking)}"
+
+    def _picture(self, name: str, figure: Figure, about: str) -> str:
+        file = f"plots/{self._name}_{name}.png"
+        save_figure(figure, self._directory / file)
+        return f"![{about}]({file})\n"
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", name)

@@ -1,0 +1,94 @@
+"""The plots of a report: score against search cost (the paper's Figure 3), learning curves."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from tf_darts.report.entries import Entry
+from tf_darts.report.ranking_plot import colours
+from tf_darts.report.statistics import summarise
+
+# Seconds in a unit of search cost: the largest is taken that the longest search fills.
+_UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
+
+
+def cost_plot(
+    entries: Sequence[Entry], reference: Sequence[float], reference_name: str
+) -> Figure | None:
+    """Validation scores of the cells that searches held, trained from scratch, by search cost.
+
+    Args:
+      entries: those with snapshots make a line each.
+      reference: scores of other cells after the same training, drawn as their best and as a band
+        of mean ± standard deviation; may be empty.
+      reference_name: what they are.
+
+    Returns:
+      None where no entry has snapshots.
+    """
+    lines = [entry for entry in entries if entry.snapshots]
+    if not lines:
+        return None
+    longest = max(point["search_seconds"] for entry in lines for point in entry.snapshots)
+    unit, seconds = next((u for u in _UNITS if longest >= u[1]), _UNITS[-1])
+    figure, axes = _axes(lines[0])
+    colour = colours([entry.source for entry in lines])
+    for entry in lines:
+        costs = [point["search_seconds"] / seconds for point in entry.snapshots]
+        scores = [point["score"] for point in entry.snapshots]
+        axes.plot(costs, scores, "o-", markersize=4, color=colour[entry.source], label=entry.source)
+    if reference:
+        summary = summarise(reference, lines[0].score_mode)
+        grey = colours([reference_name])[reference_name]
+        axes.axhline(summary.mean, color=grey, linewidth=1.2, label=f"{reference_name}, mean ± std")
+        if summary.deviation:
+            low, high = summary.mean - summary.deviation, summary.mean + summary.deviation
+            axes.axhspan(low, high, color=grey, alpha=0.2, linewidth=0)
+        best = f"{reference_name}, best of {summary.n}"
+        axes.axhline(summary.best, color=grey, linewidth=1.2, linestyle="--", label=best)
+    axes.set_xlabel(f"search cost (device-{unit})")
+    axes.set_xlim(left=0)
+    _legend(axes)
+    return figure
+
+
+def overlaid_curves(entries: Sequence[Entry]) -> Figure | None:
+    """Validation scores by epoch, a line an entry; None where no entry has any."""
+    key = f"validation_{entries[0].score}"
+    lines = [e for e in entries if any(record.get(key) is not None for record in e.history)]
+    if not lines:
+        return None
+    figure, axes = _axes(lines[0])
+    colour = colours([entry.source for entry in lines])
+    for entry in lines:
+        points = [(r["epoch"], r[key]) for r in entry.history if r.get(key) is not None]
+        style = {"color": colour[entry.source], "label": entry.source, "linewidth": 1.3}
+        axes.plot(*zip(*points, strict=True), "o-", markersize=3, alpha=0.8, **style)
+    if lines[0].score_mode == "min":
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.tick_params(which="minor", labelsize=8)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    _legend(axes)
+    return figure
+
+
+def _axes(entry: Entry) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(7, 4.2), layout="constrained", facecolor="white")
+    axes = figure.add_subplot()
+    axes.set_ylabel(f"validation {entry.score}")
+    axes.grid(color="#e4e4e4", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _legend(axes: Axes) -> None:
+    """One line for each source, however many entries it has."""
+    handles, labels = axes.get_legend_handles_labels()
+    first = dict(zip(reversed(labels), reversed(handles), strict=True))
+    names = sorted(first, key=labels.index)
+    axes.legend([first[name] for name in names], names, frameon=False, fontsize=9)
