@@ -21,8 +21,8 @@ from tf_darts.configuration.search import SearchConfig
 from tf_darts.configuration.testing import RunTestConfig
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.errors import UserError
-from tf_darts.report.run_report import write_report
 from tf_darts.report.search_report import SearchReport
+from tf_darts.report.summary_report import write_report
 from tf_darts.report.training_report import TrainingReport
 from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.progress import Progress
