@@ -22,7 +22,7 @@ from tf_darts.configuration.testing import RunTestConfig
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.errors import UserError
 from tf_darts.report.ranking import ranking_summary
-from tf_darts.report.report_document import write_report
+from tf_darts.report.summary_report import write_report
 from tf_darts.runs import in_words, run_search, run_training, set_arithmetic
 from tf_darts.runtime.signals import Stopped, graceful_stop
 from tf_darts.study.study import run_study

@@ -7,8 +7,8 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 
 from tf_darts.errors import UserError
 from tf_darts.report.read_runs import read_entries
-from tf_darts.report.report_document import write_report
 from tf_darts.report.report_plots import cost_plot, overlaid_curves
+from tf_darts.report.summary_report import write_report
 
 SCORES = {"exact": [130.0, 132.0], "random": [140.0, 141.0, 143.0]}
 
