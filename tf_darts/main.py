@@ -25,7 +25,7 @@ from tf_darts.report.ranking import ranking_summary
 from tf_darts.report.summary_report import write_report
 from tf_darts.runs import in_words, run_search, run_training, set_arithmetic
 from tf_darts.runtime.signals import Stopped, graceful_stop
-from tf_darts.study.study import run_study
+from tf_darts.study.run_study import run_study
 from tf_darts.training.testing import FinishedTraining
 from tf_darts.training_tasks import find_cell, test_task
 
