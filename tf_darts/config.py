@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from tf_darts.configuration.export import ExportConfig
 from tf_darts.configuration.run import RunConfig
 from tf_darts.configuration.search import ConvolutionalSearchConfig, RecurrentSearchConfig
 from tf_darts.configuration.setting import check, fields
@@ -20,7 +21,7 @@ from tf_darts.configuration.testing import RunTestConfig
 from tf_darts.configuration.training import ConvolutionalTrainingConfig, RecurrentTrainingConfig
 from tf_darts.errors import UserError
 
-Config = RunConfig | RunTestConfig
+Config = RunConfig | RunTestConfig | ExportConfig
 
 _CIFAR10 = ConvolutionalSearchConfig(
     dataset="cifar10",
@@ -83,7 +84,10 @@ PRESETS: Mapping[tuple[str, str], RunConfig] = {
 # By mode, what the image classification sets of TensorFlow Datasets take that are not named above.
 TFDS_PRESETS: Mapping[str, RunConfig] = {"search": _CIFAR10, "train": _TRAIN_CIFAR10}
 # Modes that take a run in place of a data set.
-RUN_MODES: Mapping[str, RunTestConfig] = {"test": RunTestConfig()}
+RUN_MODES: Mapping[str, RunTestConfig | ExportConfig] = {
+    "test": RunTestConfig(),
+    "export": ExportConfig(),
+}
 
 
 def settings() -> dict[str, dataclasses.Field]:

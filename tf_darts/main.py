@@ -16,10 +16,13 @@ from absl import app, flags, logging
 
 from tf_darts import command_line, genotype
 from tf_darts.config import PRESETS, TFDS_PRESETS, computed_settings
+from tf_darts.configuration.export import ExportConfig
 from tf_darts.configuration.search import SearchConfig
 from tf_darts.configuration.testing import RunTestConfig
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.errors import UserError
+from tf_darts.export.saved_model import next_version, write_version
+from tf_darts.export_tasks import export_task
 from tf_darts.report.search_report import SearchReport
 from tf_darts.report.training_report import TrainingReport
 from tf_darts.runtime.precision import set_precision
@@ -29,6 +32,7 @@ from tf_darts.runtime.signals import Stopped, graceful_stop
 from tf_darts.search.engine import SearchEngine
 from tf_darts.tasks import search_task
 from tf_darts.training.engine import TrainingEngine
+from tf_darts.training.kept_data import keep_data
 from tf_darts.training.testing import FinishedTraining
 from tf_darts.training_tasks import find_cell, test_task, training_task
 
@@ -65,7 +69,7 @@ def train(config: TrainingConfig) -> None:
     settings = computed_settings(config) | {"cell": cell.to_dict()}
     run = RunDirectory(config.run_dir, settings)
     genotype.save(run.path / "genotype.json", cell, {"mode": "train", "given": config.genotype})
-    run.write_json("data.json", task.data.description())
+    keep_data(run, task.data)
     counts = task.network.counts()
     print("The network has " + " and ".join(f"{n:,} {name}" for name, n in counts.items()) + ".")
     score = task.network.score
@@ -110,6 +114,15 @@ def test(config: RunTestConfig) -> None:
         print(f"With the last weights in place of their average: {scores}.")
 
 
+def export(config: ExportConfig) -> None:
+    """`--mode=export`: the network of a finished training as a SavedModel that servers load."""
+    training = FinishedTraining.open(config.run_dir)
+    export_dir = pathlib.Path(config.export_dir).expanduser()
+    version = next_version(export_dir, config.version)
+    written = write_version(*export_task(training, config.data_dir), export_dir, version)
+    print(f"Exported and checked: {written}; what it is: {written / 'model_card.md'}")
+
+
 def _set_arithmetic(config: SearchConfig | TrainingConfig) -> None:
     set_precision(config.precision)
     if config.deterministic:
@@ -126,7 +139,7 @@ def _tensorboard() -> str:
     return str(beside.relative_to(here) if beside.is_relative_to(here) else beside)
 
 
-MODES = {"search": search, "train": train, "test": test}
+MODES = {"search": search, "train": train, "test": test, "export": export}
 
 
 def main(arguments: list[str]) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tf_darts.data.asset_files import VOCABULARY_FILE, listed
 from tf_darts.data.batches import TrainingBatch
 from tf_darts.data.corpus import Corpus
 from tf_darts.data.text_passes import TextPasses, batchify, evaluation_pairs
@@ -133,6 +134,10 @@ class TextTrainingData:
             "train_tokens": self._train_tokens,
             "validation_tokens": len(self._corpus.validation) if self.validates else 0,
         }
+
+    def assets(self) -> dict[str, str]:
+        """What a trained network must keep of its data, as files of its run by name."""
+        return {VOCABULARY_FILE: listed(self._corpus.vocabulary.words)}
 
     def _lengths(self, random: np.random.Generator) -> np.ndarray:
         count = (len(self._train) - 1) // _SHORTEST + 1  # enough even if all are the shortest

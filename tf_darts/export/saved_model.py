@@ -1,0 +1,129 @@
+"""SavedModels in TF Serving's layout: DIR/1, DIR/2, …, each whole and checked or not there."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tf_darts.errors import UserError
+from tf_darts.export import saved_model_check
+from tf_darts.export.model_card import write_card
+from tf_darts.export.serving_model import ServingModel, Signature
+from tf_darts.export.warmup import WARMUP_FILE, prediction_log
+
+
+def next_version(export_dir: pathlib.Path, wanted: int = 0) -> int:
+    """The number of the version to write: `wanted`, or the highest that is there plus 1.
+
+    Makes the directory where it is missing.
+
+    Raises:
+      UserError: the directory cannot be written, or the wanted version is there.
+    """
+    try:
+        export_dir.mkdir(parents=True, exist_ok=True)
+        # Only writing shows whether one may write.
+        tempfile.TemporaryFile(dir=export_dir).close()
+        names = [entry.name for entry in export_dir.iterdir()]
+    except OSError as error:
+        raise UserError(
+            f"--export_dir={export_dir}: cannot be written ({error.strerror}); give another one."
+        ) from error
+    if wanted and str(wanted) in names:
+        raise UserError(
+            f"--version={wanted}: {export_dir / str(wanted)} is there already, and no version is"
+            " overwritten; leave the flag out to take the next number."
+        )
+    # As TF Serving reads them.
+    return wanted or max((int(name) for name in names if name.isdecimal()), default=0) + 1
+
+
+def write_version(
+    served: ServingModel,
+    live: ServingModel,
+    card: Mapping[str, Any],
+    export_dir: pathlib.Path,
+    version: int,
+) -> pathlib.Path:
+    """Writes `export_dir`/`version` with warm-up requests and model card, and checks it.
+
+    Args:
+      served: what is written.
+      live: the trained network, which must give the same answers.
+      card: what the model card says, as JSON types; see `write_card`.
+      export_dir: the directory of all versions.
+      version: a number of `next_version`.
+
+    Returns:
+      The directory of the version.
+
+    Raises:
+      UserError: the written model, in a process that has no tf_darts, does not answer as the live
+        one does; or somebody else wrote this version meanwhile. Then nothing is left.
+    """
+    signatures = served.signatures()
+    answers = {name: _answers(signature) for name, signature in live.signatures().items()}
+    target = export_dir / str(version)
+    # Beside the versions, for renaming across file systems is no renaming; TF Serving overlooks
+    # names that are no numbers.
+    with tempfile.TemporaryDirectory(dir=export_dir, prefix=".export_") as folder:
+        staged = pathlib.Path(folder) / "saved_model"
+        concrete = {name: signature.concrete for name, signature in signatures.items()}
+        tf.saved_model.save(served, os.fspath(staged), signatures=concrete)
+        (staged / "assets.extra").mkdir()
+        examples = json.dumps(answers, indent=1) + "\n"
+        (staged / saved_model_check.EXAMPLES_FILE).write_text(examples, encoding="utf-8")
+        _write_warmup(staged / WARMUP_FILE, signatures)
+        write_card(staged, dict(card) | {"version": version}, signatures)
+        _check(staged)
+        try:
+            staged.rename(target)
+        except OSError as error:
+            raise UserError(
+                f"{target}: cannot be made of the finished export ({error.strerror}); give another"
+                " --version or --export_dir."
+            ) from error
+    return target
+
+
+def _answers(signature: Signature) -> list[dict[str, Any]]:
+    """Each example request of a signature with its answer, as `saved_model_check` reads them."""
+    found, answer = [], signature.concrete
+    for request in signature.examples:
+        inputs = signature.tensors(request)
+        sides = {"inputs": inputs, "outputs": answer(**inputs)}
+        found.append(
+            {
+                side: {name: saved_model_check.encoded(one) for name, one in tensors.items()}
+                for side, tensors in sides.items()
+            }
+        )
+    return found
+
+
+def _write_warmup(path: pathlib.Path, signatures: Mapping[str, Signature]) -> None:
+    with tf.io.TFRecordWriter(os.fspath(path)) as writer:
+        for name, signature in signatures.items():
+            for request in signature.examples:
+                writer.write(prediction_log(name, signature.tensors(request)))
+
+
+def _check(folder: pathlib.Path) -> None:
+    """Raises `UserError` unless a fresh process gets the stored answers from a SavedModel."""
+    # -I: neither the current folder nor PYTHONPATH nor the user's own packages.
+    command = [sys.executable, "-I", saved_model_check.__file__, os.fspath(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return
+    lines = (done.stdout.strip() or done.stderr.strip()).splitlines() or ["it died"]
+    what = "; ".join(lines) if done.stdout.strip() else lines[-1]
+    raise UserError(
+        "The exported model, loaded with TensorFlow alone, does not answer as the trained one does"
+        f" ({what}); nothing was exported. Please report this with the run's config.json."
+    )
