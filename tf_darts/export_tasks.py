@@ -3,9 +3,13 @@
 import abc
 import dataclasses
 import functools
+import itertools
+import pathlib
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_darts import __version__, genotype
@@ -26,6 +30,8 @@ from tf_darts.training.kept_data import keep_data
 from tf_darts.training.testing import FinishedTraining
 from tf_darts.training_tasks import image_network, language_network, training_task
 
+_REPRESENTATIVE = 200  # images by which the ranges of 8-bit numbers are chosen
+
 
 class ExportTask(NamedTuple):
     """A network to export.
@@ -34,11 +40,15 @@ class ExportTask(NamedTuple):
       served: what is exported: float32, without what only trains.
       live: the trained network itself.
       card: what the model card says.
+      names: the file with its classes or words.
+      representative: reads inputs of `served.portable()`, one a row, from the data.
     """
 
     served: ServingModel
     live: ServingModel
     card: dict[str, Any]
+    names: pathlib.Path
+    representative: Callable[[], np.ndarray]
 
 
 class Exporter(abc.ABC):
@@ -77,6 +87,10 @@ class Exporter(abc.ABC):
     @abc.abstractmethod
     def serving(self, network: Network, *, exported: bool) -> ServingModel:
         """What clients meet, of the network that is exported or of the trained one."""
+
+    def representative(self) -> np.ndarray:
+        """Inputs of `ServingModel.portable`, one a row; asked where a space has that only."""
+        raise NotImplementedError
 
 
 class LanguageExporter(Exporter):
@@ -137,6 +151,16 @@ class ImageExporter(Exporter):
             fit=centre if self.config.random_resized_crop else whole,
         )
 
+    def representative(self) -> np.ndarray:
+        """Training images, augmented, float32 [images, height, width, channels], 0..255."""
+        set_precision("float32")
+        data = training_task(self.config, self.cell).data
+        batches = (batch.batch[0] for batch in data.epoch(0))
+        known = self.training.data
+        few = itertools.islice(batches, -(-_REPRESENTATIVE // self.config.batch_size))
+        images = np.concatenate(list(few))[:_REPRESENTATIVE]
+        return np.float32(images * np.float32(known["std"]) + np.float32(known["mean"]))
+
 
 @functools.singledispatch
 def exporter(config: TrainingConfig, training: FinishedTraining) -> Exporter:
@@ -146,6 +170,12 @@ def exporter(config: TrainingConfig, training: FinishedTraining) -> Exporter:
 
 exporter.register(RecurrentTrainingConfig, LanguageExporter)
 exporter.register(ConvolutionalTrainingConfig, ImageExporter)
+
+
+def _config(training: FinishedTraining, data_dir: str) -> TrainingConfig:
+    dataset = training.settings["dataset"]
+    kind = type(PRESETS.get(("train", dataset), TFDS_PRESETS["train"]))
+    return training.config(kind, data_dir=data_dir)
 
 
 def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
@@ -161,13 +191,11 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
     Raises:
       UserError: the weights are not there, or the data are needed and not to be had.
     """
-    dataset = training.settings["dataset"]
-    kind = type(PRESETS.get(("train", dataset), TFDS_PRESETS["train"]))
-    config = training.config(kind, data_dir=data_dir)
+    config = _config(training, data_dir)
     one = exporter(config, training)
     set_precision(config.precision)
     if not (training.data and (training.run.path / one.names_file).exists()):
-        print(f"{training.run.path} does not say what its data are; reading {dataset} once.")
+        print(f"{training.run.path} does not say what its data are; reading {config.dataset} once.")
         keep_data(training.run, training_task(config, one.cell).data)
     trained = one.network(config)
     evaluator = training.restore(trained)
@@ -190,4 +218,5 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
         "client": served.about(),
         "settings": {name: v for name, v in training.settings.items() if name != "cell"},
     }
-    return ExportTask(served, one.serving(trained, exported=False), card)
+    live = one.serving(trained, exported=False)
+    return ExportTask(served, live, card, training.run.path / one.names_file, one.representative)

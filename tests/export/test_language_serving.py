@@ -62,7 +62,9 @@ def test_texts_are_scored_as_their_numbers(serving):
         [b"the", b"cat", b"<eos>", b"sat", b"<unk>", b"<eos>"],
         [b"mat", b"<eos>", b"", b"", b"", b""],
     ]
-    numbers = serving.score(tf.constant([[0, 1, 2, 3, 4, 2], [6, 2, 0, 0, 0, 0]]), [6, 2])
+    numbers = serving.score(
+        tf.constant([[0, 1, 2, 3, 4, 2], [6, 2, 0, 0, 0, 0]]), tf.constant([6, 2])
+    )
     np.testing.assert_array_equal(answer["lengths"], [6, 2])
     np.testing.assert_array_equal(answer["log_probabilities"], numbers["log_probabilities"])
 

@@ -44,4 +44,4 @@ def test_a_seed_is_of_its_row():
     both = uniform_rows(tf.constant([5, 7]), tf.constant(40)).numpy()
     np.testing.assert_array_equal(both[1:], uniform_rows(tf.constant([7]), tf.constant(40)))
     assert not np.array_equal(both[0], both[1])
-    assert 0 <= both.min() and both.max() < 1 and abs(both.mean() - 0.5) < 0.1
+    assert both.min() >= 0 and both.max() < 1 and abs(both.mean() - 0.5) < 0.1

@@ -18,6 +18,11 @@ class ExportConfig:
     run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)
     data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
     export_dir: str = setting("", "where all exported versions of the network are")
+    format: str = setting(
+        "saved_model",
+        "saved_model (for servers) or litert (for small devices; images only)",
+        choices=("saved_model", "litert"),
+    )
     version: int = setting(0, "number of the exported version (0: the highest and 1)", minimum=0)
 
     def completed(self, given: Mapping[str, Any], preset: Self) -> Self:

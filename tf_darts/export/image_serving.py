@@ -111,8 +111,17 @@ class ImageServing(ServingModel):
             "pixel_std": self._std.tolist(),
         }
 
+    def portable(self) -> Signature:
+        images = np.float32(self.signatures()[DEFAULT].examples[1]["images"])
+        return Signature(
+            lambda images: {"probabilities": self._probabilities(images)},
+            {"images": tf.TensorSpec([None, *self._shape], tf.float32)},
+            ({"images": images[:1]}, {"images": images}),
+        )
+
     def of_pixels(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """The answer to images, uint8 [batch, height, width, channels]."""
+        images = tf.ensure_shape(images, [None, *self._shape])
         return self._answer(tf.cast(images, tf.float32))
 
     def of_files(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -126,7 +135,7 @@ class ImageServing(ServingModel):
         return self._answer(tf.map_fn(read, image_bytes, fn_output_signature=spec))
 
     def _answer(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        probabilities = tf.nn.softmax(self._classify((pixels - self._mean) / self._std))
+        probabilities = self._probabilities(pixels)
         top = tf.math.top_k(probabilities, min(_TOP, self._classes))
         return {
             "probabilities": probabilities,
@@ -134,6 +143,9 @@ class ImageServing(ServingModel):
             "top_labels": self._labels.lookup(tf.cast(top.indices, tf.int64)),
             "top_probabilities": top.values,
         }
+
+    def _probabilities(self, pixels: tf.Tensor) -> tf.Tensor:
+        return tf.nn.softmax(self._classify((pixels - self._mean) / self._std))
 
 
 def decode(file: tf.Tensor, channels: int) -> tf.Tensor:

@@ -5,39 +5,18 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import tensorflow as tf
-
-from tf_darts.export.serving_model import Signature
-
 CARD_FILE = "model_card.json"
 
 
-def write_card(
-    folder: pathlib.Path, card: Mapping[str, Any], signatures: Mapping[str, Signature]
-) -> None:
-    """Writes `model_card.json` and `model_card.md` into a SavedModel's folder.
+def write_card(folder: pathlib.Path, card: Mapping[str, Any]) -> None:
+    """Writes `model_card.json` and `model_card.md` into a version's folder.
 
     Args:
-      folder: beside `saved_model.pb`.
+      folder: beside the model.
       card: by heading, as JSON types.
-      signatures: the functions by name, whose inputs and outputs are added.
     """
-    card = dict(card) | {"signatures": {name: _types(one) for name, one in signatures.items()}}
     (folder / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     (folder / "model_card.md").write_text(_markdown(card), encoding="utf-8")
-
-
-def _types(signature: Signature) -> dict[str, dict[str, str]]:
-    sides = {"inputs": signature.inputs, "outputs": signature.concrete.structured_outputs}
-    return {
-        side: {name: _type(spec) for name, spec in sorted(specs.items())}
-        for side, specs in sides.items()
-    }
-
-
-def _type(spec: tf.TensorSpec | tf.Tensor) -> str:
-    sizes = spec.shape.as_list() if spec.shape.rank is not None else ["…"]
-    return f"{spec.dtype.name} [{', '.join('?' if size is None else str(size) for size in sizes)}]"
 
 
 def _markdown(card: Mapping[str, Any]) -> str:

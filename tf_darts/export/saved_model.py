@@ -1,11 +1,10 @@
-"""SavedModels in TF Serving's layout: DIR/1, DIR/2, …, each whole and checked or not there."""
+"""SavedModels in TF Serving's layout, checked before they are there."""
 
 import json
 import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,33 +14,8 @@ from tf_darts.errors import UserError
 from tf_darts.export import saved_model_check
 from tf_darts.export.model_card import write_card
 from tf_darts.export.serving_model import ServingModel, Signature
+from tf_darts.export.versions import new_version
 from tf_darts.export.warmup import WARMUP_FILE, prediction_log
-
-
-def next_version(export_dir: pathlib.Path, wanted: int = 0) -> int:
-    """The number of the version to write: `wanted`, or the highest that is there plus 1.
-
-    Makes the directory where it is missing.
-
-    Raises:
-      UserError: the directory cannot be written, or the wanted version is there.
-    """
-    try:
-        export_dir.mkdir(parents=True, exist_ok=True)
-        # Only writing shows whether one may write.
-        tempfile.TemporaryFile(dir=export_dir).close()
-        names = [entry.name for entry in export_dir.iterdir()]
-    except OSError as error:
-        raise UserError(
-            f"--export_dir={export_dir}: cannot be written ({error.strerror}); give another one."
-        ) from error
-    if wanted and str(wanted) in names:
-        raise UserError(
-            f"--version={wanted}: {export_dir / str(wanted)} is there already, and no version is"
-            " overwritten; leave the flag out to take the next number."
-        )
-    # As TF Serving reads them.
-    return wanted or max((int(name) for name in names if name.isdecimal()), default=0) + 1
 
 
 def write_version(
@@ -69,27 +43,17 @@ def write_version(
     """
     signatures = served.signatures()
     answers = {name: _answers(signature) for name, signature in live.signatures().items()}
-    target = export_dir / str(version)
-    # Beside the versions, for renaming across file systems is no renaming; TF Serving overlooks
-    # names that are no numbers.
-    with tempfile.TemporaryDirectory(dir=export_dir, prefix=".export_") as folder:
-        staged = pathlib.Path(folder) / "saved_model"
+    with new_version(export_dir, version) as staged:
         concrete = {name: signature.concrete for name, signature in signatures.items()}
         tf.saved_model.save(served, os.fspath(staged), signatures=concrete)
         (staged / "assets.extra").mkdir()
         examples = json.dumps(answers, indent=1) + "\n"
         (staged / saved_model_check.EXAMPLES_FILE).write_text(examples, encoding="utf-8")
         _write_warmup(staged / WARMUP_FILE, signatures)
-        write_card(staged, dict(card) | {"version": version}, signatures)
+        described = {name: signature.description for name, signature in signatures.items()}
+        write_card(staged, dict(card) | {"version": version, "signatures": described})
         _check(staged)
-        try:
-            staged.rename(target)
-        except OSError as error:
-            raise UserError(
-                f"{target}: cannot be made of the finished export ({error.strerror}); give another"
-                " --version or --export_dir."
-            ) from error
-    return target
+    return export_dir / str(version)
 
 
 def _answers(signature: Signature) -> list[dict[str, Any]]:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_darts.errors import UserError
+
 Request = Mapping[str, np.ndarray]
 DEFAULT = "serving_default"  # what TF Serving takes where a request names none
 
@@ -37,6 +39,15 @@ class Signature:
         }
         return tf.function(self.function, autograph=False).get_concrete_function(**specs)
 
+    @property
+    def description(self) -> dict[str, dict[str, str]]:
+        """The types and shapes of inputs and outputs, for people."""
+        sides = {"inputs": self.inputs, "outputs": self.concrete.structured_outputs}
+        return {
+            side: {name: _type(spec) for name, spec in sorted(specs.items())}
+            for side, specs in sides.items()
+        }
+
     def tensors(self, request: Request) -> dict[str, tf.Tensor]:
         """A request as what `function` takes."""
         return {name: tf.constant(request[name], spec.dtype) for name, spec in self.inputs.items()}
@@ -54,6 +65,15 @@ class ServingModel(tf.Module, abc.ABC):
     def signatures(self) -> dict[str, Signature]:
         """The functions by name; `DEFAULT` is one of them."""
 
+    def portable(self) -> Signature:
+        """The one function that small devices run, in plain arithmetic; raises `UserError`."""
+        raise UserError("--format=litert is for image classifiers; leave it out for this network.")
+
     @abc.abstractmethod
     def about(self) -> dict[str, Any]:
         """What a client must know beside the signatures, as JSON types."""
+
+
+def _type(spec: tf.TensorSpec | tf.Tensor) -> str:
+    sizes = ("?" if size is None else str(size) for size in spec.shape)
+    return f"{spec.dtype.name} [{', '.join(sizes)}]"
