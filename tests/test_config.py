@@ -164,8 +164,8 @@ def test_a_schedule_that_was_asked_for_stays():
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        ({"mode": "fly"}, "--mode=fly: not known; use one of search, test, train."),
-        ({"mode": None}, "no --mode given; use one of search, test, train."),
+        ({"mode": "fly"}, "--mode=fly: not known; use one of export, search, test, train."),
+        ({"mode": None}, "no --mode given; use one of export, search, test, train."),
         ({"dataset": "cifar"}, "--dataset=cifar: not known (did you mean cifar10 or"),
         (
             {"dataset": None},
