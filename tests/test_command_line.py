@@ -79,8 +79,13 @@ def test_each_flag_sets_its_field(flag_values, name):
     if field.metadata["choices"]:
         value = field.metadata["choices"][-1]
     argument = f"--{name}" if field.type is bool else f"--{name}={value}"
-    mode, dataset = next(key for key, p in config.PRESETS.items() if name in config.fields(p))
     needed = NEEDED.get(name, [])
+    if name in config.fields(config.ExportConfig) and name not in config.fields(config.RunConfig):
+        both = {"run_dir": "here", "export_dir": "there"} | {name: value}
+        made = _parse(flag_values, "--mode=export", *(f"--{k}={v}" for k, v in both.items()))
+        assert getattr(made, name) == value
+        return
+    mode, dataset = next(key for key, p in config.PRESETS.items() if name in config.fields(p))
     if mode == "train" and name != "genotype":
         needed = [*needed, "--genotype=darts_v2"]
     made = _parse(flag_values, f"--mode={mode}", f"--dataset={dataset}", *needed, argument)

@@ -15,7 +15,7 @@ NAMES = (
     " TensorFlow Datasets."
 )
 
-MODES = "random_search, report, search, select, test, train, tune"
+MODES = "export, random_search, report, search, select, test, train, tune"
 
 # docs/method.md section 5, "search on Penn Treebank (A.1.2)", and section 2.
 PAPER = {
@@ -395,6 +395,19 @@ def test_a_test_needs_a_run_and_takes_nothing_else():
         configure({"mode": "test"})
     with pytest.raises(UserError, match="--dataset has no meaning for --mode=test; it is for"):
         configure({"mode": "test", "run_dir": "here", "dataset": "ptb"})
+
+
+def test_an_export_needs_a_run_and_a_place():
+    made = configure({"mode": "export", "run_dir": "here", "export_dir": "there", "version": 3})
+    assert (made.run_dir, made.export_dir, made.version) == ("here", "there", 3)
+    with pytest.raises(UserError, match="no --run_dir given; --mode=export needs the directory"):
+        configure({"mode": "export", "export_dir": "there"})
+    with pytest.raises(UserError, match="no --export_dir given; --mode=export needs"):
+        configure({"mode": "export", "run_dir": "here"})
+    with pytest.raises(UserError, match="--version=-1: out of range"):
+        configure({"mode": "export", "run_dir": "a", "export_dir": "b", "version": -1})
+    with pytest.raises(UserError, match="--epochs has no meaning for --mode=export"):
+        configure({"mode": "export", "run_dir": "a", "export_dir": "b", "epochs": 1})
 
 
 def test_the_cells_file_may_move_between_two_sittings():

@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from tf_darts.configuration.export import ExportConfig
 from tf_darts.configuration.report import ReportConfig
 from tf_darts.configuration.run import RunConfig
 from tf_darts.configuration.search import ConvolutionalSearchConfig, RecurrentSearchConfig
@@ -29,7 +30,7 @@ from tf_darts.errors import UserError
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
-Config = RunConfig | StudyConfig | RunTestConfig | ReportConfig
+Config = RunConfig | StudyConfig | RunTestConfig | ReportConfig | ExportConfig
 
 _CIFAR10 = ConvolutionalSearchConfig(
     dataset="cifar10",
@@ -92,8 +93,9 @@ PRESETS: Mapping[tuple[str, str], RunConfig] = {
 # By mode, what the image classification sets of TensorFlow Datasets take that are not named above.
 TFDS_PRESETS: Mapping[str, RunConfig] = {"search": _CIFAR10, "train": _TRAIN_CIFAR10}
 # Modes whose own settings are the same for all data sets.
-COMMON: Mapping[str, StudyConfig | RunTestConfig | ReportConfig] = {
+COMMON: Mapping[str, StudyConfig | RunTestConfig | ReportConfig | ExportConfig] = {
     "test": RunTestConfig(),
+    "export": ExportConfig(),
     "report": ReportConfig(),
     "select": SelectConfig(),
     "random_search": RandomSearchConfig(),

@@ -18,6 +18,7 @@ from tf_darts.runtime.signals import StopRequest
 from tf_darts.search.engine import SearchEngine
 from tf_darts.search_tasks import search_task
 from tf_darts.training.engine import TrainingEngine
+from tf_darts.training.kept_data import keep_data
 from tf_darts.training_tasks import training_task
 
 
@@ -113,7 +114,7 @@ def run_training(
     run = RunDirectory(config.run_dir, settings)
     try:
         genotype.save(run.path / "genotype.json", cell, {"mode": "train", "given": config.genotype})
-        run.write_json("data.json", task.data.description())
+        keep_data(run, task.data)
         counts = network.counts()
         run.write_json("counts.json", counts)
         print(f"{label}The network has {in_words(counts)}.", flush=True)

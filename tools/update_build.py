@@ -18,7 +18,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = "tf_darts"
 
 # Modules whose distribution has another name.
-_DISTRIBUTIONS = {"PIL": "pillow", "absl": "absl-py", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+_DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "absl": "absl-py",
+    "sklearn": "scikit-learn",
+    "tensorflow_serving": "tensorflow-serving-api",
+    "yaml": "pyyaml",
+}
 # What a distribution needs without declaring it, see docs/dependencies.md.
 _UNDECLARED = {"tensorflow-datasets": ("importlib_resources",)}
 _PYTEST_MAIN = "bazel_main.py"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tf_darts.data import augmentation
+from tf_darts.data.asset_files import listed
 from tf_darts.data.image_set import ImageSet
 from tf_darts.data.image_streams import ImageSearchData
 from tf_darts.data.image_training import ImageTrainingData
@@ -235,12 +236,16 @@ def test_training_sees_the_search_s_images_in_the_same_fixed_order():
 
 
 def test_description():
-    assert make(train_examples=30).description() == {
+    data = make(train_examples=30)
+    assert data.assets() == {"labels.txt": listed(make_images().classes)}
+    assert data.description() == {
         "dataset": "numbers",
         "image_shape": [6, 5, 3],
         "classes": 60,
         "train_images": 30,
         "validation_images": 10,
+        "mean": data.mean.tolist(),
+        "std": data.std.tolist(),
     }
 
 

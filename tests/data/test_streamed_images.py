@@ -340,7 +340,10 @@ def test_description(make):
         "classes": len(data.classes),
         "train_images": 30,
         "validation_images": 10,
+        "mean": [123.675, 116.28, 103.53],
+        "std": [58.395, 57.12, 57.375],
     }
+    assert data.assets() == {"labels.txt": "".join(f"{name}\n" for name in data.classes)}
 
 
 @pytest.mark.parametrize(

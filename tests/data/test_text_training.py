@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
+from tf_darts.data.asset_files import read_listed
 from tf_darts.data.corpus import Corpus
 from tf_darts.data.text_training import TextTrainingData, text_test
 from tf_darts.data.vocabulary import Vocabulary
@@ -173,6 +174,12 @@ def test_description():
         "train_tokens": 3000,
         "validation_tokens": 600,
     }
+
+
+def test_the_vocabulary_is_kept():
+    (file, content), *others = make().assets().items()
+    assert (file, others) == ("vocabulary.txt", [])
+    assert read_listed(content) == make_corpus().vocabulary.words
 
 
 @pytest.mark.parametrize(

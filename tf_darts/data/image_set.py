@@ -40,13 +40,20 @@ def square(images: tf.Tensor | np.ndarray, size: int) -> tf.Tensor:
       size: pixels of a side.
     """
     with tf.device("CPU:0"):  # where the images are
-        sides = tf.shape(images)[-3:-1]
-        # The shorter side becomes exactly `size`, the longer one is rounded.
-        scaled = tf.cast(tf.round(size * sides / tf.reduce_min(sides)), tf.int32)
-        resized = tf.image.resize(images, scaled, antialias=True)
-        top, left = tf.unstack((scaled - size) // 2)
-        cropped = resized[..., top : top + size, left : left + size, :]
-        return tf.cast(tf.round(cropped), tf.uint8)
+        return centred(images, size, size)
+
+
+def centred(images: tf.Tensor | np.ndarray, height: int, width: int) -> tf.Tensor:
+    """As `square`, the largest centred part of another aspect ratio."""
+    sides = tf.shape(images)[-3:-1]
+    # One side becomes exactly as wanted, the other one is rounded.
+    by_height, by_width = height * sides / sides[0], width * sides / sides[1]
+    scaled = tf.where(sides[0] * width <= sides[1] * height, by_height, by_width)
+    scaled = tf.cast(tf.round(scaled), tf.int32)
+    resized = tf.image.resize(images, scaled, antialias=True)
+    top, left = tf.unstack((scaled - [height, width]) // 2)
+    cropped = resized[..., top : top + height, left : left + width, :]
+    return tf.cast(tf.round(cropped), tf.uint8)
 
 
 def allocate(source: str, count: int, shape: tuple[int, int, int]) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from tf_darts.data.asset_files import LABELS_FILE, listed
 from tf_darts.data.batches import TrainingBatch
 from tf_darts.data.image_batches import (
     ImageBatches,
@@ -152,15 +153,21 @@ class ImageTrainingData:
             )
         return self._batches.plain_of(images, self.evaluation_batch_size)
 
-    def description(self) -> dict[str, str | int | list[int]]:
-        """The data set's name and its counts, for reports."""
+    def description(self) -> dict[str, str | int | list[int] | list[float]]:
+        """The data set's name and counts, and what its pixels are normalised by."""
         return {
             "dataset": self._name,
             "image_shape": list(self._shape),
             "classes": len(self._classes),
             "train_images": len(self.train_labels),
             "validation_images": len(self.validation_labels),
+            "mean": self.mean.tolist(),
+            "std": self.std.tolist(),
         }
+
+    def assets(self) -> dict[str, str]:
+        """What a trained network must keep of its data, as files of its run by name."""
+        return {LABELS_FILE: listed(self._classes)}
 
     def _augmented(self, numbers: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self._batches.augmented(numbers, "train", step)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from absl import logging
 
 from tf_darts.data import image_folder, photo_augmentation, tfds_images
+from tf_darts.data.asset_files import LABELS_FILE, listed
 from tf_darts.data.batches import TrainingBatch
 from tf_darts.data.encoded_images import EncodedImages, FileImages, TfdsImages
 from tf_darts.data.image_batches import check_batches, fixed_order, split_examples
@@ -123,6 +124,8 @@ class StreamedImageData:
             "classes": len(self.classes),
             "train_images": used,
             "validation_images": held,
+            "mean": list(mean),
+            "std": list(std),
         }
         self._batch_size = batch_size
         self._order_seed = derived_seed(seed, "train", "order")
@@ -172,9 +175,13 @@ class StreamedImageData:
         """
         yield from self._plain(self._open_test())
 
-    def description(self) -> dict[str, str | int | list[int]]:
-        """The data set's name and its counts, for reports."""
+    def description(self) -> dict[str, str | int | list[int] | list[float]]:
+        """The data set's name and counts, and what its pixels are normalised by."""
         return dict(self._description)
+
+    def assets(self) -> dict[str, str]:
+        """What a trained network must keep of its data, as files of its run by name."""
+        return {LABELS_FILE: listed(self.classes)}
 
     def _pass(self, number: int, first: int, last: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """The batches of a pass from the one numbered `first` on, up to `last`."""

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tf_darts.data.asset_files import VOCABULARY_FILE, listed
 from tf_darts.data.batches import TrainingBatch
 from tf_darts.data.corpus import Corpus
 from tf_darts.data.text_data import TextData
@@ -68,6 +69,10 @@ class TextTrainingData(TextData):
                 learning_rate_scale=length / self._bptt,
                 starts_pass=starts_pass,
             )
+
+    def assets(self) -> dict[str, str]:
+        """What a trained network must keep of its data, as files of its run by name."""
+        return {VOCABULARY_FILE: listed(self._corpus.vocabulary.words)}
 
     def _lengths(self, random: np.random.Generator) -> np.ndarray:
         count = (len(self._train) - 1) // _SHORTEST + 1  # enough even if all are the shortest

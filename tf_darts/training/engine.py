@@ -33,6 +33,12 @@ class TrainingData(Protocol):
     def evaluation(self) -> Iterator[Any]:
         """The whole validation part, once."""
 
+    def description(self) -> dict[str, Any]:
+        """The data set's name, its counts and moments, as JSON types."""
+
+    def assets(self) -> dict[str, str]:
+        """What a trained network must keep of its data, as files of its run by name."""
+
 
 class TrainingEngine(RunLoop):
     """Trains a network in its run directory, from where it stands to its last epoch.

@@ -31,6 +31,12 @@ class Evaluator:
         """Whether the average has begun, and so is what counts."""
         return self._average is not None and int(self._average.count) > 0
 
+    def settle(self) -> None:
+        """Gives the network for good the weights that count: their average, where it has begun."""
+        if self.averaged:
+            for weight, value in zip(self._network.weights, self._average.values, strict=True):
+                weight.assign(value)
+
     def scores(
         self,
         batches: Iterable[Any],

@@ -1,0 +1,73 @@
+"""LiteRT models of a small network: what is written answers as the network does."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from tf_darts.errors import UserError
+from tf_darts.export import litert
+from tf_darts.export.litert import PRECISIONS, write_litert
+from tf_darts.export_tasks import export_task
+
+
+@pytest.fixture(scope="module")
+def task(finished, opened, tmp_path_factory):
+    path = tmp_path_factory.mktemp("run") / "run"
+    finished(path, "cifar10", auxiliary_weight=0.0)
+    with opened(path) as training:
+        yield export_task(training)
+
+
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3)).astype(np.float32)
+
+
+def test_three_precisions(tmp_path, task):
+    pytest.importorskip("ai_edge_litert", reason="the optional extra litert is not installed")
+    found = write_litert(task.served, task.card, [task.names], pixels, tmp_path, 3)
+    assert tuple(found) == PRECISIONS
+    assert found["float32"]["largest_difference"] < 1e-5
+    assert found["float16"]["largest_difference"] < 0.05
+    assert {path.name for path in (tmp_path / "3").iterdir()} == {
+        *("labels.txt", "model_card.json", "model_card.md"),
+        *(f"model_{precision}.tflite" for precision in PRECISIONS),
+    }
+    card = json.loads((tmp_path / "3" / "model_card.json").read_text())
+    assert card["litert"] == found
+    assert card["model"]["inputs"] == {"images": "float32 [?, 32, 32, 3]"}
+
+
+class Other:
+    """An interpreter whose answers are wrong."""
+
+    def __init__(self, model_content):
+        assert model_content
+
+    def get_signature_runner(self):
+        return lambda images: {"probabilities": np.ones([len(images), 3])}
+
+
+def test_another_answer_leaves_nothing(tmp_path, task, monkeypatch):
+    monkeypatch.setattr(litert, "_interpreter", lambda: Other)
+    monkeypatch.setattr(litert, "_converted", lambda *_: b"a model")
+    with pytest.raises(UserError, match="float32 model answers otherwise than the network"):
+        write_litert(task.served, task.card, [task.names], pixels, tmp_path, 1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_litert(tmp_path, task, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    with pytest.raises(UserError, match=r"pip install 'tf_darts\[litert\]'"):
+        write_litert(task.served, task.card, [task.names], pixels, tmp_path, 1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_language_models_have_no_such_form(tmp_path, finished, opened):
+    finished(tmp_path / "run", "pydoc")
+    with opened(tmp_path / "run") as training:
+        task = export_task(training)
+    with pytest.raises(UserError, match="litert is for image classifiers"):
+        write_litert(task.served, task.card, [task.names], task.representative, tmp_path, 1)
+    assert not (tmp_path / "1").exists()

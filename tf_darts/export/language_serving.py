@@ -1,0 +1,207 @@
+"""A language model as a client meets it: word numbers or texts in, probabilities or texts out."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_darts.export.language_functions import LanguageFunctions
+from tf_darts.export.sampling import draw, uniform_rows
+from tf_darts.export.serving_model import DEFAULT, ServingModel, Signature
+from tf_darts.export.word_table import WordTable
+
+LONGEST = 1000  # words that one request may ask for
+
+
+class LanguageServing(ServingModel):
+    """Scores and continuations of texts.
+
+    Every text begins after an `<eos>`, with a hidden state of zeros. Signatures, by their inputs:
+
+    - `serving_default`: `tokens` int32 [batch, time], `lengths` int32 [batch], 1 to time. Returns
+      `log_probabilities` float32 [batch, time] (nats) of each word after those before it, 0 after
+      the length, and `perplexity` float32 [batch], e to minus their mean.
+    - `score_text`: `text` string [batch], words between white space; a line's end is an `<eos>`.
+      Returns the same, and `words` string [batch, longest] as the model read them, and `lengths`.
+    - `next_token`: `token` int32 [batch], `hidden` float32 [batch, units]. Returns `probabilities`
+      float32 [batch, words] of the word that follows, and `hidden` for the next step.
+    - `generate`: `prompt` string, `length` int32 (1 to 1000), `temperature` float32, `top_k`
+      int32 and `seed` int32, all [batch]. Returns the continuation: `text` string [batch],
+      `tokens` int32 [batch, longest length], filled up with `<eos>`. Temperature 0 takes the
+      likeliest word; `top_k` 0 leaves out none. A row's answer does not depend on the others.
+
+    Args:
+      functions: the network.
+      variables: that the functions read.
+      units: U.
+      words: the vocabulary.
+      vocabulary_file: the same as a file, which becomes an asset.
+    """
+
+    def __init__(
+        self,
+        functions: LanguageFunctions,
+        variables: Sequence[tf.Variable],
+        *,
+        units: int,
+        words: Sequence[str],
+        vocabulary_file: str | os.PathLike[str],
+    ) -> None:
+        super().__init__()
+        self._functions = functions
+        self._read = list(variables)
+        self._units = units
+        self._table = WordTable(words, vocabulary_file)
+        self._first_words = tuple(words[:6])
+
+    def signatures(self) -> dict[str, Signature]:
+        def inputs(**types: Any) -> dict[str, tf.TensorSpec]:
+            return {name: tf.TensorSpec([None], dtype) for name, dtype in types.items()}
+
+        long, short = " ".join(self._first_words), self._first_words[0]
+        numbers = np.arange(6, dtype=np.int32) % self._table.size
+        tokens = np.stack([numbers, numbers[::-1]])
+        hidden = np.random.default_rng(0).uniform(-1, 1, (2, self._units)).astype(np.float32)
+        prompts = {
+            "prompt": np.array(["", long], object),
+            "length": np.int32([8, 5]),
+            "temperature": np.float32([1.0, 0.0]),
+            "top_k": np.int32([3, 0]),
+            "seed": np.int32([1, 2]),
+        }
+        texts = np.array([f"{long}\n{short}", short], object)
+        matrix = tf.TensorSpec([None, None], tf.int32)
+        states = tf.TensorSpec([None, self._units], tf.float32)
+        return {
+            DEFAULT: Signature(
+                self.score,
+                {"tokens": matrix, **inputs(lengths=tf.int32)},
+                (
+                    {"tokens": tokens[:1], "lengths": np.int32([6])},
+                    {"tokens": tokens, "lengths": np.int32([6, 3])},
+                ),
+            ),
+            "score_text": Signature(
+                self.score_text, inputs(text=tf.string), ({"text": texts[:1]}, {"text": texts})
+            ),
+            "next_token": Signature(
+                self.next_token,
+                {**inputs(token=tf.int32), "hidden": states},
+                (
+                    {"token": tokens[:1, 0], "hidden": np.zeros_like(hidden[:1])},
+                    {"token": tokens[:, 1], "hidden": hidden},
+                ),
+            ),
+            "generate": Signature(
+                self.generate,
+                inputs(
+                    prompt=tf.string,
+                    length=tf.int32,
+                    temperature=tf.float32,
+                    top_k=tf.int32,
+                    seed=tf.int32,
+                ),
+                ({name: value[:1] for name, value in prompts.items()}, prompts),
+            ),
+        }
+
+    def about(self) -> dict[str, Any]:
+        return {
+            "units": self._units,
+            "words": self._table.size,
+            "eos": self._table.end,
+            "unk": self._table.unknown if self._table.unknown >= 0 else None,
+        }
+
+    def score(self, tokens: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`serving_default`."""
+        longest = tf.shape(tokens)[1]
+        checks = [_within(lengths, 1, longest, "lengths must be from 1 to the number of tokens:")]
+        with tf.control_dependencies(checks):
+            inside = tf.sequence_mask(lengths, longest)
+        # What fills up a row may be any number.
+        tokens = self._known(tf.where(inside, tokens, self._table.end))
+        following = tf.transpose(tokens)
+        before = tf.concat([tf.fill([1, tf.shape(tokens)[0]], self._table.end), following], 0)[:-1]
+        outputs = self._functions.features(before, self._start(tf.shape(tokens)[0]))
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+            following, self._functions.decode(outputs)
+        )
+        logarithms = tf.where(inside, -tf.transpose(losses), 0.0)
+        mean = tf.reduce_sum(logarithms, axis=-1) / tf.cast(lengths, tf.float32)
+        return {"log_probabilities": logarithms, "perplexity": tf.exp(-mean)}
+
+    def score_text(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`score_text`."""
+        tokens, lengths = self._table.encode_lines(text)
+        read = tf.sequence_mask(lengths, tf.shape(tokens)[1])
+        words = tf.where(read, self._table.words(tokens), "")
+        return self.score(tokens, lengths) | {"words": words, "lengths": lengths}
+
+    def next_token(self, token: tf.Tensor, hidden: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`next_token`."""
+        hidden = self._functions.step(self._known(token), hidden)
+        return {
+            "probabilities": tf.nn.softmax(self._functions.decode(hidden)),
+            "hidden": hidden,
+        }
+
+    def generate(
+        self,
+        prompt: tf.Tensor,
+        length: tf.Tensor,
+        temperature: tf.Tensor,
+        top_k: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """`generate`."""
+        checks = [
+            _within(length, 1, LONGEST, f"length must be from 1 to {LONGEST}:"),
+            _within(temperature, 0.0, np.float32(np.inf), "temperature must be 0 or more:"),
+            _within(top_k, 0, np.int32(2**31 - 1), "top_k must be 0 or more:"),
+        ]
+        with tf.control_dependencies(checks):
+            tokens, lengths = self._table.encode_start(prompt)
+        outputs = self._functions.features(tf.transpose(tokens), self._start(tf.size(lengths)))
+        hidden = tf.gather_nd(outputs, tf.stack([lengths - 1, tf.range(tf.size(lengths))], -1))
+        longest = tf.reduce_max(length)
+        chances = tf.transpose(uniform_rows(seed, longest))
+
+        def word(t: tf.Tensor, hidden: tf.Tensor, drawn: tf.TensorArray) -> tuple[Any, ...]:
+            logits = self._functions.decode(hidden)
+            token = draw(logits, chances[t], temperature, top_k)
+            # A loop's shapes must stay, and the batch is not known.
+            hidden = tf.ensure_shape(self._functions.step(token, hidden), [None, self._units])
+            return t + 1, hidden, drawn.write(t, token)
+
+        start = tf.ensure_shape(hidden, [None, self._units])
+        drawn = tf.TensorArray(tf.int32, longest, element_shape=[None])
+        _, _, drawn = tf.while_loop(
+            lambda t, *_: t < longest,
+            word,
+            (tf.constant(0), start, drawn),
+            maximum_iterations=longest,
+        )
+        tokens = tf.transpose(drawn.stack())
+        tokens = tf.where(tf.sequence_mask(length, longest), tokens, self._table.end)
+        return {"text": self._table.text(tokens, length), "tokens": tokens}
+
+    def _start(self, batch: tf.Tensor) -> tf.Tensor:
+        return tf.zeros([batch, self._units])
+
+    def _known(self, tokens: tf.Tensor) -> tf.Tensor:
+        """The same numbers, if there are such words."""
+        last = self._table.size - 1
+        with tf.control_dependencies(
+            [_within(tokens, 0, last, f"words have numbers from 0 to {last}:")]
+        ):
+            return tf.identity(tokens)
+
+
+def _within(values: tf.Tensor, least: Any, most: Any, message: str) -> tf.Operation | tf.Tensor:
+    """An assertion; NaN is within nothing. A no-op where it is eager and holds."""
+    outside = tf.boolean_mask(values, ~((values >= least) & (values <= most)))
+    found = tf.debugging.Assert(tf.equal(tf.size(outside), 0), [message, outside])
+    return tf.no_op() if found is None else found

@@ -1,0 +1,102 @@
+"""LiteRT models (`.tflite`) of a network, in three precisions, each run before it is there."""
+
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_darts.errors import UserError
+from tf_darts.export.model_card import write_card
+from tf_darts.export.serving_model import ServingModel
+from tf_darts.export.versions import new_version
+
+PRECISIONS = ("float32", "float16", "int8")
+_TOLERANCE = 1e-4  # of a probability in float32; the others are rounded
+
+
+def write_litert(
+    served: ServingModel,
+    card: Mapping[str, Any],
+    assets: Sequence[pathlib.Path],
+    representative: Callable[[], np.ndarray],
+    export_dir: pathlib.Path,
+    version: int,
+) -> dict[str, dict[str, float]]:
+    """Writes `export_dir`/`version` with a model for each of `PRECISIONS` and a model card.
+
+    Inputs and outputs are float32 in all of them; int8 has weights and activations of 8 bits.
+
+    Args:
+      served: the network.
+      card: what the model card says, as JSON types.
+      assets: files that are put beside the models.
+      representative: reads inputs of `served.portable()`, one example a row, by which the ranges
+        of int8 are chosen and all models are compared with the network.
+      export_dir: the directory of all versions.
+      version: a number of `next_version`.
+
+    Returns:
+      By precision: `bytes` of the file, `largest_difference` of an output from the network's, and
+      the share of the examples with the `same_likeliest`.
+
+    Raises:
+      UserError: LiteRT is not installed, or its float32 model does not answer as the network does;
+        then nothing is left.
+    """
+    portable = served.portable()
+    interpreter = _interpreter()
+    (name,) = portable.inputs
+    inputs = representative()
+    expected = next(iter(portable.concrete(**{name: tf.constant(inputs)}).values()))
+    found = {}
+    with new_version(export_dir, version) as staged:
+        for precision in PRECISIONS:
+            content = _converted(served, portable.concrete, precision, inputs)
+            (staged / f"model_{precision}.tflite").write_bytes(content)
+            run = interpreter(model_content=content).get_signature_runner()
+            answers = [next(iter(run(**{name: row[np.newaxis]}).values())) for row in inputs]
+            found[precision] = _compared(np.concatenate(answers), expected.numpy())
+            found[precision]["bytes"] = len(content)
+        difference = found["float32"]["largest_difference"]
+        if not difference <= _TOLERANCE:
+            raise UserError(
+                f"LiteRT's float32 model answers otherwise than the network, by {difference:.3g};"
+                " nothing was exported. Please report this with the run's config.json."
+            )
+        for path in assets:
+            (staged / path.name).write_bytes(path.read_bytes())
+        extra = {"version": version, "litert": found, "model": portable.description}
+        write_card(staged, dict(card) | extra)
+    return found
+
+
+def _interpreter() -> Any:
+    try:
+        # The optional extra: nothing else needs it.
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise UserError(
+            "--format=litert runs what it writes and needs LiteRT for it: pip install"
+            " 'tf_darts[litert]'."
+        ) from error
+    return Interpreter
+
+
+def _converted(served: ServingModel, function: Any, precision: str, inputs: np.ndarray) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], served)
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if precision == "int8":
+        converter.representative_dataset = lambda: ([row[np.newaxis]] for row in inputs)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    return converter.convert()
+
+
+def _compared(answers: np.ndarray, expected: np.ndarray) -> dict[str, float]:
+    same = np.argmax(answers, axis=-1) == np.argmax(expected, axis=-1)
+    difference = float(np.max(np.abs(answers - expected)))
+    return {"largest_difference": difference, "same_likeliest": float(np.mean(same))}

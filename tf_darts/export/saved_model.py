@@ -1,0 +1,93 @@
+"""SavedModels in TF Serving's layout, checked before they are there."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tf_darts.errors import UserError
+from tf_darts.export import saved_model_check
+from tf_darts.export.model_card import write_card
+from tf_darts.export.serving_model import ServingModel, Signature
+from tf_darts.export.versions import new_version
+from tf_darts.export.warmup import WARMUP_FILE, prediction_log
+
+
+def write_version(
+    served: ServingModel,
+    live: ServingModel,
+    card: Mapping[str, Any],
+    export_dir: pathlib.Path,
+    version: int,
+) -> pathlib.Path:
+    """Writes `export_dir`/`version` with warm-up requests and model card, and checks it.
+
+    Args:
+      served: what is written.
+      live: the trained network, which must give the same answers.
+      card: what the model card says, as JSON types; see `write_card`.
+      export_dir: the directory of all versions.
+      version: a number of `next_version`.
+
+    Returns:
+      The directory of the version.
+
+    Raises:
+      UserError: the written model, in a process that has no tf_darts, does not answer as the live
+        one does; or somebody else wrote this version meanwhile. Then nothing is left.
+    """
+    signatures = served.signatures()
+    answers = {name: _answers(signature) for name, signature in live.signatures().items()}
+    with new_version(export_dir, version) as staged:
+        concrete = {name: signature.concrete for name, signature in signatures.items()}
+        tf.saved_model.save(served, os.fspath(staged), signatures=concrete)
+        (staged / "assets.extra").mkdir()
+        examples = json.dumps(answers, indent=1) + "\n"
+        (staged / saved_model_check.EXAMPLES_FILE).write_text(examples, encoding="utf-8")
+        _write_warmup(staged / WARMUP_FILE, signatures)
+        described = {name: signature.description for name, signature in signatures.items()}
+        write_card(staged, dict(card) | {"version": version, "signatures": described})
+        _check(staged)
+    return export_dir / str(version)
+
+
+def _answers(signature: Signature) -> list[dict[str, Any]]:
+    """Each example request of a signature with its answer, as `saved_model_check` reads them."""
+    found, answer = [], signature.concrete
+    for request in signature.examples:
+        inputs = signature.tensors(request)
+        sides = {"inputs": inputs, "outputs": answer(**inputs)}
+        found.append(
+            {
+                side: {name: saved_model_check.encoded(one) for name, one in tensors.items()}
+                for side, tensors in sides.items()
+            }
+        )
+    return found
+
+
+def _write_warmup(path: pathlib.Path, signatures: Mapping[str, Signature]) -> None:
+    with tf.io.TFRecordWriter(os.fspath(path)) as writer:
+        for name, signature in signatures.items():
+            for request in signature.examples:
+                writer.write(prediction_log(name, signature.tensors(request)))
+
+
+def _check(folder: pathlib.Path) -> None:
+    """Raises `UserError` unless a fresh process gets the stored answers from a SavedModel."""
+    # -I: neither the current folder nor PYTHONPATH nor the user's own packages.
+    command = [sys.executable, "-I", saved_model_check.__file__, os.fspath(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return
+    lines = (done.stdout.strip() or done.stderr.strip()).splitlines() or ["it died"]
+    what = "; ".join(lines) if done.stdout.strip() else lines[-1]
+    raise UserError(
+        "The exported model, loaded with TensorFlow alone, does not answer as the trained one does"
+        f" ({what}); nothing was exported. Please report this with the run's config.json."
+    )

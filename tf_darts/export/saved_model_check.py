@@ -1,0 +1,75 @@
+"""Asks a SavedModel its stored examples, with TensorFlow alone.
+
+  python -I tf_darts/export/saved_model_check.py EXPORT_DIR/VERSION
+
+Prints what differs from the stored answers; exits with status 1 where something does. It is a
+program of its own, so that what is exported is known to work where there is no tf_darts.
+"""
+
+import base64
+import json
+import os
+import pathlib
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tensorflow as tf
+
+EXAMPLES_FILE = "assets.extra/examples.json"
+TOLERANCE = 1e-5  # absolute, or relative where that is more
+
+
+def encoded(tensor: tf.Tensor) -> dict[str, str]:
+    """A tensor as JSON can hold it: its type, and its serialised `TensorProto` in base64."""
+    content = base64.b64encode(tf.io.serialize_tensor(tensor).numpy()).decode()
+    return {"dtype": tensor.dtype.name, "tensor": content}
+
+
+def decoded(entry: dict[str, str]) -> tf.Tensor:
+    """What `encoded` was given."""
+    return tf.io.parse_tensor(base64.b64decode(entry["tensor"]), entry["dtype"])
+
+
+def differences(folder: str | os.PathLike[str]) -> list[str]:
+    """What the SavedModel in a folder answers otherwise than its examples say, a line each."""
+    examples = json.loads((pathlib.Path(folder) / EXAMPLES_FILE).read_text(encoding="utf-8"))
+    signatures = tf.saved_model.load(os.fspath(folder)).signatures
+    found = []
+    if examples.keys() != signatures.keys():
+        found.append(f"signatures {sorted(signatures)} in place of {sorted(examples)}")
+    for name in sorted(examples.keys() & signatures.keys()):
+        for example in examples[name]:
+            inputs = {key: decoded(entry) for key, entry in example["inputs"].items()}
+            outputs = signatures[name](**inputs)
+            expected = {key: decoded(entry) for key, entry in example["outputs"].items()}
+            if outputs.keys() != expected.keys():
+                found.append(f"{name}: outputs {sorted(outputs)} in place of {sorted(expected)}")
+            for key in sorted(outputs.keys() & expected.keys()):
+                if how := _difference(outputs[key].numpy(), expected[key].numpy()):
+                    found.append(f"{name}: {key} {how}")
+    return found
+
+
+def _difference(value: np.ndarray, expected: np.ndarray) -> str | None:
+    if (value.shape, value.dtype.kind) != (expected.shape, expected.dtype.kind):
+        return f"is {value.dtype}{value.shape} in place of {expected.dtype}{expected.shape}"
+    if value.dtype.kind != "f":
+        return None if np.array_equal(value, expected) else "differs"
+    if np.allclose(value, expected, rtol=TOLERANCE, atol=TOLERANCE):
+        return None
+    return f"differs by {np.max(np.abs(value - expected)):.3g}"
+
+
+def main(arguments: list[str]) -> int:
+    """Checks the folder that the arguments name; returns the exit status."""
+    found = differences(arguments[1])
+    print("\n".join(found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    # As if neither were installed.
+    sys.modules["tf_darts"] = sys.modules["keras"] = None
+    sys.exit(main(sys.argv))

@@ -1,0 +1,89 @@
+"""Texts to word numbers and back inside a graph, as `tf_darts.data.corpus` does it outside."""
+
+import os
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from tf_darts.data.vocabulary import EOS, UNK
+
+# What Python's str.split cuts at; TensorFlow's own splitting knows ASCII only.
+_WHITE_SPACE = r"[\s\x0b\x1c-\x1f\x{85}\p{Z}]+"
+
+
+class WordTable(tf.Module):
+    """A vocabulary as lookup tables, whose file becomes an asset.
+
+    Args:
+      words: the vocabulary; a word's number is its place.
+      file: the same, a word a line.
+    """
+
+    def __init__(self, words: Sequence[str], file: str | os.PathLike[str]) -> None:
+        super().__init__()
+        index = {word: number for number, word in enumerate(words)}
+        self.size = len(index)
+        self.end = index[EOS]
+        self.unknown = index.get(UNK, -1)
+        lines = tf.lookup.TextFileIndex
+        word, number = (tf.string, lines.WHOLE_LINE), (tf.int64, lines.LINE_NUMBER)
+        path = os.fspath(file)
+        self._numbers = tf.lookup.StaticHashTable(
+            tf.lookup.TextFileInitializer(path, *word, *number), self.unknown
+        )
+        self._words = tf.lookup.StaticHashTable(
+            tf.lookup.TextFileInitializer(path, *number, *word), ""
+        )
+
+    def encode_lines(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The words of texts [batch], `<eos>` at the end of each line.
+
+        A word that is not in the vocabulary is `<unk>`; where there is no `<unk>` this fails.
+
+        Returns:
+          int32 [batch, longest], filled up with `<eos>`, and the numbers of words, int32 [batch].
+        """
+        texts = tf.strings.regex_replace(_unix(texts), r"\n\z", "")
+        return self._encode(tf.strings.join([_spelled(texts), EOS], " "))
+
+    def encode_start(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `encode_lines`, with `<eos>` before the first line and none after the last."""
+        return self._encode(tf.strings.join([EOS, _spelled(_unix(texts))], " "))
+
+    def words(self, numbers: tf.Tensor) -> tf.Tensor:
+        """The words of numbers, string of the same shape."""
+        return self._words.lookup(tf.cast(numbers, tf.int64))
+
+    def text(self, numbers: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """Words as text, string [batch]: lines for `<eos>`, spaces between other words.
+
+        Args:
+          numbers: int [batch, time].
+          lengths: int [batch], how many of them are of the text.
+        """
+        words = tf.where(tf.equal(numbers, self.end), "\n", self.words(numbers))
+        ragged = tf.RaggedTensor.from_tensor(words, lengths=lengths)
+        return tf.strings.regex_replace(
+            tf.strings.reduce_join(ragged, axis=-1, separator=" "), " ?\n ?", "\n"
+        )
+
+    def _encode(self, spelled: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        words = tf.strings.split(tf.strings.regex_replace(spelled, _WHITE_SPACE, " "))
+        numbers = self._numbers.lookup(words.flat_values)
+        checks = []
+        if self.unknown < 0:
+            new = tf.boolean_mask(words.flat_values, numbers < 0)
+            about = [f"words that are not in the vocabulary, which has no {UNK}:", new]
+            checks.append(tf.debugging.Assert(tf.equal(tf.size(new), 0), about))
+        with tf.control_dependencies([check for check in checks if check is not None]):
+            numbers = words.with_flat_values(tf.cast(numbers, tf.int32))
+        return numbers.to_tensor(self.end), tf.cast(words.row_lengths(), tf.int32)
+
+
+def _unix(texts: tf.Tensor) -> tf.Tensor:
+    return tf.strings.regex_replace(texts, r"\r\n?", "\n")
+
+
+def _spelled(texts: tf.Tensor) -> tf.Tensor:
+    """Texts whose line ends are words."""
+    return tf.strings.regex_replace(texts, "\n", f" {EOS} ")

@@ -1,0 +1,65 @@
+"""Answers one request to an exported model as a server would, without a server.
+
+  python tools/answer_request.py --export_dir=DIR \
+    --request='{"signature_name": "score_text", "instances": ["a line of text"]}'
+  python tools/answer_request.py --export_dir=DIR --image=picture.png
+
+The request is the JSON of TF Serving's REST interface (docs/serving.md), or an image file for the
+signature serve_bytes; the answer is that interface's too.
+"""
+
+import base64
+import json
+import os
+import pathlib
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
+
+import tensorflow as tf
+from absl import app, flags
+
+# The code beside this tool, whether or not (another) tf_darts is installed.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from tf_darts.errors import UserError
+from tf_darts.export.rest_requests import answer, newest_version
+
+_EXPORT_DIR = flags.DEFINE_string(
+    "export_dir", None, "The exported versions, or one.", required=True
+)
+_REQUEST = flags.DEFINE_string("request", None, "The JSON of a request.")
+_IMAGE = flags.DEFINE_string("image", None, "A JPEG or PNG file, in place of a request.")
+
+
+def _request() -> object:
+    if (_REQUEST.value is None) == (_IMAGE.value is None):
+        raise UserError("Give either --request=JSON or --image=FILE.")
+    try:
+        if _IMAGE.value is None:
+            return json.loads(_REQUEST.value)
+        content = base64.b64encode(pathlib.Path(_IMAGE.value).read_bytes()).decode()
+    except ValueError as error:
+        raise UserError(f"--request is not JSON ({error}).") from error
+    except OSError as error:
+        raise UserError(f"--image={_IMAGE.value}: cannot be read ({error.strerror}).") from error
+    return {"signature_name": "serve_bytes", "instances": [{"b64": content}]}
+
+
+def main(arguments: list[str]) -> int:
+    """Prints the answer; returns the exit status."""
+    try:
+        if len(arguments) > 1:
+            raise UserError(f"{arguments[1]!r} is not a flag; write --NAME=VALUE.")
+        request = _request()
+        version = newest_version(pathlib.Path(_EXPORT_DIR.value).expanduser())
+        found = answer(tf.saved_model.load(str(version)).signatures, request)
+    except UserError as error:
+        print(f"answer_request: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(found, indent=2, ensure_ascii=False))
+    return 0
+
+
+if __name__ == "__main__":
+    app.run(main)
