@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts import __version__, genotype
-from tf_darts.config import PRESETS, TFDS_PRESETS
+from tf_darts.config import preset_for
 from tf_darts.configuration.training import (
     ConvolutionalTrainingConfig,
     RecurrentTrainingConfig,
@@ -173,9 +173,8 @@ exporter.register(ConvolutionalTrainingConfig, ImageExporter)
 
 
 def _config(training: FinishedTraining, data_dir: str) -> TrainingConfig:
-    dataset = training.settings["dataset"]
-    kind = type(PRESETS.get(("train", dataset), TFDS_PRESETS["train"]))
-    return training.config(kind, data_dir=data_dir)
+    preset = preset_for("train", training.settings["dataset"])
+    return training.config(type(preset), data_dir=data_dir)
 
 
 def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
