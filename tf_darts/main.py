@@ -22,10 +22,8 @@ from tf_darts.configuration.study import StudyConfig
 from tf_darts.configuration.testing import RunTestConfig
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.errors import UserError
-from tf_darts.export.litert import write_litert
-from tf_darts.export.saved_model import write_version
 from tf_darts.export.versions import next_version
-from tf_darts.export_tasks import export_task
+from tf_darts.export_tasks import FORMATS, export_task
 from tf_darts.report.ranking import ranking_summary
 from tf_darts.report.summary_report import write_report
 from tf_darts.runs import in_words, run_search, run_training, set_arithmetic
@@ -114,22 +112,13 @@ def report(config: ReportConfig) -> None:
 
 
 def export(config: ExportConfig) -> None:
-    """`--mode=export`: the network of a finished training as a SavedModel that servers load."""
+    """`--mode=export`: the network of a finished training as others load it, a SavedModel first."""
     training = FinishedTraining.open(config.run_dir)
     export_dir = pathlib.Path(config.export_dir).expanduser()
     version = next_version(export_dir, config.version)
     task = export_task(training, config.data_dir)
-    if config.format == "litert":
-        found = write_litert(
-            task.served, task.card, [task.names], task.representative, export_dir, version
-        )
-        for precision, how in found.items():
-            print(
-                f"{precision}: {how['bytes']:,} bytes, the same likeliest class for"
-                f" {100 * how['same_likeliest']:.1f} % of the training images looked at"
-            )
-    else:
-        write_version(task.served, task.live, task.card, export_dir, version)
+    for line in FORMATS[config.format](task, export_dir, version):
+        print(line)
     written = export_dir / str(version)
     print(f"Exported and checked: {written}; what it is: {written / 'model_card.md'}")
 

@@ -30,6 +30,8 @@ def test_three_precisions(tmp_path, task):
     assert tuple(found) == PRECISIONS
     assert found["float32"]["largest_difference"] < 1e-5
     assert found["float16"]["largest_difference"] < 0.05
+    assert found["float32"]["runs_with_xnnpack"] and found["float16"]["runs_with_xnnpack"]
+    assert found["int8"]["largest_difference"] < 0.2
     assert {path.name for path in (tmp_path / "3").iterdir()} == {
         *("labels.txt", "model_card.json", "model_card.md"),
         *(f"model_{precision}.tflite" for precision in PRECISIONS),
@@ -39,19 +41,10 @@ def test_three_precisions(tmp_path, task):
     assert card["model"]["inputs"] == {"images": "float32 [?, 32, 32, 3]"}
 
 
-class Other:
-    """An interpreter whose answers are wrong."""
-
-    def __init__(self, model_content):
-        assert model_content
-
-    def get_signature_runner(self):
-        return lambda images: {"probabilities": np.ones([len(images), 3])}
-
-
 def test_another_answer_leaves_nothing(tmp_path, task, monkeypatch):
-    monkeypatch.setattr(litert, "_interpreter", lambda: Other)
+    monkeypatch.setattr(litert, "_litert", lambda: None)
     monkeypatch.setattr(litert, "_converted", lambda *_: b"a model")
+    monkeypatch.setattr(litert, "_run", lambda *_: (np.ones([6, 3]), True))
     with pytest.raises(UserError, match="float32 model answers otherwise than the network"):
         write_litert(task.served, task.card, [task.names], pixels, tmp_path, 1)
     assert not list(tmp_path.iterdir())
@@ -68,6 +61,6 @@ def test_language_models_have_no_such_form(tmp_path, finished, opened):
     finished(tmp_path / "run", "pydoc")
     with opened(tmp_path / "run") as training:
         task = export_task(training)
-    with pytest.raises(UserError, match="litert is for image classifiers"):
+    with pytest.raises(UserError, match="litert and onnx are for image classifiers"):
         write_litert(task.served, task.card, [task.names], task.representative, tmp_path, 1)
     assert not (tmp_path / "1").exists()

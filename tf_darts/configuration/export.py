@@ -20,8 +20,8 @@ class ExportConfig:
     export_dir: str = setting("", "where all exported versions of the network are")
     format: str = setting(
         "saved_model",
-        "saved_model (for servers) or litert (for small devices; images only)",
-        choices=("saved_model", "litert"),
+        "saved_model is for servers, the others are for small devices and other runtimes",
+        choices=("saved_model", "litert", "onnx"),
     )
     version: int = setting(0, "number of the exported version (0: the highest and 1)", minimum=0)
 

@@ -23,7 +23,7 @@ def write_litert(
     representative: Callable[[], np.ndarray],
     export_dir: pathlib.Path,
     version: int,
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, Any]]:
     """Writes `export_dir`/`version` with a model for each of `PRECISIONS` and a model card.
 
     Inputs and outputs are float32 in all of them; int8 has weights and activations of 8 bits.
@@ -38,15 +38,15 @@ def write_litert(
       version: a number of `next_version`.
 
     Returns:
-      By precision: `bytes` of the file, `largest_difference` of an output from the network's, and
-      the share of the examples with the `same_likeliest`.
+      By precision: `bytes` of the file, whether it `runs_with_xnnpack`, the `largest_difference` of
+      an output from the network's, and the share of the examples with the `same_likeliest`.
 
     Raises:
       UserError: LiteRT is not installed, or its float32 model does not answer as the network does;
         then nothing is left.
     """
     portable = served.portable()
-    interpreter = _interpreter()
+    litert = _litert()
     (name,) = portable.inputs
     inputs = representative()
     expected = next(iter(portable.concrete(**{name: tf.constant(inputs)}).values()))
@@ -55,10 +55,12 @@ def write_litert(
         for precision in PRECISIONS:
             content = _converted(served, portable.concrete, precision, inputs)
             (staged / f"model_{precision}.tflite").write_bytes(content)
-            run = interpreter(model_content=content).get_signature_runner()
-            answers = [next(iter(run(**{name: row[np.newaxis]}).values())) for row in inputs]
-            found[precision] = _compared(np.concatenate(answers), expected.numpy())
-            found[precision]["bytes"] = len(content)
+            answers, delegate = _run(litert, content, inputs)
+            found[precision] = {
+                "bytes": len(content),
+                "runs_with_xnnpack": delegate,
+                **_compared(answers, expected.numpy()),
+            }
         difference = found["float32"]["largest_difference"]
         if not difference <= _TOLERANCE:
             raise UserError(
@@ -72,16 +74,41 @@ def write_litert(
     return found
 
 
-def _interpreter() -> Any:
+def _litert() -> Any:
     try:
         # The optional extra: nothing else needs it.
-        from ai_edge_litert.interpreter import Interpreter
+        from ai_edge_litert import interpreter
     except ImportError as error:
         raise UserError(
             "--format=litert runs what it writes and needs LiteRT for it: pip install"
             " 'tf_darts[litert]'."
         ) from error
-    return Interpreter
+    return interpreter
+
+
+def _run(litert: Any, content: bytes, inputs: np.ndarray) -> tuple[np.ndarray, bool]:
+    """A model's answers, and whether LiteRT's fast kernels for CPUs, its default, can run it."""
+    kinds = litert.OpResolverType
+    for kind in (kinds.AUTO, kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES):
+        interpreter = litert.Interpreter(model_content=content, experimental_op_resolver_type=kind)
+        try:
+            interpreter.allocate_tensors()
+        except RuntimeError:
+            # XNNPACK refuses some 8-bit scales, while the plain kernels take them.
+            if kind != kinds.AUTO:
+                raise
+            continue
+        break
+    place, result = (
+        details[0]["index"]
+        for details in (interpreter.get_input_details(), interpreter.get_output_details())
+    )
+    answers = []
+    for row in inputs:
+        interpreter.set_tensor(place, row[np.newaxis])
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(result))
+    return np.concatenate(answers), kind == kinds.AUTO
 
 
 def _converted(served: ServingModel, function: Any, precision: str, inputs: np.ndarray) -> bytes:

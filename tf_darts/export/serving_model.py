@@ -67,7 +67,10 @@ class ServingModel(tf.Module, abc.ABC):
 
     def portable(self) -> Signature:
         """The one function that small devices run, in plain arithmetic; raises `UserError`."""
-        raise UserError("--format=litert is for image classifiers; leave it out for this network.")
+        raise UserError(
+            "--format=litert and onnx are for image classifiers; leave --format out for this"
+            " network."
+        )
 
     @abc.abstractmethod
     def about(self) -> dict[str, Any]:
