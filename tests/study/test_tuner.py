@@ -72,7 +72,10 @@ def test_failed_candidates_are_reported_and_the_study_goes_on(tmp_path, capsys):
     assert rows["b"]["score"] is None
     best = tuner.oracle.get_best_trials(5)
     assert [trial.status for trial in best] == ["COMPLETED", *["FAILED"] * 4]
-    assert "[b] failed: The training diverged." in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "[b] failed: The training diverged." in out
+    assert "Traceback" not in out + err
+    assert best[1].message == "The training diverged."
 
 
 @pytest.mark.parametrize("error", [Stopped(15, "Stopped."), TypeError("a bug"), OSError("full")])

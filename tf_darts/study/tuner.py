@@ -3,10 +3,11 @@
 import json
 import pathlib
 from collections.abc import Callable
+from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
-from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.errors import FailedTrialError, FatalError
 
 from tf_darts.errors import UserError
@@ -60,6 +61,15 @@ class StudyTuner(BaseTuner):
         save_row(folder, row)
         print(f"[{candidate.name}] score {row['score']:.2f}", flush=True)
         return {OBJECTIVE: row["score"]}
+
+    def _try_run_and_update_trial(self, trial: Trial, *arguments: Any, **keywords: Any) -> None:
+        """As keras-tuner's, which prints a traceback of a candidate that failed as foreseen."""
+        try:
+            self._run_and_update_trial(trial, *arguments, **keywords)
+            trial.status = TrialStatus.COMPLETED
+        except FailedTrialError as error:
+            trial.status = TrialStatus.FAILED
+            trial.message = str(error)
 
     def on_trial_end(self, trial: Trial) -> None:
         super().on_trial_end(trial)
