@@ -57,12 +57,14 @@ class TrainingReport(RunReport):
         self._log.scalars({names[key]: value for key, value in metrics.items()}, step)
 
     def on_epoch(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> None:
-        prefix, score = "validation_", self._network.score
-        scores = {
-            f"{key.removeprefix(prefix)}/validation": value
-            for key, value in record.items()
-            if key.startswith(prefix)
-        }
+        score = self._network.score
+        # What is not averaged stands beside what is: loss/validation_unaveraged, loss/validation.
+        streams = ("validation_unaveraged", "validation")
+        scores = {}
+        for key, value in record.items():
+            stream = next((stream for stream in streams if key.startswith(f"{stream}_")), None)
+            if stream:
+                scores[f"{key.removeprefix(f'{stream}_')}/{stream}"] = value
         self._log.scalars(scores, record["step"])
         curves = {
             "training (with regularisation)": f"train_{score}",
