@@ -1,26 +1,15 @@
 """A study from its configuration to its ranking, alone or with others (see `cluster.py`)."""
 
 import contextlib
-import dataclasses
-import functools
 import logging
 import pathlib
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-import keras_tuner
 import tensorflow as tf
-from keras_tuner.engine.trial import Trial
 from keras_tuner.errors import FatalError
 
 from tf_darts import genotype
-from tf_darts.configuration.study import (
-    RandomSearchConfig,
-    SelectConfig,
-    StudyConfig,
-    TuneConfig,
-)
-from tf_darts.configuration.training import TrainingConfig
+from tf_darts.configuration.study import StudyConfig
 from tf_darts.errors import UserError
 from tf_darts.genotype import SPACES
 from tf_darts.report.ranking import write_ranking
@@ -30,145 +19,12 @@ from tf_darts.runtime.signals import StopRequest, graceful_stop
 from tf_darts.search.random_cells import random_cells
 from tf_darts.search_tasks import search_task
 from tf_darts.spaces.topologies import TOPOLOGIES
-from tf_darts.study.candidates import Candidate, select_candidates
-from tf_darts.study.cell_choices import chosen_cells
+from tf_darts.study.candidates import Candidate
 from tf_darts.study.cluster import Role, check_address, role, wait_for_chief
 from tf_darts.study.evaluation import Row, evaluate, load_rows, ranked
-from tf_darts.study.oracles import CANDIDATE, black_box_oracle, candidate_oracle
-from tf_darts.study.settings import (
-    parse_tuned,
-    run_settings,
-    search_config,
-    training_config,
-)
+from tf_darts.study.plan import plan
 from tf_darts.study.tuner import StudyTuner
-from tf_darts.training_tasks import find_cell, training_task
-
-EPOCHS = "tuner/epochs"  # hyperband's: how long a trial's training is
-
-
-class Plan(NamedTuple):
-    """What a study does.
-
-    Attributes:
-      oracle: makes the oracle, given the score's mode.
-      candidate_of: the candidate of a trial.
-      example: a candidate like all others, for checking before any long work.
-      settings: what decides the results, beside the study's own settings.
-      snapshots: see `evaluate`.
-    """
-
-    oracle: Callable[[str], keras_tuner.Oracle]
-    candidate_of: Callable[[Trial], Candidate]
-    example: Candidate
-    settings: dict[str, Any]
-    snapshots: int = 0
-
-
-@functools.singledispatch
-def plan(config: StudyConfig) -> Plan:
-    """The plan of a configuration; raises `UserError` where it cannot be."""
-    raise TypeError(f"no study is known for {type(config).__name__}")
-
-
-@plan.register
-def _(config: SelectConfig) -> Plan:
-    training = training_config(config)
-    candidates = {c.name: c for c in select_candidates(config, training)}
-    settings = run_settings("train", training) | {"snapshots": config.snapshots}
-    searches = {c.source: c.search for c in candidates.values() if c.search is not None}
-    for source, search in searches.items():
-        settings |= run_settings(source, dataclasses.replace(search, seed=config.seed))
-    cells = {c.name: c.cell.to_dict() for c in candidates.values() if c.source == "given"}
-    settings |= {"candidates": list(candidates)} | ({"cells": cells} if cells else {})
-    example = next((c for c in candidates.values() if c.search), next(iter(candidates.values())))
-    return Plan(
-        functools.partial(candidate_oracle, list(candidates)),
-        lambda trial: candidates[trial.hyperparameters.get(CANDIDATE)],
-        example,
-        settings,
-        config.snapshots,
-    )
-
-
-@plan.register
-def _(config: RandomSearchConfig) -> Plan:
-    training = training_config(config)
-    topologies, cell_class = TOPOLOGIES[training.space], SPACES[training.space]
-    hyperparameters = keras_tuner.HyperParameters()
-    chosen_cells(hyperparameters, topologies)
-
-    def candidate_of(trial: Trial) -> Candidate:
-        cell = cell_class.from_cells(chosen_cells(trial.hyperparameters, topologies))
-        return _trial_candidate(trial, config.tuner, cell, None, training)
-
-    cell = cell_class.from_cells(random_cells(topologies, config.seed))
-    example = Candidate("example", config.tuner, None, cell, None, training)
-    settings = run_settings("train", training)
-    return _black_box(config, hyperparameters, candidate_of, example, settings)
-
-
-@plan.register
-def _(config: TuneConfig) -> Plan:
-    training = training_config(config)
-    cell = search = None
-    if config.genotype:
-        cell = find_cell(dataclasses.replace(training, genotype=config.genotype))
-        configs: dict[str, Any] = {"train": training}
-    else:
-        search = search_config(config)
-        configs = {"train": training, "search": search}
-    tuned = parse_tuned(config.tune, configs)
-    hyperparameters = keras_tuner.HyperParameters()
-    for setting in tuned:
-        setting.value(hyperparameters)
-
-    def candidate_of(trial: Trial) -> Candidate:
-        values = {setting: setting.value(trial.hyperparameters) for setting in tuned}
-        parts = {}
-        for part, base in configs.items():
-            chosen = {s.field: value for s, value in values.items() if s.part == part}
-            parts[part] = dataclasses.replace(base, **chosen)
-        candidate = _trial_candidate(trial, config.tuner, cell, parts.get("search"), parts["train"])
-        return dataclasses.replace(candidate, settings={s.name: v for s, v in values.items()})
-
-    example = Candidate("example", config.tuner, None, cell, search, training)
-    settings = {k: v for part, c in configs.items() for k, v in run_settings(part, c).items()}
-    settings |= {"tune": config.tune, "cell": cell.to_dict() if cell else None}
-    return _black_box(config, hyperparameters, candidate_of, example, settings)
-
-
-def _black_box(
-    config: RandomSearchConfig | TuneConfig,
-    hyperparameters: keras_tuner.HyperParameters,
-    candidate_of: Callable[[Trial], Candidate],
-    example: Candidate,
-    settings: dict[str, Any],
-) -> Plan:
-    def oracle(score_mode: str) -> keras_tuner.Oracle:
-        return black_box_oracle(
-            config.tuner,
-            hyperparameters,
-            score_mode=score_mode,
-            trials=config.trials,
-            epochs=example.training.epochs,
-            seed=config.seed,
-        )
-
-    own = {"tuner": config.tuner, "trials": config.trials}
-    return Plan(oracle, candidate_of, example, settings | own)
-
-
-def _trial_candidate(
-    trial: Trial, source: str, cell: Any, search: Any, training: TrainingConfig
-) -> Candidate:
-    """The candidate of a black-box trial; hyperband's have fewer epochs, always from the start."""
-    epochs = trial.hyperparameters.values.get(EPOCHS)
-    if epochs is not None:
-        training = dataclasses.replace(training, epochs=int(epochs))
-    name = f"trial_{trial.trial_id}"
-    settings = {"epochs": training.epochs} if epochs is not None else {}
-    return Candidate(name, source, None, cell, search, training, settings)
+from tf_darts.training_tasks import training_task
 
 
 def run_study(config: StudyConfig) -> dict[str, Any] | None:
