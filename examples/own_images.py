@@ -18,8 +18,8 @@ from sklearn.datasets import load_digits
 
 import tf_darts
 
-# A search for few images: fast rates, small network.
-SMALL = {"channels": 4, "layers": 3, "batch_size": 16, "alpha_learning_rate": 0.01}
+# A small network, and the quicker kind of search.
+SMALL = {"channels": 4, "layers": 3, "batch_size": 16, "hypergradient": "first_order"}
 
 
 def write_digits(folder: pathlib.Path) -> None:
@@ -38,7 +38,8 @@ def main() -> None:
     parser.add_argument("--data_dir", type=pathlib.Path, help="your images")
     parser.add_argument("--image_size", type=int, default=0, help="pixels, if they differ in size")
     parser.add_argument("--run_dir", type=pathlib.Path, default=pathlib.Path("runs/own_images"))
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--steps_per_epoch", type=int, default=0, help="0: all images")
     flags = parser.parse_args()
     data_dir = flags.data_dir or flags.run_dir / "digits"
     if not flags.data_dir:
@@ -46,9 +47,8 @@ def main() -> None:
 
     images = {"dataset": "folder", "data_dir": data_dir, "image_size": flags.image_size}
     images |= {"crop_padding": 1, "flip": False}  # digits are not the same in a mirror
-    found = tf_darts.search(
-        **images, **SMALL, run_dir=flags.run_dir / "search", epochs=flags.epochs
-    )
+    images |= {"epochs": flags.epochs, "steps_per_epoch": flags.steps_per_epoch}
+    found = tf_darts.search(**images, **SMALL, run_dir=flags.run_dir / "search")
     print("Found:", found.cell)
 
     network = {"channels": 8, "layers": 3, "auxiliary_weight": 0.0, "cutout": 0, "batch_size": 16}
@@ -57,7 +57,6 @@ def main() -> None:
         **images,
         **network,
         run_dir=flags.run_dir / "train",
-        epochs=flags.epochs,
         validation_examples=60,
     )
     print("Tested:", tf_darts.test(trained.path, data_dir=data_dir))

@@ -1,16 +1,11 @@
-"""Adds an ordinary 3x3 convolution to the convolutional space and searches with it.
+"""Adds an ordinary 3x3 convolution to the convolutional space and searches with it (1 minute)."""
 
-python examples/own_operation.py                   # 2 minutes of processor time
-"""
+import argparse
 
 import keras
 import tensorflow as tf
-from absl import app, flags
 
 import tf_darts
-
-STEPS = flags.DEFINE_integer("steps_per_epoch", 0, "Shortens an epoch (0: all of it).")
-RUN_DIR = flags.DEFINE_string("run_dir", "runs/own_operation", "Where the search lives.")
 
 
 class Convolution(tf_darts.Operation):
@@ -31,13 +26,13 @@ class Convolution(tf_darts.Operation):
         return [(9 * channels**2, height * width), (2 * channels, 0)]
 
 
-def main(_: list[str]) -> None:
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--steps_per_epoch", type=int, default=0, help="0: all images")
+    steps = parser.parse_args().steps_per_epoch
+    small = {"channels": 4, "layers": 3, "epochs": 3, "steps_per_epoch": steps}
     tf_darts.add_operation("conv_3x3", Convolution)
-    small = {"channels": 4, "layers": 3, "epochs": 3, "steps_per_epoch": STEPS.value}
-    found = tf_darts.search(dataset="digits", run_dir=RUN_DIR.value, **small)
+    small |= {"hypergradient": "first_order", "run_dir": "runs/own_operation"}
+    found = tf_darts.search(dataset="digits", **small)
     mixing = found.history[-1]["mixing"]["normal"]
     print("Weight of conv_3x3 on each edge:", [round(row[-1], 4) for row in mixing])
-
-
-if __name__ == "__main__":
-    app.run(main)
