@@ -80,8 +80,11 @@ def test_wrong_settings(settings, sentence, tmp_path):
 
 def test_a_cell_of_another_space():
     cell = tf_darts.PUBLISHED["recurrent"]["darts_v2"]
-    with pytest.raises(tf_darts.UserError, match="a recurrent cell; --dataset=digits needs a conv"):
+    with pytest.raises(tf_darts.UserError, match=r"darts_v2: a recurrent cell; --dataset=digits"):
         tf_darts.train(cell, dataset="digits")
+    other = tf_darts.RecurrentGenotype((("tanh", 0),), (1,))
+    with pytest.raises(tf_darts.UserError, match=r"cell_[0-9a-f]{8}: a recurrent cell"):
+        tf_darts.train(other, dataset="digits")
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ sentence it is a flag. Progress is printed. Ctrl-C interrupts at once; the same 
 `run_dir` goes on from the last checkpoint.
 """
 
+import hashlib
+import json
 import os
 import pathlib
 from collections.abc import Mapping
@@ -14,6 +16,7 @@ from typing import Any, NamedTuple
 from tf_darts import genotype as genotypes
 from tf_darts.config import Config, configure
 from tf_darts.genotype import Genotype
+from tf_darts.published_cells import PUBLISHED
 from tf_darts.runs import (
     Exported,
     SearchRun,
@@ -28,8 +31,6 @@ from tf_darts.study.run_study import run_study
 from tf_darts.training_tasks import check_space, find_cell
 
 load_genotype, save_genotype = genotypes.load, genotypes.save
-
-_GIVEN = "given_cell"  # what a cell is called that has no file and no name
 
 
 class Selection(NamedTuple):
@@ -57,6 +58,14 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _name(cell: Genotype) -> str:
+    """What a run says that it was given: a published cell's name, or one that no other cell has."""
+    for name, published in PUBLISHED[cell.space].items():
+        if cell == published:
+            return name
+    return f"cell_{hashlib.sha256(json.dumps(cell.to_dict()).encode()).hexdigest()[:8]}"
+
+
 def _configured(mode: str, settings: Mapping[str, Any]) -> Config:
     return configure({"mode": mode} | {name: _plain(value) for name, value in settings.items()})
 
@@ -81,17 +90,19 @@ def train(genotype: Genotype | str | os.PathLike, **settings: Any) -> TrainingRu
     """Trains a network of a cell from random weights, or goes on with the training in `run_dir`.
 
     Args:
-      genotype: a cell, the file of one, or the name of a published one.
+      genotype: a cell, the file of one, or the name of a published one. Of a search's file, reports
+        know which search it is from.
       **settings: of `--mode=train`.
 
     Raises:
       UserError: as `search`, or the cell is of another space than the data set.
     """
-    given = isinstance(genotype, Genotype)
-    config = _configured("train", settings | {"genotype": _GIVEN if given else genotype})
-    if given:
-        check_space(config, genotype)
-    return run_training(config, genotype if given else find_cell(config), StopRequest())
+    if not isinstance(genotype, Genotype):
+        config = _configured("train", settings | {"genotype": genotype})
+        return run_training(config, find_cell(config), StopRequest())
+    config = _configured("train", settings | {"genotype": _name(genotype)})
+    check_space(config, genotype)
+    return run_training(config, genotype, StopRequest())
 
 
 def test(run_dir: str | os.PathLike, **settings: Any) -> dict[str, float]:
