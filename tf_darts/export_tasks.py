@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import itertools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import keras
@@ -23,6 +23,8 @@ from tf_darts.data.asset_files import LABELS_FILE, VOCABULARY_FILE, read_listed
 from tf_darts.export.image_serving import ImageServing, centre, whole
 from tf_darts.export.language_functions import exported_functions, trained_functions
 from tf_darts.export.language_serving import LanguageServing
+from tf_darts.export.litert import write_litert
+from tf_darts.export.saved_model import write_version
 from tf_darts.export.serving_model import ServingModel
 from tf_darts.runtime.precision import set_precision
 from tf_darts.spaces.network import Network
@@ -220,3 +222,26 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
     }
     live = one.serving(trained, exported=False)
     return ExportTask(served, live, card, training.run.path / one.names_file, one.representative)
+
+
+def _saved_model(task: ExportTask, export_dir: pathlib.Path, version: int) -> list[str]:
+    write_version(task.served, task.live, task.card, export_dir, version)
+    return []
+
+
+def _litert(task: ExportTask, export_dir: pathlib.Path, version: int) -> list[str]:
+    found = write_litert(
+        task.served, task.card, [task.names], task.representative, export_dir, version
+    )
+    return [
+        f"{precision}: {how['bytes']:,} bytes, the same likeliest class for"
+        f" {100 * how['same_likeliest']:.1f} % of the training images looked at"
+        for precision, how in found.items()
+    ]
+
+
+# What writes a version in each `--format`, and returns what there is to say of it.
+FORMATS: Mapping[str, Callable[[ExportTask, pathlib.Path, int], list[str]]] = {
+    "saved_model": _saved_model,
+    "litert": _litert,
+}

@@ -102,11 +102,8 @@ def report(config: ReportConfig) -> None:
 def export(config: ExportConfig) -> None:
     """`--mode=export`: the network of a finished training as a SavedModel that servers load."""
     exported = run_export(config)
-    for precision, how in exported.precisions.items():
-        print(
-            f"{precision}: {how['bytes']:,} bytes, the same likeliest class for"
-            f" {100 * how['same_likeliest']:.1f} % of the training images looked at"
-        )
+    for note in exported.notes:
+        print(note)
     print(f"Exported and checked: {exported.path}; what it is: {exported.path / 'model_card.md'}")
 
 

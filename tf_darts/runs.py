@@ -11,10 +11,8 @@ from tf_darts.configuration.export import ExportConfig
 from tf_darts.configuration.search import SearchConfig
 from tf_darts.configuration.testing import RunTestConfig
 from tf_darts.configuration.training import TrainingConfig
-from tf_darts.export.litert import write_litert
-from tf_darts.export.saved_model import write_version
 from tf_darts.export.versions import next_version
-from tf_darts.export_tasks import export_task
+from tf_darts.export_tasks import FORMATS, export_task
 from tf_darts.report.search_report import SearchReport
 from tf_darts.report.training_report import TrainingReport
 from tf_darts.runtime.precision import set_precision
@@ -77,11 +75,11 @@ class Exported(NamedTuple):
 
     Attributes:
       path: its directory.
-      precisions: of LiteRT models, what each was found to be like; see `write_litert`.
+      notes: what there is to say of it, sentences.
     """
 
     path: pathlib.Path
-    precisions: dict[str, dict[str, Any]]
+    notes: list[str]
 
 
 def added_operations(supernet: Supernet) -> dict[str, list[str]]:
@@ -190,13 +188,7 @@ def run_export(config: ExportConfig) -> Exported:
         export_dir = pathlib.Path(config.export_dir).expanduser()
         version = next_version(export_dir, config.version)
         task = export_task(training, config.data_dir)
-        precisions = {}
-        if config.format == "litert":
-            precisions = write_litert(
-                task.served, task.card, [task.names], task.representative, export_dir, version
-            )
-        else:
-            write_version(task.served, task.live, task.card, export_dir, version)
+        notes = FORMATS[config.format](task, export_dir, version)
     finally:
         training.run.close()
-    return Exported(export_dir / str(version), precisions)
+    return Exported(export_dir / str(version), notes)

@@ -9,7 +9,7 @@ from scipy import stats
 
 from tf_darts.genotype import SPACES
 from tf_darts.search.random_cells import random_cells, random_edges
-from tf_darts.spaces.topologies import topologies
+from tf_darts.spaces.topologies import TOPOLOGIES
 from tf_darts.spaces.topology import CellTopology
 
 
@@ -33,18 +33,18 @@ def test_uniform_over_all_discrete_cells():
     assert stats.chisquare(list(counts.values())).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("space", TOPOLOGIES)
 def test_each_choice_of_the_real_spaces_is_uniform(space):
     """Predecessors and operations of every node, over the cells of many seeds."""
     sources, operations = collections.defaultdict(collections.Counter), collections.Counter()
     for seed in range(1200):
-        for kind, nodes in random_cells(topologies(space), seed).items():
+        for kind, nodes in random_cells(TOPOLOGIES[space], seed).items():
             for i, node in enumerate(nodes):
                 sources[kind, i][tuple(source for _, source in node)] += 1
                 operations.update(name for name, _ in node)
     assert "none" not in operations
     for (kind, i), counter in sources.items():
-        topology = topologies(space)[kind]
+        topology = TOPOLOGIES[space][kind]
         sets = list(itertools.combinations(range(topology.inputs + i), topology.keep))
         assert set(counter) == set(sets)
         if len(sets) > 1:
@@ -52,9 +52,9 @@ def test_each_choice_of_the_real_spaces_is_uniform(space):
     assert stats.chisquare(list(operations.values())).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("space", TOPOLOGIES)
 def test_a_seed_is_a_cell(space):
     make = SPACES[space].from_cells
-    first, again, other = (make(random_cells(topologies(space), seed)) for seed in (3, 3, 4))
+    first, again, other = (make(random_cells(TOPOLOGIES[space], seed)) for seed in (3, 3, 4))
     assert first == again and first != other
     assert SPACES[space].from_dict(first.to_dict()) == first

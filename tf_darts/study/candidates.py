@@ -10,7 +10,7 @@ from tf_darts.configuration.training import TrainingConfig
 from tf_darts.errors import UserError
 from tf_darts.genotype import SPACES, Genotype
 from tf_darts.search.random_cells import random_cells
-from tf_darts.spaces.topologies import topologies
+from tf_darts.spaces.topologies import TOPOLOGIES
 from tf_darts.study.settings import search_config
 from tf_darts.training_tasks import find_cell
 
@@ -91,7 +91,7 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
                 candidates.append(Candidate(name, source, seed, None, seeded, training))
         elif source == "random":
             for seed in seeds:
-                cells = random_cells(topologies(training.space), seed)
+                cells = random_cells(TOPOLOGIES[training.space], seed)
                 cell = SPACES[training.space].from_cells(cells)
                 name = f"random_seed{seed}"
                 candidates.append(Candidate(name, source, seed, cell, None, training))

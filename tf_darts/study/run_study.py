@@ -29,7 +29,7 @@ from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest, graceful_stop
 from tf_darts.search.random_cells import random_cells
 from tf_darts.search_tasks import search_task
-from tf_darts.spaces.topologies import topologies
+from tf_darts.spaces.topologies import TOPOLOGIES
 from tf_darts.study.candidates import Candidate, select_candidates
 from tf_darts.study.cell_choices import chosen_cells
 from tf_darts.study.cluster import Role, check_address, role, wait_for_chief
@@ -94,15 +94,15 @@ def _(config: SelectConfig) -> Plan:
 @plan.register
 def _(config: RandomSearchConfig) -> Plan:
     training = training_config(config)
-    graphs, cell_class = topologies(training.space), SPACES[training.space]
+    topologies, cell_class = TOPOLOGIES[training.space], SPACES[training.space]
     hyperparameters = keras_tuner.HyperParameters()
-    chosen_cells(hyperparameters, graphs)
+    chosen_cells(hyperparameters, topologies)
 
     def candidate_of(trial: Trial) -> Candidate:
-        cell = cell_class.from_cells(chosen_cells(trial.hyperparameters, graphs))
+        cell = cell_class.from_cells(chosen_cells(trial.hyperparameters, topologies))
         return _trial_candidate(trial, config.tuner, cell, None, training)
 
-    cell = cell_class.from_cells(random_cells(graphs, config.seed))
+    cell = cell_class.from_cells(random_cells(topologies, config.seed))
     example = Candidate("example", config.tuner, None, cell, None, training)
     settings = run_settings("train", training)
     return _black_box(config, hyperparameters, candidate_of, example, settings)
@@ -253,7 +253,7 @@ def _check(example: Candidate) -> tuple[str, str]:
     cell = example.cell
     if cell is None:
         space = example.training.space
-        cell = SPACES[space].from_cells(random_cells(topologies(space), 0))
+        cell = SPACES[space].from_cells(random_cells(TOPOLOGIES[space], 0))
     network = training_task(example.training, cell).network
     return network.score, network.score_mode
 

@@ -15,7 +15,7 @@ from tf_darts.spaces.convolutional.network import CifarNetwork
 from tf_darts.spaces.convolutional.operation import Operation
 from tf_darts.spaces.convolutional.operations import ADDED, OPERATIONS, add_operation
 from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
-from tf_darts.spaces.topologies import topologies
+from tf_darts.spaces.topologies import TOPOLOGIES
 
 
 class Scale(Operation):
@@ -61,7 +61,7 @@ def test_searches_try_it():
     add_operation("scale", Scale)
     supernet = small_supernet()
     assert added_operations(supernet) == {"added_operations": ["scale"]}
-    for topology in (*supernet.cells.values(), *topologies("convolutional").values()):
+    for topology in (*supernet.cells.values(), *TOPOLOGIES["convolutional"].values()):
         assert topology.operations == (*CONVOLUTIONAL_PRIMITIVES, "scale")
     cell = supernet.model.cells[0]
     inputs = tf.random.stateless_normal([2, 8, 8, 6], [1, 2])
@@ -100,4 +100,4 @@ def test_cells_may_have_it_and_are_counted():
 def test_what_cannot_be_added(name, layer, sentence):
     with pytest.raises(UserError, match=sentence):
         add_operation(name, layer)
-    assert not ADDED and topologies("convolutional")["normal"].operations[-1] == "dil_conv_5x5"
+    assert not ADDED and TOPOLOGIES["convolutional"]["normal"].operations[-1] == "dil_conv_5x5"
