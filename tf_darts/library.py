@@ -141,7 +141,7 @@ def select(**settings: Any) -> Selection | None:
 
 
 def export(run_dir: str | os.PathLike, export_dir: str | os.PathLike, **settings: Any) -> Exported:
-    """Writes the network of a finished training as a SavedModel or for LiteRT (docs/serving.md).
+    """Writes the network of a finished training in a format of others (docs/serving.md).
 
     Args:
       run_dir: of the training.
