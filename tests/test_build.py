@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+FOLDERS = ("examples", "tests", "tf_darts", "tools")
 
 pytestmark = pytest.mark.skipif(
     not (ROOT / "MODULE.bazel").exists(), reason="not in a checkout, so there are no BUILD files"
@@ -65,7 +66,7 @@ def test_build_files_are_what_the_imports_say(update_build):
         there = path.read_text(encoding="utf-8") if path.exists() else ""
         name = path.relative_to(ROOT)
         assert there == text, f"{name} is out of date: run python tools/update_build.py"
-    folders = (ROOT / "tf_darts", ROOT / "tests", ROOT / "tools")
+    folders = [ROOT / name for name in FOLDERS]
     assert {path for folder in folders for path in folder.rglob("BUILD")} == set(expected)
 
 
@@ -74,7 +75,7 @@ def test_every_file_is_in_a_target(update_build):
     for path, text in update_build.Repository().build_files().items():
         for _, given in _targets(text).values():
             listed |= {path.parent / name for name in given["srcs"]}
-    folders = (ROOT / "tf_darts", ROOT / "tests", ROOT / "tools")
+    folders = [ROOT / name for name in FOLDERS]
     assert listed == {path for folder in folders for path in folder.rglob("*.py")}
 
 
@@ -133,6 +134,20 @@ def test_rules_and_dependencies(make_repository):
             },
         ),
     }
+
+
+def test_public_names_are_of_the_modules_that_have_them(make_repository):
+    repository = make_repository(
+        {
+            "tf_darts/__init__.py": "_PUBLIC = {'tf_darts.a': ('one',), 'tf_darts.b': ('two',)}\n",
+            "tf_darts/a.py": "from tf_darts import __version__\n",
+            "tf_darts/b.py": "",
+            "tests/test_names.py": "import tf_darts\nfrom tf_darts import two\ntf_darts.one\n",
+        }
+    )
+    targets = _targets(repository.build_files()[repository.root / "tests" / "BUILD"])
+    deps = targets["test_names"][1]["deps"]
+    assert deps == [":conftest", "//tf_darts", "//tf_darts:a", "//tf_darts:b", "@pytest"]
 
 
 @pytest.mark.parametrize(

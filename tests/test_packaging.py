@@ -1,7 +1,14 @@
 import ast
+import os
 import pathlib
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
+
+import pytest
 
 import tf_darts
 
@@ -56,3 +63,51 @@ def test_version_stands_in_one_place():
 def test_every_module_says_what_it_is():
     for file in ROOT.joinpath("tf_darts").rglob("*.py"):
         assert ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))), file
+
+
+def test_the_changelog_begins_with_this_version():
+    versions = re.findall(r"^## (\S+),", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert versions[0] == tf_darts.__version__
+
+
+def test_licence_and_citation():
+    assert PYPROJECT["project"]["license"] == "Apache-2.0"
+    (file,) = PYPROJECT["project"]["license-files"]
+    assert "Apache License\n                           Version 2.0" in (ROOT / file).read_text()
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert "license: Apache-2.0" in citation and "arXiv:1806.09055" in citation
+    assert "\nversion:" not in citation, "the version stands in one place"
+
+
+@pytest.mark.slow
+def test_the_wheel_of_a_clean_checkout_holds_what_it_needs(tmp_path):
+    checkout = tmp_path / "checkout"
+    ignored = shutil.ignore_patterns(".*", "build", "dist", "runs", "node_modules", "*.egg-info")
+    shutil.copytree(ROOT, checkout, ignore=ignored)
+    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", f"--wheel-dir={tmp_path}", "."]
+    done = subprocess.run(pip, cwd=checkout, capture_output=True, text=True, check=False)
+    if "Could not find a version that satisfies the requirement setuptools" in done.stderr:
+        pytest.skip("no package index can be reached, from which pip takes setuptools")
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name.startswith(f"tf_darts-{tf_darts.__version__}-")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        archive.extractall(tmp_path / "installed")
+    package = [*ROOT.glob("tf_darts/**/*.py"), *ROOT.glob("tf_darts/**/*.tsv")]
+    assert {file.relative_to(ROOT).as_posix() for file in package} <= names
+    flagfiles = {file.name for file in ROOT.glob("flags/*.flags")}
+    assert flagfiles == {pathlib.Path(name).name for name in names if name.endswith(".flags")}
+    assert any(name.endswith("/licenses/LICENSE") for name in names)
+    assert not any(name.startswith(("tests/", "tools/", "examples/")) for name in names)
+    program = "import tf_darts; print(tf_darts.__version__, tf_darts.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        cwd=tmp_path / "installed",
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "installed")},
+    )
+    where = tmp_path / "installed" / "tf_darts" / "__init__.py"
+    assert done.stdout.split() == [tf_darts.__version__, str(where)]

@@ -2,8 +2,7 @@ import dataclasses
 
 import pytest
 
-from tf_darts import config
-from tf_darts.networks import CifarNetwork, multiply_adds, weight_count
+from tf_darts import CifarNetwork, config, multiply_adds, weight_count
 from tf_darts.published_cells import PUBLISHED
 from tf_darts.search_tasks import search_task
 

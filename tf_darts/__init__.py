@@ -1,3 +1,83 @@
-"""Differentiable architecture search (DARTS) for TensorFlow and Keras 3."""
+"""Differentiable architecture search (DARTS) for TensorFlow and Keras 3.
+
+    import tf_darts
+
+    found = tf_darts.search(dataset="digits", run_dir="runs/found", channels=4, layers=3, epochs=4)
+    trained = tf_darts.train(found.cell, dataset="digits", run_dir="runs/trained", channels=8)
+    scores = tf_darts.test(trained.path)
+    exported = tf_darts.export(trained.path, "models/digits")
+
+Every public name is in `_PUBLIC`; nothing else is promised to stay. TensorFlow, Keras and the
+module of a name are imported when the name is first used.
+"""
+
+import importlib
+import sys
+import types
+from typing import Any
 
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    # The modes of the command line as functions, and what they return and raise.
+    "tf_darts.library": (
+        "search",
+        "train",
+        "test",
+        "select",
+        "export",
+        "Selection",
+        "load_genotype",
+        "save_genotype",
+    ),
+    "tf_darts.runs": ("SearchRun", "TrainingRun", "Exported"),
+    "tf_darts.errors": ("UserError",),
+    "tf_darts.runtime.signals": ("Stopped",),
+    # Cells.
+    "tf_darts.genotype": ("Genotype", "ConvolutionalGenotype", "RecurrentGenotype"),
+    "tf_darts.published_cells": ("PUBLISHED",),
+    # Networks of derived cells, as Keras models, and how large they are.
+    "tf_darts.spaces.convolutional.network": ("CifarNetwork", "ImageNetNetwork"),
+    "tf_darts.spaces.recurrent.network": ("LanguageModel",),
+    "tf_darts.spaces.convolutional.counts": ("multiply_adds", "weight_count"),
+    # Keras layers: derived and relaxed cells, operations.
+    "tf_darts.spaces.convolutional.derived_cell": ("DerivedCell",),
+    "tf_darts.spaces.recurrent.derived_cell": ("DerivedRecurrentCell",),
+    "tf_darts.spaces.convolutional.cell": ("MixedOperation", "RelaxedCell"),
+    "tf_darts.spaces.recurrent.cell": ("RelaxedRecurrentCell",),
+    "tf_darts.spaces.convolutional.operations": ("add_operation", "make_operation"),
+    "tf_darts.spaces.convolutional.operation": ("Operation",),
+    "tf_darts.spaces.convolutional.batch_norm": ("BatchNorm",),
+    # Spaces: what a search and a training need of one, and the two that there are.
+    "tf_darts.spaces.supernet": ("Supernet",),
+    "tf_darts.spaces.network": ("Network",),
+    "tf_darts.spaces.topology": ("CellTopology",),
+    "tf_darts.spaces.convolutional.supernet": ("ConvolutionalSupernet",),
+    "tf_darts.spaces.recurrent.supernet": ("RecurrentSupernet",),
+}
+_MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
+__all__ = [*_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, from where it is."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_MODULES[name]), name)
+    setattr(sys.modules[__name__], name, value)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(types.ModuleType):
+    """Importing a subpackage sets an attribute of its name; `search` and `export` are functions."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _MODULES and isinstance(value, types.ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

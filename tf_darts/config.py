@@ -17,7 +17,7 @@ from tf_darts.configuration.export import ExportConfig
 from tf_darts.configuration.report import ReportConfig
 from tf_darts.configuration.run import RunConfig
 from tf_darts.configuration.search import ConvolutionalSearchConfig, RecurrentSearchConfig
-from tf_darts.configuration.setting import check, fields
+from tf_darts.configuration.setting import KINDS, check, fields
 from tf_darts.configuration.study import (
     RandomSearchConfig,
     SelectConfig,
@@ -192,8 +192,7 @@ def configure_texts(base: Mapping[str, Any], texts: Mapping[str, str], flag: str
         try:
             values[name] = _BOOLEANS[text.lower()] if kind is bool else kind(text)
         except (ValueError, KeyError):
-            words = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
-            raise UserError(f"--{flag}: {name}={text} is not {words}.") from None
+            raise UserError(f"--{flag}: {name}={text} is not {KINDS[kind]}.") from None
     try:
         return configure({**base, **values})
     except UserError as error:

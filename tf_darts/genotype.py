@@ -28,8 +28,19 @@ CONVOLUTIONAL_PRIMITIVES = (
 )
 # Outside the searched space; published cells of NASNet and AmoebaNet need them.
 EXTRA_CONVOLUTIONAL_PRIMITIVES = ("sep_conv_7x7", "conv_7x1_1x7")
+_added_convolutional: list[str] = []
 
 Edge = tuple[str, int]  # (operation, predecessor)
+
+
+def add_convolutional_primitive(name: str) -> None:
+    """One candidate more for searches, the last, and for cells, as long as this process lives."""
+    _added_convolutional.append(name)
+
+
+def convolutional_primitives() -> tuple[str, ...]:
+    """The candidates of searches for convolutional cells: the paper's, then those added."""
+    return (*CONVOLUTIONAL_PRIMITIVES, *_added_convolutional)
 
 
 def _check_edge(edge: Edge, known: tuple[str, ...], nodes_before: int, where: str) -> None:
@@ -129,7 +140,7 @@ class ConvolutionalGenotype:
     space: ClassVar[str] = "convolutional"
 
     def __post_init__(self) -> None:
-        known = CONVOLUTIONAL_PRIMITIVES + EXTRA_CONVOLUTIONAL_PRIMITIVES
+        known = convolutional_primitives() + EXTRA_CONVOLUTIONAL_PRIMITIVES
         for name in ("normal", "reduce"):
             nodes, where = getattr(self, name), f"{name} cell"
             if not nodes:

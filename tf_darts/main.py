@@ -13,8 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides i
 
 from absl import app, flags, logging
 
-from tf_darts import command_line, genotype
-from tf_darts.config import preset_for
+from tf_darts import command_line
 from tf_darts.configuration.export import ExportConfig
 from tf_darts.configuration.report import ReportConfig
 from tf_darts.configuration.search import SearchConfig
@@ -22,15 +21,12 @@ from tf_darts.configuration.study import StudyConfig
 from tf_darts.configuration.testing import RunTestConfig
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.errors import UserError
-from tf_darts.export.versions import next_version
-from tf_darts.export_tasks import FORMATS, export_task
 from tf_darts.report.ranking import ranking_summary
 from tf_darts.report.summary_report import write_report
-from tf_darts.runs import in_words, run_search, run_training, set_arithmetic
+from tf_darts.runs import in_words, run_export, run_search, run_test, run_training
 from tf_darts.runtime.signals import Stopped, graceful_stop
 from tf_darts.study.run_study import run_study
-from tf_darts.training.testing import FinishedTraining
-from tf_darts.training_tasks import find_cell, test_task
+from tf_darts.training_tasks import find_cell
 
 
 def search(config: SearchConfig) -> None:
@@ -83,20 +79,12 @@ def study(config: StudyConfig) -> None:
 
 def test(config: RunTestConfig) -> None:
     """`--mode=test`: the test score of a finished training, taken once and kept."""
-    training = FinishedTraining.open(config.run_dir)
-    if training.tested is None:
-        preset = preset_for("train", training.settings["dataset"])
-        trained = training.config(type(preset), data_dir=config.data_dir)
-        set_arithmetic(trained)
-        cell = genotype.SPACES[trained.space].from_dict(training.settings["cell"])
-        task = test_task(trained, cell)
-        training.test(task)
-    found = training.tested
+    found = run_test(config)
     baseline = (
         f" ({found['baseline']}: {found['baseline_value']:.2f})" if "baseline" in found else ""
     )
     scores = ", ".join(f"{name} {value:.2f}" for name, value in found["scores"].items())
-    print(f"Test of {training.run.path}: {scores}{baseline}.")
+    print(f"Test of {pathlib.Path(config.run_dir).expanduser()}: {scores}{baseline}.")
     if "unaveraged" in found:
         scores = ", ".join(f"{name} {value:.2f}" for name, value in found["unaveraged"].items())
         print(f"With the last weights in place of their average: {scores}.")
@@ -113,14 +101,10 @@ def report(config: ReportConfig) -> None:
 
 def export(config: ExportConfig) -> None:
     """`--mode=export`: the network of a finished training as others load it, a SavedModel first."""
-    training = FinishedTraining.open(config.run_dir)
-    export_dir = pathlib.Path(config.export_dir).expanduser()
-    version = next_version(export_dir, config.version)
-    task = export_task(training, config.data_dir)
-    for line in FORMATS[config.format](task, export_dir, version):
-        print(line)
-    written = export_dir / str(version)
-    print(f"Exported and checked: {written}; what it is: {written / 'model_card.md'}")
+    exported = run_export(config)
+    for note in exported.notes:
+        print(note)
+    print(f"Exported and checked: {exported.path}; what it is: {exported.path / 'model_card.md'}")
 
 
 def _tensorboard() -> str:

@@ -6,9 +6,13 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_darts import genotype
-from tf_darts.config import computed_settings
+from tf_darts.config import computed_settings, preset_for
+from tf_darts.configuration.export import ExportConfig
 from tf_darts.configuration.search import SearchConfig
+from tf_darts.configuration.testing import RunTestConfig
 from tf_darts.configuration.training import TrainingConfig
+from tf_darts.export.versions import next_version
+from tf_darts.export_tasks import FORMATS, export_task
 from tf_darts.report.search_report import SearchReport
 from tf_darts.report.training_report import TrainingReport
 from tf_darts.runtime.precision import set_precision
@@ -17,9 +21,11 @@ from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.search.engine import SearchEngine
 from tf_darts.search_tasks import search_task
+from tf_darts.spaces.supernet import Supernet
 from tf_darts.training.engine import TrainingEngine
 from tf_darts.training.kept_data import keep_data
-from tf_darts.training_tasks import training_task
+from tf_darts.training.testing import FinishedTraining
+from tf_darts.training_tasks import test_task, training_task
 
 
 class SearchRun(NamedTuple):
@@ -64,6 +70,26 @@ class TrainingRun(NamedTuple):
     validates: bool
 
 
+class Exported(NamedTuple):
+    """An exported version of a network, checked.
+
+    Attributes:
+      path: its directory.
+      notes: what there is to say of it, sentences.
+    """
+
+    path: pathlib.Path
+    notes: list[str]
+
+
+def added_operations(supernet: Supernet) -> dict[str, list[str]]:
+    """The candidates that are not the paper's, as a setting of the run, if there are any."""
+    papers = {*genotype.RECURRENT_PRIMITIVES, *genotype.CONVOLUTIONAL_PRIMITIVES}
+    candidates = dict.fromkeys(o for cell in supernet.cells.values() for o in cell.operations)
+    added = [operation for operation in candidates if operation not in papers]
+    return {"added_operations": added} if added else {}
+
+
 def in_words(counts: dict[str, int]) -> str:
     """Counts as people read them: "3,349,342 weights and 528,359,040 multiply-adds an image"."""
     return " and ".join(f"{count:,} {name}" for name, count in counts.items())
@@ -90,7 +116,8 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
     """
     set_arithmetic(config)
     task = search_task(config)
-    supernet, settings = task.supernet, computed_settings(config)
+    supernet = task.supernet
+    settings = computed_settings(config) | added_operations(supernet)
     run = RunDirectory(config.run_dir, settings)
     try:
         observers = [
@@ -128,3 +155,40 @@ def run_training(
         run.close()
     validates = task.data.validates
     return TrainingRun(run.path, result, seconds, network.score, counts, task.baseline, validates)
+
+
+def run_test(config: RunTestConfig) -> dict[str, Any]:
+    """What the test of a finished training found, as in `test.json`; it is taken once.
+
+    Raises:
+      UserError: there is no finished training, or its data are not to be had.
+    """
+    training = FinishedTraining.open(config.run_dir)
+    try:
+        if training.tested is None:
+            preset = preset_for("train", training.settings["dataset"])
+            trained = training.config(type(preset), data_dir=config.data_dir)
+            set_arithmetic(trained)
+            cell = genotype.SPACES[trained.space].from_dict(training.settings["cell"])
+            training.test(test_task(trained, cell))
+        return training.tested
+    finally:
+        training.run.close()
+
+
+def run_export(config: ExportConfig) -> Exported:
+    """Writes the network of a finished training in another format, and checks it.
+
+    Raises:
+      UserError: there is no finished training, the version is there already, or what was written
+        does not answer as the trained network does.
+    """
+    training = FinishedTraining.open(config.run_dir)
+    try:
+        export_dir = pathlib.Path(config.export_dir).expanduser()
+        version = next_version(export_dir, config.version)
+        task = export_task(training, config.data_dir)
+        notes = FORMATS[config.format](task, export_dir, version)
+    finally:
+        training.run.close()
+    return Exported(export_dir / str(version), notes)

@@ -66,17 +66,23 @@ def find_cell(config: TrainingConfig) -> genotype.Genotype:
             f" use one of {', '.join(PUBLISHED[space])}, or RUN/genotype.json of a search."
         )
     cell = PUBLISHED[known[name]][name] if name in known else genotype.load(name)
-    if cell.space != space:
-        sets = [
-            dataset
-            for (mode, dataset), preset in PRESETS.items()
-            if mode == config.mode and preset.space == cell.space
-        ]
-        raise UserError(
-            f"--genotype={name}: a {cell.space} cell; --dataset={config.dataset} needs a {space}"
-            f" one; it goes with --dataset={'|'.join(sets)}."
-        )
+    check_space(config, cell)
     return cell
+
+
+def check_space(config: TrainingConfig, cell: genotype.Genotype) -> None:
+    """Raises `UserError` where the data set needs a cell of another space."""
+    if cell.space == config.space:
+        return
+    sets = [
+        dataset
+        for (mode, dataset), preset in PRESETS.items()
+        if mode == config.mode and preset.space == cell.space
+    ]
+    raise UserError(
+        f"--genotype={config.genotype}: a {cell.space} cell; --dataset={config.dataset} needs a"
+        f" {config.space} one; it goes with --dataset={'|'.join(sets)}."
+    )
 
 
 @functools.singledispatch

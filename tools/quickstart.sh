@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Searches cells on this machine's processor in a few minutes, trains them from scratch and tests them:
 # recurrent ones on the text that comes with Python, then convolutional ones on scikit-learn's
-# handwritten digits:
+# handwritten digits, whose network it exports and asks what a picture shows:
 #
 #   tools/quickstart.sh
 #   tools/quickstart.sh --seed=1       ... further flags go to searches and trainings
@@ -25,3 +25,10 @@ for name in "" _images; do
     --genotype="$found/genotype.json" "$@"
   main --mode=test --run_dir="$trained"
 done
+
+exported=runs/quickstart_model$flags
+if [[ ! -d $exported ]]; then
+  main --mode=export --run_dir="$trained" --export_dir="$exported" # the network of the digits
+fi
+"$venv/bin/python" "$root/tools/answer_request.py" --export_dir="$exported" \
+  --image="$root/docs/images/zero.png"

@@ -1,4 +1,4 @@
-"""Writes the BUILD files of tf_darts/, tools/ and tests/ from what the Python files import.
+"""Writes the BUILD files of code, programs and tests from what the Python files import.
 
   python tools/update_build.py
 
@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = "tf_darts"
+PROGRAMS = ("examples", "tools")  # folders of files that are run
 
 # Modules whose distribution has another name.
 _DISTRIBUTIONS = {
@@ -43,6 +44,7 @@ class Repository:
         project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         for extra in project["optional-dependencies"].values():
             lines += extra
+        self._public = _public_names(root / PACKAGE / "__init__.py")
         names = (re.match(r"[\w.-]+", line.strip()) for line in lines)
         self._distributions = {_normal(name[0]): name[0] for name in names if name}
 
@@ -55,7 +57,8 @@ class Repository:
         """
         files = {}
         packages = sorted(file.parent for file in (self.root / PACKAGE).rglob("__init__.py"))
-        for folder in [*packages, self.root / "tools"]:
+        programs = [self.root / name for name in PROGRAMS]
+        for folder in [*packages, *filter(pathlib.Path.is_dir, programs)]:
             targets = [self._target(file) for file in sorted(folder.glob("*.py"))]
             files[folder / "BUILD"] = _build_file(targets)
         tests = self.root / "tests"
@@ -65,8 +68,8 @@ class Repository:
         return files
 
     def _target(self, file: pathlib.Path) -> str:
-        """A program of tools/ or a module of the package."""
-        binary = file.parent.name == "tools" or file.name == "main.py"
+        """A program or a module of the package."""
+        binary = file.parent.name in PROGRAMS or file.name == "main.py"
         name = file.parent.name if file.name == "__init__.py" else file.stem
         source = file.read_text(encoding="utf-8")
         # A file that is read rather than imported belongs to the module that names it.
@@ -93,8 +96,8 @@ class Repository:
         ]
         pytest = f'requirement("{self._distributions["pytest"]}")'
         source = file.read_text(encoding="utf-8")
-        tools = sorted((self.root / "tools").glob("*.py"))
-        started = [f"//tools:{tool.stem}" for tool in tools if tool.name in source]
+        programs = sorted(file for name in PROGRAMS for file in (self.root / name).glob("*.py"))
+        started = [f"//{p.parent.name}:{p.stem}" for p in programs if p.name in source]
         if f"{PACKAGE}.main" in source:
             started.append(f"//{PACKAGE}:main")
         return _call(
@@ -133,7 +136,9 @@ class Repository:
                     raise ValueError(f"{file}:{node.lineno}: write imports absolutely")
                 for alias in node.names:
                     inner = f"{node.module}.{alias.name}"
-                    yield inner if self._file(inner) else node.module
+                    yield self._public.get(inner) or (inner if self._file(inner) else node.module)
+            elif isinstance(node, ast.Attribute) and ast.unparse(node) in self._public:
+                yield self._public[ast.unparse(node)]
 
     def _file(self, module: str) -> pathlib.Path | None:
         """The file of a module or package of this repository."""
@@ -159,6 +164,15 @@ class Repository:
         except graphlib.CycleError as error:
             circle = " -> ".join(str(file.relative_to(self.root)) for file in error.args[1])
             raise ValueError(f"modules import one another in a circle: {circle}") from error
+
+
+def _public_names(file: pathlib.Path) -> dict[str, str]:
+    """The modules that the package imports only when a name is used, by the name."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_PUBLIC":
+            modules = ast.literal_eval(node.value)
+            return {f"{PACKAGE}.{name}": m for m, names in modules.items() for name in names}
+    return {}
 
 
 def _normal(distribution: str) -> str:
@@ -212,7 +226,7 @@ def main() -> int:
     except (ValueError, SyntaxError) as error:
         print(error, file=sys.stderr)
         return 2
-    for folder in (PACKAGE, "tests", "tools"):
+    for folder in (PACKAGE, "tests", *PROGRAMS):
         for stale in set((ROOT / folder).rglob("BUILD")) - files.keys():
             stale.unlink()
             print(f"removed {stale.relative_to(ROOT)}")

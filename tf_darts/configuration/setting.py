@@ -6,6 +6,8 @@ from typing import Any
 
 from tf_darts.errors import UserError
 
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
 
 def setting(
     default: Any,
@@ -51,7 +53,10 @@ def fields(config: Any) -> dict[str, dataclasses.Field]:
 
 
 def check(field: dataclasses.Field, value: Any) -> None:
-    """Raises `UserError` where the metadata do not allow the value."""
+    """Raises `UserError` where type or metadata do not allow the value."""
+    kind = int | float if field.type is float else field.type
+    if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+        raise UserError(f"--{field.name}={value!r}: it must be {KINDS[field.type]}.")
     allowed = field.metadata
     if allowed["choices"] and value not in allowed["choices"]:
         raise UserError(

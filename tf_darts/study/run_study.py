@@ -37,6 +37,12 @@ def run_study(config: StudyConfig) -> dict[str, Any] | None:
       UserError: the configuration cannot be, no candidate is left, or the chief is not there.
       Stopped: a signal came; the same command goes on from there.
     """
+    with contextlib.ExitStack() as stack:
+        return _run(config, stack)
+
+
+def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | None:
+    """See `run_study`; the stack closes the run directory."""
     part, planned = role(), plan(config)
     score, score_mode = _check(planned.example)
     settings = {"mode": config.mode, "dataset": config.dataset, "seed": config.seed}
@@ -47,8 +53,7 @@ def run_study(config: StudyConfig) -> dict[str, Any] | None:
     else:
         if part is Role.CHIEF:
             check_address()
-        run = RunDirectory(config.run_dir, settings)
-        path = run.path
+        path = stack.enter_context(contextlib.closing(RunDirectory(config.run_dir, settings))).path
 
     def rank() -> dict[str, Any]:
         rows = ranked(load_rows(path / "candidates"), score_mode)

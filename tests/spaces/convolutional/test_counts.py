@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from tf_darts import CifarNetwork, ImageNetNetwork, multiply_adds, weight_count
 from tf_darts.genotype import ConvolutionalGenotype
-from tf_darts.networks import CifarNetwork, ImageNetNetwork, multiply_adds, weight_count
 from tf_darts.published_cells import PUBLISHED
 
 CELLS = PUBLISHED["convolutional"]

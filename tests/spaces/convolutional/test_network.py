@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_darts import CifarNetwork, ImageNetNetwork
 from tf_darts.errors import UserError
 from tf_darts.genotype import ConvolutionalGenotype
-from tf_darts.networks import CifarNetwork, ImageNetNetwork
 from tf_darts.published_cells import PUBLISHED
 from tf_darts.spaces.convolutional.network import ImageNetwork
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_darts import LanguageModel
 from tf_darts.errors import UserError
 from tf_darts.export.official_weights import assign_official, language_model_official_names
 from tf_darts.genotype import RecurrentGenotype
-from tf_darts.networks import LanguageModel
 from tf_darts.published_cells import PUBLISHED
 from tf_darts.spaces.recurrent.counts import multiply_adds
 from tf_darts.spaces.recurrent.derived_recurrence import derived_recurrence

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_darts.genotype import CONVOLUTIONAL_PRIMITIVES
+from tf_darts.genotype import convolutional_primitives
 from tf_darts.spaces.convolutional.convolutions import FactorizedReduction, ReluConvBatchNorm
 from tf_darts.spaces.convolutional.fused_cell import fused_edges
 from tf_darts.spaces.convolutional.operation import child_seed
@@ -15,7 +15,7 @@ from tf_darts.spaces.topology import CellTopology
 
 def convolutional_topology(nodes: int = 4) -> CellTopology:
     """Two given nodes and `nodes` searched ones, which keep two predecessors each."""
-    return CellTopology(inputs=2, nodes=nodes, keep=2, operations=CONVOLUTIONAL_PRIMITIVES)
+    return CellTopology(inputs=2, nodes=nodes, keep=2, operations=convolutional_primitives())
 
 
 class MixedOperation(keras.layers.Layer):
@@ -24,7 +24,7 @@ class MixedOperation(keras.layers.Layer):
     Args:
       channels: C of inputs and outputs.
       stride: 1 or 2.
-      primitives: the candidates' names, in the order of their weights.
+      primitives: the candidates' names, in the order of their weights; None for those of searches.
       seed: integer for the initial weights; None draws from Keras' global generator.
 
     Example:
@@ -37,14 +37,14 @@ class MixedOperation(keras.layers.Layer):
         self,
         channels: int,
         stride: int = 1,
-        primitives: tuple[str, ...] = CONVOLUTIONAL_PRIMITIVES,
+        primitives: tuple[str, ...] | None = None,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.channels = channels
         self.stride = stride
-        self.primitives = tuple(primitives)
+        self.primitives = convolutional_primitives() if primitives is None else tuple(primitives)
         self.seed = seed
         self.operations = {
             name: make_operation(

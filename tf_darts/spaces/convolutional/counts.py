@@ -6,6 +6,7 @@
 Nothing is run and no variable is made, so an unbuilt network will do.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from tf_darts.spaces.convolutional.convolutions import (
 )
 from tf_darts.spaces.convolutional.derived_cell import DerivedCell
 from tf_darts.spaces.convolutional.derived_network import DerivedNetwork
+from tf_darts.spaces.convolutional.operations import ADDED
 from tf_darts.spaces.convolutional.stems import ConvBatchNorm, Stem
 
 
@@ -105,6 +107,8 @@ def _layer(layer: keras.layers.Layer, shape: Any) -> Iterator[_Part]:
         yield _Part(layer.units, 0)
     elif isinstance(layer, AuxiliaryHead):
         yield from _auxiliary_head(layer, shape)
+    elif isinstance(layer, tuple(ADDED.values())):
+        yield from itertools.starmap(_Part, layer.weight_uses(shape))
     elif isinstance(layer, SeparableConvolution):
         for inner in (layer.first, layer.second):
             yield from _layer(inner, shape)

@@ -49,6 +49,16 @@ class Operation(keras.layers.Layer):
         size = [None if pixels is None else -(-pixels // self.stride) for pixels in size]
         return (batch, *size, channels)
 
+    def weight_uses(self, input_shape: tuple[int | None, ...]) -> list[tuple[int, int]]:
+        """How large an operation is that was added to the space; the space's own are counted by
+        `counts.py`.
+
+        Returns:
+          For each of its trainable weights' tensors, how many they are, and how often each of them
+          takes part in a multiply-add of convolutions or linear layers, for one image.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no weight_uses")
+
     def get_config(self) -> dict[str, Any]:
         """Round-trips through `from_config`."""
         names = ("stride", "affine", "seed")

@@ -1,15 +1,17 @@
 """The operations on a cell's edges by name, as Keras layers (docs/method.md section 4).
 
 All take and give [B, H, W, C] and keep C; H and W are known when they are built. With stride 2 they
-become ceil(H/2) and ceil(W/2). To add an operation, write its layer and a line in `OPERATIONS`; to
-search with it, name it in `genotype.CONVOLUTIONAL_PRIMITIVES` too.
+become ceil(H/2) and ceil(W/2). `add_operation` adds one (docs/own_operation.md).
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
+from tf_darts.errors import UserError
+from tf_darts.genotype import add_convolutional_primitive
 from tf_darts.spaces.convolutional.convolutions import (
     DilatedConvolution,
     FactorizedConvolution,
@@ -67,6 +69,42 @@ OPERATIONS: dict[str, Callable[..., Operation]] = {
     "dil_conv_5x5": _keeping(DilatedConvolution, size=5),
     "conv_7x1_1x7": _keeping(FactorizedConvolution),
 }
+
+ADDED: dict[str, type[Operation]] = {}  # of these, what `add_operation` added
+
+
+def add_operation(name: str, layer: type[Operation]) -> None:
+    """Adds an operation to the convolutional space, as long as this process lives.
+
+    Searches that begin from now on try it: α has one column more, the last. Cells may have it, so
+    a process that goes on with such a run, or trains, tests or exports such a cell, adds it first.
+
+    Args:
+      name: what genotypes call it.
+      layer: made as `layer(stride=, affine=, seed=, **kwargs)`; it has `weight_uses`.
+
+    Raises:
+      UserError: there is one of this name, or its shapes or counts, on trial, are not right.
+    """
+    if name in OPERATIONS:
+        raise UserError(f"add_operation: there is an operation {name!r} already; choose a name.")
+    for stride in (1, 2):
+        made, images = layer(stride=stride, affine=True, seed=0), tf.zeros([2, 6, 6, 4])
+        shape, wanted = tuple(made(images).shape), (2, 6 // stride, 6 // stride, 4)
+        if shape != wanted:
+            raise UserError(
+                f"add_operation: at stride {stride} {name!r} makes {shape} of {images.shape}; it"
+                f" must make {wanted}."
+            )
+        counted = sum(weights for weights, _ in made.weight_uses(tuple(images.shape)))
+        there = sum(math.prod(variable.shape) for variable in made.trainable_variables)
+        if counted != there:
+            raise UserError(
+                f"add_operation: weight_uses of {name!r} counts {counted} weights at stride"
+                f" {stride}, and there are {there}."
+            )
+    ADDED[name], OPERATIONS[name] = layer, _keeping(layer)
+    add_convolutional_primitive(name)
 
 
 def make_operation(

@@ -1,0 +1,173 @@
+"""The commands in README.md and docs/*.md: all are parsed, a few are run.
+
+- Every `python -m tf_darts.main …` in a block of code: its flags are read and must make a valid
+  configuration, as in the command itself before it looks at data or directories.
+- Every other program in a block: it must be there, and define the flags that it is given; an extra
+  that pip is told to install must be one. Docker, curl and tensorboard are not looked at, nor are
+  commands in the middle of a sentence.
+- Blocks in Python must compile, and take from tf_darts what is public.
+- Really run (slow), in a folder of their own, with toy sizes appended: the steps of
+  docs/quickstart.md one after the other, and README.md's drawings of published cells. All modes are
+  run by tests/test_main*.py and tests/test_export_command.py too, the examples by
+  tests/test_examples.py.
+
+The commands at the head of each flagfile are in tests/test_flagfiles.py.
+"""
+
+import ast
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+import tomllib
+
+import pytest
+from absl import flags
+
+import tf_darts
+from tf_darts import command_line
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+TOY = {
+    "search": ["--hypergradient=first_order", "--channels=2", "--epochs=1", "--steps_per_epoch=1"],
+    "train": ["--channels=2", "--epochs=1", "--steps_per_epoch=2"],
+}
+
+
+def blocks(document):
+    """The blocks of code of a document."""
+    text = document.read_text(encoding="utf-8")
+    found = re.findall(r"(?:^|\n\n)((?:    .*\n(?:\n(?=    ))?)+)", text)
+    return [textwrap.dedent(block) for block in found]
+
+
+def is_python(block):
+    return re.match(r"(import|from) ", block) is not None
+
+
+def commands_of(block):
+    """The commands of a block as lists of words; variables that it sets are put in."""
+    pending, variables, found = "", {}, []
+    for line in block.splitlines():
+        if line.endswith("\\"):
+            pending += line[:-1]
+            continue
+        pending += line + "\n"
+        try:
+            words = shlex.split(pending, comments=True)
+        except ValueError:  # a quotation goes on
+            continue
+        pending = ""
+        while words and re.match(r"\w+=", words[0]):
+            name, _, value = words.pop(0).partition("=")
+            variables[f"${name}"] = value.split()
+        found.append([part for word in words for part in variables.get(word, [word])])
+    return found
+
+
+def commands(program):
+    """The words of every command in the documents that begins like `program`, as parameters."""
+    found = []
+    for document in DOCUMENTS:
+        shell = [block for block in blocks(document) if not is_python(block)]
+        for i, words in enumerate(words for block in shell for words in commands_of(block)):
+            if re.match(program, " ".join(words)):
+                found.append(pytest.param(words, id=f"{document.stem}-{i}"))
+    return found
+
+
+def test_blocks_and_commands_are_found():
+    assert commands_of('A="--b=1\n  --c"\nB=2 python x \\\n  $A # d\n') == [
+        [],
+        ["python", "x", "--b=1", "--c"],
+    ]
+    assert len(commands("python -m tf_darts.main")) > 40 and len(commands("python tools/")) > 10
+
+
+@pytest.mark.parametrize("words", commands("python -m tf_darts.main"))
+def test_flags_make_a_configuration(words, monkeypatch):
+    monkeypatch.chdir(ROOT)  # from where the flagfiles are found
+    values = flags.FlagValues()
+    command_line.define_flags(values)
+    flags.DEFINE_string("flagfile", None, "as absl has it", flag_values=values)
+    rest = values(words[2:])
+    assert rest == ["tf_darts.main"]
+    assert command_line.config_from_flags(values).mode
+
+
+@pytest.mark.parametrize("words", commands(r"(python )?(tools|examples)/\w"))
+def test_programs_are_there_and_have_the_flags(words):
+    program, *arguments = [word for word in words if word != "python"]
+    assert (ROOT / program).is_file()
+    if program.endswith(".sh"):
+        assert os.access(ROOT / program, os.X_OK)
+        return
+    source = (ROOT / program).read_text(encoding="utf-8")
+    for name in (word[2:].partition("=")[0] for word in arguments if word.startswith("--")):
+        assert re.search(f'"(--)?{name}"', source), f"{program} has no --{name}"
+
+
+def test_extras_are_there():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = "".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
+    extras = set(re.findall(r"pip install [^`\n]*\[(\w+)\]", text))
+    assert extras and extras <= set(project["optional-dependencies"])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.stem)
+def test_python_takes_public_names(document):
+    for block in filter(is_python, blocks(document)):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "tf_darts":
+                assert node.attr in tf_darts.__all__
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.stem)
+def test_links_lead_somewhere(document):
+    text = document.read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        assert link.startswith("http") or (document.parent / link).exists(), link
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs commands in a folder that looks like the checkout and is written to instead of it."""
+    for name in ("docs", "examples", "flags", "tf_darts", "tools"):
+        (tmp_path / name).symlink_to(ROOT / name)
+
+    def run_one(words):
+        mode = next((word[7:] for word in words if word.startswith("--mode=")), None)
+        done = subprocess.run(
+            [sys.executable, *words[1:], *TOY.get(mode, [])],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{shlex.join(words)}: {done.stderr}"
+        return done.stdout
+
+    return run_one
+
+
+@pytest.mark.slow
+def test_the_quickstart_step_by_step(run):
+    steps = [param.values[0] for param in commands("python ") if param.id.startswith("quickstart-")]
+    assert [words[-1].partition("=")[0] for words in steps[-2:]] == ["--export_dir", "--image"]
+    outputs = [run(words) for words in steps]
+    (answer,) = json.loads(outputs[-1])["predictions"]
+    assert set(answer["top_labels"]) < set("0123456789")
+
+
+@pytest.mark.slow
+def test_drawings_of_published_cells(run, tmp_path):
+    drawings = [param.values[0] for param in commands("python tools/plot_cell.py darts_v2")]
+    assert len(drawings) == 2
+    for words in drawings:
+        run(words)
+    assert {file.name for file in tmp_path.glob("*.svg")} == {"cell.svg", "cells.svg"}
