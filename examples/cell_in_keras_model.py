@@ -6,7 +6,7 @@
 Cells are layers like others: they take the outputs of the two layers before, and have their place
 anywhere in a functional model. Here: two of them, on scikit-learn's handwritten digits.
 
-Cost: a minute of processor time.
+Cost: about half a minute of processor time.
 """
 
 import argparse

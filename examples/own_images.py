@@ -6,8 +6,8 @@
 PICTURES has a folder of JPEG or PNG files for each class, in train/ and in test/. Without
 --data_dir the example writes some: 300 of scikit-learn's handwritten digits.
 
-Cost with the written ones: 3 minutes of processor time. For a result worth having leave the sizes
-to the presets (delete `SMALL` and `network`) and take a machine with an accelerator.
+Cost with the written ones: about 2 minutes of processor time. For a result worth having leave the
+sizes to the presets (delete `SMALL` and `network`) and take a machine with an accelerator.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Adds an ordinary 3x3 convolution to the convolutional space and searches with it (1 minute)."""
+"""Adds an ordinary 3x3 convolution to the image space and searches with it: about a minute."""
 
 import argparse
 

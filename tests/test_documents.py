@@ -32,6 +32,11 @@ import tf_darts
 from tf_darts import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "MODULE.bazel").exists(), reason="not in a checkout, so the programs are not there"
+)
+
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 TOY = {
     "search": ["--hypergradient=first_order", "--channels=2", "--epochs=1", "--steps_per_epoch=1"],

@@ -80,6 +80,7 @@ def test_licence_and_citation():
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not (ROOT / "MODULE.bazel").exists(), reason="not in a checkout")
 def test_the_wheel_of_a_clean_checkout_holds_what_it_needs(tmp_path):
     checkout = tmp_path / "checkout"
     ignored = shutil.ignore_patterns(".*", "build", "dist", "runs", "node_modules", "*.egg-info")

@@ -50,8 +50,7 @@ class Operation(keras.layers.Layer):
         return (batch, *size, channels)
 
     def weight_uses(self, input_shape: tuple[int | None, ...]) -> list[tuple[int, int]]:
-        """How large an operation is that was added to the space; the space's own are counted by
-        `counts.py`.
+        """How large an added operation is; `counts.py` counts the space's own.
 
         Returns:
           For each of its trainable weights' tensors, how many they are, and how often each of them
