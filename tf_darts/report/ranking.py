@@ -12,12 +12,12 @@ with the best candidate first, and those that failed, which have no score, last.
 
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from tf_darts.report.plots import save_figure
 from tf_darts.report.ranking_plot import ranking_plot
-from tf_darts.report.statistics import Comparison, compare, summarise
+from tf_darts.report.statistics import Comparison, compare, scores_by_source, summarise
 from tf_darts.report.tables import csv_table, markdown_table, plain_table, short_number
 from tf_darts.runtime.files import write_atomically
 
@@ -58,15 +58,9 @@ def ranking_table(ranking: dict) -> str:
 def summary_rows(ranking: dict) -> list[dict[str, str]]:
     """The rows of `ranking_summary`: one for each source, the best mean first."""
     candidates, mode = ranking["candidates"], ranking["score_mode"]
-    scores = scores_by_source(candidates)
-    best_first = sorted(
-        scores,
-        key=lambda source: sum(scores[source]) / len(scores[source]) if scores[source] else 0.0,
-        reverse=mode == "max",
-    )
-    best_first.sort(key=lambda source: not scores[source])
+    scores = scores_by_source(candidates, mode)
     rows = []
-    for source in best_first:
+    for source in scores:
         failed = sum(c["source"] == source and c["status"] == "failed" for c in candidates)
         row = {"source": source, ranking["score"]: "", "n": str(len(scores[source]))}
         if scores[source]:
@@ -91,15 +85,6 @@ def comparison_columns(compared: Comparison | None, reference: str) -> dict[str,
         "p (Welch)": welch,
         "p (permutation)": permutation,
     }
-
-
-def scores_by_source(candidates: Sequence[Candidate]) -> dict[str, list[float]]:
-    """The scores of the completed candidates by their source, in the order of the candidates."""
-    scores: dict[str, list[float]] = {candidate["source"]: [] for candidate in candidates}
-    for candidate in candidates:
-        if candidate["status"] == "completed":
-            scores[candidate["source"]].append(candidate["score"])
-    return scores
 
 
 def multiply_adds(counts: Mapping[str, int]) -> int | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from matplotlib.figure import Figure
 
-from tf_darts.report.statistics import summarise
+from tf_darts.report.statistics import scores_by_source, summarise
 
 _COLOURS = {
     "random": "#8a8a8a",
@@ -31,11 +31,9 @@ def ranking_plot(ranking: dict) -> Figure:
 
     Failed candidates are listed below.
     """
-    completed = [c for c in ranking["candidates"] if c["status"] == "completed"]
     failed = [c for c in ranking["candidates"] if c["status"] == "failed"]
-    scores: dict[str, list[float]] = {}
-    for candidate in completed:
-        scores.setdefault(candidate["source"], []).append(candidate["score"])
+    by_source = scores_by_source(ranking["candidates"], ranking["score_mode"])
+    scores = {source: values for source, values in by_source.items() if values}
     width = max(5.0, 1.4 + 1.25 * len(scores))
     figure = Figure(figsize=(width, 4.2), layout="constrained", facecolor="white")
     axes = figure.add_subplot()
@@ -65,7 +63,7 @@ def ranking_plot(ranking: dict) -> Figure:
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    if not completed:
+    if not scores:
         axes.text(0.5, 0.5, "no candidate completed", ha="center", transform=axes.transAxes)
         axes.set_yticks([])
     if failed:

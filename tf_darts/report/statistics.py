@@ -2,7 +2,8 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -83,3 +84,23 @@ def compare(scores: Sequence[float], reference: Sequence[float]) -> Comparison |
         permutation=float(permutation.pvalue),
         exact=exact,
     )
+
+
+def scores_by_source(
+    candidates: Sequence[Mapping[str, Any]], score_mode: str
+) -> dict[str, list[float]]:
+    """The scores of a ranking's completed candidates by their source.
+
+    The source with the best mean comes first, those without a score last.
+    """
+    scores: dict[str, list[float]] = {candidate["source"]: [] for candidate in candidates}
+    for candidate in candidates:
+        if candidate["status"] == "completed":
+            scores[candidate["source"]].append(candidate["score"])
+    sign = 1.0 if score_mode == "min" else -1.0
+
+    def place(source: str) -> float:
+        values = scores[source]
+        return sign * sum(values) / len(values) if values else float("inf")
+
+    return {source: scores[source] for source in sorted(scores, key=place)}
