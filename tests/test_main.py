@@ -218,7 +218,7 @@ def test_a_finished_run_says_so_again(command, whole):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "no --mode given; use one of search"),
+        ([], "no --mode given; use one of export, random_search"),
         (["--mode=search", "--dataset=ptbb"], "use one of ptb, wikitext2, pydoc, text"),
         (["--mode=search", "--dataset=pydoc", "--units=0"], "--units=0: out of range"),
         (["--mode=search", "--dataset=pydoc", "--layers=8"], "it is for searches on images"),

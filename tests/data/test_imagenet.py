@@ -98,7 +98,10 @@ def test_imagenet_at_its_real_size(imagenet_metadata):
             validation_examples=10_000,
             evaluation_batch_size=4,
         )
-        assert data.description() == {
+        description = data.description()
+        moments = [description.pop(name) for name in ("mean", "std")]
+        assert [len(moment) for moment in moments] == [3, 3]
+        assert description == {
             "dataset": "imagenet2012",
             "image_shape": [32, 32, 3],
             "classes": 1000,
