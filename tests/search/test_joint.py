@@ -18,6 +18,9 @@ RATE, MOMENTUM, DECAY, CLIP = 0.7, 0.9, 1e-3, 0.05
 def step(request):
     model = RelaxedLanguageModel(words=12, units=6, nodes=3, output_dropout=0.5)
     supernet = RecurrentSupernet(model, slowness=0.1)
+    random = np.random.default_rng(0)
+    for weight in supernet.weights:  # large ones: then α matters
+        weight.assign(2.0 * random.standard_normal(weight.shape))
     config = RecurrentSearchConfig(
         batch_size=4,
         optimization="joint_simultaneous",
@@ -61,6 +64,7 @@ def test_simultaneous_moves_alpha_as_one_more_weight(step):
     for _ in range(3):
         found = gradients(step, data)
         norm = np.sqrt(sum((g**2).sum() for g in found))
+        assert np.linalg.norm(found[-1]) > 0.05 * norm, "α's part of the common norm shows"
         factor = min(1.0, CLIP / norm)
         assert factor < 1, "clipping is on"
         velocities = [

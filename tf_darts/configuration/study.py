@@ -1,5 +1,6 @@
 """The settings of studies: many candidates, each trained from scratch for a short time."""
 
+import abc
 import dataclasses
 import re
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ TUNERS = ("random", "bayesian", "hyperband")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class StudyConfig:
+class StudyConfig(abc.ABC):
     """What all studies have.
 
     The settings of their searches and trainings are texts: "units=64,epochs=5" over the data set's
@@ -47,9 +48,9 @@ class StudyConfig:
         return dataclasses.replace(self, run_dir=f"runs/{self.mode}_{name}_{kind}_seed{self.seed}")
 
     @property
+    @abc.abstractmethod
     def kind(self) -> str:
         """What tells studies of one mode and data set apart in the names of their directories."""
-        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
