@@ -1,6 +1,8 @@
 """Whole runs: a configuration in, a finished run directory out."""
 
+import contextlib
 import pathlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -15,9 +17,11 @@ from tf_darts.export.versions import next_version
 from tf_darts.export_tasks import FORMATS, export_task
 from tf_darts.report.search_report import SearchReport
 from tf_darts.report.training_report import TrainingReport
+from tf_darts.runtime.distribution import open_replicas
 from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.progress import Progress
-from tf_darts.runtime.run_directory import RunDirectory
+from tf_darts.runtime.replicas import Replicas
+from tf_darts.runtime.run_directory import FollowedRun, RunDirectory
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.search.engine import SearchEngine
 from tf_darts.search_tasks import search_task
@@ -102,6 +106,37 @@ def set_arithmetic(config: SearchConfig | TrainingConfig) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
+def replicas_of(config: SearchConfig | TrainingConfig) -> Replicas:
+    """The replicas that a configuration asks for; raises `UserError` where they cannot be."""
+    replicas = open_replicas(
+        config.distribution, config.cpu_replicas, config.micro_batches, config.check_replicas
+    )
+    replicas.check_batch(config.batch_size)
+    return replicas
+
+
+def settings_of(config: SearchConfig | TrainingConfig, replicas: Replicas) -> dict[str, Any]:
+    """What decides a run's results: on other devices it is another run."""
+    settings = computed_settings(config)
+    if config.distribution == "auto":
+        settings["distribution"] = "mirrored" if replicas.count > 1 else "one_device"
+    return settings | ({"replicas": replicas.count} if replicas.count > 1 else {})
+
+
+@contextlib.contextmanager
+def opened_run(
+    path: str, settings: dict[str, Any], replicas: Replicas
+) -> Iterator[RunDirectory | FollowedRun]:
+    """The run directory, of which only the chief of several workers has the keeping."""
+    with replicas.guarded(), contextlib.ExitStack() as stack:
+        if replicas.is_chief:
+            run = stack.enter_context(contextlib.closing(RunDirectory(path, settings)))
+        replicas.meet()
+        if not replicas.is_chief:
+            run = stack.enter_context(contextlib.closing(FollowedRun(path, settings)))
+        yield run
+
+
 def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> SearchRun:
     """Searches in `config.run_dir`, from where it stands to the end.
 
@@ -115,20 +150,20 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
       UserError: the data or the directory are not right, or the search diverged.
     """
     set_arithmetic(config)
+    replicas = replicas_of(config)
     task = search_task(config)
     supernet = task.supernet
-    settings = computed_settings(config) | added_operations(supernet)
-    run = RunDirectory(config.run_dir, settings)
-    try:
+    settings = settings_of(config, replicas) | added_operations(supernet)
+    with opened_run(config.run_dir, settings, replicas) as run:
         observers = [
             Progress(supernet.score, config.epochs, label),
             SearchReport(run.path, supernet, settings, task.baseline),
         ]
-        history = SearchEngine(config, supernet, task.data, run, observers).search(stop)
+        watched = observers if replicas.is_chief else []
+        history = SearchEngine(config, supernet, task.data, run, watched, replicas).search(stop)
         cell = genotype.load(run.path / "genotype.json")
-    finally:
-        run.close()
-    return SearchRun(run.path, history, cell, supernet.score, task.baseline, task.counts(cell))
+    path = pathlib.Path(config.run_dir).expanduser()
+    return SearchRun(path, history, cell, supernet.score, task.baseline, task.counts(cell))
 
 
 def run_training(
@@ -136,10 +171,10 @@ def run_training(
 ) -> TrainingRun:
     """Trains a network of `cell` in `config.run_dir`; see `run_search`."""
     set_arithmetic(config)
+    replicas = replicas_of(config)
     task = training_task(config, cell)
-    network, settings = task.network, computed_settings(config) | {"cell": cell.to_dict()}
-    run = RunDirectory(config.run_dir, settings)
-    try:
+    network, settings = task.network, settings_of(config, replicas) | {"cell": cell.to_dict()}
+    with opened_run(config.run_dir, settings, replicas) as run:
         genotype.save(run.path / "genotype.json", cell, {"mode": "train", "given": config.genotype})
         keep_data(run, task.data)
         counts = network.counts()
@@ -149,12 +184,11 @@ def run_training(
             Progress(network.score, config.epochs, label),
             TrainingReport(run.path, network, cell, settings, task.baseline),
         ]
-        result = TrainingEngine(config, network, task.data, run, observers).train(stop)
+        watched = observers if replicas.is_chief else []
+        result = TrainingEngine(config, network, task.data, run, watched, replicas).train(stop)
         seconds = run.read_history()[-1]["seconds"]
-    finally:
-        run.close()
-    validates = task.data.validates
-    return TrainingRun(run.path, result, seconds, network.score, counts, task.baseline, validates)
+    path, validates = pathlib.Path(config.run_dir).expanduser(), task.data.validates
+    return TrainingRun(path, result, seconds, network.score, counts, task.baseline, validates)
 
 
 def run_test(config: RunTestConfig) -> dict[str, Any]:

@@ -36,7 +36,30 @@ class RunConfig:
         0.25, "largest global norm of the weights' gradient (0: none)", minimum=0.0
     )
     precision: str = setting("float32", "of all arithmetic", choices=("float32", "float64"))
-    distribution: str = setting("one_device", "replicas of the step", choices=("one_device",))
+    distribution: str = setting(
+        "auto",
+        "where a step is computed: one_device; mirrored, on all GPUs of this machine, each with its"
+        " share of the batch; multi_worker, on several machines (see docs/scaling.md); auto,"
+        " mirrored where there are several GPUs",
+        choices=("auto", "one_device", "mirrored", "multi_worker"),
+    )
+    micro_batches: int = setting(
+        1,
+        "takes a batch in so many parts, one after another, where memory is short (batch norms see"
+        " one part)",
+        minimum=1,
+    )
+    cpu_replicas: int = setting(
+        0,
+        "devices to make of the CPU, to try --distribution=mirrored without GPUs",
+        minimum=0,
+        operational=True,
+    )
+    check_replicas: bool = setting(
+        False,
+        "compares weights and gradients of all replicas, bit by bit, at every step",
+        operational=True,
+    )
     deterministic: bool = setting(
         False, "op determinism: bit-identical repetition, a little slower", operational=True
     )

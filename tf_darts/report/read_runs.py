@@ -17,7 +17,6 @@ from tf_darts.spaces.recurrent.network import RecurrentNetwork
 
 # By their scores people judge; the records of a run have one of them.
 _NETWORKS: tuple[type[Network], ...] = (RecurrentNetwork, ImageNetwork)
-_DEVICES = {"one_device": 1}  # by --distribution
 # Settings that do not tell groups apart: seeds, what `Entry` has otherwise, how many candidates.
 _NO_SETTINGS = {"mode", "dataset", "seed", "cell", "optimization", "hypergradient"}
 _NO_SETTINGS |= {"candidates", "count", "snapshots", "trials", "tuner"}
@@ -79,7 +78,7 @@ def _finished(run: RunDirectory, settings: Mapping[str, Any]) -> list[dict[str, 
 
 
 def _device_seconds(settings: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> float:
-    return history[-1]["seconds"] * _DEVICES[settings["distribution"]]
+    return history[-1]["seconds"] * settings.get("replicas", 1)
 
 
 def _score(record: Mapping[str, Any]) -> dict[str, str]:

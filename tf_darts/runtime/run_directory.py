@@ -3,6 +3,7 @@
 import fcntl
 import json
 import pathlib
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -69,6 +70,11 @@ class RunDirectory:
             )
         run._compare(settings)
         return run.path
+
+    @property
+    def checkpoints(self) -> pathlib.Path:
+        """Where the run's checkpoints are."""
+        return self.path / "checkpoints"
 
     def _hold(self, claim: Callable[[], bool]) -> None:
         """Locks the directory, and sets `resumed` by `claim`."""
@@ -142,12 +148,40 @@ class RunDirectory:
 
     def read_history(self) -> list[dict[str, Any]]:
         """The records of `history.jsonl`, oldest first."""
-        file = self.path / "history.jsonl"
-        if not file.exists():
-            return []
-        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        return _records(self.path)
 
     def write_history(self, records: list[dict[str, Any]]) -> None:
         """Replaces `history.jsonl`, one record a line."""
         lines = "".join(json.dumps(record) + "\n" for record in records)
         write_atomically(self.path / "history.jsonl", lines)
+
+
+class FollowedRun(RunDirectory):
+    """The chief's run as its other workers see it: they read there, and write into a scratch.
+
+    Attributes:
+      path: the scratch directory, gone when the run is closed.
+    """
+
+    def __init__(self, path: str | pathlib.Path, settings: dict[str, Any]) -> None:
+        """Opens a run that another process holds; raises as `RunDirectory.join`."""
+        self._chief = RunDirectory.join(path, settings)
+        self._scratch = tempfile.TemporaryDirectory(prefix="tf_darts_worker_")
+        self.path = pathlib.Path(self._scratch.name)
+
+    @property
+    def checkpoints(self) -> pathlib.Path:
+        return self._chief / "checkpoints"
+
+    def read_history(self) -> list[dict[str, Any]]:
+        return _records(self.path) or _records(self._chief)
+
+    def close(self) -> None:
+        self._scratch.cleanup()
+
+
+def _records(path: pathlib.Path) -> list[dict[str, Any]]:
+    file = path / "history.jsonl"
+    if not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]

@@ -2,6 +2,7 @@
 
 import abc
 import math
+import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -11,6 +12,7 @@ import tensorflow as tf
 from tf_darts.errors import UserError
 from tf_darts.runtime.checkpoints import Checkpoints
 from tf_darts.runtime.observer import Observer
+from tf_darts.runtime.replicas import ALONE, Replicas
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import Stopped, StopRequest
 
@@ -48,6 +50,7 @@ class RunLoop(abc.ABC):
         "rollbacks" among them are the run's counters.
       measures: by stream, the names of what is summed over an epoch.
       anchor: the name of the anchors' folder under `checkpoints/`.
+      replicas: of the run; of several workers only the chief saves, and all stop together.
     """
 
     activity: ClassVar[str]  # "search": what diverges, in messages
@@ -64,6 +67,7 @@ class RunLoop(abc.ABC):
         variables: Mapping[str, Any],
         measures: Mapping[str, Sequence[str]],
         anchor: str = "epoch",
+        replicas: Replicas = ALONE,
     ) -> None:
         self._run = run
         self._observers = observers
@@ -86,7 +90,8 @@ class RunLoop(abc.ABC):
             "sums": self._sums,
             "seconds": self._seconds,
         }
-        self._checkpoints = Checkpoints(run.path / "checkpoints", {**variables, **place}, anchor)
+        self._replicas = replicas
+        self._checkpoints = Checkpoints(run.checkpoints, {**variables, **place}, anchor)
         self._history: list[dict[str, Any]] = []
         self._clock = 0.0
 
@@ -141,8 +146,11 @@ class RunLoop(abc.ABC):
           Stopped: `stop` was set; the state is saved.
           UserError: the run diverged, and may not roll back (any more).
         """
-        if not self._checkpoints.restore():
+        if self._replicas.is_chief and not self._checkpoints.restore():
             self._checkpoints.save(0, anchor=True)
+        self._replicas.meet()
+        if not self._replicas.is_chief:
+            self._checkpoints.restore()
         self._read_history()
         total = sum(self._steps(epoch) for epoch in range(self._epochs))
         self._notify("on_start", int(self._steps_done), total)
@@ -179,11 +187,12 @@ class RunLoop(abc.ABC):
             step = int(self._steps_done)
             self._notify("on_step", step, metrics)
             self._write_artefacts()
-            if stop:
+            if self._replicas.any(bool(stop)):
                 self._stop(stop)
             if step % self._checkpoint_steps == 0:
                 self._save()
-        scores = self._evaluate(stop)
+        # Workers evaluate each for themselves; none may stop alone there.
+        scores = self._evaluate(stop if self._replicas.workers == 1 else StopRequest())
         if scores is None:
             self._stop(stop)
         if not math.isfinite(scores.get("loss", 0.0)):
@@ -234,6 +243,7 @@ class RunLoop(abc.ABC):
         self._tick()
         seconds = float(self._seconds)
         self._checkpoints.restore_anchor()
+        self._replicas.meet()  # before the chief saves another anchor
         self._rollbacks.assign(rollbacks + 1)
         self._seconds.assign(seconds)
         self._read_history()
@@ -244,7 +254,7 @@ class RunLoop(abc.ABC):
     def _stop(self, stop: StopRequest) -> None:
         self._save()
         raise Stopped(
-            stop.signal_number or 0,
+            stop.signal_number or signal.SIGTERM,  # another worker was asked to
             f"Stopped after step {int(self._steps_done)} (epoch {int(self._epoch) + 1} of"
             f" {self._epochs}); the same command goes on from there.",
         )
@@ -252,7 +262,8 @@ class RunLoop(abc.ABC):
     def _save(self, *, anchor: bool = False) -> None:
         self._tick()
         self._notify("on_checkpoint")
-        self._checkpoints.save(int(self._steps_done), anchor=anchor)
+        if self._replicas.is_chief:
+            self._checkpoints.save(int(self._steps_done), anchor=anchor)
 
     def _tick(self) -> None:
         """Adds the time since the last tick to the run's own."""

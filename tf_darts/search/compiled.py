@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tf_darts.runtime.replicas import ALONE, BatchFunction, Replicas
 from tf_darts.search import hypergradient
 from tf_darts.search.flat import FlatLayout
 from tf_darts.search.relaxation import Relaxation
@@ -109,11 +110,21 @@ class CompiledDerivatives:
     Args:
       signature: `tf.TensorSpec`s of w, of α and of `BatchLoss.tensors`.
       joint: whether ∇_α comes with every ∇_w, see `Supernet.joint_gradients`.
+      replicas: each takes its part of every batch.
+      batch_axis: see `Supernet`.
     """
 
-    def __init__(self, signature: tuple[Any, ...], joint: bool) -> None:
-        self._signature = signature
+    def __init__(
+        self,
+        signature: tuple[Any, ...],
+        joint: bool,
+        replicas: Replicas = ALONE,
+        batch_axis: int = 0,
+    ) -> None:
+        self._weights, self._alphas, *self._batch, self._relaxation_seed = signature
         self._joint = joint
+        self._batch_axis = batch_axis
+        self._replicas = replicas
         self._made: dict[Any, Callable[..., Any]] = {}
 
     def gradients(
@@ -129,17 +140,19 @@ class CompiledDerivatives:
         evaluate, regularized = loss.evaluate, loss.regularized
         of_alphas = of_alphas or self._joint
 
-        def run(weights: Weights, alphas: Alphas, *tensors: Any) -> hypergradient.Gradients:
-            return hypergradient.value_and_gradients(
-                BatchLoss(evaluate, *tensors, regularized),
-                weights,
-                alphas,
-                of_weights=of_weights,
-                of_alphas=of_alphas,
+        def run(whole: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:
+            weights, alphas, relaxation_seed = whole
+            part = BatchLoss(evaluate, batch, state, seed, relaxation_seed, regularized)
+            value, remains, *gradients = hypergradient.value_and_gradients(
+                part, weights, alphas, of_weights=of_weights, of_alphas=of_alphas
             )
+            return (value, remains._replace(state=()), *gradients), remains.state
 
-        function = self._function((regularized, of_weights, of_alphas), run, self._signature)
-        return function(weights, alphas, *loss.tensors)
+        whole = self._weights, self._alphas, self._relaxation_seed
+        function = self._function((regularized, of_weights, of_alphas), run, whole)
+        whole = list(weights), alphas, loss.relaxation_seed
+        (value, remains, *gradients), state = function(whole, loss.batch, loss.state, loss.seed)
+        return value, remains._replace(state=state), *gradients
 
     def mixed_product(
         self, loss: BatchLoss, weights: Weights, alphas: Alphas, vector: Weights
@@ -147,20 +160,22 @@ class CompiledDerivatives:
         """See `hypergradient.mixed_product`."""
         evaluate, regularized = loss.evaluate, loss.regularized
 
-        def run(
-            vector: Weights, weights: Weights, alphas: Alphas, *tensors: Any
-        ) -> list[tf.Tensor]:
-            differentiated = BatchLoss(evaluate, *tensors, regularized)
-            return hypergradient.mixed_product(differentiated, weights, alphas, vector)
+        def run(whole: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:
+            vector, weights, alphas, relaxation_seed = whole
+            part = BatchLoss(evaluate, batch, state, seed, relaxation_seed, regularized)
+            return hypergradient.mixed_product(part, weights, alphas, vector), ()
 
-        signature = (self._signature[0], *self._signature)
-        function = self._function(("mixed", regularized), run, signature)
-        return function(vector, weights, alphas, *loss.tensors)
+        whole = self._weights, self._weights, self._alphas, self._relaxation_seed
+        function = self._function(("mixed", regularized), run, whole)
+        whole = list(vector), list(weights), alphas, loss.relaxation_seed
+        return function(whole, loss.batch, loss.state, loss.seed)[0]
 
     def _function(
-        self, key: tuple[Any, ...], run: Callable[..., Any], signature: tuple[Any, ...]
+        self, key: tuple[Any, ...], run: BatchFunction, whole: tuple[Any, ...]
     ) -> Callable[..., Any]:
         """The compiled function of one kind; made of `run` the first time."""
         if key not in self._made:
-            self._made[key] = tf.function(run, input_signature=signature, autograph=False)
+            self._made[key] = self._replicas.compiled(
+                run, (whole, *self._batch), batch_axis=self._batch_axis
+            )
         return self._made[key]

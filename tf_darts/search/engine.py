@@ -8,6 +8,7 @@ from tf_darts.configuration.search import SearchConfig
 from tf_darts.data.batches import SearchBatch
 from tf_darts.optimization.schedule import cosine
 from tf_darts.runtime.observer import Observer
+from tf_darts.runtime.replicas import ALONE, Replicas
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.run_loop import Means, RunLoop, StepResult
 from tf_darts.runtime.signals import StopRequest
@@ -56,11 +57,12 @@ class SearchEngine(RunLoop):
         data: SearchData,
         run: RunDirectory,
         observers: Sequence[Observer] = (),
+        replicas: Replicas = ALONE,
     ) -> None:
         self._config = config
         self._supernet = supernet
         self._data = data
-        self._step = STEPS[config.optimization](supernet, config)
+        self._step = STEPS[config.optimization](supernet, config, replicas=replicas)
         self._saved_genotype: Any = None
         super().__init__(
             run,
@@ -70,6 +72,7 @@ class SearchEngine(RunLoop):
             max_rollbacks=config.max_rollbacks,
             variables=self._step.variables,
             measures=dict.fromkeys(("train", "validation"), supernet.measures),
+            replicas=replicas,
         )
 
     def search(self, stop: StopRequest) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.configuration.search import SearchConfig
+from tf_darts.runtime.replicas import ALONE, Replicas
 from tf_darts.search import relaxation
 from tf_darts.search.step import BilevelStep
 from tf_darts.spaces.supernet import Alphas, Supernet, Weights
@@ -29,8 +30,9 @@ class SimultaneousStep(BilevelStep):
         supernet: Supernet,
         config: SearchConfig,
         relax: relaxation.Relaxation = relaxation.softmax,
+        replicas: Replicas = ALONE,
     ) -> None:
-        super().__init__(supernet, config, relax)
+        super().__init__(supernet, config, relax, replicas)
         self._alpha_velocities = [
             tf.Variable(tf.zeros(alpha.shape, keras.config.floatx()))
             for alpha in self.alphas.values()

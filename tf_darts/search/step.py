@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tf_darts.configuration.search import SearchConfig
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
+from tf_darts.runtime.replicas import ALONE, Replicas
 from tf_darts.runtime.seeds import derived_seed, step_seed
 from tf_darts.search import hypergradient, relaxation
 from tf_darts.search.compiled import BatchLoss, CompiledDerivatives, Remains, SupernetLoss
@@ -45,7 +46,9 @@ class BilevelStep:
         supernet: Supernet,
         config: SearchConfig,
         relax: relaxation.Relaxation = relaxation.softmax,
+        replicas: Replicas = ALONE,
     ) -> None:
+        replicas.check_batch(config.batch_size)
         self.supernet = supernet
         self.config = config
         self._relax = relax
@@ -75,7 +78,9 @@ class BilevelStep:
         }
         self.steps = tf.Variable(0, dtype=tf.int64, name="steps")
         self.rollbacks = tf.Variable(0, dtype=tf.int64, name="rollbacks")
-        compiled = CompiledDerivatives(self._signature(), supernet.joint_gradients)
+        compiled = CompiledDerivatives(
+            self._signature(), supernet.joint_gradients, replicas, supernet.batch_axis
+        )
         self._derivatives = hypergradient.Derivatives(compiled.gradients, compiled.mixed_product)
         self._read = tf.function(self._flat_weights, autograph=False)
         self._unroll = tf.function(self._unrolled, autograph=False)

@@ -31,12 +31,15 @@ class Network(abc.ABC):
       model: the Keras model or layer that owns the variables; it is built.
       measures: names of what is measured on every batch; "loss" is one of them.
       score: name of the entry of `scores` by which people judge; `score_mode` "min" or "max".
+      batch_axis: of the tensors of a batch, the axis along which its examples stand; in the state
+        it is the first.
     """
 
     model: keras.Layer
     measures: ClassVar[tuple[str, ...]]
     score: ClassVar[str]
     score_mode: ClassVar[str]
+    batch_axis: ClassVar[int] = 0
 
     @property
     def weights(self) -> Sequence[keras.Variable]:

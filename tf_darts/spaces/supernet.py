@@ -59,6 +59,8 @@ class Supernet(abc.ABC):
       genotype_class: what the derived cells make.
       measures: names of what is measured on every batch; "loss" is one of them.
       score: name of the entry of `scores` by which people judge; `score_mode` "min" or "max".
+      batch_axis: of the tensors of a batch, the axis along which its examples stand; in the state
+        it is the first.
     """
 
     cells: Mapping[str, CellTopology]
@@ -66,6 +68,7 @@ class Supernet(abc.ABC):
     measures: ClassVar[tuple[str, ...]]
     score: ClassVar[str]
     score_mode: ClassVar[str]
+    batch_axis: ClassVar[int] = 0
 
     @property
     @abc.abstractmethod

@@ -8,6 +8,7 @@ from tf_darts.data.batches import TrainingBatch
 from tf_darts.optimization.averaging import should_start_averaging
 from tf_darts.optimization.schedule import cosine, exponential
 from tf_darts.runtime.observer import Observer
+from tf_darts.runtime.replicas import ALONE, Replicas
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.run_loop import Means, RunLoop, StepResult
 from tf_darts.runtime.signals import StopRequest
@@ -58,12 +59,13 @@ class TrainingEngine(RunLoop):
         data: TrainingData,
         run: RunDirectory,
         observers: Sequence[Observer] = (),
+        replicas: Replicas = ALONE,
     ) -> None:
         self._config = config
         self._network = network
         self._data = data
         self._patience = getattr(config, "averaging_patience", 0)
-        self._step = TrainingStep(network, config, averages=bool(self._patience))
+        self._step = TrainingStep(network, config, averages=bool(self._patience), replicas=replicas)
         self._evaluator = Evaluator(network, self._step.average)
         super().__init__(
             run,
@@ -74,6 +76,7 @@ class TrainingEngine(RunLoop):
             variables=self._step.variables,
             measures={"train": network.measures},
             anchor=ANCHORS[data.validates],
+            replicas=replicas,
         )
 
     def train(self, stop: StopRequest) -> dict[str, Any]:

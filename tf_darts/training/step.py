@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.optimization.averaging import WeightAverage
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
+from tf_darts.runtime.replicas import ALONE, Replicas
 from tf_darts.runtime.seeds import step_seed
 from tf_darts.spaces.network import Network
 from tf_darts.training.evaluator import weights_of
@@ -21,14 +22,23 @@ class TrainingStep:
       variables: everything that a checkpoint must hold to go on exactly.
     """
 
-    def __init__(self, network: Network, config: TrainingConfig, *, averages: bool) -> None:
+    def __init__(
+        self,
+        network: Network,
+        config: TrainingConfig,
+        *,
+        averages: bool,
+        replicas: Replicas = ALONE,
+    ) -> None:
         """Makes the variables.
 
         Args:
           network: what is trained.
           config: the settings.
           averages: whether the weights may be averaged, which takes a copy of them.
+          replicas: each takes its part of every batch.
         """
+        replicas.check_batch(config.batch_size)
         self.network = network
         self._config = config
         self._weights = list(network.weights)
@@ -46,9 +56,15 @@ class TrainingStep:
         self.steps = tf.Variable(0, dtype=tf.int64, name="steps")
         self.rollbacks = tf.Variable(0, dtype=tf.int64, name="rollbacks")
         scalar = tf.TensorSpec([], keras.config.floatx())
-        self._train = tf.function(
-            self._step, input_signature=(network.batch_signature, scalar, scalar), autograph=False
+        weights = [tf.TensorSpec(weight.shape, weight.dtype) for weight in self._weights]
+        state = tf.nest.map_structure(lambda v: tf.TensorSpec(v.shape, v.dtype), self._state)
+        self._gradients = replicas.compiled(
+            self._differentiated,
+            ((weights, scalar), network.batch_signature, state, tf.TensorSpec([2], tf.int32)),
+            batch_axis=network.batch_axis,
         )
+        self._seed = tf.function(self._step_seed, autograph=False)
+        self._advance = tf.function(self._advanced, autograph=False)
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -76,23 +92,47 @@ class TrainingStep:
         dtype = keras.config.floatx()
         rate, progress = (tf.convert_to_tensor(v, dtype) for v in (learning_rate, progress))
         batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
-        return tf.nest.map_structure(float, self._train(batch, rate, progress))
+        whole = [tf.convert_to_tensor(weight) for weight in self._weights], progress
+        state = tf.nest.map_structure(tf.convert_to_tensor, self._state)
+        found, state = self._gradients(whole, batch, state, self._seed())
+        return tf.nest.map_structure(float, self._advance(*found, state, rate))
 
     def reset_state(self) -> None:
         """The training stream begins anew."""
         beginning = self.network.initial_state(self._config.batch_size)
         tf.nest.map_structure(lambda v, value: v.assign(value), self._state, beginning)
 
-    def _step(self, batch: Any, learning_rate: tf.Tensor, progress: tf.Tensor) -> dict[str, Any]:
-        seed = step_seed(self._config.seed, self.steps.read_value(), self.rollbacks.read_value())
-        values = [weight.value for weight in self._weights]
-        state = tf.nest.map_structure(tf.convert_to_tensor, self._state)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(values)
-            result = self.network.loss(batch, state, seed, progress)
+    def _step_seed(self) -> tf.Tensor:
+        return step_seed(self._config.seed, self.steps.read_value(), self.rollbacks.read_value())
+
+    def _differentiated(
+        self, whole: tuple[list[tf.Tensor], tf.Tensor], batch: Any, state: Any, seed: tf.Tensor
+    ) -> tuple[Any, Any]:
+        """The loss, its means, ∇_w and the new running statistics at any weights; and the state."""
+        weights, progress = whole
+        mapping = list(zip(self._weights, weights, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(weights)
+                result = self.network.loss(batch, state, seed, progress)
+            # Read inside the scope: what the loss made of them, or what they were.
+            statistics = [tf.convert_to_tensor(v) for v in self.network.statistics]
         gradients = [
-            tf.convert_to_tensor(gradient) for gradient in tape.gradient(result.loss, values)
+            tf.convert_to_tensor(gradient) for gradient in tape.gradient(result.loss, weights)
         ]
+        return (result.loss, dict(result.means), gradients, statistics), result.state
+
+    def _advanced(
+        self,
+        loss: tf.Tensor,
+        means: dict[str, tf.Tensor],
+        gradients: list[tf.Tensor],
+        statistics: list[tf.Tensor],
+        state: Any,
+        learning_rate: tf.Tensor,
+    ) -> dict[str, Any]:
+        """Moves all variables; returns what `__call__` does."""
+        values = [weight.value for weight in self._weights]
         norm = tf.linalg.global_norm(gradients)
         moved, velocities = self._optimizer.step(
             [tf.convert_to_tensor(value) for value in values],
@@ -101,16 +141,15 @@ class TrainingStep:
             self._optimizer.clip_factor(norm),
             learning_rate,
         )
+        kept = [variable.value for variable in self.network.statistics]
         for variable, value in zip(
-            [*values, *self._velocities], [*moved, *velocities], strict=True
+            [*values, *self._velocities, *kept], [*moved, *velocities, *statistics], strict=True
         ):
             variable.assign(value)
-        tf.nest.map_structure(lambda v, new: v.assign(new), self._state, result.state)
+        tf.nest.map_structure(lambda v, new: v.assign(new), self._state, state)
         if self.average is not None:
             self.average.update()
         self.steps.assign_add(1)
-        metrics = {"train": dict(result.means), "gradient_norm": norm}
-        finite = tf.reduce_all(
-            tf.math.is_finite(tf.stack([result.loss, *tf.nest.flatten(metrics)]))
-        )
+        metrics = {"train": means, "gradient_norm": norm}
+        finite = tf.reduce_all(tf.math.is_finite(tf.stack([loss, *tf.nest.flatten(metrics)])))
         return metrics | {"finite": tf.cast(finite, tf.float32)}

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_darts.runtime import collectives
+
 MOMENTUM = 0.9  # the share of the old running statistics that a step keeps
 EPSILON = 1e-5
 
@@ -17,6 +19,8 @@ def normalize_batch(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Normalises each channel by its own mean and variance over batch, height and width.
 
+    The batch is that of all replicas together (`collectives`).
+
     Args:
       inputs: [B, H, W, C].
       scale: [C], multiplies what is normalised.
@@ -25,16 +29,16 @@ def normalize_batch(
     Returns:
       The result, the means [C] and the unbiased variances [C].
     """
-    if inputs.dtype == tf.float32:
+    if inputs.dtype == tf.float32 and collectives.replicas() == 1:
         # One kernel in place of eight operations, and as many fewer in the gradient.
         result = tf.raw_ops.FusedBatchNormV3(
             x=inputs, scale=scale, offset=offset, mean=[], variance=[], epsilon=EPSILON
         )
         return result.y, result.batch_mean, result.batch_variance
-    mean = tf.reduce_mean(inputs, axis=[0, 1, 2])
-    variance = tf.reduce_mean(tf.square(inputs - mean), axis=[0, 1, 2])
+    mean = collectives.all_mean(tf.reduce_mean(inputs, axis=[0, 1, 2]))
+    variance = collectives.all_mean(tf.reduce_mean(tf.square(inputs - mean), axis=[0, 1, 2]))
     factor = scale * tf.math.rsqrt(variance + EPSILON)
-    count = tf.cast(tf.size(inputs) // tf.size(mean), inputs.dtype)
+    count = tf.cast(collectives.replicas() * tf.size(inputs) // tf.size(mean), inputs.dtype)
     # A single pixel has no unbiased variance.
     unbiased = variance * count / tf.maximum(count - 1.0, 1.0)
     return (inputs - mean) * factor + offset, mean, unbiased

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.genotype import RECURRENT_PRIMITIVES
+from tf_darts.runtime import collectives
 from tf_darts.runtime.seeds import derived_seed
 from tf_darts.spaces.recurrent.fused_recurrence import fused_relaxed_recurrence
 from tf_darts.spaces.recurrent.recurrence import normalize_by, relaxed_recurrence
@@ -118,7 +119,10 @@ class RelaxedRecurrentCell(keras.layers.Layer):
             return outputs, outputs[-1]
         seeds = tf.random.experimental.stateless_split(seed, 2)
         shape = tf.shape(hidden)
-        result = fused_relaxed_recurrence(
+        # The fused form's own loops normalise by one replica's batch.
+        together = collectives.replicas()
+        run = fused_relaxed_recurrence if together == 1 else relaxed_recurrence
+        result = run(
             inputs,
             hidden,
             input_kernel,
@@ -127,7 +131,7 @@ class RelaxedRecurrentCell(keras.layers.Layer):
             dropout_mask(shape, self.input_dropout, seeds[0], inputs.dtype),
             dropout_mask(shape, self.hidden_dropout, seeds[1], inputs.dtype),
         )
-        batch = tf.cast(shape[0], inputs.dtype)
+        batch = tf.cast(together * shape[0], inputs.dtype)
         self._update(self.running_mean, result.means)
         # The running variance is the unbiased one.
         self._update(self.running_variance, result.variances * batch / (batch - 1.0))

@@ -121,6 +121,7 @@ class RecurrentNetwork(Network):
     measures: ClassVar[tuple[str, ...]] = ("loss",)
     score: ClassVar[str] = "perplexity"
     score_mode: ClassVar[str] = "min"
+    batch_axis: ClassVar[int] = 1
 
     def __init__(
         self, model: LanguageModel, slowness: float = 0.0, activation: float = 0.0

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tf_darts.runtime import collectives
+
 EPSILON = 1e-5  # of the batch normalisation
 
 # (x [B, U]) -> (normalised x, mean [U], variance [U])
@@ -29,11 +31,14 @@ class Recurrence(NamedTuple):
 
 
 def normalize_by_batch(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Batch normalisation without scale and offset, by the batch's own (biased) moments."""
+    """Batch normalisation without scale and offset, by the batch's own (biased) moments.
+
+    The batch is that of all replicas together (`collectives`).
+    """
     # Not tf.nn.moments: it stops the gradient of the mean inside the variance, which is right
     # once (that term vanishes) but wrong twice, and `exact` differentiates twice.
-    mean = tf.reduce_mean(x, axis=0)
-    variance = tf.reduce_mean(tf.square(x - mean), axis=0)
+    mean = collectives.all_mean(tf.reduce_mean(x, axis=0))
+    variance = collectives.all_mean(tf.reduce_mean(tf.square(x - mean), axis=0))
     return (x - mean) * tf.math.rsqrt(variance + EPSILON), mean, variance
 
 

@@ -30,6 +30,7 @@ class RecurrentSupernet(Supernet):
     measures: ClassVar[tuple[str, ...]] = ("loss",)
     score: ClassVar[str] = "perplexity"
     score_mode: ClassVar[str] = "min"
+    batch_axis: ClassVar[int] = 1
 
     def __init__(self, model: RelaxedLanguageModel, slowness: float = 0.0) -> None:
         model.build()

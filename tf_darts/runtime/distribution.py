@@ -1,0 +1,84 @@
+"""Which devices a run computes on."""
+
+import functools
+import json
+import os
+
+import tensorflow as tf
+
+from tf_darts.errors import UserError
+from tf_darts.runtime.replicas import Replicas
+
+DISTRIBUTIONS = ("auto", "one_device", "mirrored", "multi_worker")
+
+
+def open_replicas(
+    distribution: str, cpu_replicas: int = 0, micro_batches: int = 1, checks: bool = False
+) -> Replicas:
+    """The replicas that a setting asks for.
+
+    Args:
+      distribution: one of `DISTRIBUTIONS`. "auto" is mirrored over all GPUs where there are
+        several, else one device.
+      cpu_replicas: makes so many devices of the CPU, and replicas on them where there is no GPU; 0
+        leaves it one.
+      micro_batches: see `Replicas`.
+      checks: see `Replicas`.
+
+    Raises:
+      UserError: the devices or workers are not there.
+    """
+    return Replicas(_strategy(distribution, cpu_replicas), micro_batches, checks)
+
+
+@functools.cache  # a process has one cluster, and its devices are made once
+def _strategy(distribution: str, cpu_replicas: int) -> tf.distribute.Strategy | None:
+    if distribution == "multi_worker":
+        return _multi_worker()
+    gpus = tf.config.list_physical_devices("GPU")  # asking for logical ones would make them
+    if distribution == "mirrored" or (distribution == "auto" and len(gpus) > 1):
+        several = len(gpus) > 1
+        devices = tf.config.list_logical_devices("GPU") if several else _cpus(cpu_replicas)
+        if len(devices) < 2:
+            raise UserError(
+                f"--distribution=mirrored: needs two devices or more, and there are {len(gpus)}"
+                " GPUs; use --distribution=one_device, or --cpu_replicas=2 to try it on the CPU."
+            )
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    return None
+
+
+def _cpus(count: int) -> list[tf.config.LogicalDevice]:
+    """`count` devices made of the CPU, if it has not been used yet; or those that there are."""
+    if count:
+        physical = tf.config.list_physical_devices("CPU")[0]
+        try:
+            tf.config.set_logical_device_configuration(
+                physical, [tf.config.LogicalDeviceConfiguration()] * count
+            )
+        except RuntimeError as error:
+            if len(tf.config.list_logical_devices("CPU")) != count:
+                raise UserError(
+                    f"--cpu_replicas={count}: TensorFlow has been used in this process already;"
+                    " make the devices before."
+                ) from error
+    return tf.config.list_logical_devices("CPU")
+
+
+def _multi_worker() -> tf.distribute.Strategy:
+    text = os.environ.get("TF_CONFIG", "")
+    example = (
+        '{"cluster": {"worker": ["HOST0:PORT", "HOST1:PORT"]}, "task": {"type": "worker",'
+        ' "index": 0}}'
+    )
+    try:
+        config = json.loads(text)
+        workers, task = config["cluster"]["worker"], config["task"]
+        if task["type"] != "worker" or not 0 <= int(task["index"]) < len(workers):
+            raise ValueError
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            "--distribution=multi_worker: the environment variable TF_CONFIG must say which workers"
+            f" there are and which this one is, as in TF_CONFIG='{example}'."
+        ) from error
+    return tf.distribute.MultiWorkerMirroredStrategy()

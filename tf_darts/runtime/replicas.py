@@ -1,0 +1,289 @@
+"""A batch in parts: on several devices at once, and one part after another on each of them.
+
+What is computed of a batch is a function; `Replicas.compiled` makes of it one that gives every
+replica its part of the batch and puts the results together. Variables are not touched there: they
+are moved once, outside, by what all replicas agree on.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import tensorflow as tf
+
+from tf_darts.errors import UserError
+from tf_darts.runtime import collectives
+
+# (whole, batch, state, seed) -> (what is averaged over the parts, the state for the next batch)
+BatchFunction = Callable[[Any, Any, Any, tf.Tensor], tuple[Any, Any]]
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
+
+
+class Replicas:
+    """The replicas of a run; by default there is one.
+
+    Args:
+      strategy: places them, `MirroredStrategy` or `MultiWorkerMirroredStrategy`; None for one.
+      micro_batches: in how many parts each replica takes its part of a batch, one after another.
+      checks: whether every evaluation compares, bit by bit, what the replicas were given (w, α)
+        and what they found.
+
+    Attributes:
+      count: how many there are, on all workers together.
+      workers: how many processes they are spread over.
+      is_chief: whether this process writes the run's files.
+    """
+
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy | None = None,
+        micro_batches: int = 1,
+        checks: bool = False,
+    ) -> None:
+        self._strategy = strategy
+        self._micro_batches = micro_batches
+        self._checks = checks
+        self.count, self.workers, self.is_chief = 1, 1, True
+        if strategy is None:
+            return
+        self.count = strategy.num_replicas_in_sync
+        resolver = strategy.cluster_resolver
+        if resolver is not None:
+            self.workers = len(resolver.cluster_spec().as_dict()["worker"])
+            self.is_chief = resolver.task_id == 0
+        # One resource for each local replica: operations that share none are put in a row by
+        # TensorFlow, and replicas in a row would wait for one another for ever.
+        self._tokens = []
+        for device in strategy.extended.worker_devices:
+            with tf.device(device):
+                self._tokens.append(tf.Variable(0.0, trainable=False))
+        self._handles = strategy.experimental_distribute_values_from_function(
+            lambda context: (
+                self._tokens[context.replica_id_in_sync_group % len(self._tokens)].handle
+            )
+        )
+        self._any = self.compiled(
+            lambda flag, batch, state, seed: (flag, ()),
+            (tf.TensorSpec([]), (), (), tf.TensorSpec([2], tf.int32)),
+        )
+
+    def check_batch(self, batch_size: int, name: str = "batch_size") -> None:
+        """Raises `UserError` where a batch cannot be cut into equal parts."""
+        parts = self.count * self._micro_batches
+        if batch_size % parts:
+            raise UserError(
+                f"--{name}={batch_size} cannot be cut into {parts} equal parts ({self.count}"
+                f" replicas, {self._micro_batches} micro-batches each); give a multiple of {parts}."
+            )
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set in any worker; all of them must ask at the same time."""
+        if self.workers == 1:
+            return flag
+        return bool(self._any(tf.constant(float(flag)), (), (), tf.zeros([2], tf.int32))[0] > 0.0)
+
+    def meet(self) -> None:
+        """Waits until all workers are here."""
+        self.any(False)
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Makes a `UserError` of what happens where another worker is lost."""
+        try:
+            yield
+        except _LOST as error:
+            if self.workers == 1:
+                raise
+            raise UserError(
+                "another worker was lost, or did not answer; start all workers again with the same"
+                " commands: the run goes on from its last checkpoint."
+            ) from error
+
+    def compiled(
+        self, function: BatchFunction, signature: tuple[Any, Any, Any, Any], *, batch_axis: int = 0
+    ) -> Callable[..., tuple[Any, Any]]:
+        """A compiled `function(whole, batch, state, seed)`, taken of the parts of a batch.
+
+        Every part gets all of `whole`; its share of the batch, cut along `batch_axis`, and of the
+        state, cut along the first axis; and a seed of its own, unless there is only one part. The
+        first result is the mean over the parts, the second put together along the first axis.
+
+        Args:
+          function: pure; it may sum over replicas by `collectives`.
+          signature: `tf.TensorSpec`s of its arguments.
+          batch_axis: of all tensors of a batch.
+        """
+        if self.count == self._micro_batches == 1:
+            return tf.function(function, input_signature=signature, autograph=False)
+
+        def of_replica(replica: tf.Tensor, *arguments: Any) -> tuple[Any, Any]:
+            return self._part_of_replica(function, replica, arguments, batch_axis)
+
+        if self._strategy is None:
+            alone = tf.zeros([], tf.int32)
+            return tf.function(
+                lambda *arguments: of_replica(alone, *arguments),
+                input_signature=signature,
+                autograph=False,
+            )
+        return _Replicated(self._strategy, self._handles, of_replica, signature, self._checks)
+
+    def _part_of_replica(
+        self,
+        function: BatchFunction,
+        replica: tf.Tensor,
+        arguments: tuple[Any, Any, Any, tf.Tensor],
+        batch_axis: int,
+    ) -> tuple[Any, Any]:
+        whole, batch, state, seed = arguments
+        with collectives.Together(self.count):
+            batch = _cut(batch, replica, self.count, batch_axis)
+            state = _cut(state, replica, self.count, 0)
+            if self._micro_batches == 1:
+                seed = tf.random.experimental.stateless_fold_in(seed, replica)
+                means, state = function(whole, batch, state, seed)
+            else:
+                first = replica * self._micro_batches
+                means, state = _accumulated(
+                    function, self._micro_batches, first, (whole, batch, state, seed), batch_axis
+                )
+            means = tf.nest.map_structure(collectives.all_mean, means)
+            return means, tf.nest.map_structure(collectives.all_gathered, state)
+
+
+ALONE = Replicas()
+
+
+class _Replicated:
+    """A function that runs in all replicas at once; traced once, when it is first called."""
+
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy,
+        handles: Any,
+        of_replica: Callable[..., tuple[Any, Any]],
+        signature: tuple[Any, ...],
+        checks: bool,
+    ) -> None:
+        self._checks = checks
+
+        def traced(token: tf.Tensor, replica: tf.Tensor, *arguments: Any) -> tuple[Any, Any, Any]:
+            del token
+            results = of_replica(replica, *arguments)
+            marks = ()
+            if checks:
+                with collectives.Together(strategy.num_replicas_in_sync):
+                    mark = _fingerprint((arguments[0], results[0]))
+                    marks = collectives.all_gathered(mark[tf.newaxis])
+            return (*results, marks)
+
+        # A function that is not inlined: loops in it have the same names in all replicas, by which
+        # their operations find one another.
+        share = tf.function(
+            traced,
+            input_signature=(
+                tf.TensorSpec([], tf.resource),
+                tf.TensorSpec([], tf.int32),
+                *signature,
+            ),
+            autograph=False,
+            experimental_attributes={"_noinline": True},
+        )
+
+        local_results = strategy.experimental_local_results
+
+        def in_all(*arguments: Any) -> list[Any]:
+            concrete = share.get_concrete_function()
+
+            def here(token: tf.Tensor) -> tuple[Any, Any, Any]:
+                context = tf.distribute.get_replica_context()
+                return concrete(token, context.replica_id_in_sync_group, *arguments)
+
+            results = strategy.run(here, args=(handles,))
+            # Of all of them: where nobody took a replica's results, TensorFlow would drop parts of
+            # its computation that the others wait for.
+            return [
+                tf.nest.map_structure(lambda v, i=i: local_results(v)[i], results)
+                for i in range(len(local_results(handles)))
+            ]
+
+        self._run = tf.function(in_all, input_signature=signature, autograph=False)
+
+    def __call__(self, *arguments: Any) -> tuple[Any, Any]:
+        means, state, marks = self._run(*arguments)[0]
+        if self._checks and len({int(mark) for mark in marks}) > 1:
+            raise UserError(
+                "the replicas no longer agree, bit by bit, on weights or gradients: one of the"
+                " devices computes wrongly, or one worker has other code or data. Start again from"
+                " the last checkpoint; if it comes again, leave that device out."
+            )
+        return means, state
+
+
+def _cut(structure: Any, index: tf.Tensor, parts: int, axis: int) -> Any:
+    """The part `index` of `parts` of all tensors along an axis."""
+    if parts == 1:
+        return structure
+
+    def cut(x: tf.Tensor) -> tf.Tensor:
+        size = tf.shape(x)[axis] // parts
+        part = tf.gather(x, index * size + tf.range(size), axis=axis)
+        shape = x.shape.as_list()
+        if shape[axis] is not None:
+            shape[axis] //= parts
+        return tf.ensure_shape(part, shape)
+
+    return tf.nest.map_structure(cut, structure)
+
+
+def _accumulated(
+    function: BatchFunction,
+    parts: int,
+    first_seed: tf.Tensor,
+    arguments: tuple[Any, Any, Any, tf.Tensor],
+    batch_axis: int,
+) -> tuple[Any, Any]:
+    """The mean of the first result over parts of a batch, one after another, and all states."""
+    whole, batch, state, seed = arguments
+
+    def of_part(index: tf.Tensor) -> tuple[Any, Any]:
+        own_seed = tf.random.experimental.stateless_fold_in(seed, first_seed + index)
+        part = _cut(batch, index, parts, batch_axis), _cut(state, index, parts, 0)
+        return function(whole, *part, own_seed)
+
+    # Traced by itself to learn the results' shapes; the loop has the only copy that runs.
+    means, states = (
+        tf.function(of_part, autograph=False)
+        .get_concrete_function(tf.TensorSpec([], tf.int32))
+        .structured_outputs
+    )
+    sums = tf.nest.map_structure(lambda spec: tf.zeros(spec.shape, spec.dtype), means)
+    kept = tf.nest.map_structure(
+        lambda spec: tf.TensorArray(spec.dtype, parts, element_shape=spec.shape), states
+    )
+
+    def body(index: tf.Tensor, sums: Any, kept: Any) -> tuple[tf.Tensor, Any, Any]:
+        means, states = of_part(index)
+        sums = tf.nest.map_structure(lambda total, value: total + value / parts, sums, means)
+        kept = tf.nest.map_structure(lambda array, s: array.write(index, s), kept, states)
+        return index + 1, sums, kept
+
+    _, sums, kept = tf.while_loop(
+        lambda index, *_: index < parts, body, (0, sums, kept), parallel_iterations=1
+    )
+    return sums, tf.nest.map_structure(lambda array: array.concat(), kept)
+
+
+def _fingerprint(structure: Any) -> tf.Tensor:
+    """An int64 of all bits of float tensors, weighted by their places."""
+    total = tf.zeros([], tf.int64)
+    for x in tf.nest.flatten(structure):
+        bits = tf.cast(tf.reshape(tf.bitcast(x, tf.int32), [-1]), tf.int64)
+        total = 31 * total + tf.reduce_sum(bits * (1 + tf.range(tf.size(bits, tf.int64)) % 8191))
+    return total
