@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tf_darts.runtime.precision import set_precision
 
@@ -43,6 +44,19 @@ class Command:
             assert process.poll() is None, f"ended before {what}: {process.stderr.read()}"
             assert time.monotonic() < deadline, f"no {what}"
             time.sleep(0.05)
+
+
+# Two devices, so that replicas can be tried; who asks for none computes on the first. Made before
+# TensorFlow is used.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+
+@pytest.fixture(scope="session")
+def mirrored():
+    """A strategy of two replicas on the CPU."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
 @pytest.fixture(scope="session")
