@@ -8,8 +8,11 @@
     python tools/benchmark.py --task=image_input --photographs --dataset=folder --data_dir=DIR
     python tools/benchmark.py --against=PATH/torch_darts.py --python=ENV_WITH_TORCH/bin/python
 
+    python tools/benchmark.py --against-torch --against=PATH/torch_darts.py --python=...
+
 With `--against`, a PyTorch program that prints {"median_s": ...} for the same step is run in turn
-with ours, round by round, and the ratio of the medians is of this one run.
+with ours, round by round, and the ratio of the medians is of this one run. `--against-torch` does
+so for all steps and prints a table; without torch it says so, and times only ours.
 """
 
 import dataclasses
@@ -28,6 +31,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import benchmark_table
 import numpy as np
 import tensorflow as tf
 from absl import app, flags
@@ -76,6 +80,7 @@ flags.DEFINE_integer("warmup", 2, "steps before the first timed one", lower_boun
 flags.DEFINE_integer("rounds", 1, "rounds; with --against the programs alternate", lower_bound=1)
 flags.DEFINE_string("against", None, "a PyTorch program to run in turn")
 flags.DEFINE_string("python", sys.executable, "the interpreter that has torch, for --against")
+flags.DEFINE_bool("against-torch", False, "all steps in turn with --against, as a table")
 flags.DEFINE_string("output", None, "also write the JSON to this file")
 
 
@@ -255,6 +260,9 @@ def main(arguments: list[str]) -> None:
     """Prints the measurement."""
     if len(arguments) > 1:
         raise app.UsageError(f"unexpected argument {arguments[1]!r}")
+    if FLAGS["against-torch"].value:
+        print(benchmark_table.table(FLAGS.against or "", FLAGS.python, FLAGS.steps, FLAGS.rounds))
+        return
     run, flops, sizes = TASKS[FLAGS.task]()
     start = time.perf_counter()
     run()
