@@ -1,13 +1,15 @@
-"""The real command in processes of its own: train, export, ask."""
+"""The real command in processes of its own: train, export in each format, ask."""
 
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -80,11 +82,24 @@ def test_a_language_model(tmp_path):
     status, out, err = command(**settings)
     assert (status, out) == (2, "")
     assert err.splitlines()[-1].startswith("tf_darts: --version=7: ")
+    # Other formats are for images.
+    status, out, err = command(**settings | {"version": 8, "format": "litert"})
+    assert (status, out) == (2, "")
+    assert "litert and onnx are for image classifiers" in err.splitlines()[-1]
+    assert sorted(path.name for path in folder.iterdir()) == ["1", "7"]
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """The folder of a training (`run`) and of its SavedModel (`models/digits`)."""
+    folder = tmp_path_factory.mktemp("digits")
+    trained_and_exported(folder, "digits")
+    return folder
 
 
 @pytest.mark.slow
-def test_an_image_classifier(tmp_path):
-    folder = trained_and_exported(tmp_path, "digits")
+def test_an_image_classifier(digits, tmp_path):
+    folder = digits / "models" / "digits"
     labels = (folder / "1" / "assets" / "labels.txt").read_text().split()
     assert labels == list("0123456789")
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8)).astype(np.uint8)
@@ -96,6 +111,52 @@ def test_an_image_classifier(tmp_path):
     assert status == 0, err
     assert json.loads(out)["predictions"] == [found]
     assert found["top_labels"] == [labels[i] for i in np.argsort(found["probabilities"])[:-6:-1]]
+
+
+def litert_answers(folder, images):
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(str(folder / "model_float32.tflite")).get_signature_runner()
+    return np.concatenate([runner(images=image[None])["probabilities"] for image in images])
+
+
+def onnx_answers(folder, images):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    return session.run(["probabilities"], {"images": images})[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("form", "needs", "answers", "files", "said"),
+    [
+        (
+            "litert",
+            ["ai_edge_litert"],
+            litert_answers,
+            ["model_float16.tflite", "model_float32.tflite", "model_int8.tflite"],
+            r"float32: [\d,]+ bytes, the same likeliest class for 100.0 % of",
+        ),
+        ("onnx", ["onnxruntime", "tf2onnx"], onnx_answers, ["model.onnx"], "Exported and checked"),
+    ],
+    ids=["litert", "onnx"],
+)
+def test_small_devices_and_elsewhere(digits, tmp_path, form, needs, answers, files, said):
+    for module in needs:
+        pytest.importorskip(module, reason=f"the optional extra {form} is not installed")
+    status, out, err = command(
+        mode="export", run_dir=digits / "run", export_dir=tmp_path, format=form
+    )
+    assert status == 0, err
+    assert re.search(said, out) and f"Exported and checked: {tmp_path / '1'};" in out
+    written = {path.name for path in (tmp_path / "1").iterdir()}
+    assert written == {"labels.txt", "model_card.json", "model_card.md", *files}
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1)).astype(np.uint8)
+    served = tf.saved_model.load(str(digits / "models" / "digits" / "1"))
+    expected = served.signatures["serving_default"](tf.constant(images))["probabilities"]
+    found = answers(tmp_path / "1", images.astype(np.float32))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 @pytest.mark.slow
