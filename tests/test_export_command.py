@@ -1,5 +1,6 @@
 """The real command in processes of its own: train, export in each format, ask."""
 
+import functools
 import json
 import os
 import pathlib
@@ -23,6 +24,9 @@ SMALL = {
         "--train_examples=160",
     ],
 }
+
+# What the formats that are no SavedModels need.
+EXTRAS = {"litert": ["ai_edge_litert"], "onnx": ["onnxruntime", "tf2onnx"]}
 
 
 def run(*arguments):
@@ -127,36 +131,71 @@ def onnx_answers(folder, images):
     return session.run(["probabilities"], {"images": images})[0]
 
 
+@pytest.fixture(scope="module")
+def in_format(digits):
+    """A function that exports the digits in a format, once: the directory and what was printed."""
+
+    @functools.cache
+    def exported(form):
+        for module in EXTRAS[form]:
+            pytest.importorskip(module, reason=f"the optional extra {form} is not installed")
+        folder = digits / "models" / form
+        status, out, err = command(
+            mode="export", run_dir=digits / "run", export_dir=folder, format=form
+        )
+        assert status == 0, err
+        assert f"Exported and checked: {folder / '1'};" in out
+        return folder, out
+
+    return exported
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("form", "needs", "answers", "files", "said"),
+    ("form", "answers", "files", "said"),
     [
         (
             "litert",
-            ["ai_edge_litert"],
             litert_answers,
             ["model_float16.tflite", "model_float32.tflite", "model_int8.tflite"],
             r"float32: [\d,]+ bytes, the same likeliest class for 100.0 % of",
         ),
-        ("onnx", ["onnxruntime", "tf2onnx"], onnx_answers, ["model.onnx"], "Exported and checked"),
+        ("onnx", onnx_answers, ["model.onnx"], "what it is: .*model_card.md"),
     ],
-    ids=["litert", "onnx"],
+    ids=EXTRAS,
 )
-def test_small_devices_and_elsewhere(digits, tmp_path, form, needs, answers, files, said):
-    for module in needs:
-        pytest.importorskip(module, reason=f"the optional extra {form} is not installed")
-    status, out, err = command(
-        mode="export", run_dir=digits / "run", export_dir=tmp_path, format=form
-    )
-    assert status == 0, err
-    assert re.search(said, out) and f"Exported and checked: {tmp_path / '1'};" in out
-    written = {path.name for path in (tmp_path / "1").iterdir()}
+def test_small_devices_and_elsewhere(digits, in_format, form, answers, files, said):
+    folder, out = in_format(form)
+    assert re.search(said, out)
+    written = {path.name for path in (folder / "1").iterdir()}
     assert written == {"labels.txt", "model_card.json", "model_card.md", *files}
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1)).astype(np.uint8)
     served = tf.saved_model.load(str(digits / "models" / "digits" / "1"))
     expected = served.signatures["serving_default"](tf.constant(images))["probabilities"]
-    found = answers(tmp_path / "1", images.astype(np.float32))
+    found = answers(folder / "1", images.astype(np.float32))
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_exports_side_by_side(digits, in_format):
+    folders = [digits / "models" / "digits", *(in_format(form)[0] for form in EXTRAS)]
+    status, out, err = run(
+        *("tools/measure_exports.py", f"--run_dir={digits / 'run'}", "--images=150"),
+        f"--exports={','.join(map(str, folders))}",
+    )
+    assert status == 0, err
+    lines = {line["model"]: line for line in map(json.loads, out.splitlines())}
+    litert = [f"litert {precision}" for precision in ("float32", "float16", "int8")]
+    assert list(lines) == ["saved_model", *litert, "onnx"]
+    for line in lines.values():
+        assert line["images"] == 150 and 0 < line["median_ms"] <= line["p95_ms"]
+    for name in ("litert float32", "onnx"):
+        assert lines[name]["same_likeliest"] == 100 and lines[name]["largest_difference"] < 1e-4
+    # Of another precision, so of other answers: it is not the first model that was asked again.
+    assert lines["litert int8"]["largest_difference"] > 1e-4
+    file = folders[1] / "1" / "model_int8.tflite"
+    assert lines["litert int8"]["bytes"] == file.stat().st_size
+    assert lines["saved_model"]["bytes"] > (folders[0] / "1" / "saved_model.pb").stat().st_size
 
 
 @pytest.mark.slow
