@@ -52,10 +52,10 @@ def train(config: TrainingConfig) -> None:
         run = run_training(config, cell, stop)
     if run.validates:
         score = run.score
-        baseline, value = run.baseline
+        baseline = f" ({run.baseline[0]}: {run.baseline[1]:.2f})" if run.baseline else ""
         print(
             f"The best of {config.epochs} epochs is {run.result['epoch']}: validation {score}"
-            f" {run.result[f'validation_{score}']:.2f} ({baseline}: {value:.2f})."
+            f" {run.result[f'validation_{score}']:.2f}{baseline}."
         )
     print(
         f"Run: {run.path}   pictures: {run.path / 'plots'}\n"

@@ -22,6 +22,7 @@ PROGRAMS = ("examples", "tools")  # folders of files that are run
 _DISTRIBUTIONS = {
     "PIL": "pillow",
     "absl": "absl-py",
+    "grpc": "grpcio",
     "sklearn": "scikit-learn",
     "tensorflow_serving": "tensorflow-serving-api",
     "yaml": "pyyaml",
