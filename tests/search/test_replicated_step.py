@@ -1,6 +1,7 @@
 """The whole search step on two replicas against one, with the same batches."""
 
 import dataclasses
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from tf_darts.configuration.search import ConvolutionalSearchConfig, RecurrentSe
 from tf_darts.runtime.replicas import ALONE, Replicas
 from tf_darts.search.joint import SimultaneousStep
 from tf_darts.search.step import BilevelStep
+from tf_darts.spaces.convolutional import cell
 from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
@@ -35,9 +37,14 @@ def _recurrent(dropout):
     return supernet, config, [(batch(), batch()) for _ in KINDS], 2.0
 
 
+# Without the larger filters, whose graphs take long to compile.
+FEW = ("none", "max_pool_3x3", "skip_connect", "sep_conv_3x3", "dil_conv_3x3")
+
+
 def _convolutional(dropout):
     del dropout  # there is none
-    model = RelaxedImageClassifier(classes=4, channels=2, layers=3, nodes=1, seed=1)
+    with mock.patch.object(cell, "convolutional_primitives", lambda: FEW):
+        model = RelaxedImageClassifier(classes=4, channels=2, layers=3, nodes=1, seed=1)
     supernet, random = ConvolutionalSupernet(model, (8, 8, 3)), np.random.default_rng(0)
     config = ConvolutionalSearchConfig(momentum=0.9, clip_norm=5.0, **COMMON)
 
