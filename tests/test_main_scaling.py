@@ -57,7 +57,7 @@ def _losses(directory):
 
 
 @pytest.mark.slow
-def test_a_worker_is_killed_and_the_run_goes_on(command, tmp_path):
+def test_a_worker_is_killed_or_stopped_and_the_run_goes_on(command, tmp_path):
     status, _, err = command.run(*SETTINGS, f"--run_dir={tmp_path / 'one'}")
     assert status == 0, err
 
@@ -70,6 +70,15 @@ def test_a_worker_is_killed_and_the_run_goes_on(command, tmp_path):
     _, err = chief.communicate(timeout=200)
     assert chief.returncode == 2
     assert err.splitlines()[-1].startswith("tf_darts: another worker was lost")
+
+    processes = _start(command, directory)
+    latest = directory / "checkpoints" / "latest" / "ckpt-7.index"
+    command.wait_for(latest.exists, processes[1], "seventh checkpoint")
+    processes[1].send_signal(signal.SIGTERM)
+    for process in processes:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 128 + signal.SIGTERM, err
+        assert "Stopped after step" in err.splitlines()[-1]
 
     processes = _start(command, directory)
     for process in processes:
