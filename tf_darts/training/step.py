@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.optimization.averaging import WeightAverage
+from tf_darts.optimization.groups import WeightGroups
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.runtime.seeds import step_seed
 from tf_darts.spaces.network import Network
@@ -33,9 +34,10 @@ class TrainingStep:
         self._config = config
         self._weights = list(network.weights)
         self._optimizer = WeightOptimizer(config.momentum, config.weight_decay, config.clip_norm)
+        self._groups = WeightGroups(self._weights)
         self._velocities = [
-            tf.Variable(tf.zeros(weight.shape, weight.dtype), trainable=False)
-            for weight in self._weights
+            tf.Variable(tf.zeros([size], self._weights[0].dtype), trainable=False)
+            for size in self._groups.sizes
             if config.momentum
         ]
         self.average = WeightAverage(self._weights) if averages else None
@@ -90,19 +92,21 @@ class TrainingStep:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
             result = self.network.loss(batch, state, seed, progress)
-        gradients = [
-            tf.convert_to_tensor(gradient) for gradient in tape.gradient(result.loss, values)
-        ]
+        gradients = self._groups.join(
+            [tf.convert_to_tensor(gradient) for gradient in tape.gradient(result.loss, values)]
+        )
         norm = tf.linalg.global_norm(gradients)
         moved, velocities = self._optimizer.step(
-            [tf.convert_to_tensor(value) for value in values],
+            self._groups.join([tf.convert_to_tensor(value) for value in values]),
             [tf.convert_to_tensor(velocity) for velocity in self._velocities],
             gradients,
             self._optimizer.clip_factor(norm),
             learning_rate,
         )
         for variable, value in zip(
-            [*values, *self._velocities], [*moved, *velocities], strict=True
+            [*values, *self._velocities],
+            [*self._groups.split(moved), *velocities],
+            strict=True,
         ):
             variable.assign(value)
         tf.nest.map_structure(lambda v, new: v.assign(new), self._state, result.state)
