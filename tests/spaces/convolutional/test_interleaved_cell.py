@@ -41,9 +41,7 @@ def agree(ours, theirs, tolerance):
 
 
 @both_types
-@pytest.mark.parametrize(
-    ("channels", "batch", "pixels"), [(4, 8, 32), (12, 4, 30), (8, 6, 29), (16, 2, 32), (4, 3, 32)]
-)
+@pytest.mark.parametrize(("channels", "batch", "pixels"), [(4, 8, 32), (12, 4, 29), (4, 3, 30)])
 @pytest.mark.parametrize("name", CELLS)
 def test_a_training_step(name, channels, batch, pixels, precision):
     """Loss, gradients and moved statistics; with images side by side and, in the end, without.

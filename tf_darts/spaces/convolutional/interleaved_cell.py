@@ -162,9 +162,34 @@ def _convolution(layer: ReluConvBatchNorm, source: Images, factors: tf.Tensor | 
 
 
 def _reduction(layer: FactorizedReduction, source: Images, factors: tf.Tensor | None) -> Images:
-    even, odd = (Images(value, source.side) for value in even_and_odd(source.rectified.value))
+    even, odd = (Images(value, source.side) for value in _even_and_odd(source.rectified.value))
     halves = [_pointwise(even, layer.even_kernel), _pointwise(odd, layer.odd_kernel)]
     return _norm(layer.norm, _joined(halves), factors)
+
+
+@tf.custom_gradient
+def _even_and_odd(inputs: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., tf.Tensor]]:
+    """`even_and_odd` in one XLA cluster each way: TensorFlow's strided slices have one thread."""
+
+    def gradient(even: tf.Tensor, odd: tf.Tensor) -> tf.Tensor:
+        return _woven(even, odd, *inputs.shape[1:3])
+
+    return _apart(inputs), gradient
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _apart(inputs: tf.Tensor) -> list[tf.Tensor]:
+    return list(even_and_odd(inputs))
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _woven(even: tf.Tensor, odd: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Images [.., height, width, ..] of these pixels, and zeros between them."""
+    groups, rows, columns, wide = even.shape
+    zeros = tf.zeros_like(even)
+    lines = [tf.stack(pixels, axis=3) for pixels in ((even, zeros), (zeros, odd))]
+    woven = tf.reshape(tf.stack(lines, axis=2), [groups, 2 * rows, 2 * columns, wide])
+    return woven[:, :height, :width]
 
 
 def _pooling(layer: Pooling, source: Images, factors: tf.Tensor | None) -> Images:
