@@ -214,6 +214,7 @@ def image_network(
         label_smoothing=config.label_smoothing,
         drop_path=config.drop_path,
         top5=config.network == "imagenet" and classes >= MANY_CLASSES,
+        batch_size=config.batch_size,
     )
 
 

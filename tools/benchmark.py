@@ -43,6 +43,7 @@ from tf_darts.data import images
 from tf_darts.data.image_streams import ImageSearchData
 from tf_darts.data.streamed_images import StreamedImageData
 from tf_darts.published_cells import PUBLISHED
+from tf_darts.runtime.threads import operations_side_by_side
 from tf_darts.search.step import BilevelStep
 from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
@@ -86,10 +87,15 @@ flags.DEFINE_string("output", None, "also write the JSON to this file")
 
 
 def gemm_rate(size: int = 2048) -> float:
-    """The machine's float32 matrix product, in FLOP/s: the best of several."""
-    matrix = tf.random.normal([size, size])
-    product = tf.function(lambda: tf.matmul(matrix, matrix), autograph=False)
-    return 2.0 * size**3 / min(timed(product, 8, warmup=2))
+    """The machine's float32 matrix product, in FLOP/s: the best of several.
+
+    Where each operation has one core, as many products at once as there are cores.
+    """
+    alone = tf.config.threading.get_intra_op_parallelism_threads() == 1
+    count = tf.config.threading.get_inter_op_parallelism_threads() if alone else 1
+    matrices = [tf.random.normal([size, size]) for _ in range(count)]
+    products = tf.function(lambda: [tf.matmul(m, m) for m in matrices], autograph=False)
+    return 2.0 * count * size**3 / min(timed(products, 8, warmup=2))
 
 
 def timed(run: Callable[[], Any], times: int, warmup: int = 0) -> list[float]:
@@ -162,7 +168,11 @@ def recurrent_training_step() -> Task:
 
 
 def convolutional_training_step() -> Task:
-    """A whole step of training the network of V2 on random images of ten classes."""
+    """A whole step of training the network of V2 on random images of ten classes.
+
+    With the threads that `--mode=train` would have.
+    """
+    operations_side_by_side()
     batch_size, size = FLAGS.batch_size, FLAGS.image_size
     preset = PRESETS["train", "cifar10"]
     config = dataclasses.replace(

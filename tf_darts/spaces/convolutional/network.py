@@ -109,6 +109,7 @@ class ImageNetwork(Network):
       label_smoothing: s, 0 to 1.
       drop_path: the rate of drop-path at the end of the training; it rises linearly from 0.
       top5: whether it is measured too how often the label is among the five likeliest.
+      batch_size: of every training batch, where that is known: it makes the training faster.
 
     Raises:
       UserError: `top5` with fewer than ten classes.
@@ -127,6 +128,7 @@ class ImageNetwork(Network):
         label_smoothing: float = 0.0,
         drop_path: float = 0.0,
         top5: bool = False,
+        batch_size: int | None = None,
     ) -> None:
         if top5 and model.classes < 2 * TOP:
             raise UserError(
@@ -139,6 +141,7 @@ class ImageNetwork(Network):
         self.auxiliary_weight = auxiliary_weight
         self.label_smoothing = label_smoothing
         self.drop_path = drop_path
+        self.batch_size = batch_size
         if top5:
             self.measures = (*self.measures, "top5")
 
@@ -147,8 +150,8 @@ class ImageNetwork(Network):
 
     @property
     def batch_signature(self) -> Any:
-        images = tf.TensorSpec([None, *self.image_shape], self.model.compute_dtype)
-        return (images, tf.TensorSpec([None], tf.int32))
+        images = tf.TensorSpec([self.batch_size, *self.image_shape], self.model.compute_dtype)
+        return (images, tf.TensorSpec([self.batch_size], tf.int32))
 
     def initial_state(self, batch_size: int) -> tuple[()]:
         del batch_size
