@@ -12,6 +12,7 @@ from tf_darts.spaces.convolutional.auxiliary_head import AuxiliaryHead, linear
 from tf_darts.spaces.convolutional.derived_cell import DerivedCell, drop_path_factors
 from tf_darts.spaces.convolutional.layout import auxiliary_place, cell_places
 from tf_darts.spaces.convolutional.operation import child_seed
+from tf_darts.spaces.convolutional.rematerialized import rematerialized_cell
 from tf_darts.spaces.convolutional.stems import Stem
 
 AUXILIARY_WEIGHT = 0.4  # of the auxiliary head's loss
@@ -45,6 +46,9 @@ class DerivedNetwork(keras.Model):
       drop_path: the rate of drop-path in training where a call names no other.
       seed: integer for the initial weights and the masks; None draws from Keras' global generator.
 
+    Attributes:
+      rematerialize: whether cells are computed again in the backward pass; it may be set.
+
     Raises:
       UserError: the settings make no network, or (when it is built) the images do not fit.
     """
@@ -74,6 +78,7 @@ class DerivedNetwork(keras.Model):
         self.auxiliary = auxiliary
         self.drop_path = drop_path
         self.seed = seed
+        self.rematerialize = False
         self.supports_jit = False  # XLA's convolutions are slow on the CPU; `fit` would use it
         self.mask_seeds = keras.random.SeedGenerator(child_seed(seed, "masks"))
         self.stem = self.make_stem()
@@ -194,7 +199,10 @@ class DerivedNetwork(keras.Model):
         auxiliary_logits = None
         for i, cell in enumerate(self.cells):
             own = None if factors is None else factors[i]
-            previous, last = last, cell((previous, last), own, training=training)
+            if training and self.rematerialize:
+                previous, last = last, rematerialized_cell(cell, (previous, last), own)
+            else:
+                previous, last = last, cell((previous, last), own, training=training)
             if auxiliary and i == auxiliary_place(self.layers_count):
                 auxiliary_logits = self.auxiliary_head(last, training=training)
         return Heads(self.classifier(tf.reduce_mean(last, axis=[1, 2])), auxiliary_logits)
