@@ -1,15 +1,16 @@
 """Tests of what is said of a run's memory."""
 
 import json
+import pathlib
 import subprocess
 import sys
 
 import pytest
 import tensorflow as tf
 
-from tests.conftest import ROOT
 from tf_darts.runtime import memory
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 MEGABYTE = 1_000_000
 
 
