@@ -20,13 +20,12 @@ import itertools
 import json
 import os
 import pathlib
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -43,12 +42,15 @@ from tf_darts.data import images
 from tf_darts.data.image_streams import ImageSearchData
 from tf_darts.data.streamed_images import StreamedImageData
 from tf_darts.published_cells import PUBLISHED
+from tf_darts.runtime.memory import Need, peak_resident
 from tf_darts.runtime.threads import operations_side_by_side
+from tf_darts.search.memory import need_of_search
 from tf_darts.search.step import BilevelStep
 from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.supernet import RecurrentSupernet
+from tf_darts.training.memory import need_of_training
 from tf_darts.training.step import TrainingStep
 from tf_darts.training_tasks import image_network, language_network
 
@@ -65,6 +67,7 @@ flags.DEFINE_enum(
     ["first_order", "finite_difference", "exact"],
     "which architecture gradient",
 )
+flags.DEFINE_bool("rematerialize", False, "compute cells again in the backward pass")
 flags.DEFINE_integer("batch_size", 64, "examples in a batch", lower_bound=2)
 flags.DEFINE_integer("units", None, "recurrent: width (default: the paper's)", lower_bound=1)
 flags.DEFINE_integer("words", 10000, "recurrent: size of the vocabulary", lower_bound=2)
@@ -110,8 +113,20 @@ def timed(run: Callable[[], Any], times: int, warmup: int = 0) -> list[float]:
     return seconds
 
 
-# (one step, its FLOPs in matrix products where they are counted, what describes it)
-Task = tuple[Callable[[], Any], float | None, dict[str, Any]]
+class Task(NamedTuple):
+    """What is timed.
+
+    Attributes:
+      run: one step.
+      flops: in matrix products, where they are counted.
+      sizes: what describes it.
+      need: the estimate of its memory, where there is one.
+    """
+
+    run: Callable[[], Any]
+    flops: float | None
+    sizes: dict[str, Any]
+    need: Need | None = None
 
 
 def recurrent_step() -> Task:
@@ -131,7 +146,8 @@ def recurrent_step() -> Task:
         hidden_dropout=config.hidden_dropout,
         output_dropout=config.output_dropout,
     )
-    supernet = RecurrentSupernet(model, config.slowness)
+    supernet = RecurrentSupernet(model, config.slowness, FLAGS.rematerialize)
+    need = need_of_search(supernet, config, FLAGS.bptt)
     step = BilevelStep(supernet, config)
     random = np.random.default_rng(0)
     shape = (FLAGS.bptt, batch_size)
@@ -144,7 +160,7 @@ def recurrent_step() -> Task:
     losses = {"first_order": 2 + 3, "finite_difference": 3 * 3 + 2 * 2, "exact": 3 * 3 + 6}
     flops = float(FLAGS.bptt * batch_size * row * losses[FLAGS.hypergradient])
     sizes = {"units": units, "words": words, "bptt": FLAGS.bptt}
-    return lambda: step(train, validation, config.weight_learning_rate), flops, sizes
+    return Task(lambda: step(train, validation, config.weight_learning_rate), flops, sizes, need)
 
 
 def recurrent_training_step() -> Task:
@@ -154,9 +170,14 @@ def recurrent_training_step() -> Task:
     """
     units, words, batch_size = FLAGS.units or 850, FLAGS.words, FLAGS.batch_size
     config = dataclasses.replace(
-        PRESETS["train", "ptb"], batch_size=batch_size, units=units, genotype="darts_v2"
+        PRESETS["train", "ptb"],
+        batch_size=batch_size,
+        units=units,
+        genotype="darts_v2",
+        rematerialize=FLAGS.rematerialize,
     )
     network = language_network(config, PUBLISHED["recurrent"]["darts_v2"], words)
+    need = need_of_training(network, config, FLAGS.bptt)
     step = TrainingStep(network, config, averages=False)
     random = np.random.default_rng(0)
     batch = tuple(
@@ -164,7 +185,7 @@ def recurrent_training_step() -> Task:
     )
     flops = 3.0 * 2 * network.counts()["multiply-adds a word"] * FLAGS.bptt * batch_size
     sizes = {"units": units, "words": words, "bptt": FLAGS.bptt}
-    return lambda: step(batch, config.learning_rate, 0.5), flops, sizes
+    return Task(lambda: step(batch, config.learning_rate, 0.5), flops, sizes, need)
 
 
 def convolutional_training_step() -> Task:
@@ -179,11 +200,13 @@ def convolutional_training_step() -> Task:
         preset,
         batch_size=batch_size,
         genotype="darts_v2",
+        rematerialize=FLAGS.rematerialize,
         channels=FLAGS.channels or preset.channels,
         layers=FLAGS.layers or preset.layers,
     )
     cell = PUBLISHED["convolutional"]["darts_v2"]
     network = image_network(config, cell, (size, size, 3), classes=10)
+    need = need_of_training(network, config)
     step = TrainingStep(network, config, averages=False)
     random = np.random.default_rng(0)
     batch = (
@@ -192,7 +215,7 @@ def convolutional_training_step() -> Task:
     )
     flops = 3.0 * 2 * network.counts()["multiply-adds an image"] * batch_size
     sizes = {"channels": config.channels, "layers": config.layers, "image_size": size}
-    return lambda: step(batch, config.learning_rate, 1.0), flops, sizes
+    return Task(lambda: step(batch, config.learning_rate, 1.0), flops, sizes, need)
 
 
 def convolutional_step() -> Task:
@@ -203,7 +226,9 @@ def convolutional_step() -> Task:
     )
     channels, layers = FLAGS.channels or config.channels, FLAGS.layers or config.layers
     model = RelaxedImageClassifier(10, channels, layers, seed=0)
-    step = BilevelStep(ConvolutionalSupernet(model, (size, size, 3)), config)
+    supernet = ConvolutionalSupernet(model, (size, size, 3), FLAGS.rematerialize)
+    need = need_of_search(supernet, config)
+    step = BilevelStep(supernet, config)
     random = np.random.default_rng(0)
     train, validation = (
         (
@@ -213,7 +238,7 @@ def convolutional_step() -> Task:
         for _ in range(2)
     )
     sizes = {"channels": channels, "layers": layers, "image_size": size}
-    return lambda: step(train, validation, config.weight_learning_rate), None, sizes
+    return Task(lambda: step(train, validation, config.weight_learning_rate), None, sizes, need)
 
 
 def image_input() -> Task:
@@ -236,7 +261,7 @@ def image_input() -> Task:
     def read() -> None:
         next(batches)[0][0].numpy()
 
-    return read, None, data.description()
+    return Task(read, None, data.description())
 
 
 TASKS = {
@@ -274,7 +299,9 @@ def main(arguments: list[str]) -> None:
     if FLAGS["against-torch"].value:
         print(benchmark_table.table(FLAGS.against or "", FLAGS.python, FLAGS.steps, FLAGS.rounds))
         return
-    run, flops, sizes = TASKS[FLAGS.task]()
+    start = time.perf_counter()
+    run, flops, sizes, need = TASKS[FLAGS.task]()
+    built = time.perf_counter() - start
     start = time.perf_counter()
     run()
     first = time.perf_counter() - start
@@ -284,15 +311,14 @@ def main(arguments: list[str]) -> None:
         seconds += timed(run, FLAGS.steps, warmup=1)
         if FLAGS.against:
             peer.append(peer_seconds())
-    # Before the product's own matrices; kilobytes on Linux, bytes on macOS.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak *= 1 if sys.platform == "darwin" else 1024
+    peak = peak_resident()  # before the product's own matrices
     rate, median = gemm_rate(), statistics.median(seconds)
     batches = 2 if searches() or (FLAGS.task == "image_input" and not FLAGS.photographs) else 1
     result = {
         "task": FLAGS.task,
         "hypergradient": FLAGS.hypergradient,
         "batch_size": FLAGS.batch_size,
+        "rematerialize": FLAGS.rematerialize,
         **sizes,
         "median_s": round(median, 5),
         "min_s": round(min(seconds), 5),
@@ -300,8 +326,13 @@ def main(arguments: list[str]) -> None:
         "examples_per_s": round(FLAGS.batch_size * batches / median),
         "first_step_s": round(first, 2),
         "peak_memory_gb": round(peak / 1e9, 3),
+        "built_s": round(built, 2),
         "gemm_gflop_per_s": round(rate / 1e9, 1),
     }
+    if need:
+        result["estimated_memory_gb"] = round(need.total / 1e9, 3)
+        result["estimate_over_peak"] = round(need.total / peak, 2)
+        result["estimate"] = {k: round(v / 1e9, 3) for k, v in dataclasses.asdict(need).items()}
     if flops:
         result["gflop"] = round(flops / 1e9, 1)
         result["gflop_per_s"] = round(flops / median / 1e9, 1)

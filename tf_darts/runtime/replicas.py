@@ -85,6 +85,10 @@ class Replicas:
                 f" replicas, {self._micro_batches} micro-batches each); give a multiple of {parts}."
             )
 
+    def examples_at_once(self, batch_size: int) -> int:
+        """How many examples of a batch this process has in hand at the same time."""
+        return batch_size // (self._micro_batches * self.workers)
+
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in any worker; all of them must ask at the same time."""
         if self.workers == 1:

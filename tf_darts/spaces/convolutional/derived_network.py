@@ -14,6 +14,7 @@ from tf_darts.spaces.convolutional.derived_cell import DerivedCell, drop_path_fa
 from tf_darts.spaces.convolutional.interleaved_cell import Images, interleaved_cell
 from tf_darts.spaces.convolutional.layout import auxiliary_place, cell_places
 from tf_darts.spaces.convolutional.operation import child_seed
+from tf_darts.spaces.convolutional.rematerialized import rematerialized_cell
 from tf_darts.spaces.convolutional.stems import Stem
 
 AUXILIARY_WEIGHT = 0.4  # of the auxiliary head's loss
@@ -51,6 +52,9 @@ class DerivedNetwork(keras.Model):
       drop_path: the rate of drop-path in training where a call names no other.
       seed: integer for the initial weights and the masks; None draws from Keras' global generator.
 
+    Attributes:
+      rematerialize: whether cells are computed again in the backward pass; it may be set.
+
     Raises:
       UserError: the settings make no network, or (when it is built) the images do not fit.
     """
@@ -81,6 +85,7 @@ class DerivedNetwork(keras.Model):
         self.drop_path = drop_path
         self.seed = seed
         self.fused = not tf.config.list_physical_devices("GPU")
+        self.rematerialize = False
         self.supports_jit = False  # XLA's convolutions are slow on the CPU; `fit` would use it
         self.mask_seeds = keras.random.SeedGenerator(child_seed(seed, "masks"))
         self.stem = self.make_stem()
@@ -204,6 +209,8 @@ class DerivedNetwork(keras.Model):
             own = None if factors is None else factors[i]
             if fused:
                 result = interleaved_cell(cell, (previous, last), own)
+            elif training and self.rematerialize:
+                result = Images(rematerialized_cell(cell, (previous.value, last.value), own))
             else:
                 result = Images(cell((previous.value, last.value), own, training=training))
             previous, last = last, result
@@ -216,6 +223,7 @@ class DerivedNetwork(keras.Model):
         """Whether a training pass over them takes the fast form of the cells."""
         return (
             self.fused
+            and not self.rematerialize
             and images.shape[0] is not None
             and self.compute_dtype == self.variable_dtype
             and collectives.replicas() == 1
