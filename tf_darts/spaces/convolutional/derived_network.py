@@ -8,10 +8,11 @@ import tensorflow as tf
 
 from tf_darts.errors import UserError
 from tf_darts.genotype import ConvolutionalGenotype
+from tf_darts.runtime.precision import full
 from tf_darts.spaces.convolutional.auxiliary_head import AuxiliaryHead, linear
 from tf_darts.spaces.convolutional.derived_cell import DerivedCell, drop_path_factors
 from tf_darts.spaces.convolutional.layout import auxiliary_place, cell_places
-from tf_darts.spaces.convolutional.operation import child_seed
+from tf_darts.spaces.convolutional.operation import child_seed, keep_activations
 from tf_darts.spaces.convolutional.stems import Stem
 
 AUXILIARY_WEIGHT = 0.4  # of the auxiliary head's loss
@@ -118,6 +119,7 @@ class DerivedNetwork(keras.Model):
                 " channels] with the last three known; resize the images to one size."
             )
         self._check_size(tuple(input_shape))
+        keep_activations(self)
         for layer, shape in self.layer_shapes(input_shape):
             layer.build(shape)
         self.built = True
@@ -197,7 +199,8 @@ class DerivedNetwork(keras.Model):
             previous, last = last, cell((previous, last), own, training=training)
             if auxiliary and i == auxiliary_place(self.layers_count):
                 auxiliary_logits = self.auxiliary_head(last, training=training)
-        return Heads(self.classifier(tf.reduce_mean(last, axis=[1, 2])), auxiliary_logits)
+        features = tf.reduce_mean(full(last), axis=[1, 2])
+        return Heads(self.classifier(features), auxiliary_logits)
 
     def _factors(
         self, batch: tf.Tensor, seed: tf.Tensor | None, drop_path: tf.Tensor | float | None
