@@ -181,7 +181,11 @@ def test_a_schedule_that_was_asked_for_stays():
             {"hypergradient": "second"},
             "--hypergradient=second: not known; use one of first_order, finite_difference, exact.",
         ),
-        ({"precision": "int8"}, "--precision=int8: not known; use one of float32, float64."),
+        (
+            {"precision": "int8"},
+            "--precision=int8: not known; use one of float32, float64, mixed_bfloat16,"
+            " mixed_float16.",
+        ),
         (
             {"distribution": "tpu"},
             "--distribution=tpu: not known; use one of auto, one_device, mirrored, multi_worker.",

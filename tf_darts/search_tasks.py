@@ -22,6 +22,7 @@ from tf_darts.data.baselines import (
 from tf_darts.data.image_streams import ImageSearchData
 from tf_darts.data.streams import TextSearchData
 from tf_darts.genotype import ConvolutionalGenotype, Genotype, RecurrentGenotype
+from tf_darts.runtime.precision import check_language_model
 from tf_darts.runtime.seeds import derived_seed
 from tf_darts.search.engine import SearchData
 from tf_darts.spaces.convolutional.counts import counts as image_counts
@@ -60,6 +61,7 @@ def search_task(config: SearchConfig) -> SearchTask:
 @search_task.register
 def _(config: RecurrentSearchConfig) -> SearchTask:
     corpus = text.load(config.dataset, config.data_dir, config.min_count)
+    check_language_model(config.units, corpus.vocabulary.size)
     data = TextSearchData(
         corpus,
         batch_size=config.batch_size,

@@ -25,6 +25,7 @@ from tf_darts.data.streamed_images import StreamedImageData
 from tf_darts.data.text_training import TextTrainingData, text_test
 from tf_darts.errors import UserError
 from tf_darts.published_cells import PUBLISHED
+from tf_darts.runtime.precision import check_language_model
 from tf_darts.runtime.seeds import derived_seed
 from tf_darts.spaces.convolutional.derived_network import DerivedNetwork
 from tf_darts.spaces.convolutional.network import CifarNetwork, ImageNetNetwork, ImageNetwork
@@ -130,6 +131,7 @@ def language_network(
 @training_task.register
 def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> TrainingTask:
     corpus = text.load(config.dataset, config.data_dir, config.min_count)
+    check_language_model(config.units, corpus.vocabulary.size)
     data = TextTrainingData(
         corpus,
         batch_size=config.batch_size,

@@ -43,6 +43,7 @@ from tf_darts.data.image_streams import ImageSearchData
 from tf_darts.data.streamed_images import StreamedImageData
 from tf_darts.published_cells import PUBLISHED
 from tf_darts.runtime.memory import Need, peak_resident
+from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.threads import operations_side_by_side
 from tf_darts.search.memory import need_of_search
 from tf_darts.search.step import BilevelStep
@@ -80,6 +81,10 @@ flags.DEFINE_integer("image_size", 32, "convolutional: pixels of a side", lower_
 flags.DEFINE_string("dataset", "digits", "image_input: whose images")
 flags.DEFINE_string("data_dir", "", "image_input: where they are")
 flags.DEFINE_bool("photographs", False, "image_input: read large ones from files, as ImageNet's")
+flags.DEFINE_string("precision", "float32", "as --precision of a run")
+flags.DEFINE_string(
+    "against_precision", None, "another one, whose steps are timed in turn with ours"
+)
 flags.DEFINE_integer("steps", 5, "timed steps in a round", lower_bound=1)
 flags.DEFINE_integer("warmup", 2, "steps before the first timed one", lower_bound=1)
 flags.DEFINE_integer("rounds", 1, "rounds; with --against the programs alternate", lower_bound=1)
@@ -299,6 +304,12 @@ def main(arguments: list[str]) -> None:
     if FLAGS["against-torch"].value:
         print(benchmark_table.table(FLAGS.against or "", FLAGS.python, FLAGS.steps, FLAGS.rounds))
         return
+    other = None
+    if FLAGS.against_precision:
+        set_precision(FLAGS.against_precision)
+        other = TASKS[FLAGS.task]().run
+        timed(other, 0, 1 + FLAGS.warmup)
+    set_precision(FLAGS.precision)
     start = time.perf_counter()
     run, flops, sizes, need = TASKS[FLAGS.task]()
     built = time.perf_counter() - start
@@ -306,9 +317,11 @@ def main(arguments: list[str]) -> None:
     run()
     first = time.perf_counter() - start
     timed(run, 0, FLAGS.warmup)
-    seconds, peer = [], []
+    seconds, peer, others = [], [], []
     for _ in range(FLAGS.rounds):
         seconds += timed(run, FLAGS.steps, warmup=1)
+        if other:
+            others += timed(other, FLAGS.steps, warmup=1)
         if FLAGS.against:
             peer.append(peer_seconds())
     peak = peak_resident()  # before the product's own matrices
@@ -319,6 +332,7 @@ def main(arguments: list[str]) -> None:
         "hypergradient": FLAGS.hypergradient,
         "batch_size": FLAGS.batch_size,
         "rematerialize": FLAGS.rematerialize,
+        "precision": FLAGS.precision,
         **sizes,
         "median_s": round(median, 5),
         "min_s": round(min(seconds), 5),
@@ -339,6 +353,10 @@ def main(arguments: list[str]) -> None:
         result["share_of_gemm"] = round(flops / median / rate, 3)
     if not searches():
         del result["hypergradient"]
+    if others:
+        result["against_precision"] = FLAGS.against_precision
+        result["against_median_s"] = round(statistics.median(others), 5)
+        result["times_as_fast"] = round(statistics.median(others) / median, 2)
     if peer:
         result["peer_median_s"] = round(statistics.median(peer), 4)
         result["times_faster"] = round(statistics.median(peer) / median, 2)

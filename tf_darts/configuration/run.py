@@ -8,6 +8,12 @@ from typing import Any, ClassVar, Self
 from tf_darts.configuration.setting import setting
 from tf_darts.errors import UserError
 
+PRECISIONS = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
+PRECISION_HELP = (
+    "of the arithmetic; mixed: variables and losses float32, large products and the activations of"
+    " image networks in 16 bits"
+)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunConfig:
@@ -35,7 +41,7 @@ class RunConfig:
     clip_norm: float = setting(
         0.25, "largest global norm of the weights' gradient (0: none)", minimum=0.0
     )
-    precision: str = setting("float32", "of all arithmetic", choices=("float32", "float64"))
+    precision: str = setting("float32", PRECISION_HELP, choices=PRECISIONS)
     distribution: str = setting(
         "auto",
         "where a step is computed: one_device; mirrored, on all GPUs of this machine, each with its"

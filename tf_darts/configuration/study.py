@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+from tf_darts.configuration.run import PRECISION_HELP, PRECISIONS
 from tf_darts.configuration.setting import setting
 from tf_darts.errors import UserError
 
@@ -27,7 +28,7 @@ class StudyConfig(abc.ABC):
     data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
     run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)
     seed: int = setting(0, "of every random draw of the run", minimum=0)
-    precision: str = setting("float32", "of all arithmetic", choices=("float32", "float64"))
+    precision: str = setting("float32", PRECISION_HELP, choices=PRECISIONS)
     deterministic: bool = setting(
         False, "op determinism: bit-identical repetition, a little slower", operational=True
     )

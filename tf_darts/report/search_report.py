@@ -23,6 +23,7 @@ _GROUPS = {
     "direct_norm": "gradients/direct_term",
     "implicit_norm": "gradients/implicit_term",
     "epsilon": "gradients/epsilon",
+    "loss_scale": "gradients/loss_scale",
     "entropy": "architecture/entropy",
 }
 

@@ -14,6 +14,7 @@ _GROUPS = {
     "train_loss": "loss/train",
     "learning_rate": "optimization/learning_rate",
     "gradient_norm": "gradients/weights",
+    "loss_scale": "gradients/loss_scale",
 }
 
 

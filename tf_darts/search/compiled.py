@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tf_darts.runtime.precision import Precision, current, using
 from tf_darts.runtime.replicas import ALONE, BatchFunction, Replicas
 from tf_darts.search import hypergradient
 from tf_darts.search.flat import FlatLayout
@@ -112,6 +113,7 @@ class CompiledDerivatives:
       joint: whether ∇_α comes with every ∇_w, see `Supernet.joint_gradients`.
       replicas: each takes its part of every batch.
       batch_axis: see `Supernet`.
+      precision: in which they are computed; None: the current one.
     """
 
     def __init__(
@@ -120,11 +122,13 @@ class CompiledDerivatives:
         joint: bool,
         replicas: Replicas = ALONE,
         batch_axis: int = 0,
+        precision: Precision | None = None,
     ) -> None:
         self._weights, self._alphas, *self._batch, self._relaxation_seed = signature
         self._joint = joint
         self._batch_axis = batch_axis
         self._replicas = replicas
+        self._precision = precision or current()
         self._made: dict[Any, Callable[..., Any]] = {}
 
     def gradients(
@@ -175,7 +179,13 @@ class CompiledDerivatives:
     ) -> Callable[..., Any]:
         """The compiled function of one kind; made of `run` the first time."""
         if key not in self._made:
-            self._made[key] = self._replicas.compiled(
+            function = self._replicas.compiled(
                 run, (whole, *self._batch), batch_axis=self._batch_axis
             )
+
+            def call(*arguments: Any) -> Any:
+                with using(self._precision):  # traced when it is first called
+                    return function(*arguments)
+
+            self._made[key] = call
         return self._made[key]

@@ -88,10 +88,18 @@ def mixed_product(
 
 
 class Derivatives(NamedTuple):
-    """How derivatives are taken; somebody who takes them often gives compiled functions."""
+    """How derivatives are taken; somebody who takes them often gives compiled functions.
+
+    Attributes:
+      gradients: as `value_and_gradients`.
+      mixed_product: as the function.
+      sides: as `gradients`, at the two sides of the finite difference, which is a difference of
+        nearly equal numbers; None: `gradients`.
+    """
 
     gradients: Callable[..., Gradients] = value_and_gradients
     mixed_product: Callable[..., list[tf.Tensor]] = mixed_product
+    sides: Callable[..., Gradients] | None = None
 
 
 HERE = Derivatives()  # traced wherever they are called
@@ -158,11 +166,12 @@ def finite_difference(
     )
     epsilon = radius / tf.linalg.global_norm(vector)
     sides: list[list[tf.Tensor]] = []
+    gradients_at = derivatives.sides or derivatives.gradients
     for sign in (1.0, -1.0):
         # One after the other: side by side they need twice the memory and gain no time.
         with tf.control_dependencies([g for side in sides for g in side]):
             shifted = [w + sign * epsilon * v for w, v in zip(weights, vector, strict=True)]
-        sides.append(derivatives.gradients(train_loss, shifted, alphas, of_weights=False)[3])
+        sides.append(gradients_at(train_loss, shifted, alphas, of_weights=False)[3])
     plus, minus = sides
     implicit = [(p - m) / (2.0 * epsilon) for p, m in zip(plus, minus, strict=True)]
     return _subtract_implicit(partial, implicit, factor, epsilon)

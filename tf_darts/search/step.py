@@ -11,11 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts.configuration.search import SearchConfig
+from tf_darts.optimization.loss_scale import LossScale
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
+from tf_darts.runtime.precision import current, using
 from tf_darts.runtime.replicas import ALONE, Replicas
 from tf_darts.runtime.seeds import derived_seed, step_seed
 from tf_darts.search import hypergradient, relaxation
-from tf_darts.search.compiled import BatchLoss, CompiledDerivatives, Remains, SupernetLoss
+from tf_darts.search.compiled import BatchLoss, Remains, SupernetLoss
+from tf_darts.search.mixed_precision import compiled_derivatives
 from tf_darts.spaces.supernet import Alphas, Supernet, Weights
 
 
@@ -78,10 +81,11 @@ class BilevelStep:
         }
         self.steps = tf.Variable(0, dtype=tf.int64, name="steps")
         self.rollbacks = tf.Variable(0, dtype=tf.int64, name="rollbacks")
-        compiled = CompiledDerivatives(
-            self._signature(), supernet.joint_gradients, replicas, supernet.batch_axis
+        self._precision = current()
+        self._loss_scale = LossScale.needed_by(self._precision)
+        self._derivatives = compiled_derivatives(
+            self._signature(), supernet, replicas, self._loss_scale
         )
-        self._derivatives = hypergradient.Derivatives(compiled.gradients, compiled.mixed_product)
         self._read = tf.function(self._flat_weights, autograph=False)
         self._unroll = tf.function(self._unrolled, autograph=False)
         self._advance = tf.function(self._advanced, autograph=False)
@@ -93,7 +97,9 @@ class BilevelStep:
 
     @property
     def variables(self) -> dict[str, Any]:
+        scale = {} if self._loss_scale is None else {"loss_scale": self._loss_scale.variables}
         return {
+            **scale,
             "weights": [variable.value for variable in self.supernet.weights],
             "statistics": [variable.value for variable in self.supernet.statistics],
             "velocities": self._velocities,
@@ -138,7 +144,8 @@ class BilevelStep:
         for batch in batches:
             if should_stop():
                 return None
-            result = self._evaluate(batch, state)
+            with using(self._precision):
+                result = self._evaluate(batch, state)
             state = result.state
             count += float(result.count)
             for name, value in result.totals.items():
@@ -170,6 +177,9 @@ class BilevelStep:
         )
         metrics = dict(self._move(train, validation, learning_rate, seeds))
         self.steps.assign_add(1)
+        if self._loss_scale is not None:
+            metrics["loss_scale"] = self._loss_scale.value.read_value()
+            self._loss_scale.count_step()
         metrics["entropy"] = relaxation.entropy(self._mixing())
         finite = tf.reduce_all(tf.math.is_finite(tf.stack(tf.nest.flatten(metrics))))
         return metrics | {"finite": tf.cast(finite, tf.float32)}

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.optimization.averaging import WeightAverage
+from tf_darts.runtime.precision import current, using
 from tf_darts.spaces.network import Network
 
 
@@ -21,6 +22,7 @@ class Evaluator:
     def __init__(self, network: Network, average: WeightAverage | None = None) -> None:
         self._network = network
         self._average = average
+        self._precision = current()
         self._evaluate = tf.function(network.evaluate, autograph=False, reduce_retracing=True)
         self._evaluate_average = tf.function(
             self._with_average, autograph=False, reduce_retracing=True
@@ -59,7 +61,8 @@ class Evaluator:
         for batch in batches:
             if should_stop():
                 return None
-            result = evaluate(tf.nest.map_structure(tf.convert_to_tensor, batch), state)
+            with using(self._precision):
+                result = evaluate(tf.nest.map_structure(tf.convert_to_tensor, batch), state)
             state = result.state
             count += float(result.count)
             for name, value in result.totals.items():

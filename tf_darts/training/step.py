@@ -8,7 +8,9 @@ import tensorflow as tf
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.optimization.averaging import WeightAverage
 from tf_darts.optimization.groups import WeightGroups
+from tf_darts.optimization.loss_scale import LossScale
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
+from tf_darts.runtime.precision import current, using
 from tf_darts.runtime.replicas import ALONE, Replicas
 from tf_darts.runtime.seeds import step_seed
 from tf_darts.spaces.network import Network
@@ -55,6 +57,8 @@ class TrainingStep:
             lambda value: tf.Variable(value, trainable=False),
             network.initial_state(config.batch_size),
         )
+        self._precision = current()
+        self._loss_scale = LossScale.needed_by(self._precision)
         self.steps = tf.Variable(0, dtype=tf.int64, name="steps")
         self.rollbacks = tf.Variable(0, dtype=tf.int64, name="rollbacks")
         scalar = tf.TensorSpec([], keras.config.floatx())
@@ -71,7 +75,9 @@ class TrainingStep:
     @property
     def variables(self) -> dict[str, Any]:
         average = {} if self.average is None else {"average": self.average.variables}
+        scale = {} if self._loss_scale is None else {"loss_scale": self._loss_scale.variables}
         return {
+            **scale,
             **weights_of(self.network),
             "velocities": self._velocities,
             **average,
@@ -89,20 +95,38 @@ class TrainingStep:
           progress: the share of the training that was over at this epoch's start.
 
         Returns:
-          `gradient_norm` before clipping, `finite` (1 or 0) and under `train` the batch's means.
+          `gradient_norm` before clipping, `finite` (1 or 0), under `train` the batch's means, and
+          `loss_scale` where there is one.
         """
         dtype = keras.config.floatx()
         rate, progress = (tf.convert_to_tensor(v, dtype) for v in (learning_rate, progress))
         batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
         whole = [tf.convert_to_tensor(weight) for weight in self._weights], progress
         state = tf.nest.map_structure(tf.convert_to_tensor, self._state)
-        found, state = self._gradients(whole, batch, state, self._seed())
-        return tf.nest.map_structure(float, self._advance(*found, state, rate))
+        with using(self._precision):
+            found, state = self._taken(whole, batch, state, self._seed())
+        metrics = tf.nest.map_structure(float, self._advance(*found, state, rate))
+        if self._loss_scale is not None:
+            metrics["loss_scale"] = float(self._loss_scale.value)
+            self._loss_scale.count_step()
+        return metrics
 
     def reset_state(self) -> None:
         """The training stream begins anew."""
         beginning = self.network.initial_state(self._config.batch_size)
         tf.nest.map_structure(lambda v, value: v.assign(value), self._state, beginning)
+
+    def _taken(self, *arguments: Any) -> tuple[Any, Any]:
+        """What `_differentiated` gives, its gradients unscaled where the loss is scaled."""
+        scale = self._loss_scale
+        if scale is None:
+            return self._gradients(*arguments)
+
+        def take() -> tuple[Any, Any]:
+            (loss, means, gradients, statistics), state = self._gradients(*arguments)
+            return (loss, means, scale.unscaled(gradients), statistics), state
+
+        return scale.settled(take, lambda taken: bool(scale.too_large(taken[0][0], taken[0][2])))
 
     def _step_seed(self) -> tf.Tensor:
         return step_seed(self._config.seed, self.steps.read_value(), self.rollbacks.read_value())
@@ -112,16 +136,16 @@ class TrainingStep:
     ) -> tuple[Any, Any]:
         """The loss, its means, ∇_w and the new running statistics at any weights; and the state."""
         weights, progress = whole
+        scale = self._loss_scale
         mapping = list(zip(self._weights, weights, strict=True))
         with keras.StatelessScope(state_mapping=mapping):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(weights)
                 result = self.network.loss(batch, state, seed, progress)
+                scaled = result.loss if scale is None else result.loss * scale.value
             # Read inside the scope: what the loss made of them, or what they were.
             statistics = [tf.convert_to_tensor(v) for v in self.network.statistics]
-        gradients = [
-            tf.convert_to_tensor(gradient) for gradient in tape.gradient(result.loss, weights)
-        ]
+        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(scaled, weights)]
         return (result.loss, dict(result.means), gradients, statistics), result.state
 
     def _advanced(

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_darts.runtime.precision import full, like
 from tf_darts.spaces.convolutional.batch_norm import BatchNorm
 from tf_darts.spaces.convolutional.convolutions import pointwise
 from tf_darts.spaces.convolutional.operation import child_seed, uniform
@@ -93,11 +94,11 @@ class AuxiliaryHead(keras.layers.Layer):
         """Returns the logits [B, classes] of a cell's output [B, H, W, C]."""
         pooled = tf.nn.avg_pool2d(tf.nn.relu(inputs), self.POOL, self.stride, "VALID")
         middle = self.middle_norm(pointwise(pooled, self.middle_kernel), training=training)
-        kernel = tf.convert_to_tensor(self.kernel)
+        kernel = like(tf.convert_to_tensor(self.kernel), middle)
         features = tf.nn.conv2d(tf.nn.relu(middle), kernel, 1, "VALID")
         if self.normalized:
             features = self.norm(features, training=training)
-        return self.classifier(tf.reduce_mean(tf.nn.relu(features), axis=[1, 2]))
+        return self.classifier(tf.reduce_mean(full(tf.nn.relu(features)), axis=[1, 2]))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], self.classes)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts.runtime import collectives
+from tf_darts.runtime.precision import full, like
 
 MOMENTUM = 0.9  # the share of the old running statistics that a step keeps
 EPSILON = 1e-5
@@ -22,26 +23,28 @@ def normalize_batch(
     The batch is that of all replicas together (`collectives`).
 
     Args:
-      inputs: [B, H, W, C].
+      inputs: [B, H, W, C], or 16 bits wide.
       scale: [C], multiplies what is normalised.
       offset: [C], is added then.
 
     Returns:
       The result, the means [C] and the unbiased variances [C].
     """
-    if inputs.dtype == tf.float32 and collectives.replicas() == 1:
-        # One kernel in place of eight operations, and as many fewer in the gradient.
+    if inputs.dtype != tf.float64 and collectives.replicas() == 1:
+        # One kernel in place of eight operations, and as many fewer in the gradient. The moments of
+        # 16-bit inputs are float32 too.
         result = tf.raw_ops.FusedBatchNormV3(
             x=inputs, scale=scale, offset=offset, mean=[], variance=[], epsilon=EPSILON
         )
         return result.y, result.batch_mean, result.batch_variance
-    mean = collectives.all_mean(tf.reduce_mean(inputs, axis=[0, 1, 2]))
-    variance = collectives.all_mean(tf.reduce_mean(tf.square(inputs - mean), axis=[0, 1, 2]))
+    x = full(inputs)
+    mean = collectives.all_mean(tf.reduce_mean(x, axis=[0, 1, 2]))
+    variance = collectives.all_mean(tf.reduce_mean(tf.square(x - mean), axis=[0, 1, 2]))
     factor = scale * tf.math.rsqrt(variance + EPSILON)
-    count = tf.cast(collectives.replicas() * tf.size(inputs) // tf.size(mean), inputs.dtype)
+    count = tf.cast(collectives.replicas() * tf.size(inputs) // tf.size(mean), x.dtype)
     # A single pixel has no unbiased variance.
     unbiased = variance * count / tf.maximum(count - 1.0, 1.0)
-    return (inputs - mean) * factor + offset, mean, unbiased
+    return like((x - mean) * factor + offset, inputs), mean, unbiased
 
 
 class StatisticsLedger:
@@ -154,7 +157,7 @@ def normalize(
             for variables in running
         )
         factor = scale * tf.math.rsqrt(variance + EPSILON)
-        return inputs * factor + (offset - mean * factor)
+        return like(full(inputs) * factor + (offset - mean * factor), inputs)
     outputs, *batch = normalize_batch(inputs, scale, offset)
     shared = inputs.shape[-1] == running[0][0].shape[0]
     for variables, values in zip(running, batch, strict=True):
@@ -194,11 +197,9 @@ class BatchNorm(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns `inputs` [B, H, W, C], normalised by their own or by the running statistics."""
-        channels = [inputs.shape[-1]]
-        scale = tf.convert_to_tensor(self.scale) if self.affine else tf.ones(channels, inputs.dtype)
-        offset = (
-            tf.convert_to_tensor(self.offset) if self.affine else tf.zeros(channels, inputs.dtype)
-        )
+        channels, dtype = [inputs.shape[-1]], self.variable_dtype
+        scale = tf.convert_to_tensor(self.scale) if self.affine else tf.ones(channels, dtype)
+        offset = tf.convert_to_tensor(self.offset) if self.affine else tf.zeros(channels, dtype)
         return normalize(inputs, [self], scale, offset, training)
 
     def get_config(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.genotype import convolutional_primitives
+from tf_darts.runtime.precision import full, like
 from tf_darts.spaces.convolutional.convolutions import FactorizedReduction, ReluConvBatchNorm
 from tf_darts.spaces.convolutional.fused_cell import fused_edges
 from tf_darts.spaces.convolutional.operation import child_seed
@@ -72,7 +73,7 @@ class MixedOperation(keras.layers.Layer):
           training: batch or running statistics.
         """
         outputs = [
-            mixing[k] * operation(inputs, training=training)
+            like(mixing[k] * full(operation(inputs, training=training)), inputs)
             for k, operation in enumerate(self.operations.values())
         ]
         return tf.add_n(outputs)

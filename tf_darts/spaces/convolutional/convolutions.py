@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_darts.runtime.precision import like
 from tf_darts.spaces.convolutional.batch_norm import BatchNorm
 from tf_darts.spaces.convolutional.depthwise import depthwise_same
 from tf_darts.spaces.convolutional.operation import Operation, child_seed, pad, uniform
@@ -56,11 +57,11 @@ def depthwise(inputs: tf.Tensor, kernel: Any, stride: int = 1, dilation: int = 1
     if stride == 2 and dilation == 2:
         # Every tap falls on an even pixel.
         return depthwise(inputs[:, ::2, ::2], kernel)
+    kernel = like(tf.convert_to_tensor(kernel), inputs)
     if stride == 1 and dilation == 1:
-        return depthwise_same(inputs, tf.convert_to_tensor(kernel))
+        return depthwise_same(inputs, kernel)
     reach = dilation * (kernel.shape[0] - 1) // 2
     strides, dilations = [1, stride, stride, 1], [dilation, dilation]
-    kernel = tf.convert_to_tensor(kernel)
     return tf.nn.depthwise_conv2d(
         pad(inputs, reach, reach), kernel, strides, "VALID", dilations=dilations
     )
@@ -68,7 +69,7 @@ def depthwise(inputs: tf.Tensor, kernel: Any, stride: int = 1, dilation: int = 1
 
 def pointwise(inputs: tf.Tensor, kernel: Any) -> tf.Tensor:
     """A 1×1 convolution as a matrix product, which is faster; kernel [C, C']."""
-    kernel = tf.convert_to_tensor(kernel)
+    kernel = like(tf.convert_to_tensor(kernel), inputs)
     product = tf.matmul(tf.reshape(inputs, [-1, kernel.shape[0]]), kernel)
     return tf.reshape(product, [-1, *inputs.shape[1:3], kernel.shape[1]])
 
@@ -145,7 +146,7 @@ class FactorizedConvolution(Operation):
             (self.row_kernel, (0, reach), (1, self.stride)),
             (self.column_kernel, (reach, 0), (self.stride, 1)),
         ):
-            kernel = tf.convert_to_tensor(kernel)
+            kernel = like(tf.convert_to_tensor(kernel), value)
             value = tf.nn.conv2d(pad(value, *margins), kernel, strides, "VALID")
         return self.norm(value, training=training)
 

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.genotype import Edge
+from tf_darts.runtime.precision import like
 from tf_darts.spaces.convolutional.convolutions import FactorizedReduction, ReluConvBatchNorm
 from tf_darts.spaces.convolutional.layout import halved
 from tf_darts.spaces.convolutional.operation import child_seed
@@ -147,9 +148,9 @@ class DerivedCell(keras.layers.Layer):
         ]
         terms: list[tf.Tensor] = []
         for row, (layer, source) in enumerate(zip(self.edges, self.sources, strict=True)):
-            term = layer(nodes[source], training=training)
+            term = like(layer(nodes[source], training=training), nodes[source])
             if factors is not None and not isinstance(layer, Identity):
-                term *= tf.reshape(factors[row], [-1, 1, 1, 1])
+                term *= like(tf.reshape(factors[row], [-1, 1, 1, 1]), term)
             terms.append(term)
             if len(terms) == len(self.nodes[len(nodes) - INPUTS]):
                 nodes.append(tf.add_n(terms))

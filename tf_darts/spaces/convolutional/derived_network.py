@@ -9,11 +9,12 @@ import tensorflow as tf
 from tf_darts.errors import UserError
 from tf_darts.genotype import ConvolutionalGenotype
 from tf_darts.runtime import collectives
+from tf_darts.runtime.precision import current, full
 from tf_darts.spaces.convolutional.auxiliary_head import AuxiliaryHead, linear
 from tf_darts.spaces.convolutional.derived_cell import DerivedCell, drop_path_factors
 from tf_darts.spaces.convolutional.interleaved_cell import Images, interleaved_cell
 from tf_darts.spaces.convolutional.layout import auxiliary_place, cell_places
-from tf_darts.spaces.convolutional.operation import child_seed
+from tf_darts.spaces.convolutional.operation import child_seed, keep_activations
 from tf_darts.spaces.convolutional.rematerialized import rematerialized_cell
 from tf_darts.spaces.convolutional.stems import Stem
 
@@ -130,6 +131,7 @@ class DerivedNetwork(keras.Model):
                 " channels] with the last three known; resize the images to one size."
             )
         self._check_size(tuple(input_shape))
+        keep_activations(self)
         for layer, shape in self.layer_shapes(input_shape):
             layer.build(shape)
         self.built = True
@@ -216,7 +218,7 @@ class DerivedNetwork(keras.Model):
             previous, last = last, result
             if auxiliary and i == auxiliary_place(self.layers_count):
                 auxiliary_logits = self.auxiliary_head(last.with_side(1).value, training=training)
-        features = tf.reduce_mean(last.with_side(1).value, axis=[1, 2])
+        features = tf.reduce_mean(full(last.with_side(1).value), axis=[1, 2])
         return Heads(self.classifier(features), auxiliary_logits)
 
     def _fuses(self, images: tf.Tensor) -> bool:
@@ -225,7 +227,7 @@ class DerivedNetwork(keras.Model):
             self.fused
             and not self.rematerialize
             and images.shape[0] is not None
-            and self.compute_dtype == self.variable_dtype
+            and not current().mixed
             and collectives.replicas() == 1
         )
 

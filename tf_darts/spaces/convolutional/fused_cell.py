@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tf_darts.runtime.precision import full, like
 from tf_darts.spaces.convolutional.batch_norm import BatchNorm, normalize
 from tf_darts.spaces.convolutional.convolutions import (
     DepthwiseSeparable,
@@ -60,11 +61,12 @@ class _Source:
     ) -> tf.Tensor:
         """The edges' batch norms at once; `mixing` [n] multiplies their results."""
         channels = inputs.shape[-1]
-        scale = tf.constant(1.0, inputs.dtype, [channels])
+        dtype = norms[0].variable_dtype  # not that of activations, which may have 16 bits
+        scale = tf.constant(1.0, dtype, [channels])
         if mixing is not None:
             copies = np.ones([1, channels // len(norms)])
             scale = tf.reshape(tf.reshape(mixing, [-1, 1]) * copies, [channels])
-        offset = tf.constant(0.0, inputs.dtype, [channels])
+        offset = tf.constant(0.0, dtype, [channels])
         return normalize(inputs, norms, scale, offset, self.training)
 
     def wide(self, view: str) -> tf.Tensor:
@@ -105,7 +107,7 @@ class _Source:
         """The weighted sum of what all edges take alike: a product with scaled unit matrices."""
         values, mixing = zip(*self._alike, strict=True)
         channels, terms = values[0].shape[-1], len(values)
-        unit = tf.constant(np.eye(channels)[np.newaxis, :, np.newaxis], values[0].dtype)
+        unit = tf.constant(np.eye(channels)[np.newaxis, :, np.newaxis], mixing[0].dtype)
         weights = tf.reshape(tf.stack(mixing), [terms, 1, self.edges, 1]) * unit
         weights = tf.reshape(weights, [terms * channels, self.edges * channels])
         return pointwise(tf.concat(values, axis=-1), weights)
@@ -227,7 +229,9 @@ def _one_by_one(
 ) -> list[tf.Tensor]:
     """Operations that have no fused form."""
     outputs = [operation(source.value, training=source.training) for operation in operations]
-    weighted = [p * y for p, y in zip(tf.unstack(mixing), outputs, strict=True)]
+    weighted = [
+        like(p * full(y), source.value) for p, y in zip(tf.unstack(mixing), outputs, strict=True)
+    ]
     return [tf.concat(weighted, axis=-1)]
 
 

@@ -6,10 +6,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_darts.runtime.precision import activations, full, like
 from tf_darts.spaces.convolutional.batch_norm import BatchNorm
 from tf_darts.spaces.convolutional.cell import RelaxedCell
 from tf_darts.spaces.convolutional.layout import cell_places
-from tf_darts.spaces.convolutional.operation import child_seed, uniform
+from tf_darts.spaces.convolutional.operation import child_seed, keep_activations, uniform
 from tf_darts.spaces.convolutional.rematerialized import rematerialized_cell
 
 STEM_FACTOR = 3  # the stem has so many times the first cell's channels
@@ -67,6 +68,7 @@ class RelaxedImageClassifier(keras.layers.Layer):
         ]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        keep_activations(self)
         batch, height, width, depth = input_shape
         stem = STEM_FACTOR * self.channels
         self.stem_kernel = self.add_weight(
@@ -114,7 +116,9 @@ class RelaxedImageClassifier(keras.layers.Layer):
           mixing: "normal" and "reduce", [edges, operations] each.
           training: batch or running statistics.
         """
-        stem = tf.nn.conv2d(images, tf.convert_to_tensor(self.stem_kernel), 1, "SAME")
+        images = activations(images)
+        kernel = like(tf.convert_to_tensor(self.stem_kernel), images)
+        stem = tf.nn.conv2d(images, kernel, 1, "SAME")
         stem = self.stem_norm(stem, training=training)
         previous, last = stem, stem
         for cell in self.cells:
@@ -123,7 +127,7 @@ class RelaxedImageClassifier(keras.layers.Layer):
                 previous, last = last, rematerialized_cell(cell, (previous, last), weights)
             else:
                 previous, last = last, cell((previous, last), weights, training=training)
-        features = tf.reduce_mean(last, axis=[1, 2])
+        features = tf.reduce_mean(full(last), axis=[1, 2])
         logits = tf.matmul(features, tf.convert_to_tensor(self.head_kernel))
         return tf.nn.bias_add(logits, tf.convert_to_tensor(self.head_bias))
 

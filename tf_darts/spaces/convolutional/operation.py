@@ -25,6 +25,17 @@ def child_seed(seed: int | None, *purpose: str | int) -> int | None:
     return None if seed is None else derived_seed(seed, *purpose)
 
 
+def keep_activations(model: keras.Layer) -> None:
+    """Lets 16-bit activations pass from layer to layer of a model (`runtime/precision.py`).
+
+    Keras casts what a layer gets to the type of its variables. Added operations are left to that:
+    they compute as their authors meant them to.
+    """
+    for layer in model._flatten_layers(include_self=False):
+        if type(layer).__module__.startswith("tf_darts."):
+            layer.autocast = False
+
+
 class Operation(keras.layers.Layer):
     """What the operations have in common.
 

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_darts.runtime.precision import activations, like
 from tf_darts.spaces.convolutional.batch_norm import BatchNorm
 from tf_darts.spaces.convolutional.layout import halved
 from tf_darts.spaces.convolutional.operation import child_seed, pad, uniform
@@ -42,7 +43,7 @@ class ConvBatchNorm(keras.layers.Layer):
         self.norm.build(self.compute_output_shape(input_shape))
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        kernel = tf.convert_to_tensor(self.kernel)
+        kernel = like(tf.convert_to_tensor(self.kernel), inputs)
         value = tf.nn.conv2d(pad(inputs, 1, 1), kernel, self.stride, "VALID")
         return self.norm(value, training=training)
 
@@ -106,7 +107,7 @@ class Stem(keras.layers.Layer):
 
         They are the outputs of the last two convolutions, or twice that of the only one.
         """
-        previous = last = self.convolutions[0](images, training=training)
+        previous = last = self.convolutions[0](activations(images), training=training)
         for layer in self.convolutions[1:]:
             previous, last = last, layer(tf.nn.relu(last), training=training)
         return previous, last

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_darts.genotype import RecurrentGenotype
+from tf_darts.runtime.precision import matmul
 from tf_darts.spaces.recurrent import derived_recurrence_nodes as clusters
 from tf_darts.spaces.recurrent.time_arrays import arrays as new_arrays
 from tf_darts.spaces.recurrent.time_arrays import flat, write
@@ -72,11 +73,11 @@ def derived_step(
 ) -> tf.Tensor:
     """One time step of `derived_recurrence`: the next hidden state [B, U] of two [B, U]."""
     both = tf.concat([x * input_mask, previous * hidden_mask], axis=-1)
-    c, z = tf.split(both @ input_kernel, 2, axis=-1)
+    c, z = tf.split(matmul(both, input_kernel), 2, axis=-1)
     states = [previous + tf.sigmoid(c) * (tf.tanh(z) - previous)]
     for (operation, predecessor), kernel in zip(genotype.edges, node_kernels, strict=True):
         s = states[predecessor]
-        c, z = tf.split((s * hidden_mask) @ kernel, 2, axis=-1)
+        c, z = tf.split(matmul(s * hidden_mask, kernel), 2, axis=-1)
         states.append(s + tf.sigmoid(c) * (ACTIVATIONS[operation](z) - s))
     return tf.add_n([states[node] for node in genotype.concat]) / len(genotype.concat)
 
@@ -160,20 +161,20 @@ def _forward(
 ) -> _Record:
     """Runs the cell forward in time; returns `tf.TensorArray`s over time."""
     steps, units = tf.shape(given.inputs)[0], hidden_mask.shape[-1]
-    projected = flat(given.inputs * input_mask) @ given.input_kernel[:units]
+    projected = matmul(flat(given.inputs * input_mask), given.input_kernel[:units])
     projected = tf.reshape(projected, [steps, -1, 2 * units])
     hidden_kernel = given.input_kernel[units:]
     read = _read(genotype)
 
     def step(t: tf.Tensor, previous: tf.Tensor, arrays: _Record) -> tuple[Any, ...]:
-        product = (previous * hidden_mask) @ hidden_kernel
+        product = matmul(previous * hidden_mask, hidden_kernel)
         first, *entry = clusters.first_state(projected[t], product, previous, hidden_mask)
         entries, activations = [entry], []  # entries: each node's state, and that masked
         for (operation, predecessor), kernel in zip(
             genotype.edges, given.node_kernels, strict=True
         ):
             state, source = entries[predecessor]
-            activations.append(source @ kernel)
+            activations.append(matmul(source, kernel))
             entries.append(clusters.node_state(activations[-1], state, hidden_mask, operation))
         output = tf.add_n([entries[node][0] for node in genotype.concat]) / len(genotype.concat)
         # The batch may be known of the hidden state only, and a loop's shapes must stay.
@@ -201,16 +202,16 @@ def _gradient(
     previous = tf.concat([given.hidden[tf.newaxis], outputs[:-1]], axis=0)
     slopes, hidden_slope = _backward(genotype, upstream, given, record, previous, hidden_mask)
     first = flat(slopes.first.stack())
-    inputs_slope = tf.matmul(first, given.input_kernel[:units], transpose_b=True)
+    inputs_slope = matmul(first, given.input_kernel[:units], transpose_b=True)
     both = tf.concat([given.inputs * input_mask, previous * hidden_mask], axis=-1)
     read = _read(genotype)
     sources = {node: flat(array.stack()) for node, array in zip(read, record.sources, strict=True)}
     return _Arguments(
         tf.reshape(inputs_slope, tf.shape(given.inputs)) * input_mask,
         hidden_slope,
-        tf.matmul(flat(both), first, transpose_a=True),
+        matmul(flat(both), first, transpose_a=True),
         [
-            tf.matmul(sources[predecessor], flat(array.stack()), transpose_a=True)
+            matmul(sources[predecessor], flat(array.stack()), transpose_a=True)
             for (_, predecessor), array in zip(genotype.edges, slopes.activations, strict=True)
         ],
     )
@@ -249,12 +250,12 @@ def _backward(
                 hidden_mask,
                 operation,
             )
-            received[predecessor].append((carried, slope @ node_kernels[node - 1]))
+            received[predecessor].append((carried, matmul(slope, node_kernels[node - 1])))
             activation_slopes.append(slope)
         carried, first = clusters.first_slopes(
             received[0], record.first.read(t), previous[t], hidden_mask
         )
-        hidden_slope = carried + (first @ hidden_kernel) * hidden_mask
+        hidden_slope = carried + matmul(first, hidden_kernel) * hidden_mask
         return t - 1, hidden_slope, write(arrays, t, _Slopes(first, activation_slopes[::-1]))
 
     like = _Slopes(0, [0] * nodes)

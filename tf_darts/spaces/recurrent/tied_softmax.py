@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tf_darts.runtime.precision import matmul
+
 
 @tf.custom_gradient
 def softmax_cross_entropy(
@@ -13,7 +15,7 @@ def softmax_cross_entropy(
     gradient, so the normaliser comes from the largest logit and its probability, without another
     pass of exponentials: log Σ exp = max logit - log max probability. Scaling the small products
     by the upstream gradient, rather than ∂loss/∂logits, saves a pass over it, and a product
-    nobody asks for is never computed.
+    nobody asks for is never computed. The products may be computed in 16 bits, the rest is not.
 
     Args:
       features: [rows, units].
@@ -24,7 +26,7 @@ def softmax_cross_entropy(
     Returns:
       Scalar, in nats.
     """
-    logits = tf.nn.bias_add(tf.matmul(features, embedding, transpose_b=True), bias)
+    logits = tf.nn.bias_add(matmul(features, embedding, transpose_b=True), bias)
     probabilities = tf.nn.softmax(logits)
     rows = tf.shape(features)[0]
     chosen = tf.stack([tf.range(rows), tf.cast(targets, tf.int32)], axis=-1)
@@ -36,8 +38,8 @@ def softmax_cross_entropy(
         scale = upstream / tf.cast(rows, features.dtype)
         slope = tf.tensor_scatter_nd_sub(probabilities, chosen, tf.ones([rows], features.dtype))
         return (
-            scale * (slope @ embedding),
-            tf.matmul(slope, scale * features, transpose_a=True),
+            scale * matmul(slope, embedding),
+            matmul(slope, scale * features, transpose_a=True),
             scale * tf.reduce_sum(slope, axis=0),
             None,
         )

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from tf_darts.runtime.precision import matmul
 from tf_darts.runtime.seeds import derived_seed
 from tf_darts.spaces.recurrent.cell import dropout_mask, initial_uniform
 from tf_darts.spaces.recurrent.tied_softmax import softmax_cross_entropy
@@ -110,7 +111,7 @@ class WordModel:
     def decode(self, dropped: tf.Tensor) -> tf.Tensor:
         """The logits [T, B, words] of `Features.dropped` [T, B, U]."""
         flat = tf.reshape(dropped, [-1, self.units])
-        logits = tf.matmul(flat, tf.convert_to_tensor(self.embedding), transpose_b=True)
+        logits = matmul(flat, tf.convert_to_tensor(self.embedding), transpose_b=True)
         logits = tf.nn.bias_add(logits, tf.convert_to_tensor(self.bias))
         return tf.reshape(logits, tf.concat([tf.shape(dropped)[:-1], [self.words]], axis=0))
 
