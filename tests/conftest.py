@@ -1,4 +1,4 @@
-"""Fixtures for all tests: the shared reference data (where present) and float64."""
+"""Fixtures for all tests: reference data (where present), toy data, the command, float64."""
 
 import os
 
@@ -12,6 +12,10 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from PIL import Image
+from tensorflow_datasets.core import registered
 
 from tf_darts.runtime.precision import set_precision
 
@@ -45,6 +49,19 @@ class Command:
             time.sleep(0.05)
 
 
+# Two devices, so that replicas can be tried; who asks for none computes on the first. Made before
+# TensorFlow is used.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+
+@pytest.fixture(scope="session")
+def mirrored():
+    """A strategy of two replicas on the CPU."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
 @pytest.fixture(scope="session")
 def command():
     return Command()
@@ -73,6 +90,51 @@ def load_golden(shared):
         return numbers
 
     return load
+
+
+def _prepared(folder, known, splits):
+    """Prepares a known set of TensorFlow Datasets there, of so many random images in each part."""
+    random = np.random.default_rng(0)
+
+    def examples(count):
+        for i in range(count):
+            pixels = random.integers(0, 256, (32, 32, 3)).astype(np.uint8)
+            rest = {"id": f"{i}"} if "id" in known.info.features else {"file_name": f"{i}.jpeg"}
+            yield i, {"image": pixels, "label": i % 3, **rest}
+
+    with registered.skip_registration():
+        members = {
+            "VERSION": known.version,
+            "_info": lambda self: tfds.core.DatasetInfo(
+                builder=self, features=known.info.features, supervised_keys=("image", "label")
+            ),
+            "_split_generators": lambda self, manager: {
+                name: examples(count) for name, count in splits.items()
+            },
+            "_generate_examples": None,
+        }
+        kind = type(known.name.capitalize(), (tfds.core.GeneratorBasedBuilder,), members)
+    kind(data_dir=folder).download_and_prepare()
+
+
+@pytest.fixture(scope="session")
+def toy_data(tmp_path_factory):
+    """A folder with a little of every data set that the documents name, made up."""
+    folder = tmp_path_factory.mktemp("toy_data")
+    for part, lines in (("train", 80), ("valid", 40), ("test", 40)):
+        text = " the cat <unk> sat on the mat \n" * lines
+        for name in (f"ptb.{part}.txt", f"wiki.{part}.tokens", f"{part}.txt"):
+            (folder / name).write_text(text, encoding="utf-8")
+    random = np.random.default_rng(0)
+    for part in ("train", "test"):
+        for i in range(40):
+            file = folder / part / f"class{i % 3}" / f"{i}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(random.integers(0, 256, (32, 32, 3)).astype(np.uint8)).save(file)
+    for name, parts in (("cifar10", ("train", "test")), ("imagenet2012", ("train", "validation"))):
+        known = tfds.builder(name, data_dir=folder)
+        _prepared(folder, known, dict.fromkeys(parts, 40))
+    return folder
 
 
 @pytest.fixture

@@ -262,6 +262,8 @@ def test_computed_settings_leave_out_what_does_not_matter():
         "deterministic",
         "checkpoint_steps",
         "max_rollbacks",
+        "cpu_replicas",
+        "check_replicas",
     }
 
 

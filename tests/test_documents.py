@@ -1,15 +1,13 @@
-"""The commands in README.md and docs/*.md: all are parsed, a few are run.
+"""README.md and docs/*.md: the commands and programs that they name are there.
 
 - Every `python -m tf_darts.main …` in a block of code: its flags are read and must make a valid
-  configuration, as in the command itself before it looks at data or directories.
+  configuration, as in the command itself before it looks at data or directories. Sentences have
+  pieces of commands only: their flags must be there, and their values among the choices.
 - Every other program in a block: it must be there, and define the flags that it is given; an extra
-  that pip is told to install must be one. Docker, curl and tensorboard are not looked at, nor are
-  commands in the middle of a sentence.
+  that pip is told to install must be one.
 - Blocks in Python must compile, and take from tf_darts what is public.
-- Really run (slow), in a folder of their own, with toy sizes appended: the steps of
-  docs/quickstart.md one after the other, and README.md's drawings of published cells. All modes are
-  run by tests/test_main*.py and tests/test_export_command.py too, the examples by
-  tests/test_examples.py.
+- The steps of docs/quickstart.md are run in processes of their own, one after the other (slow).
+  The commands of the other documents are run by tests/test_document_commands.py.
 
 The commands at the head of each flagfile are in tests/test_flagfiles.py.
 """
@@ -29,7 +27,7 @@ import pytest
 from absl import flags
 
 import tf_darts
-from tf_darts import command_line
+from tf_darts import command_line, config
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -105,6 +103,22 @@ def test_flags_make_a_configuration(words, monkeypatch):
     assert command_line.config_from_flags(values).mode
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.stem)
+def test_flags_in_sentences_are_there(document):
+    others = {"flagfile", "help", "logdir", "enable_batching", "batching_parameters_file"}
+    programs = "".join(file.read_text("utf-8") for file in ROOT.glob("tools/*.py"))
+    settings = config.settings()
+    sentences = re.sub(r"(?m)^    .*$", "", document.read_text(encoding="utf-8"))
+    for code in re.findall(r"`([^`]*--[^`]*)`", sentences):
+        for name, value in re.findall(r"--(\w+)(?:=([\w|]+))?", code):
+            assert name in settings or name in others or f'"{name}"' in programs, code
+            choices = config.modes() if name == "mode" else ()
+            if name in settings:
+                choices = choices or settings[name].metadata["choices"]
+            if value and choices:
+                assert set(value.split("|")) <= set(choices), code
+
+
 @pytest.mark.parametrize("words", commands(r"(python )?(tools|examples)/\w"))
 def test_programs_are_there_and_have_the_flags(words):
     program, *arguments = [word for word in words if word != "python"]
@@ -167,12 +181,3 @@ def test_the_quickstart_step_by_step(run):
     outputs = [run(words) for words in steps]
     (answer,) = json.loads(outputs[-1])["predictions"]
     assert set(answer["top_labels"]) < set("0123456789")
-
-
-@pytest.mark.slow
-def test_drawings_of_published_cells(run, tmp_path):
-    drawings = [param.values[0] for param in commands("python tools/plot_cell.py darts_v2")]
-    assert len(drawings) == 2
-    for words in drawings:
-        run(words)
-    assert {file.name for file in tmp_path.glob("*.svg")} == {"cell.svg", "cells.svg"}

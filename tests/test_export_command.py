@@ -1,13 +1,16 @@
-"""The real command in processes of its own: train, export, ask."""
+"""The real command in processes of its own: train, export in each format, ask."""
 
+import functools
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -21,6 +24,9 @@ SMALL = {
         "--train_examples=160",
     ],
 }
+
+# What the formats that are no SavedModels need.
+EXTRAS = {"litert": ["ai_edge_litert"], "onnx": ["onnxruntime", "tf2onnx"]}
 
 
 def run(*arguments):
@@ -80,11 +86,24 @@ def test_a_language_model(tmp_path):
     status, out, err = command(**settings)
     assert (status, out) == (2, "")
     assert err.splitlines()[-1].startswith("tf_darts: --version=7: ")
+    # Other formats are for images.
+    status, out, err = command(**settings | {"version": 8, "format": "litert"})
+    assert (status, out) == (2, "")
+    assert "litert and onnx are for image classifiers" in err.splitlines()[-1]
+    assert sorted(path.name for path in folder.iterdir()) == ["1", "7"]
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """The folder of a training (`run`) and of its SavedModel (`models/digits`)."""
+    folder = tmp_path_factory.mktemp("digits")
+    trained_and_exported(folder, "digits")
+    return folder
 
 
 @pytest.mark.slow
-def test_an_image_classifier(tmp_path):
-    folder = trained_and_exported(tmp_path, "digits")
+def test_an_image_classifier(digits, tmp_path):
+    folder = digits / "models" / "digits"
     labels = (folder / "1" / "assets" / "labels.txt").read_text().split()
     assert labels == list("0123456789")
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8)).astype(np.uint8)
@@ -96,6 +115,87 @@ def test_an_image_classifier(tmp_path):
     assert status == 0, err
     assert json.loads(out)["predictions"] == [found]
     assert found["top_labels"] == [labels[i] for i in np.argsort(found["probabilities"])[:-6:-1]]
+
+
+def litert_answers(folder, images):
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(str(folder / "model_float32.tflite")).get_signature_runner()
+    return np.concatenate([runner(images=image[None])["probabilities"] for image in images])
+
+
+def onnx_answers(folder, images):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    return session.run(["probabilities"], {"images": images})[0]
+
+
+@pytest.fixture(scope="module")
+def in_format(digits):
+    """A function that exports the digits in a format, once: the directory and what was printed."""
+
+    @functools.cache
+    def exported(form):
+        for module in EXTRAS[form]:
+            pytest.importorskip(module, reason=f"the optional extra {form} is not installed")
+        folder = digits / "models" / form
+        status, out, err = command(
+            mode="export", run_dir=digits / "run", export_dir=folder, format=form
+        )
+        assert status == 0, err
+        assert f"Exported and checked: {folder / '1'};" in out
+        return folder, out
+
+    return exported
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("form", "answers", "files", "said"),
+    [
+        (
+            "litert",
+            litert_answers,
+            ["model_float16.tflite", "model_float32.tflite", "model_int8.tflite"],
+            r"float32: [\d,]+ bytes, the same likeliest class for 100.0 % of",
+        ),
+        ("onnx", onnx_answers, ["model.onnx"], "what it is: .*model_card.md"),
+    ],
+    ids=EXTRAS,
+)
+def test_small_devices_and_elsewhere(digits, in_format, form, answers, files, said):
+    folder, out = in_format(form)
+    assert re.search(said, out)
+    written = {path.name for path in (folder / "1").iterdir()}
+    assert written == {"labels.txt", "model_card.json", "model_card.md", *files}
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1)).astype(np.uint8)
+    served = tf.saved_model.load(str(digits / "models" / "digits" / "1"))
+    expected = served.signatures["serving_default"](tf.constant(images))["probabilities"]
+    found = answers(folder / "1", images.astype(np.float32))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_exports_side_by_side(digits, in_format):
+    folders = [digits / "models" / "digits", *(in_format(form)[0] for form in EXTRAS)]
+    status, out, err = run(
+        *("tools/measure_exports.py", f"--run_dir={digits / 'run'}", "--images=150"),
+        f"--exports={','.join(map(str, folders))}",
+    )
+    assert status == 0, err
+    lines = {line["model"]: line for line in map(json.loads, out.splitlines())}
+    litert = [f"litert {precision}" for precision in ("float32", "float16", "int8")]
+    assert list(lines) == ["saved_model", *litert, "onnx"]
+    for line in lines.values():
+        assert line["images"] == 150 and 0 < line["median_ms"] <= line["p95_ms"]
+    for name in ("litert float32", "onnx"):
+        assert lines[name]["same_likeliest"] == 100 and lines[name]["largest_difference"] < 1e-4
+    # Of another precision, so of other answers: it is not the first model that was asked again.
+    assert lines["litert int8"]["largest_difference"] > 1e-4
+    file = folders[1] / "1" / "model_int8.tflite"
+    assert lines["litert int8"]["bytes"] == file.stat().st_size
+    assert lines["saved_model"]["bytes"] > (folders[0] / "1" / "saved_model.pb").stat().st_size
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ from tf_darts.report.ranking import ranking_summary
 from tf_darts.report.summary_report import write_report
 from tf_darts.runs import in_words, run_export, run_search, run_test, run_training
 from tf_darts.runtime.signals import Stopped, graceful_stop
+from tf_darts.runtime.threads import operations_side_by_side
 from tf_darts.study.run_study import run_study
 from tf_darts.training_tasks import find_cell
 
@@ -47,15 +48,17 @@ def search(config: SearchConfig) -> None:
 
 def train(config: TrainingConfig) -> None:
     """`--mode=train`: trains a network of a derived cell from random weights."""
+    if config.many_small_operations:
+        operations_side_by_side()
     cell = find_cell(config)
     with graceful_stop() as stop:
         run = run_training(config, cell, stop)
     if run.validates:
         score = run.score
-        baseline, value = run.baseline
+        baseline = f" ({run.baseline[0]}: {run.baseline[1]:.2f})" if run.baseline else ""
         print(
             f"The best of {config.epochs} epochs is {run.result['epoch']}: validation {score}"
-            f" {run.result[f'validation_{score}']:.2f} ({baseline}: {value:.2f})."
+            f" {run.result[f'validation_{score}']:.2f}{baseline}."
         )
     print(
         f"Run: {run.path}   pictures: {run.path / 'plots'}\n"

@@ -17,6 +17,7 @@ from tf_darts.export.versions import next_version
 from tf_darts.export_tasks import FORMATS, export_task
 from tf_darts.report.search_report import SearchReport
 from tf_darts.report.training_report import TrainingReport
+from tf_darts.runtime import memory
 from tf_darts.runtime.distribution import open_replicas
 from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.progress import Progress
@@ -24,10 +25,12 @@ from tf_darts.runtime.replicas import Replicas
 from tf_darts.runtime.run_directory import FollowedRun, RunDirectory
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.search.engine import SearchEngine
+from tf_darts.search.memory import need_of_search
 from tf_darts.search_tasks import search_task
 from tf_darts.spaces.supernet import Supernet
 from tf_darts.training.engine import TrainingEngine
 from tf_darts.training.kept_data import keep_data
+from tf_darts.training.memory import need_of_training
 from tf_darts.training.testing import FinishedTraining
 from tf_darts.training_tasks import test_task, training_task
 
@@ -123,6 +126,15 @@ def settings_of(config: SearchConfig | TrainingConfig, replicas: Replicas) -> di
     return settings | ({"replicas": replicas.count} if replicas.count > 1 else {})
 
 
+def announce_memory(
+    need: memory.Need | None, config: SearchConfig | TrainingConfig, label: str
+) -> None:
+    """Says what a run will need, where that is known."""
+    if need is not None:
+        advice = memory.advice(config.batch_size, config.micro_batches, config.rematerialize)
+        memory.announce(need, advice, label)
+
+
 @contextlib.contextmanager
 def opened_run(
     path: str, settings: dict[str, Any], replicas: Replicas
@@ -160,6 +172,8 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
             SearchReport(run.path, supernet, settings, task.baseline),
         ]
         watched = observers if replicas.is_chief else []
+        longest = getattr(task.data, "longest", 1)
+        announce_memory(need_of_search(supernet, config, longest, replicas), config, label)
         history = SearchEngine(config, supernet, task.data, run, watched, replicas).search(stop)
         cell = genotype.load(run.path / "genotype.json")
     path = pathlib.Path(config.run_dir).expanduser()
@@ -185,6 +199,8 @@ def run_training(
             TrainingReport(run.path, network, cell, settings, task.baseline),
         ]
         watched = observers if replicas.is_chief else []
+        longest = getattr(task.data, "longest", 1)
+        announce_memory(need_of_training(network, config, longest, replicas), config, label)
         result = TrainingEngine(config, network, task.data, run, watched, replicas).train(stop)
         seconds = run.read_history()[-1]["seconds"]
     path, validates = pathlib.Path(config.run_dir).expanduser(), task.data.validates

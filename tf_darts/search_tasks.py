@@ -82,7 +82,7 @@ def _(config: RecurrentSearchConfig) -> SearchTask:
         output_dropout=config.output_dropout,
         seed=derived_seed(config.seed, "weights"),
     )
-    supernet = RecurrentSupernet(model, config.slowness)
+    supernet = RecurrentSupernet(model, config.slowness, config.rematerialize)
     words = corpus.vocabulary.size
     perplexity = unigram_perplexity(words, corpus.train, corpus.validation)
 
@@ -115,7 +115,7 @@ def _(config: ConvolutionalSearchConfig) -> SearchTask:
         layers=config.layers,
         seed=derived_seed(config.seed, "weights"),
     )
-    supernet = ConvolutionalSupernet(model, image_set.shape)
+    supernet = ConvolutionalSupernet(model, image_set.shape, config.rematerialize)
     accuracy = majority_accuracy(data.train_labels, data.validation_labels)
 
     def counts(cell: ConvolutionalGenotype) -> dict[str, int]:

@@ -120,7 +120,12 @@ def language_network(
 ) -> RecurrentNetwork:
     """The training of a `language_model`, with random weights."""
     model = language_model(config, cell, words)
-    return RecurrentNetwork(model, slowness=config.slowness, activation=config.activation)
+    return RecurrentNetwork(
+        model,
+        slowness=config.slowness,
+        activation=config.activation,
+        rematerialize=config.rematerialize,
+    )
 
 
 @training_task.register
@@ -216,6 +221,8 @@ def image_network(
         label_smoothing=config.label_smoothing,
         drop_path=config.drop_path,
         top5=config.network == "imagenet" and classes >= MANY_CLASSES,
+        batch_size=config.batch_size,
+        rematerialize=config.rematerialize,
     )
 
 

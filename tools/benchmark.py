@@ -8,8 +8,11 @@
     python tools/benchmark.py --task=image_input --photographs --dataset=folder --data_dir=DIR
     python tools/benchmark.py --against=PATH/torch_darts.py --python=ENV_WITH_TORCH/bin/python
 
+    python tools/benchmark.py --against-torch --against=PATH/torch_darts.py --python=...
+
 With `--against`, a PyTorch program that prints {"median_s": ...} for the same step is run in turn
-with ours, round by round, and the ratio of the medians is of this one run.
+with ours, round by round, and the ratio of the medians is of this one run. `--against-torch` does
+so for all steps and prints a table; without torch it says so, and times only ours.
 """
 
 import dataclasses
@@ -17,17 +20,18 @@ import itertools
 import json
 import os
 import pathlib
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+
+import benchmark_table
 import numpy as np
 import tensorflow as tf
 from absl import app, flags
@@ -38,12 +42,16 @@ from tf_darts.data import images
 from tf_darts.data.image_streams import ImageSearchData
 from tf_darts.data.streamed_images import StreamedImageData
 from tf_darts.published_cells import PUBLISHED
+from tf_darts.runtime.memory import Need, peak_resident
 from tf_darts.runtime.precision import set_precision
+from tf_darts.runtime.threads import operations_side_by_side
+from tf_darts.search.memory import need_of_search
 from tf_darts.search.step import BilevelStep
 from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.supernet import RecurrentSupernet
+from tf_darts.training.memory import need_of_training
 from tf_darts.training.step import TrainingStep
 from tf_darts.training_tasks import image_network, language_network
 
@@ -60,6 +68,7 @@ flags.DEFINE_enum(
     ["first_order", "finite_difference", "exact"],
     "which architecture gradient",
 )
+flags.DEFINE_bool("rematerialize", False, "compute cells again in the backward pass")
 flags.DEFINE_integer("batch_size", 64, "examples in a batch", lower_bound=2)
 flags.DEFINE_integer("units", None, "recurrent: width (default: the paper's)", lower_bound=1)
 flags.DEFINE_integer("words", 10000, "recurrent: size of the vocabulary", lower_bound=2)
@@ -81,14 +90,20 @@ flags.DEFINE_integer("warmup", 2, "steps before the first timed one", lower_boun
 flags.DEFINE_integer("rounds", 1, "rounds; with --against the programs alternate", lower_bound=1)
 flags.DEFINE_string("against", None, "a PyTorch program to run in turn")
 flags.DEFINE_string("python", sys.executable, "the interpreter that has torch, for --against")
+flags.DEFINE_bool("against-torch", False, "all steps in turn with --against, as a table")
 flags.DEFINE_string("output", None, "also write the JSON to this file")
 
 
 def gemm_rate(size: int = 2048) -> float:
-    """The machine's float32 matrix product, in FLOP/s: the best of several."""
-    matrix = tf.random.normal([size, size])
-    product = tf.function(lambda: tf.matmul(matrix, matrix), autograph=False)
-    return 2.0 * size**3 / min(timed(product, 8, warmup=2))
+    """The machine's float32 matrix product, in FLOP/s: the best of several.
+
+    Where each operation has one core, as many products at once as there are cores.
+    """
+    alone = tf.config.threading.get_intra_op_parallelism_threads() == 1
+    count = tf.config.threading.get_inter_op_parallelism_threads() if alone else 1
+    matrices = [tf.random.normal([size, size]) for _ in range(count)]
+    products = tf.function(lambda: [tf.matmul(m, m) for m in matrices], autograph=False)
+    return 2.0 * count * size**3 / min(timed(products, 8, warmup=2))
 
 
 def timed(run: Callable[[], Any], times: int, warmup: int = 0) -> list[float]:
@@ -103,8 +118,20 @@ def timed(run: Callable[[], Any], times: int, warmup: int = 0) -> list[float]:
     return seconds
 
 
-# (one step, its FLOPs in matrix products where they are counted, what describes it)
-Task = tuple[Callable[[], Any], float | None, dict[str, Any]]
+class Task(NamedTuple):
+    """What is timed.
+
+    Attributes:
+      run: one step.
+      flops: in matrix products, where they are counted.
+      sizes: what describes it.
+      need: the estimate of its memory, where there is one.
+    """
+
+    run: Callable[[], Any]
+    flops: float | None
+    sizes: dict[str, Any]
+    need: Need | None = None
 
 
 def recurrent_step() -> Task:
@@ -124,7 +151,8 @@ def recurrent_step() -> Task:
         hidden_dropout=config.hidden_dropout,
         output_dropout=config.output_dropout,
     )
-    supernet = RecurrentSupernet(model, config.slowness)
+    supernet = RecurrentSupernet(model, config.slowness, FLAGS.rematerialize)
+    need = need_of_search(supernet, config, FLAGS.bptt)
     step = BilevelStep(supernet, config)
     random = np.random.default_rng(0)
     shape = (FLAGS.bptt, batch_size)
@@ -137,7 +165,7 @@ def recurrent_step() -> Task:
     losses = {"first_order": 2 + 3, "finite_difference": 3 * 3 + 2 * 2, "exact": 3 * 3 + 6}
     flops = float(FLAGS.bptt * batch_size * row * losses[FLAGS.hypergradient])
     sizes = {"units": units, "words": words, "bptt": FLAGS.bptt}
-    return lambda: step(train, validation, config.weight_learning_rate), flops, sizes
+    return Task(lambda: step(train, validation, config.weight_learning_rate), flops, sizes, need)
 
 
 def recurrent_training_step() -> Task:
@@ -147,9 +175,14 @@ def recurrent_training_step() -> Task:
     """
     units, words, batch_size = FLAGS.units or 850, FLAGS.words, FLAGS.batch_size
     config = dataclasses.replace(
-        PRESETS["train", "ptb"], batch_size=batch_size, units=units, genotype="darts_v2"
+        PRESETS["train", "ptb"],
+        batch_size=batch_size,
+        units=units,
+        genotype="darts_v2",
+        rematerialize=FLAGS.rematerialize,
     )
     network = language_network(config, PUBLISHED["recurrent"]["darts_v2"], words)
+    need = need_of_training(network, config, FLAGS.bptt)
     step = TrainingStep(network, config, averages=False)
     random = np.random.default_rng(0)
     batch = tuple(
@@ -157,22 +190,28 @@ def recurrent_training_step() -> Task:
     )
     flops = 3.0 * 2 * network.counts()["multiply-adds a word"] * FLAGS.bptt * batch_size
     sizes = {"units": units, "words": words, "bptt": FLAGS.bptt}
-    return lambda: step(batch, config.learning_rate, 0.5), flops, sizes
+    return Task(lambda: step(batch, config.learning_rate, 0.5), flops, sizes, need)
 
 
 def convolutional_training_step() -> Task:
-    """A whole step of training the network of V2 on random images of ten classes."""
+    """A whole step of training the network of V2 on random images of ten classes.
+
+    With the threads that `--mode=train` would have.
+    """
+    operations_side_by_side()
     batch_size, size = FLAGS.batch_size, FLAGS.image_size
     preset = PRESETS["train", "cifar10"]
     config = dataclasses.replace(
         preset,
         batch_size=batch_size,
         genotype="darts_v2",
+        rematerialize=FLAGS.rematerialize,
         channels=FLAGS.channels or preset.channels,
         layers=FLAGS.layers or preset.layers,
     )
     cell = PUBLISHED["convolutional"]["darts_v2"]
     network = image_network(config, cell, (size, size, 3), classes=10)
+    need = need_of_training(network, config)
     step = TrainingStep(network, config, averages=False)
     random = np.random.default_rng(0)
     batch = (
@@ -181,7 +220,7 @@ def convolutional_training_step() -> Task:
     )
     flops = 3.0 * 2 * network.counts()["multiply-adds an image"] * batch_size
     sizes = {"channels": config.channels, "layers": config.layers, "image_size": size}
-    return lambda: step(batch, config.learning_rate, 1.0), flops, sizes
+    return Task(lambda: step(batch, config.learning_rate, 1.0), flops, sizes, need)
 
 
 def convolutional_step() -> Task:
@@ -192,7 +231,9 @@ def convolutional_step() -> Task:
     )
     channels, layers = FLAGS.channels or config.channels, FLAGS.layers or config.layers
     model = RelaxedImageClassifier(10, channels, layers, seed=0)
-    step = BilevelStep(ConvolutionalSupernet(model, (size, size, 3)), config)
+    supernet = ConvolutionalSupernet(model, (size, size, 3), FLAGS.rematerialize)
+    need = need_of_search(supernet, config)
+    step = BilevelStep(supernet, config)
     random = np.random.default_rng(0)
     train, validation = (
         (
@@ -202,7 +243,7 @@ def convolutional_step() -> Task:
         for _ in range(2)
     )
     sizes = {"channels": channels, "layers": layers, "image_size": size}
-    return lambda: step(train, validation, config.weight_learning_rate), None, sizes
+    return Task(lambda: step(train, validation, config.weight_learning_rate), None, sizes, need)
 
 
 def image_input() -> Task:
@@ -225,7 +266,7 @@ def image_input() -> Task:
     def read() -> None:
         next(batches)[0][0].numpy()
 
-    return read, None, data.description()
+    return Task(read, None, data.description())
 
 
 TASKS = {
@@ -260,13 +301,18 @@ def main(arguments: list[str]) -> None:
     """Prints the measurement."""
     if len(arguments) > 1:
         raise app.UsageError(f"unexpected argument {arguments[1]!r}")
+    if FLAGS["against-torch"].value:
+        print(benchmark_table.table(FLAGS.against or "", FLAGS.python, FLAGS.steps, FLAGS.rounds))
+        return
     other = None
     if FLAGS.against_precision:
         set_precision(FLAGS.against_precision)
         other = TASKS[FLAGS.task]()[0]
         timed(other, 0, 1 + FLAGS.warmup)
     set_precision(FLAGS.precision)
-    run, flops, sizes = TASKS[FLAGS.task]()
+    start = time.perf_counter()
+    run, flops, sizes, need = TASKS[FLAGS.task]()
+    built = time.perf_counter() - start
     start = time.perf_counter()
     run()
     first = time.perf_counter() - start
@@ -278,9 +324,7 @@ def main(arguments: list[str]) -> None:
             others += timed(other, FLAGS.steps, warmup=1)
         if FLAGS.against:
             peer.append(peer_seconds())
-    # Before the product's own matrices; kilobytes on Linux, bytes on macOS.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak *= 1 if sys.platform == "darwin" else 1024
+    peak = peak_resident()  # before the product's own matrices
     rate, median = gemm_rate(), statistics.median(seconds)
     batches = 2 if searches() or (FLAGS.task == "image_input" and not FLAGS.photographs) else 1
     result = {
@@ -288,6 +332,7 @@ def main(arguments: list[str]) -> None:
         "hypergradient": FLAGS.hypergradient,
         "batch_size": FLAGS.batch_size,
         "precision": FLAGS.precision,
+        "rematerialize": FLAGS.rematerialize,
         **sizes,
         "median_s": round(median, 5),
         "min_s": round(min(seconds), 5),
@@ -295,8 +340,13 @@ def main(arguments: list[str]) -> None:
         "examples_per_s": round(FLAGS.batch_size * batches / median),
         "first_step_s": round(first, 2),
         "peak_memory_gb": round(peak / 1e9, 3),
+        "built_s": round(built, 2),
         "gemm_gflop_per_s": round(rate / 1e9, 1),
     }
+    if need:
+        result["estimated_memory_gb"] = round(need.total / 1e9, 3)
+        result["estimate_over_peak"] = round(need.total / peak, 2)
+        result["estimate"] = {k: round(v / 1e9, 3) for k, v in dataclasses.asdict(need).items()}
     if flops:
         result["gflop"] = round(flops / 1e9, 1)
         result["gflop_per_s"] = round(flops / median / 1e9, 1)

@@ -22,6 +22,7 @@ PROGRAMS = ("examples", "tools")  # folders of files that are run
 _DISTRIBUTIONS = {
     "PIL": "pillow",
     "absl": "absl-py",
+    "grpc": "grpcio",
     "sklearn": "scikit-learn",
     "tensorflow_serving": "tensorflow-serving-api",
     "yaml": "pyyaml",
@@ -118,6 +119,8 @@ class Repository:
             top = name.split(".")[0]
             if top == PACKAGE:
                 labels.add(self._label(name, file).replace(f"//{here}:", ":"))
+            elif file.with_name(f"{top}.py").exists():
+                labels.add(f":{top}")  # programs stand beside one another on Python's path
             elif top not in sys.stdlib_module_names:
                 distribution = _normal(_DISTRIBUTIONS.get(top, top))
                 if distribution not in self._distributions:

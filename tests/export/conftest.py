@@ -35,7 +35,10 @@ SMALL = {
 
 
 def _finished(path, dataset, averaged=False, known=True, **settings):
-    """A run directory with a network of random weights; returns that network."""
+    """A run directory with a network of random weights; returns that network.
+
+    `known`: whether the run says what its data are, or what it says beside `DATA`.
+    """
     given = {"mode": "train", "dataset": dataset, "genotype": "darts_v2", "run_dir": str(path)}
     made = config.configure(given | SMALL[dataset] | settings)
     cell = PUBLISHED[made.space]["darts_v2"]
@@ -64,7 +67,7 @@ def _finished(path, dataset, averaged=False, known=True, **settings):
         tf.train.CheckpointManager(checkpoint, folder, max_to_keep=1).save()
         run.write_json("result.json", {"checkpoint": "checkpoints/best", "epoch": 3})
         if known:
-            run.write_json("data.json", DATA[dataset])
+            run.write_json("data.json", DATA[dataset] | (known if isinstance(known, dict) else {}))
             (run.path / names[0]).write_text(listed(names[1]), encoding="utf-8")
     if averaged:
         for weight, value in zip(network.weights, average.values, strict=True):

@@ -1,11 +1,16 @@
 """TF Serving's own messages against exported models, and the warm-up requests read as such."""
 
 import base64
+import concurrent.futures
 import json
+import pathlib
+import re
+import textwrap
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tf_darts.export.rest_requests import answer
 from tf_darts.export.saved_model import write_version
@@ -16,7 +21,14 @@ from tf_darts.export_tasks import export_task
 apis = pytest.importorskip(
     "tensorflow_serving.apis", reason="the optional extra serving is not installed"
 )
-from tensorflow_serving.apis import predict_pb2, prediction_log_pb2  # noqa: E402
+import grpc  # noqa: E402
+from tensorflow_serving.apis import (  # noqa: E402
+    predict_pb2,
+    prediction_log_pb2,
+    prediction_service_pb2_grpc,
+)
+
+DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "serving.md"
 
 SIGNATURES = {
     "pydoc": {"serving_default", "score_text", "next_token", "generate"},
@@ -91,3 +103,49 @@ def _json(array):
     if array.dtype != object:
         return array.tolist()
     return [{"b64": base64.b64encode(value).decode()} for value in array.ravel()]
+
+
+class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """Answers over the network by an exported model, as far as these tests ask."""
+
+    def __init__(self, written):
+        self.loaded = tf.saved_model.load(str(written))
+
+    def Predict(self, request, context):
+        assert request.model_spec.name == "NAME"
+        message = respond(self.loaded.signatures, request.SerializeToString())
+        return predict_pb2.PredictResponse.FromString(message)
+
+
+@pytest.mark.parametrize("exported", ["cifar10"], indirect=True)
+def test_the_documented_grpc_client(exported, tmp_path, monkeypatch, capsys):
+    _, written = exported
+    text = DOCUMENT.read_text(encoding="utf-8")
+    program = re.search(r"(?m)^    import grpc\n(?:    .*\n|\n(?=    ))*", text)[0]
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(1))
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Service(written), server)
+    port = server.add_insecure_port("localhost:0")
+    server.start()
+    Image.new("RGB", (50, 40), "teal").save(tmp_path / "picture.jpg")
+    monkeypatch.chdir(tmp_path)
+    try:
+        exec(textwrap.dedent(program).replace("localhost:8500", f"localhost:{port}"), {})
+    finally:
+        server.stop(None).wait()
+    assert set(re.findall(r"b'(\w+)'", capsys.readouterr().out)) == {"plane", "car", "bird"}
+
+
+@pytest.mark.parametrize("exported", ["pydoc"], indirect=True)
+def test_the_documented_curl(exported):
+    _, written = exported
+    (body,) = re.findall(r"curl -d '(.*)'", DOCUMENT.read_text(encoding="utf-8"))
+    found = answer(tf.saved_model.load(str(written)).signatures, json.loads(body))
+    assert found["predictions"][0]["words"][:7] == [
+        "the",
+        "cat",
+        "sat",
+        "on",
+        "the",
+        "mat",
+        "<eos>",
+    ]

@@ -55,6 +55,12 @@ class RunConfig:
         " one part)",
         minimum=1,
     )
+    rematerialize: bool = setting(
+        False,
+        "computes cells (recurrent ones: chunks of time steps) again in the backward pass in place"
+        " of keeping what is in them: less memory, more time, the same numbers",
+        operational=True,
+    )
     cpu_replicas: int = setting(
         0,
         "devices to make of the CPU, to try --distribution=mirrored without GPUs",

@@ -16,6 +16,7 @@ class TrainingConfig(RunConfig):
     """What every training has. Defaults are docs/method.md section 5's for Penn Treebank."""
 
     purpose: ClassVar[str] = "trainings"
+    many_small_operations: ClassVar[bool] = False  # see `runtime.threads`
 
     mode: str = setting("train", "what to do", choices=("train",))
     # Not computed with: the cell itself is among a run's settings, wherever its file was.
@@ -83,6 +84,7 @@ class ConvolutionalTrainingConfig(TrainingConfig):
 
     purpose: ClassVar[str] = "trainings on images"
     space: ClassVar[str] = "convolutional"
+    many_small_operations: ClassVar[bool] = True
 
     epochs: int = setting(600, "passes over the training data", minimum=1)
     batch_size: int = setting(96, "examples of a training batch", minimum=2)

@@ -69,6 +69,11 @@ class TextData(abc.ABC):
     def _lengths(self, random: np.random.Generator) -> np.ndarray:
         """Rows of each batch of a pass: as many batches as it can have, or more."""
 
+    @property
+    def longest(self) -> int:
+        """Rows of the longest batch of the first pass."""
+        return max(length for _, length in self._passes.stretches(0))
+
     def steps(self, epoch: int) -> int:
         """How many batches `epoch` has."""
         return self._passes.steps(epoch)

@@ -46,7 +46,7 @@ def write_litert(
         then nothing is left.
     """
     portable = served.portable()
-    litert = _litert()
+    _litert()  # before the data are read
     (name,) = portable.inputs
     inputs = representative()
     expected = next(iter(portable.concrete(**{name: tf.constant(inputs)}).values()))
@@ -55,7 +55,7 @@ def write_litert(
         for precision in PRECISIONS:
             content = _converted(served, portable.concrete, precision, inputs)
             (staged / f"model_{precision}.tflite").write_bytes(content)
-            answers, delegate = _run(litert, content, inputs)
+            answers, delegate = _run(content, inputs)
             found[precision] = {
                 "bytes": len(content),
                 "runs_with_xnnpack": delegate,
@@ -86,11 +86,26 @@ def _litert() -> Any:
     return interpreter
 
 
-def _run(litert: Any, content: bytes, inputs: np.ndarray) -> tuple[np.ndarray, bool]:
-    """A model's answers, and whether LiteRT's fast kernels for CPUs, its default, can run it."""
+def opened(content: bytes, threads: int | None = None) -> tuple[Callable[..., np.ndarray], bool]:
+    """A model that can be asked.
+
+    Args:
+      content: of a `.tflite` file with one input and one output.
+      threads: with how many it runs; None is LiteRT's default.
+
+    Returns:
+      What answers an example (`[1, …]`), and whether LiteRT's fast kernels for CPUs, its default,
+      run it.
+
+    Raises:
+      UserError: LiteRT is not installed.
+    """
+    litert = _litert()
     kinds = litert.OpResolverType
     for kind in (kinds.AUTO, kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES):
-        interpreter = litert.Interpreter(model_content=content, experimental_op_resolver_type=kind)
+        interpreter = litert.Interpreter(
+            model_content=content, experimental_op_resolver_type=kind, num_threads=threads
+        )
         try:
             interpreter.allocate_tensors()
         except RuntimeError:
@@ -103,12 +118,18 @@ def _run(litert: Any, content: bytes, inputs: np.ndarray) -> tuple[np.ndarray, b
         details[0]["index"]
         for details in (interpreter.get_input_details(), interpreter.get_output_details())
     )
-    answers = []
-    for row in inputs:
-        interpreter.set_tensor(place, row[np.newaxis])
+
+    def answer(example: np.ndarray) -> np.ndarray:
+        interpreter.set_tensor(place, example)
         interpreter.invoke()
-        answers.append(interpreter.get_tensor(result))
-    return np.concatenate(answers), kind == kinds.AUTO
+        return interpreter.get_tensor(result)
+
+    return answer, kind == kinds.AUTO
+
+
+def _run(content: bytes, inputs: np.ndarray) -> tuple[np.ndarray, bool]:
+    answer, delegate = opened(content)
+    return np.concatenate([answer(row[np.newaxis]) for row in inputs]), delegate
 
 
 def _converted(served: ServingModel, function: Any, precision: str, inputs: np.ndarray) -> bytes:

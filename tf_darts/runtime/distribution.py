@@ -3,6 +3,8 @@
 import functools
 import json
 import os
+import signal
+import threading
 
 import tensorflow as tf
 
@@ -81,4 +83,9 @@ def _multi_worker() -> tf.distribute.Strategy:
             "--distribution=multi_worker: the environment variable TF_CONFIG must say which workers"
             f" there are and which this one is, as in TF_CONFIG='{example}'."
         ) from error
-    return tf.distribute.MultiWorkerMirroredStrategy()
+    before = signal.getsignal(signal.SIGTERM)
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    if threading.current_thread() is threading.main_thread():
+        # TensorFlow's cluster takes SIGTERM for itself; the run's own way to stop needs it.
+        signal.signal(signal.SIGTERM, before)
+    return strategy

@@ -68,10 +68,13 @@ class Replicas:
                 self._tokens[context.replica_id_in_sync_group % len(self._tokens)].handle
             )
         )
-        self._any = self.compiled(
-            lambda flag, batch, state, seed: (flag, ()),
-            (tf.TensorSpec([]), (), (), tf.TensorSpec([2], tf.int32)),
-        )
+        # Of flags that may differ: nothing to check.
+        self._any = self._replicated(self._mean_flag, (tf.TensorSpec([]),), checks=False)
+
+    def _mean_flag(self, replica: tf.Tensor, flag: tf.Tensor) -> tuple[tf.Tensor, tuple[()]]:
+        del replica
+        with collectives.Together(self.count):
+            return collectives.all_mean(flag), ()
 
     def check_batch(self, batch_size: int, name: str = "batch_size") -> None:
         """Raises `UserError` where a batch cannot be cut into equal parts."""
@@ -82,11 +85,15 @@ class Replicas:
                 f" replicas, {self._micro_batches} micro-batches each); give a multiple of {parts}."
             )
 
+    def examples_at_once(self, batch_size: int) -> int:
+        """How many examples of a batch this process has in hand at the same time."""
+        return batch_size // (self._micro_batches * self.workers)
+
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in any worker; all of them must ask at the same time."""
         if self.workers == 1:
             return flag
-        return bool(self._any(tf.constant(float(flag)), (), (), tf.zeros([2], tf.int32))[0] > 0.0)
+        return bool(self._any(tf.constant(float(flag)))[0] > 0.0)
 
     def meet(self) -> None:
         """Waits until all workers are here."""
@@ -132,7 +139,12 @@ class Replicas:
                 input_signature=signature,
                 autograph=False,
             )
-        return _Replicated(self._strategy, self._handles, of_replica, signature, self._checks)
+        return self._replicated(of_replica, signature, self._checks)
+
+    def _replicated(
+        self, of_replica: Callable[..., tuple[Any, Any]], signature: tuple[Any, ...], checks: bool
+    ) -> Callable[..., tuple[Any, Any]]:
+        return _Replicated(self._strategy, self._handles, of_replica, signature, checks)
 
     def _part_of_replica(
         self,

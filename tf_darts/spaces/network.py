@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 import keras
 import tensorflow as tf
 
+from tf_darts.runtime.footprint import Footprint
 from tf_darts.spaces.supernet import Evaluation, State
 
 
@@ -59,6 +60,15 @@ class Network(abc.ABC):
     @abc.abstractmethod
     def batch_signature(self) -> Any:
         """`tf.TensorSpec`s of one training batch, with None where sizes vary."""
+
+    def footprint(self, batch: Any) -> Footprint | None:
+        """The memory of a gradient of `loss`; None where it is not known.
+
+        Args:
+          batch: `batch_signature` with all sizes known.
+        """
+        del batch
+        return None
 
     @abc.abstractmethod
     def initial_state(self, batch_size: int) -> State:

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.genotype import Genotype
+from tf_darts.runtime.footprint import Footprint
 from tf_darts.spaces.topology import CellTopology
 
 Weights = Sequence[tf.Tensor]
@@ -94,6 +95,16 @@ class Supernet(abc.ABC):
     @abc.abstractmethod
     def batch_signature(self) -> Any:
         """`tf.TensorSpec`s of one training batch."""
+
+    def footprint(self, batch: Any, *, order: int = 1) -> Footprint | None:
+        """The memory of a gradient of `loss`; None where it is not known.
+
+        Args:
+          batch: `batch_signature` with all sizes known.
+          order: 2 for a second derivative.
+        """
+        del batch, order
+        return None
 
     @abc.abstractmethod
     def initial_state(self, batch_size: int) -> State:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.optimization.averaging import WeightAverage
+from tf_darts.optimization.groups import WeightGroups
 from tf_darts.optimization.loss_scale import LossScale
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.runtime.precision import current, using
@@ -45,9 +46,10 @@ class TrainingStep:
         self._config = config
         self._weights = list(network.weights)
         self._optimizer = WeightOptimizer(config.momentum, config.weight_decay, config.clip_norm)
+        self._groups = WeightGroups(self._weights)
         self._velocities = [
-            tf.Variable(tf.zeros(weight.shape, weight.dtype), trainable=False)
-            for weight in self._weights
+            tf.Variable(tf.zeros([size], self._weights[0].dtype), trainable=False)
+            for size in self._groups.sizes
             if config.momentum
         ]
         self.average = WeightAverage(self._weights) if averages else None
@@ -157,9 +159,10 @@ class TrainingStep:
     ) -> dict[str, Any]:
         """Moves all variables; returns what `__call__` does."""
         values = [weight.value for weight in self._weights]
+        gradients = self._groups.join(gradients)
         norm = tf.linalg.global_norm(gradients)
         moved, velocities = self._optimizer.step(
-            [tf.convert_to_tensor(value) for value in values],
+            self._groups.join([tf.convert_to_tensor(value) for value in values]),
             [tf.convert_to_tensor(velocity) for velocity in self._velocities],
             gradients,
             self._optimizer.clip_factor(norm),
@@ -167,7 +170,9 @@ class TrainingStep:
         )
         kept = [variable.value for variable in self.network.statistics]
         for variable, value in zip(
-            [*values, *self._velocities, *kept], [*moved, *velocities, *statistics], strict=True
+            [*values, *self._velocities, *kept],
+            [*self._groups.split(moved), *velocities, *statistics],
+            strict=True,
         ):
             variable.assign(value)
         tf.nest.map_structure(lambda v, new: v.assign(new), self._state, state)

@@ -63,6 +63,7 @@ class StatisticsLedger:
 
     def __init__(self) -> None:
         self._values: list[tf.Tensor] = []
+        self._owners: list[tuple[Sequence[keras.Variable], bool]] = []  # of each, and if shared
         self._starts: dict[int, int] = {}  # by id of the variable, where its value begins
         self._size = 0
 
@@ -101,7 +102,18 @@ class StatisticsLedger:
             offset = 0 if shared else i * variable.shape[0]
             self._starts[id(variable)] = self._size + offset
         self._values.append(values)
+        self._owners.append((variables, shared))
         self._size += values.shape[0]
+
+    @property
+    def values(self) -> list[tf.Tensor]:
+        """What was recorded, one after another."""
+        return list(self._values)
+
+    def hand_over(self, values: Sequence[tf.Tensor]) -> None:
+        """Records `values` in place of this ledger's own where that is right when it is closed."""
+        for (variables, shared), value in zip(self._owners, values, strict=True):
+            self.record(variables, value, shared=shared)
 
     def moved(self, variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
         """The new values of running statistics, all of which were recorded."""

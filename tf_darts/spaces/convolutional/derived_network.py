@@ -8,11 +8,14 @@ import tensorflow as tf
 
 from tf_darts.errors import UserError
 from tf_darts.genotype import ConvolutionalGenotype
-from tf_darts.runtime.precision import full
+from tf_darts.runtime import collectives
+from tf_darts.runtime.precision import current, full
 from tf_darts.spaces.convolutional.auxiliary_head import AuxiliaryHead, linear
 from tf_darts.spaces.convolutional.derived_cell import DerivedCell, drop_path_factors
+from tf_darts.spaces.convolutional.interleaved_cell import Images, interleaved_cell
 from tf_darts.spaces.convolutional.layout import auxiliary_place, cell_places
 from tf_darts.spaces.convolutional.operation import child_seed, keep_activations
+from tf_darts.spaces.convolutional.rematerialized import rematerialized_cell
 from tf_darts.spaces.convolutional.stems import Stem
 
 AUXILIARY_WEIGHT = 0.4  # of the auxiliary head's loss
@@ -37,6 +40,10 @@ class DerivedNetwork(keras.Model):
     Calling it gives logits [B, classes], in training too. `heads` gives those of the auxiliary
     head as well, and `fit` adds its loss, weighted by 0.4: compile with any loss from logits.
 
+    Attributes:
+      fused: whether training on batches of a known size takes the fast form of the cells
+        (`interleaved_cell.py`); at first, where there is no GPU. The numbers are the same.
+
     Args:
       genotype: the cells; or what its `to_dict` gives.
       classes: how many there are.
@@ -45,6 +52,9 @@ class DerivedNetwork(keras.Model):
       auxiliary: whether there is an auxiliary head, which is used in training only.
       drop_path: the rate of drop-path in training where a call names no other.
       seed: integer for the initial weights and the masks; None draws from Keras' global generator.
+
+    Attributes:
+      rematerialize: whether cells are computed again in the backward pass; it may be set.
 
     Raises:
       UserError: the settings make no network, or (when it is built) the images do not fit.
@@ -75,6 +85,8 @@ class DerivedNetwork(keras.Model):
         self.auxiliary = auxiliary
         self.drop_path = drop_path
         self.seed = seed
+        self.fused = not tf.config.list_physical_devices("GPU")
+        self.rematerialize = False
         self.supports_jit = False  # XLA's convolutions are slow on the CPU; `fit` would use it
         self.mask_seeds = keras.random.SeedGenerator(child_seed(seed, "masks"))
         self.stem = self.make_stem()
@@ -192,15 +204,33 @@ class DerivedNetwork(keras.Model):
         auxiliary: bool,
     ) -> Heads:
         factors = self._factors(tf.shape(images)[0], seed, drop_path) if training else None
-        previous, last = self.stem(images, training=training)
+        fused = training and self._fuses(images)
+        previous, last = (Images(value) for value in self.stem(images, training=training))
         auxiliary_logits = None
         for i, cell in enumerate(self.cells):
             own = None if factors is None else factors[i]
-            previous, last = last, cell((previous, last), own, training=training)
+            if fused:
+                result = interleaved_cell(cell, (previous, last), own)
+            elif training and self.rematerialize:
+                result = Images(rematerialized_cell(cell, (previous.value, last.value), own))
+            else:
+                result = Images(cell((previous.value, last.value), own, training=training))
+            previous, last = last, result
             if auxiliary and i == auxiliary_place(self.layers_count):
-                auxiliary_logits = self.auxiliary_head(last, training=training)
-        features = tf.reduce_mean(full(last), axis=[1, 2])
+                auxiliary_logits = self.auxiliary_head(last.with_side(1).value, training=training)
+        features = tf.reduce_mean(full(last.with_side(1).value), axis=[1, 2])
         return Heads(self.classifier(features), auxiliary_logits)
+
+    def _fuses(self, images: tf.Tensor) -> bool:
+        """Whether a training pass over them takes the fast form of the cells."""
+        return (
+            self.fused
+            and not self.rematerialize
+            and images.shape[0] is not None
+            and self.compute_dtype == self.variable_dtype
+            and not current().mixed
+            and collectives.replicas() == 1
+        )
 
     def _factors(
         self, batch: tf.Tensor, seed: tf.Tensor | None, drop_path: tf.Tensor | float | None

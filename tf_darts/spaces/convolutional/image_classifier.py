@@ -11,6 +11,7 @@ from tf_darts.spaces.convolutional.batch_norm import BatchNorm
 from tf_darts.spaces.convolutional.cell import RelaxedCell
 from tf_darts.spaces.convolutional.layout import cell_places
 from tf_darts.spaces.convolutional.operation import child_seed, keep_activations, uniform
+from tf_darts.spaces.convolutional.rematerialized import rematerialized_cell
 
 STEM_FACTOR = 3  # the stem has so many times the first cell's channels
 
@@ -27,6 +28,9 @@ class RelaxedImageClassifier(keras.layers.Layer):
       layers: the number of cells.
       nodes: searched nodes of a cell.
       seed: integer for the initial weights; None draws from Keras' global generator.
+
+    Attributes:
+      rematerialize: whether cells are computed again in the backward pass; it may be set.
 
     Example:
       >>> model = RelaxedImageClassifier(classes=10, channels=4, layers=3)
@@ -50,6 +54,7 @@ class RelaxedImageClassifier(keras.layers.Layer):
         self.layers = layers
         self.nodes = nodes
         self.seed = seed
+        self.rematerialize = False
         self.stem_norm = BatchNorm(dtype=self.dtype_policy, name="stem_norm")
         self.cells = [
             RelaxedCell(
@@ -72,14 +77,10 @@ class RelaxedImageClassifier(keras.layers.Layer):
             initializer=uniform(child_seed(self.seed, "stem"), 9 * depth),
         )
         self.stem_norm.build((batch, height, width, stem))
-        shapes = [(batch, height, width, stem)] * 2
-        for cell in self.cells:
-            cell.build(tuple(shapes))
-            height, width = shapes[1][1:3]
-            if cell.reduction:
-                height, width = -(-height // 2), -(-width // 2)
-            shapes = [shapes[1], (batch, height, width, self.nodes * cell.channels)]
-        features = shapes[1][-1]
+        places = self.cell_shapes((height, width, depth))
+        for cell, shapes, _ in places:
+            cell.build(tuple((batch, *shape) for shape in shapes))
+        features = places[-1][2][-1]
         self.head_kernel, self.head_bias = (
             self.add_weight(
                 name=name, shape=shape, initializer=uniform(child_seed(self.seed, name), features)
@@ -89,6 +90,21 @@ class RelaxedImageClassifier(keras.layers.Layer):
                 ("head_bias", (self.classes,)),
             )
         )
+
+    def cell_shapes(
+        self, image_shape: tuple[int, int, int]
+    ) -> list[tuple[RelaxedCell, list[tuple[int, ...]], tuple[int, ...]]]:
+        """Each cell, the shapes [H, W, channels] of its inputs, and that of its output."""
+        height, width, _ = image_shape
+        shapes, found = [(height, width, STEM_FACTOR * self.channels)] * 2, []
+        for cell in self.cells:
+            height, width = shapes[1][:2]
+            if cell.reduction:
+                height, width = -(-height // 2), -(-width // 2)
+            output = (height, width, self.nodes * cell.channels)
+            found.append((cell, shapes, output))
+            shapes = [shapes[1], output]
+        return found
 
     def call(
         self, images: tf.Tensor, mixing: Mapping[str, tf.Tensor], training: bool = False
@@ -107,7 +123,10 @@ class RelaxedImageClassifier(keras.layers.Layer):
         previous, last = stem, stem
         for cell in self.cells:
             weights = mixing["reduce" if cell.reduction else "normal"]
-            previous, last = last, cell((previous, last), weights, training=training)
+            if training and self.rematerialize:
+                previous, last = last, rematerialized_cell(cell, (previous, last), weights)
+            else:
+                previous, last = last, cell((previous, last), weights, training=training)
         features = tf.reduce_mean(full(last), axis=[1, 2])
         logits = tf.matmul(features, tf.convert_to_tensor(self.head_kernel))
         return tf.nn.bias_add(logits, tf.convert_to_tensor(self.head_bias))

@@ -8,8 +8,11 @@ import tensorflow as tf
 
 from tf_darts.errors import UserError
 from tf_darts.genotype import ConvolutionalGenotype
+from tf_darts.runtime.footprint import Footprint, in_order
+from tf_darts.spaces.convolutional import memory
 from tf_darts.spaces.convolutional.batch_norm import StatisticsLedger
 from tf_darts.spaces.convolutional.counts import counts
+from tf_darts.spaces.convolutional.derived_cell import DerivedCell
 from tf_darts.spaces.convolutional.derived_network import AUXILIARY_WEIGHT, DerivedNetwork
 from tf_darts.spaces.convolutional.operation import child_seed
 from tf_darts.spaces.convolutional.stems import Stem
@@ -109,6 +112,8 @@ class ImageNetwork(Network):
       label_smoothing: s, 0 to 1.
       drop_path: the rate of drop-path at the end of the training; it rises linearly from 0.
       top5: whether it is measured too how often the label is among the five likeliest.
+      batch_size: of every training batch, where that is known: it makes the training faster.
+      rematerialize: whether cells are computed again in the backward pass.
 
     Raises:
       UserError: `top5` with fewer than ten classes.
@@ -127,6 +132,8 @@ class ImageNetwork(Network):
         label_smoothing: float = 0.0,
         drop_path: float = 0.0,
         top5: bool = False,
+        batch_size: int | None = None,
+        rematerialize: bool = False,
     ) -> None:
         if top5 and model.classes < 2 * TOP:
             raise UserError(
@@ -134,11 +141,13 @@ class ImageNetwork(Network):
             )
         if not model.built:
             model.build((None, *image_shape))
+        model.rematerialize = rematerialize
         self.model = model
         self.image_shape = image_shape
         self.auxiliary_weight = auxiliary_weight
         self.label_smoothing = label_smoothing
         self.drop_path = drop_path
+        self.batch_size = batch_size
         if top5:
             self.measures = (*self.measures, "top5")
 
@@ -147,8 +156,22 @@ class ImageNetwork(Network):
 
     @property
     def batch_signature(self) -> Any:
-        images = tf.TensorSpec([None, *self.image_shape], self.model.compute_dtype)
-        return (images, tf.TensorSpec([None], tf.int32))
+        images = tf.TensorSpec([self.batch_size, *self.image_shape], self.model.compute_dtype)
+        return (images, tf.TensorSpec([self.batch_size], tf.int32))
+
+    def footprint(self, batch: Any) -> Footprint:
+        examples = batch[0].shape[0]
+        cells, others = [], []
+        for layer, shapes in self.model.layer_shapes((examples, *self.image_shape)):
+            if not isinstance(layer, DerivedCell):
+                others.append(memory.layer_footprint(layer, shapes))
+                continue
+            factors = (len(layer.edges), examples) if self.drop_path else None
+            output = layer.compute_output_shape(shapes)
+            cells.append(memory.Cell(layer, shapes, output, factors, constant=True))
+        parts = memory.cells_footprint(cells, rematerialize=self.model.rematerialize)
+        # The heads are small: it is no matter where they stand.
+        return in_order([others[0], *parts, *others[1:]])
 
     def initial_state(self, batch_size: int) -> tuple[()]:
         del batch_size

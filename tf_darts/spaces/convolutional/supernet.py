@@ -7,6 +7,8 @@ import keras
 import tensorflow as tf
 
 from tf_darts.genotype import ConvolutionalGenotype
+from tf_darts.runtime.footprint import Footprint, in_order
+from tf_darts.spaces.convolutional import memory
 from tf_darts.spaces.convolutional.batch_norm import StatisticsLedger
 from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
 from tf_darts.spaces.supernet import Evaluation, LossResult, Mixing, Supernet, Weights
@@ -22,6 +24,7 @@ class ConvolutionalSupernet(Supernet):
     Args:
       model: the classifier; it is built here.
       image_shape: height, width and channels of an image.
+      rematerialize: whether cells are computed again in the backward pass.
     """
 
     genotype_class: ClassVar[type] = ConvolutionalGenotype
@@ -29,8 +32,14 @@ class ConvolutionalSupernet(Supernet):
     score: ClassVar[str] = "accuracy"  # per cent
     score_mode: ClassVar[str] = "max"
 
-    def __init__(self, model: RelaxedImageClassifier, image_shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self,
+        model: RelaxedImageClassifier,
+        image_shape: tuple[int, int, int],
+        rematerialize: bool = False,
+    ) -> None:
         model.build((None, *image_shape))
+        model.rematerialize = rematerialize
         self.model = model
         self.image_shape = image_shape
         topology = model.cells[0].topology
@@ -52,6 +61,16 @@ class ConvolutionalSupernet(Supernet):
     def batch_signature(self) -> Any:
         images = tf.TensorSpec([None, *self.image_shape], self.model.compute_dtype)
         return (images, tf.TensorSpec([None], tf.int32))
+
+    def footprint(self, batch: Any, *, order: int = 1) -> Footprint:
+        examples, topology = batch[0].shape[0], self.cells["normal"]
+        mixing = (topology.edges, len(topology.operations))
+        cells = []
+        for layer, shapes, output in self.model.cell_shapes(self.image_shape):
+            given = [(examples, *shape) for shape in shapes]
+            cells.append(memory.Cell(layer, given, (examples, *output), mixing))
+        again = self.model.rematerialize
+        return in_order(memory.cells_footprint(cells, order=order, rematerialize=again))
 
     def initial_state(self, batch_size: int) -> tuple[()]:
         del batch_size

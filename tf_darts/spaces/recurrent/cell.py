@@ -9,7 +9,8 @@ from tf_darts.genotype import RECURRENT_PRIMITIVES
 from tf_darts.runtime import collectives
 from tf_darts.runtime.seeds import derived_seed
 from tf_darts.spaces.recurrent.fused_recurrence import fused_relaxed_recurrence
-from tf_darts.spaces.recurrent.recurrence import normalize_by, relaxed_recurrence
+from tf_darts.spaces.recurrent.recurrence import Recurrence, normalize_by, relaxed_recurrence
+from tf_darts.spaces.recurrent.rematerialized import in_chunks
 from tf_darts.spaces.topology import CellTopology
 
 MOMENTUM = 0.9  # of the running statistics
@@ -47,6 +48,10 @@ class RelaxedRecurrentCell(keras.layers.Layer):
       hidden_dropout: rate of the mask on the states.
       seed: integer, for the initial weights.
 
+    Attributes:
+      rematerialize: whether chunks of time steps are computed again in the backward pass; it may
+        be set.
+
     Example:
       >>> cell = RelaxedRecurrentCell(units=16)
       >>> mixing = tf.fill([36, 5], 0.2)
@@ -70,6 +75,7 @@ class RelaxedRecurrentCell(keras.layers.Layer):
         self.input_dropout = input_dropout
         self.hidden_dropout = hidden_dropout
         self.seed = seed
+        self.rematerialize = False
         self.topology = recurrent_topology(nodes)
 
     def build(self, *shapes: Any) -> None:
@@ -122,15 +128,19 @@ class RelaxedRecurrentCell(keras.layers.Layer):
         # The fused form's own loops normalise by one replica's batch.
         together = collectives.replicas()
         run = fused_relaxed_recurrence if together == 1 else relaxed_recurrence
-        result = run(
-            inputs,
-            hidden,
-            input_kernel,
-            kernels,
-            mixing,
+        masks = (
             dropout_mask(shape, self.input_dropout, seeds[0], inputs.dtype),
             dropout_mask(shape, self.hidden_dropout, seeds[1], inputs.dtype),
         )
+        if self.rematerialize:
+            result = Recurrence(
+                *in_chunks(
+                    lambda x, h, first, mix, *others: run(x, h, first, others, mix, *masks),
+                    *(inputs, hidden, input_kernel, mixing, *kernels),
+                )
+            )
+        else:
+            result = run(inputs, hidden, input_kernel, kernels, mixing, *masks)
         batch = tf.cast(together * shape[0], inputs.dtype)
         self._update(self.running_mean, result.means)
         # The running variance is the unbiased one.

@@ -10,6 +10,7 @@ from tf_darts.genotype import RecurrentGenotype
 from tf_darts.runtime.seeds import derived_seed
 from tf_darts.spaces.recurrent.cell import dropout_mask, initial_uniform
 from tf_darts.spaces.recurrent.derived_recurrence import fused_derived_recurrence
+from tf_darts.spaces.recurrent.rematerialized import in_chunks
 
 
 def as_genotype(cell: RecurrentGenotype | Mapping[str, Any]) -> RecurrentGenotype:
@@ -30,6 +31,10 @@ class DerivedRecurrentCell(keras.layers.Layer):
       input_dropout: rate of the mask on x ("cell input" in docs/method.md section 5).
       hidden_dropout: rate of the mask on the states.
       seed: integer, for the initial weights.
+
+    Attributes:
+      rematerialize: whether chunks of time steps are computed again in the backward pass; it may
+        be set.
 
     Example:
       >>> cell = DerivedRecurrentCell(PUBLISHED["recurrent"]["darts_v2"], units=16)
@@ -53,6 +58,7 @@ class DerivedRecurrentCell(keras.layers.Layer):
         self.input_dropout = input_dropout
         self.hidden_dropout = hidden_dropout
         self.seed = seed
+        self.rematerialize = False
 
     def build(self, *shapes: Any, **named_shapes: Any) -> None:
         """Makes the variables; they depend on no shape of the inputs."""
@@ -91,9 +97,15 @@ class DerivedRecurrentCell(keras.layers.Layer):
         ]
         kernels = [tf.convert_to_tensor(kernel) for kernel in self.node_kernels]
         input_kernel = tf.convert_to_tensor(self.input_kernel)
-        outputs = fused_derived_recurrence(
-            self.genotype, inputs, hidden, input_kernel, kernels, *masks
-        )
+
+        def run(
+            inputs: tf.Tensor, hidden: tf.Tensor, first: tf.Tensor, *others: tf.Tensor
+        ) -> list[tf.Tensor]:
+            given = inputs, hidden, first, others
+            return [fused_derived_recurrence(self.genotype, *given, *masks)]
+
+        again = in_chunks if training and self.rematerialize else lambda run, *given: run(*given)
+        (outputs,) = again(run, inputs, hidden, input_kernel, *kernels)
         return outputs, outputs[-1]
 
     def get_config(self) -> dict[str, Any]:

@@ -8,8 +8,10 @@ import keras
 import tensorflow as tf
 
 from tf_darts.genotype import RecurrentGenotype
+from tf_darts.runtime.footprint import Footprint
 from tf_darts.runtime.seeds import derived_seed
 from tf_darts.spaces.network import Network, TrainingLoss
+from tf_darts.spaces.recurrent import memory
 from tf_darts.spaces.recurrent.counts import counts
 from tf_darts.spaces.recurrent.derived_cell import DerivedRecurrentCell, as_genotype
 from tf_darts.spaces.recurrent.word_model import DROPOUTS, WordModel, slowness
@@ -116,6 +118,7 @@ class RecurrentNetwork(Network):
       model: the language model; it is built here.
       slowness: β, of the temporal activation regularisation.
       activation: of the activation regularisation.
+      rematerialize: whether chunks of time steps are computed again in the backward pass.
     """
 
     measures: ClassVar[tuple[str, ...]] = ("loss",)
@@ -124,10 +127,15 @@ class RecurrentNetwork(Network):
     batch_axis: ClassVar[int] = 1
 
     def __init__(
-        self, model: LanguageModel, slowness: float = 0.0, activation: float = 0.0
+        self,
+        model: LanguageModel,
+        slowness: float = 0.0,
+        activation: float = 0.0,
+        rematerialize: bool = False,
     ) -> None:
         if not model.built:
             model.build()
+        model.cell.rematerialize = rematerialize
         self.model = model
         self.slowness = slowness
         self.activation = activation
@@ -139,6 +147,9 @@ class RecurrentNetwork(Network):
     def batch_signature(self) -> Any:
         words = tf.TensorSpec([None, None], tf.int32)
         return (words, words)
+
+    def footprint(self, batch: Any) -> Footprint:
+        return memory.of_model(self.model, memory.derived(self.model.genotype), batch)
 
     def initial_state(self, batch_size: int) -> tf.Tensor:
         return tf.zeros([batch_size, self.model.units], self.model.compute_dtype)

@@ -8,6 +8,8 @@ import keras
 import tensorflow as tf
 
 from tf_darts.genotype import RecurrentGenotype
+from tf_darts.runtime.footprint import Footprint
+from tf_darts.spaces.recurrent import memory
 from tf_darts.spaces.recurrent.cell import recurrent_topology
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.word_model import slowness
@@ -24,6 +26,7 @@ class RecurrentSupernet(Supernet):
     Args:
       model: the language model; it is built here.
       slowness: β of β·mean((h_t - h_{t-1})²), on undropped states, in the weight step's loss only.
+      rematerialize: whether chunks of time steps are computed again in the backward pass.
     """
 
     genotype_class: ClassVar[type] = RecurrentGenotype
@@ -32,8 +35,11 @@ class RecurrentSupernet(Supernet):
     score_mode: ClassVar[str] = "min"
     batch_axis: ClassVar[int] = 1
 
-    def __init__(self, model: RelaxedLanguageModel, slowness: float = 0.0) -> None:
+    def __init__(
+        self, model: RelaxedLanguageModel, slowness: float = 0.0, rematerialize: bool = False
+    ) -> None:
         model.build()
+        model.cell.rematerialize = rematerialize
         self.model = model
         self.slowness = slowness
         self.cells = {"cell": recurrent_topology(model.nodes)}
@@ -55,6 +61,11 @@ class RecurrentSupernet(Supernet):
     def batch_signature(self) -> Any:
         words = tf.TensorSpec([None, None], tf.int32)
         return (words, words)
+
+    def footprint(self, batch: Any, *, order: int = 1) -> Footprint:
+        topology = self.cells["cell"]
+        recurrence = memory.relaxed(topology.nodes, topology.edges, order)
+        return memory.of_model(self.model, recurrence, batch)
 
     def initial_state(self, batch_size: int) -> tf.Tensor:
         return tf.zeros([batch_size, self.model.units], self.model.compute_dtype)

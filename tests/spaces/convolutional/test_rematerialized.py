@@ -1,0 +1,75 @@
+"""Tests of cells that are computed again: the same numbers, running statistics moved once."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_darts.published_cells import PUBLISHED
+from tf_darts.search import hypergradient
+from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
+from tf_darts.spaces.convolutional.network import CifarNetwork, ImageNetwork
+from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
+
+SHAPE = (8, 8, 3)
+
+
+def images(size=SHAPE):
+    random = np.random.default_rng(0)
+    return tf.constant(random.standard_normal((4, *size))), tf.constant([0, 1, 2, 1])
+
+
+def assert_same(found, wanted):
+    found, wanted = tf.nest.flatten(found), tf.nest.flatten(wanted)
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+def supernet_results(rematerialize, second):
+    model = RelaxedImageClassifier(3, channels=2, layers=3, nodes=2, seed=4)
+    supernet = ConvolutionalSupernet(model, SHAPE, rematerialize)
+    edges, operations = supernet.cells["normal"].edges, 8
+    random = np.random.default_rng(1)
+    mixing = {kind: tf.constant(random.random((edges, operations))) for kind in supernet.cells}
+    weights = [tf.convert_to_tensor(weight) for weight in supernet.weights]
+    vector = [tf.constant(random.standard_normal(weight.shape)) for weight in weights]
+
+    def loss(weights, mixing):
+        result = supernet.loss(weights, mixing, images(), (), tf.constant([0, 0]))
+        return result.loss, result.statistics
+
+    def run(weights, mixing):
+        if second:
+            return hypergradient.mixed_product(loss, weights, mixing, vector)
+        return hypergradient.value_and_gradients(loss, weights, mixing)
+
+    return tf.function(run, autograph=False)(weights, mixing)
+
+
+@pytest.mark.parametrize("second", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_relaxed_cells(float64, second):
+    del float64
+    assert_same(supernet_results(True, second), supernet_results(False, second))
+
+
+def test_derived_cells(float64):
+    del float64
+    size, results = (32, 32, 3), []
+    for rematerialize in (False, True):
+        cell = PUBLISHED["convolutional"]["darts_v2"]
+        model = CifarNetwork(cell, classes=3, channels=2, layers=3, seed=4)
+        network = ImageNetwork(model, size, drop_path=0.5, rematerialize=rematerialize)
+
+        def step(weights, network=network):
+            seed, progress = tf.constant([5, 6]), tf.constant(0.5, tf.float64)
+            mapping = list(zip(network.weights, weights, strict=True))
+            with keras.StatelessScope(state_mapping=mapping):
+                with tf.GradientTape() as tape:
+                    tape.watch(weights)
+                    result = network.loss(images(size), (), seed, progress)
+                statistics = [tf.convert_to_tensor(v) for v in network.statistics]
+            return result, statistics, tape.gradient(result.loss, weights)
+
+        weights = [tf.convert_to_tensor(weight) for weight in network.weights]
+        results.append(tf.function(step, autograph=False)(weights))
+    assert_same(*results)

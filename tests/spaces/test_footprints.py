@@ -1,0 +1,72 @@
+"""Tests of the memory that both spaces' doors say they take: in proportion, and against a count."""
+
+import pytest
+
+from tf_darts.published_cells import PUBLISHED
+from tf_darts.runtime.memory import sized
+from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
+from tf_darts.spaces.convolutional.network import CifarNetwork, ImageNetwork
+from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
+from tf_darts.spaces.recurrent import memory
+from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
+from tf_darts.spaces.recurrent.network import LanguageModel, RecurrentNetwork
+from tf_darts.spaces.recurrent.supernet import RecurrentSupernet
+
+
+def relaxed_images(rematerialize=False):
+    model = RelaxedImageClassifier(3, channels=4, layers=3, seed=0)
+    return ConvolutionalSupernet(model, (16, 16, 3), rematerialize)
+
+
+def derived_images(rematerialize=False):
+    model = CifarNetwork(PUBLISHED["convolutional"]["darts_v2"], 3, channels=4, layers=6)
+    return ImageNetwork(model, (32, 32, 3), drop_path=0.2, rematerialize=rematerialize)
+
+
+def relaxed_text(rematerialize=False):
+    return RecurrentSupernet(RelaxedLanguageModel(50, 8), rematerialize=rematerialize)
+
+
+def derived_text(rematerialize=False):
+    model = LanguageModel(PUBLISHED["recurrent"]["darts_v2"], 50, 8)
+    return RecurrentNetwork(model, rematerialize=rematerialize)
+
+
+def batch_of(network, examples, longest=36):
+    return sized(network.batch_signature, network.batch_axis, examples, longest)
+
+
+MAKERS = (relaxed_images, derived_images, relaxed_text, derived_text)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_proportional_to_the_batch(make):
+    network = make()
+    small, large = (network.footprint(batch_of(network, examples)) for examples in (8, 32))
+    # Copies of weights, of which the auxiliary head has many, do not grow.
+    assert 3 < large.kept / small.kept < 4.01
+    assert 3 < large.peak / small.peak < 4.01
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_less_with_rematerialisation(make):
+    plain, again = (make(flag) for flag in (False, True))
+    batch = batch_of(plain, 8)
+    assert again.footprint(batch).peak < 0.75 * plain.footprint(batch).peak
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_second_derivatives_take_more(order):
+    network = relaxed_text()
+    footprint = network.footprint(batch_of(network, 8), order=order)
+    per_step = footprint.kept / (36 * 8 * 8 * 4)
+    assert (per_step > 1000) == (order == 2)
+
+
+def test_what_a_derived_recurrence_writes():
+    # As many tensors as the arrays of its forward loop have, but for the output.
+    genotype = PUBLISHED["recurrent"]["darts_v2"]
+    record = memory.derived(genotype)
+    read = len({predecessor for _, predecessor in genotype.edges})
+    assert record.kept == 2 * 9 + 2 * read
+    assert record.nodes == 8

@@ -1,0 +1,234 @@
+"""Every command in README.md and docs/*.md is run at toy size, in the order of its document.
+
+Somebody (`Reader`) types them one after the other in a folder that looks like the checkout: what a
+command finds is what the ones before it left under the names that the document says. Toy data stand
+for the documents' own, and flags for small sizes are added. All is in this process, and functions
+are not compiled (`run_functions_eagerly`): tracing a supernet takes longer than the toy steps.
+docs/quickstart.md is run as it stands by tests/test_documents.py.
+
+`NOT_RUN` has the commands that are not run and why; tests/test_documents.py reads their flags,
+as those of all.
+"""
+
+import pathlib
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+from absl import flags
+
+from tf_darts import command_line, main
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+pytestmark = [
+    # Input pipelines are compiled all the same, as TensorFlow says.
+    pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserWarning"),
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (ROOT / "MODULE.bazel").exists(), reason="not in a checkout: the programs are not there"
+    ),
+]
+
+# By a pattern of the command.
+NOT_RUN = {
+    r"^(docker|export|uv) ": "needs Docker, other machines, a package index",
+    r"^curl ": "needs a server; tests/export/test_serving_api.py answers it",
+    r"^(tools/test.sh|tools/quickstart.sh)": "installs a Python environment; is the whole of CI",
+    r"^python examples/": "run by tests/test_examples.py",
+    r"import_official_weights": "needs the official file; tests/export/test_official_runs.py",
+    r"--run_dir=SHARED": "a chief and workers; tests/test_main_studies.py",
+    r"answer_request.py --export_dir=models/pydoc": "tests/test_export_command.py asks the same",
+    r"--export_dir=models/NAME_(litert|onnx)": "tests/test_export_command.py",
+    # As other commands, with other sizes or seeds, and long even so.
+    r"flags/search_(ptb|cifar10).flags": "the presets, as README.md's --mode=search --dataset=…",
+    r"flags/select_ptb.flags$": "beside it with --snapshots",
+    r"flags/select_cifar10.flags": "beside it with other candidates, and select_ptb.flags",
+    r"benchmark.py .*(--batch_size=256|cnn_search --batch_size=64)": "another size only",
+    r"search .*cifar10 .*--channels=8": "the presets' in README.md",
+    r"select .*cifar10 .*--count=4 --run_dir=RUN": "the same kinds on ptb; reproducing.md's",
+    r"select .*=finite_difference,random --count=4 --search": "README.md's, of more kinds",
+    r"measure_exports": "needs these exports; tests/test_export_command.py",
+}
+COMMAND = r"(python|docker|curl|export|uv) |tools/\w+\.sh"
+TEXTS = ("ptb", "wikitext2", "pydoc", "text")
+SHORT = "epochs=1,steps_per_epoch=1"
+SMALL = {  # by mode and whether it is of texts
+    ("search", True): f"units=8,batch_size=4,bptt=6,{SHORT},evaluation_batch_size=8",
+    ("train", True): f"units=8,batch_size=8,bptt=8,{SHORT},evaluation_batch_size=8"
+    ",test_batch_size=8,learning_rate=1",
+    ("search", False): f"channels=2,layers=3,batch_size=4,{SHORT},evaluation_batch_size=10"
+    ",train_examples=20",
+    ("train", False): f"channels=2,layers=3,batch_size=4,{SHORT},evaluation_batch_size=10"
+    ",train_examples=20,validation_examples=10",
+}
+SMALL_BENCHMARK = (
+    *("--batch_size=2", "--units=8", "--words=20", "--bptt=4", "--channels=2", "--layers=3"),
+    *("--steps=1", "--warmup=1", "--rounds=1", f"--python={sys.executable}"),
+)
+LINKS = {"search": "SEARCH", "train": "TRAINING"}
+
+
+def settings(text):
+    return dict(one.split("=", 1) for one in (text or "").split(",") if one)
+
+
+def study_settings(values, mode):
+    """The settings of a study's searches or trainings: given, made small, without what is tuned."""
+    small = settings(SMALL[mode, values.dataset in TEXTS])
+    tuned = {name.split(".")[-1] for name in settings(values.tune)}
+    merged = settings(values[f"{mode}_settings"].value) | small
+    pairs = (f"{name}={value}" for name, value in merged.items() if name not in tuned)
+    return f"--{mode}_settings={','.join(pairs)}"
+
+
+def smaller(values):
+    """The flags that make a command small which learns from data."""
+    if values.mode in ("search", "train"):
+        small = settings(SMALL[values.mode, values.dataset in TEXTS])
+        if values.final:
+            del small["validation_examples"]
+        yield from (f"--{name}={value}" for name, value in small.items())
+    elif values.mode == "select":
+        yield "--count=1"
+    elif values.tuner != "hyperband":
+        yield "--trials=1"
+    if values.mode not in ("search", "train"):
+        yield study_settings(values, "train")
+    if values.mode == "select" or (values.mode == "tune" and not values.genotype):
+        yield study_settings(values, "search")
+    if values.dataset == "imagenet2012":
+        yield from ("--image_size=32", "--auxiliary_weight=0")
+    if not values.data_dir and values.dataset not in ("digits", "pydoc"):
+        yield "--data_dir=DIR"
+    if values.run_dir == "RUN":
+        yield f"--run_dir=runs/number{sum(1 for _ in pathlib.Path().glob('runs/*'))}"
+
+
+class Reader:
+    """Types commands in the current folder.
+
+    RUN is the run before (for pictures, the search before), DIR and its like are toy data.
+    """
+
+    def __init__(self, toy_data):
+        for name in ("docs", "examples", "flags", "tf_darts", "tools"):
+            pathlib.Path(name).symlink_to(ROOT / name)
+        for name in ("DIR", "PICTURES", "TEXTS", "PARTS"):
+            pathlib.Path(name).symlink_to(toy_data)
+        shutil.copy("docs/images/zero.png", "picture.png")
+        pathlib.Path("torch_darts.py").write_text("print('{\"median_s\": 1.5}')")
+
+    def type(self, words):
+        if words[:3] == ["python", "-m", "tf_darts.main"]:
+            return self.main(words[2:])
+        if words[:2] == ["python", "-I"]:
+            return subprocess.run([sys.executable, *words[1:]], check=False).returncode
+        if "plot_cell" in words[1] and pathlib.Path("runs/SEARCH").exists():
+            self.link("RUN", "runs/SEARCH")
+        return self.program(words[1:] + list(SMALL_BENCHMARK if "benchmark" in words[1] else ()))
+
+    def main(self, words):
+        values = flags.FlagValues()
+        command_line.define_flags(values)
+        flags.DEFINE_string("flagfile", None, "as absl has it", flag_values=values)
+        values(words)
+        toy = list(smaller(values)) if values.dataset else []
+        if values.mode == "test" and not values.data_dir:
+            toy.append("--data_dir=DIR")
+        values([*words, *toy])
+        config = command_line.config_from_flags(values)
+        tf.config.run_functions_eagerly(config.mode != "export")  # which is all about graphs
+        main.MODES[config.mode](config)
+        if values.dataset:
+            for name in ("RUN", f"runs/{LINKS.get(config.mode, 'STUDY')}"):
+                self.link(name, config.run_dir)
+        return 0
+
+    def program(self, words):
+        """Runs a program's `main` with its flags; they are forgotten afterwards."""
+        known = set(flags.FLAGS)
+        tf.config.run_functions_eagerly(True)
+        try:
+            program = runpy.run_path(words[0])
+            if "gemm_rate" in program:  # a benchmark's measure of the machine
+                program["gemm_rate"].__defaults__ = (64,)
+            return program["main"](flags.FLAGS(words)) or 0
+        finally:
+            for name in set(flags.FLAGS) - known:
+                delattr(flags.FLAGS, name)
+            flags.FLAGS.unparse_flags()
+
+    def link(self, name, target):
+        path = pathlib.Path(name)
+        path.parent.mkdir(exist_ok=True)
+        target = pathlib.Path(target).resolve()
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch, toy_data):
+    monkeypatch.chdir(tmp_path)
+    yield Reader(toy_data)
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def documents():
+    """What tests/test_documents.py knows of documents."""
+    return runpy.run_path(str(pathlib.Path(__file__).with_name("test_documents.py")))
+
+
+def run_all(reader, documents, stem):
+    """Types the commands of a document; returns how many were run."""
+    done = 0
+    for parameters in documents["commands"](COMMAND):
+        (words,) = parameters.values
+        if not parameters.id.startswith(f"{stem}-"):
+            continue
+        if any(re.search(pattern, " ".join(words)) for pattern in NOT_RUN):
+            continue
+        assert reader.type(words) == 0, shlex.join(words)
+        done += 1
+    return done
+
+
+# How many commands are run at least.
+@pytest.mark.parametrize(
+    ("stem", "count"),
+    [
+        ("README", 12),
+        ("own_data", 6),
+        ("performance", 8),
+        ("reproducing", 12),
+        ("results", 11),
+        ("studies", 5),
+    ],
+)
+def test_the_commands_of_a_document(reader, documents, stem, count):
+    assert run_all(reader, documents, stem) >= count
+
+
+def test_the_commands_of_serving(reader, documents):
+    words = "tf_darts.main --mode=train --dataset=digits --genotype=darts_v2"
+    reader.main(words.split())
+    pathlib.Path("models").mkdir()
+    pathlib.Path("models/digits").symlink_to("NAME")
+    assert run_all(reader, documents, "serving") >= 4
+
+
+def test_no_other_document_has_commands(documents):
+    """Each is in one of the lists above, or a document of which nothing can be run."""
+    stems = {"README", "own_data", "performance", "reproducing", "results", "studies", "serving"}
+    found = set()
+    for parameters in documents["commands"](COMMAND):
+        line = " ".join(parameters.values[0])
+        if not any(re.search(pattern, line) for pattern in NOT_RUN):
+            found.add(parameters.id.rpartition("-")[0])
+    assert found == stems | {"quickstart"}

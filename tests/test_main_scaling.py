@@ -1,0 +1,111 @@
+"""Several workers with the real command: one is killed, both go on; and wrong input."""
+
+import json
+import signal
+import socket
+
+import pytest
+
+SETTINGS = [
+    "--mode=train",
+    "--dataset=pydoc",
+    "--genotype=darts_v2",
+    "--units=8",
+    "--batch_size=8",
+    "--bptt=8",
+    "--epochs=2",
+    "--steps_per_epoch=6",
+    "--evaluation_batch_size=200",
+    "--learning_rate=1",
+    "--averaging_patience=0",
+    "--checkpoint_steps=1",
+    *(f"--{name}_dropout=0" for name in ("embedding", "input", "cell_input", "hidden", "output")),
+]
+
+
+def _cluster():
+    """TF_CONFIG of two workers on this machine."""
+    with socket.socket() as one, socket.socket() as other:
+        ports = []
+        for each in (one, other):
+            each.bind(("localhost", 0))
+            ports.append(each.getsockname()[1])
+    workers = [f"localhost:{port}" for port in ports]
+    return [
+        json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})
+        for index in range(2)
+    ]
+
+
+def _start(command, directory):
+    return [
+        command.start(
+            *SETTINGS,
+            "--distribution=multi_worker",
+            "--check_replicas",
+            f"--run_dir={directory}",
+            TF_CONFIG=cluster,
+        )
+        for cluster in _cluster()
+    ]
+
+
+def _losses(directory):
+    lines = (directory / "history.jsonl").read_text().splitlines()
+    names = ("train_loss", "validation_loss", "step")
+    return [[json.loads(line)[name] for name in names] for line in lines]
+
+
+@pytest.mark.slow
+def test_a_worker_is_killed_or_stopped_and_the_run_goes_on(command, tmp_path):
+    status, _, err = command.run(*SETTINGS, f"--run_dir={tmp_path / 'one'}")
+    assert status == 0, err
+
+    directory = tmp_path / "two"
+    chief, worker = _start(command, directory)
+    latest = directory / "checkpoints" / "latest" / "ckpt-3.index"
+    command.wait_for(latest.exists, worker, "third checkpoint")
+    worker.send_signal(signal.SIGKILL)
+    worker.communicate()
+    _, err = chief.communicate(timeout=200)
+    assert chief.returncode == 2
+    assert err.splitlines()[-1].startswith("tf_darts: another worker was lost")
+
+    processes = _start(command, directory)
+    latest = directory / "checkpoints" / "latest" / "ckpt-7.index"
+    command.wait_for(latest.exists, processes[1], "seventh checkpoint")
+    processes[1].send_signal(signal.SIGTERM)
+    for process in processes:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 128 + signal.SIGTERM, err
+        assert "Stopped after step" in err.splitlines()[-1]
+
+    processes = _start(command, directory)
+    for process in processes:
+        _, err = process.communicate(timeout=280)
+        assert process.returncode == 0, err
+    assert (directory / "result.json").exists()
+    for found, right in zip(_losses(directory), _losses(tmp_path / "one"), strict=True):
+        assert found == pytest.approx(right, rel=1e-5)
+    settings = json.loads((directory / "config.json").read_text())["settings"]
+    assert (settings["distribution"], settings["replicas"]) == ("multi_worker", 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--distribution=multi_worker"], "TF_CONFIG must say which workers"),
+        (["--distribution=mirrored"], "needs two devices or more"),
+        (
+            ["--distribution=mirrored", "--cpu_replicas=3"],
+            "--batch_size=8 cannot be cut into 3 equal parts",
+        ),
+    ],
+)
+def test_wrong_input(command, tmp_path, flags, sentence):
+    status, _, err = command.run(*SETTINGS, *flags, f"--run_dir={tmp_path / 'run'}")
+    assert status == 2
+    last = err.splitlines()[-1]
+    assert last.startswith("tf_darts: ") and sentence in last
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,49 @@
+"""The benchmark's table, with and without something to compare with."""
+
+import importlib.util
+import pathlib
+import sys
+
+import pytest
+
+TOOL = pathlib.Path(__file__).parents[2] / "tools" / "benchmark_table.py"
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    """The module, timing nothing: every step takes as many seconds as its batch has examples."""
+    spec = importlib.util.spec_from_file_location("benchmark_table", TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def measured(name, settings, more):
+        seconds = float(settings.split()[1])
+        if "exact" in settings:
+            seconds *= 1.25
+        row = {"median_s": seconds, "min_s": seconds / 2, "max_s": 2 * seconds}
+        if any(flag.startswith("--against=") for flag in more):
+            row |= {"peer_median_s": 3 * seconds, "times_faster": 3.0}
+        return row
+
+    monkeypatch.setattr(module, "measured", measured)
+    return module
+
+
+def test_without_another_program(tool):
+    table = tool.table("", sys.executable, steps=2, rounds=1)
+    assert "| training V2 on CIFAR-10 | 8.000 | 4.000…16.000 |  |  | 3 |" in table
+    assert "1.25 × the time of second order" in table
+    assert table.endswith("The comparison is skipped: no PyTorch program is given (--against).")
+
+
+def test_without_torch(tool):
+    table = tool.table("peer.py", "/bin/false", steps=2, rounds=1)
+    assert "torch is not installed in /bin/false" in table
+    assert "| 24" not in table, "nothing of the other program"
+
+
+def test_with_torch(tool, monkeypatch):
+    monkeypatch.setattr(tool, "torch_is_missing", lambda python: None)
+    table = tool.table("peer.py", sys.executable, steps=2, rounds=1)
+    assert "| training V2 on CIFAR-10 | 8.000 | 4.000…16.000 | 24.0 | 3.0 | 3 |" in table
+    assert "skipped" not in table

@@ -1,0 +1,80 @@
+"""The training step on two replicas, and in micro-batches, against one with all of a batch."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_darts.configuration.training import ConvolutionalTrainingConfig, RecurrentTrainingConfig
+from tf_darts.published_cells import PUBLISHED
+from tf_darts.runtime.replicas import ALONE, Replicas
+from tf_darts.spaces.convolutional.network import CifarNetwork, ImageNetwork
+from tf_darts.spaces.recurrent.network import LanguageModel, RecurrentNetwork
+from tf_darts.training.step import TrainingStep
+
+STEPS, BATCH = 3, 4
+
+
+def _recurrent():
+    rates = ("embedding", "input", "hidden", "cell_input", "output")
+    model = LanguageModel(
+        PUBLISHED["recurrent"]["darts_v2"],
+        words=12,
+        units=6,
+        seed=1,
+        **{f"{name}_dropout": 0.0 for name in rates},
+    )
+    random = np.random.default_rng(0)
+    batches = [
+        tuple(random.integers(12, size=(5, BATCH), dtype=np.int32) for _ in range(2))
+        for _ in range(STEPS)
+    ]
+    network = RecurrentNetwork(model, slowness=0.1, activation=0.1)
+    return network, RecurrentTrainingConfig(genotype="darts_v2", batch_size=BATCH), batches, 1.0
+
+
+def _convolutional():
+    cells = PUBLISHED["convolutional"]["darts_v2"]
+    model = CifarNetwork(cells, classes=4, channels=4, layers=3, auxiliary=False, seed=1)
+    random = np.random.default_rng(0)
+    batches = [
+        (
+            random.standard_normal((BATCH, 8, 8, 3)).astype(np.float32),
+            random.integers(4, size=BATCH, dtype=np.int32),
+        )
+        for _ in range(STEPS)
+    ]
+    network = ImageNetwork(model, (8, 8, 3))
+    config = ConvolutionalTrainingConfig(genotype="darts_v2", batch_size=BATCH)
+    return network, config, batches, 0.025
+
+
+SPACES = {"recurrent": _recurrent, "convolutional": _convolutional}
+
+
+def _taken(space, replicas):
+    network, config, batches, rate = SPACES[space]()
+    step = TrainingStep(network, config, averages=False, replicas=replicas)
+    for batch in batches:
+        assert step(batch, rate, 0.0)["finite"] == 1.0
+    names = ("weights", "statistics", "velocities", "state")
+    return [value.numpy() for name in names for value in tf.nest.flatten(step.variables[name])]
+
+
+def _assert_close(found, right):
+    assert len(found) == len(right) > 0
+    for ours, theirs in zip(found, right, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_two_replicas_are_one(mirrored, space):
+    _assert_close(_taken(space, Replicas(mirrored, checks=True)), _taken(space, ALONE))
+
+
+def test_micro_batches_are_the_batch():
+    _assert_close(_taken("recurrent", Replicas(micro_batches=2)), _taken("recurrent", ALONE))
+
+
+def test_micro_batches_of_batch_norms_are_not():
+    parts, whole = (_taken("convolutional", r) for r in (Replicas(micro_batches=2), ALONE))
+    assert max(np.abs(p - w).max() for p, w in zip(parts, whole, strict=True)) > 1e-3

@@ -1,0 +1,173 @@
+"""How much memory a computation and its gradient take, by a count of the tensors of their graph.
+
+Nothing is computed: the function is traced at known shapes, and its operations are gone through in
+their order, forward and back, with what is alive at each of them.
+"""
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+# Their result is their (first) argument's memory.
+_VIEWS = frozenset(
+    {"Identity", "IdentityN", "Reshape", "StopGradient", "ExpandDims", "Squeeze", "PreventGradient"}
+)
+# Their result takes the place of an argument of its size that nobody needs any more.
+_IN_PLACE = frozenset(
+    {
+        *("Add", "AddV2", "AddN", "Sub", "Mul", "RealDiv", "Neg", "Square", "Sqrt", "Rsqrt", "Exp"),
+        *("Log", "Tanh", "TanhGrad", "Sigmoid", "SigmoidGrad", "Relu", "ReluGrad", "BiasAdd"),
+        *("Softmax", "Maximum", "Minimum"),
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Footprint:
+    """The memory of a computation and its gradient.
+
+    Attributes:
+      kept: bytes that the backward pass reads of the forward pass.
+      workspace: bytes that the backward pass has at its peak besides `kept`.
+      operations: of the graph of both.
+    """
+
+    kept: int
+    workspace: int = 0
+    operations: int = 0
+
+    @property
+    def peak(self) -> int:
+        """Bytes alive at once."""
+        return self.kept + self.workspace
+
+    def scaled(self, factor: float) -> "Footprint":
+        """The same computation on so many times the numbers."""
+        kept, workspace = round(self.kept * factor), round(self.workspace * factor)
+        return Footprint(kept, workspace, self.operations)
+
+
+def in_order(parts: Iterable[Footprint]) -> Footprint:
+    """Computations one after another, whose gradients are taken in the reverse order."""
+    kept = peak = operations = 0
+    for part in parts:
+        peak = max(peak, kept + part.peak)
+        kept += part.kept
+        operations += part.operations
+    return Footprint(kept, peak - kept, operations)
+
+
+def size_in_bytes(spec: Any) -> int:
+    """Of a tensor of known shape, or of its `tf.TensorSpec`."""
+    return math.prod(spec.shape) * tf.as_dtype(spec.dtype).size
+
+
+def traced(function: Callable[..., tf.Tensor], *specs: Any, order: int = 1) -> Footprint:
+    """The footprint of a function of tensors; its arguments themselves are not counted.
+
+    Args:
+      function: what is differentiated by all of its arguments.
+      *specs: structures of `tf.TensorSpec`s, of known shapes.
+      order: 2 counts what ∇⟨∇f, v⟩ keeps of f and of ∇f.
+    """
+    forward_operations = 0
+
+    def differentiated(*arguments: Any) -> Any:
+        nonlocal forward_operations
+        graph, flat = tf.compat.v1.get_default_graph(), tf.nest.flatten(arguments)
+        tapes = [tf.GradientTape(watch_accessed_variables=False) for _ in range(order)]
+        with contextlib.ExitStack() as recording:
+            for tape in tapes:
+                recording.enter_context(tape)
+                tape.watch(flat)
+            results: Any = function(*arguments)
+            if order == 2:
+                with tapes[1].stop_recording():
+                    slopes = tapes[1].gradient(results, flat)
+                results = [tf.convert_to_tensor(slope) for slope in slopes if slope is not None]
+        forward_operations = len(graph.get_operations())
+        return tapes[0].gradient(results, flat)
+
+    compiled = tf.function(differentiated, autograph=False)
+    graph = compiled.get_concrete_function(*specs).graph
+    return _counted(graph, forward_operations)
+
+
+def _counted(graph: Any, forward_operations: int) -> Footprint:
+    operations = graph.get_operations()
+    place = {operation.name: i for i, operation in enumerate(operations)}
+    needed = _needed(graph.outputs)
+    roots: dict[str, str] = {}  # of every tensor's name, the tensor that owns its memory
+    sizes: dict[str, int] = {}  # bytes by root
+    last: dict[str, int] = {}  # by root, the place of the last operation that reads it
+    given = {tensor.name for tensor in graph.inputs}
+    for operation in operations:
+        if operation.name not in needed:
+            continue
+        here = place[operation.name]
+        for tensor in operation.inputs:
+            last[roots[tensor.name]] = here
+        for i, tensor in enumerate(operation.outputs):
+            if operation.type in _VIEWS and len(operation.inputs) > i:
+                roots[tensor.name] = roots[operation.inputs[i].name]
+                continue
+            roots[tensor.name] = tensor.name
+            known = tensor.shape.is_fully_defined() and tensor.dtype.size
+            free = operation.type in ("Const", "Placeholder") or tensor.name in given
+            sizes[tensor.name] = 0 if free or not known else size_in_bytes(tensor)
+    for tensor in graph.outputs:
+        last[roots[tensor.name]] = len(operations)
+    kept = sum(
+        size
+        for name, size in sizes.items()
+        if place[name.split(":")[0]] < forward_operations <= last.get(name, -1)
+    )
+    peak = _peak(operations, needed, roots, sizes, last, forward_operations)
+    return Footprint(kept, max(peak - kept, 0), len(needed))
+
+
+def _needed(outputs: Sequence[tf.Tensor]) -> set[str]:
+    """The names of the operations that outputs depend on."""
+    needed: set[str] = set()
+    waiting = [tensor.op for tensor in outputs]
+    while waiting:
+        operation = waiting.pop()
+        if operation.name not in needed:
+            needed.add(operation.name)
+            waiting += [tensor.op for tensor in operation.inputs]
+            waiting += operation.control_inputs
+    return needed
+
+
+def _peak(
+    operations: Sequence[tf.Operation],
+    needed: set[str],
+    roots: dict[str, str],
+    sizes: dict[str, int],
+    last: dict[str, int],
+    forward_operations: int,
+) -> int:
+    """The most bytes that are alive after the forward pass, one operation after another."""
+    alive, peak, dying = 0, 0, {}
+    for name, here in last.items():
+        dying.setdefault(here, []).append(name)
+    for here, operation in enumerate(operations):
+        if operation.name not in needed:
+            continue
+        made = sum(sizes.get(tensor.name, 0) for tensor in operation.outputs)
+        ends = [name for name in dying.get(here, []) if name in sizes]
+        given = [sizes.get(roots[tensor.name], 0) for tensor in operation.inputs]
+        ended = sum(sizes[name] for name in ends)
+        alive += made
+        if here >= forward_operations:
+            again = operation.type in _IN_PLACE and any(
+                sizes[name] == made and made in given for name in ends
+            )
+            peak = max(peak, alive - (made if again else 0))
+        alive -= ended
+        alive -= sum(sizes.get(t.name, 0) for t in operation.outputs if t.name not in last)
+    return peak

@@ -1,0 +1,52 @@
+"""Computing again, in the backward pass, what would have to be kept from the forward pass."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+Function = Callable[[Sequence[tf.Tensor]], Sequence[tf.Tensor]]
+
+
+def rematerialized(
+    function: Function, arguments: Sequence[tf.Tensor], order: int = 2
+) -> list[tf.Tensor]:
+    """`function(arguments)`, of which only the arguments are kept for the gradient.
+
+    Unlike `tf.recompute_grad` it reads no variables: all that has a gradient is an argument. The
+    second computation waits for the gradient to come to it; otherwise TensorFlow would merge it
+    with the first, or run it long before its turn, and keep what it gives.
+
+    Args:
+      function: pure; it is traced for the value, and again for the gradient.
+      arguments: of floats; what has no gradient the function may take from around it.
+      order: how many derivatives are taken by computing again; there are none beyond.
+    """
+
+    @tf.custom_gradient
+    def run(*given: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., Any]]:
+        # Nothing in here is for a tape to record: `gradient` says it all.
+        outputs = list(function([tf.stop_gradient(x) for x in given]))
+
+        def gradient(*upstream: tf.Tensor) -> list[tf.Tensor]:
+            both = [*given, *upstream]
+            if order == 1:
+                return _slopes(function, both, len(given))
+            return rematerialized(lambda x: _slopes(function, x, len(given)), both, order - 1)
+
+        return outputs, gradient
+
+    return list(run(*arguments))
+
+
+def _slopes(function: Function, both: Sequence[tf.Tensor], count: int) -> list[tf.Tensor]:
+    """The gradient by the first `count` tensors, the others being the outputs' slopes."""
+    given, upstream = both[:count], both[count:]
+    with tf.control_dependencies(upstream):
+        again = [tf.identity(x) for x in given]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(again)
+        outputs = function(again)
+    zero = tf.UnconnectedGradients.ZERO
+    slopes = tape.gradient(list(outputs), again, list(upstream), unconnected_gradients=zero)
+    return [tf.convert_to_tensor(slope) for slope in slopes]

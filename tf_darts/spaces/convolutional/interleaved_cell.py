@@ -1,0 +1,237 @@
+"""The training pass of a derived cell, computed faster: images side by side in the channels.
+
+The numbers and the weights are those of `DerivedCell.call`. CPU kernels want channels in multiples
+of 16, and the paper's network has 36: so k images share a place in the batch, [B/k, H, W, k·C].
+What is done to each channel (ReLU, pooling, a depthwise convolution whose filter is there k times)
+does not see the difference, a 1×1 convolution reads the same memory as [B·H·W, C], and the batch
+norm folds what it measures (`interleaved_norm.py`). A ReLU is computed once for all that read a
+node, and drop-path is part of the last batch norm. An operation that has no line in `_INTERLEAVED`
+is computed by its layer.
+"""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import tensorflow as tf
+
+from tf_darts.spaces.convolutional.batch_norm import BatchNorm
+from tf_darts.spaces.convolutional.convolutions import (
+    DepthwiseSeparable,
+    DilatedConvolution,
+    FactorizedReduction,
+    ReluConvBatchNorm,
+    SeparableConvolution,
+    depthwise,
+    even_and_odd,
+    pointwise,
+)
+from tf_darts.spaces.convolutional.derived_cell import DerivedCell
+from tf_darts.spaces.convolutional.interleaved_norm import interleaved_norm
+from tf_darts.spaces.convolutional.operation import Operation
+from tf_darts.spaces.convolutional.operations import Identity
+from tf_darts.spaces.convolutional.pooling import AveragePooling, MaxPooling, Pooling
+
+_MULTIPLE = 16  # of channels, which the kernels of batch norms and depthwise convolutions want
+_MOST = 4  # images side by side
+
+
+def images_side_by_side(channels: int, batch: int) -> int:
+    """k: the fewest images that divide the batch and whose channels are such a multiple; or 1."""
+    for images in range(2, _MOST + 1):
+        if channels % _MULTIPLE == 0:
+            break
+        if images * channels % _MULTIPLE == 0 and batch % images == 0:
+            return images
+    return 1
+
+
+class Images:
+    """A batch of which k images lie side by side.
+
+    Attributes:
+      value: [B/k, H, W, k·C].
+      side: k.
+    """
+
+    def __init__(self, value: tf.Tensor, side: int = 1) -> None:
+        self.value = value
+        self.side = side
+        self._rectified: Images | None = None
+        self._others: dict[int, Images] = {}
+
+    @property
+    def rectified(self) -> "Images":
+        """ReLU of it, computed once."""
+        if self._rectified is None:
+            self._rectified = Images(tf.nn.relu(self.value), self.side)
+        return self._rectified
+
+    def by_image(self) -> tf.Tensor:
+        """[B/k, H, W·k, C], the same memory."""
+        groups, height, width, wide = self.value.shape
+        return tf.reshape(self.value, [groups, height, width * self.side, wide // self.side])
+
+    def like(self, by_image: tf.Tensor) -> "Images":
+        """Others, of as many pixels, given `by_image`."""
+        groups, height, width, _ = self.value.shape
+        return Images(tf.reshape(by_image, [groups, height, width, -1]), self.side)
+
+    def with_side(self, side: int) -> "Images":
+        """The same images, `side` of them side by side."""
+        if side == self.side:
+            return self
+        if side not in self._others:
+            self._others[side] = Images(self._with_side(side), side)
+        return self._others[side]
+
+    def _with_side(self, side: int) -> tf.Tensor:
+        groups, height, width, wide = self.value.shape
+        batch, channels, value = groups * self.side, wide // self.side, self.value
+        if self.side > 1:
+            value = tf.reshape(value, [groups, height, width, self.side, channels])
+            value = tf.transpose(value, [0, 3, 1, 2, 4])
+        if side > 1:
+            value = tf.reshape(value, [batch // side, side, height, width, channels])
+            value = tf.transpose(value, [0, 2, 3, 1, 4])
+        return tf.reshape(value, [batch // side, height, width, side * channels])
+
+
+def interleaved_cell(
+    cell: DerivedCell, inputs: tuple[Images, Images], factors: tf.Tensor | None
+) -> Images:
+    """`cell(inputs, factors, training=True)`, of images of a known number.
+
+    Args:
+      cell: it is built.
+      inputs: the outputs of the cell before the last, and of the last.
+      factors: see `DerivedCell.call`.
+    """
+    batch = inputs[0].value.shape[0] * inputs[0].side
+    side = images_side_by_side(cell.channels, batch)
+    nodes = [
+        _operate(layer, source.with_side(side), None)
+        for layer, source in zip(cell.preprocess, inputs, strict=True)
+    ]
+    rows = iter(range(len(cell.edges)))
+    factors = None if factors is None else tf.unstack(factors, len(cell.edges))
+    for edges in cell.nodes:
+        terms = [
+            _operate(cell.edges[row], nodes[source], None if factors is None else factors[row])
+            for (_, source), row in zip(edges, rows)  # noqa: B905, the rows go on
+        ]
+        nodes.append(Images(tf.add_n([term.value for term in terms]), side))
+    return _joined([nodes[node] for node in cell.concat])
+
+
+def _joined(parts: Sequence[Images]) -> Images:
+    """Their channels one after another."""
+    return parts[0].like(tf.concat([part.by_image() for part in parts], axis=-1))
+
+
+def _operate(layer: Operation, source: Images, factors: tf.Tensor | None) -> Images:
+    """What an edge brings; its images multiplied with `factors` [B], but not an identity's."""
+    return _INTERLEAVED.get(type(layer), _by_layer)(layer, source, factors)
+
+
+def _identity(layer: Identity, source: Images, factors: tf.Tensor | None) -> Images:
+    del layer, factors
+    return source
+
+
+def _separable(layer: SeparableConvolution, source: Images, factors: tf.Tensor | None) -> Images:
+    middle = _norm(layer.first.norm, _spread(layer.first, source.rectified), relu=True)
+    return _norm(layer.second.norm, _spread(layer.second, middle), factors)
+
+
+def _dilated(layer: DilatedConvolution, source: Images, factors: tf.Tensor | None) -> Images:
+    return _norm(layer.norm, _spread(layer, source.rectified), factors)
+
+
+def _spread(layer: DepthwiseSeparable, rectified: Images) -> Images:
+    """The depthwise and the 1×1 convolution."""
+    kernel = tf.tile(tf.convert_to_tensor(layer.depthwise_kernel), [1, 1, rectified.side, 1])
+    value = depthwise(rectified.value, kernel, layer.stride, layer.dilation)
+    return _pointwise(Images(value, rectified.side), layer.pointwise_kernel)
+
+
+def _convolution(layer: ReluConvBatchNorm, source: Images, factors: tf.Tensor | None) -> Images:
+    value = source.rectified
+    if layer.stride == 2:
+        value = Images(value.value[:, ::2, ::2], value.side)
+    return _norm(layer.norm, _pointwise(value, layer.kernel), factors)
+
+
+def _reduction(layer: FactorizedReduction, source: Images, factors: tf.Tensor | None) -> Images:
+    even, odd = (Images(value, source.side) for value in _even_and_odd(source.rectified.value))
+    halves = [_pointwise(even, layer.even_kernel), _pointwise(odd, layer.odd_kernel)]
+    return _norm(layer.norm, _joined(halves), factors)
+
+
+@tf.custom_gradient
+def _even_and_odd(inputs: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., tf.Tensor]]:
+    """`even_and_odd` in one XLA cluster each way: TensorFlow's strided slices have one thread."""
+
+    def gradient(even: tf.Tensor, odd: tf.Tensor) -> tf.Tensor:
+        return _woven(even, odd, *inputs.shape[1:3])
+
+    return _apart(inputs), gradient
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _apart(inputs: tf.Tensor) -> list[tf.Tensor]:
+    return list(even_and_odd(inputs))
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _woven(even: tf.Tensor, odd: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Images [.., height, width, ..] of these pixels, and zeros between them."""
+    groups, rows, columns, wide = even.shape
+    zeros = tf.zeros_like(even)
+    lines = [tf.stack(pixels, axis=3) for pixels in ((even, zeros), (zeros, odd))]
+    woven = tf.reshape(tf.stack(lines, axis=2), [groups, 2 * rows, 2 * columns, wide])
+    return woven[:, :height, :width]
+
+
+def _pooling(layer: Pooling, source: Images, factors: tf.Tensor | None) -> Images:
+    if layer.normalized:
+        return _by_layer(layer, source, factors)
+    return _times(Images(layer.pool(source.value), source.side), factors)
+
+
+def _by_layer(layer: Operation, source: Images, factors: tf.Tensor | None) -> Images:
+    """An operation that is told nothing of this layout."""
+    result = Images(layer(source.with_side(1).value, training=True))
+    return _times(result.with_side(source.side), factors)
+
+
+def _pointwise(images: Images, kernel: keras.Variable) -> Images:
+    return images.like(pointwise(images.by_image(), kernel))
+
+
+def _norm(
+    layer: BatchNorm, images: Images, factors: tf.Tensor | None = None, relu: bool = False
+) -> Images:
+    if images.side > 1 and images.value.dtype == tf.float32 and layer.affine:
+        return Images(interleaved_norm(images.value, layer, factors, relu), images.side)
+    result = _times(images.like(layer(images.by_image(), training=True)), factors)
+    return result.rectified if relu else result
+
+
+def _times(images: Images, factors: tf.Tensor | None) -> Images:
+    if factors is None:
+        return images
+    groups, height, width, wide = images.value.shape
+    apart = tf.reshape(images.value, [groups, height, width, images.side, wide // images.side])
+    apart *= tf.reshape(factors, [groups, 1, 1, images.side, 1])
+    return Images(tf.reshape(apart, [groups, height, width, wide]), images.side)
+
+
+_INTERLEAVED: dict[type[Operation], Callable[..., Images]] = {
+    Identity: _identity,
+    MaxPooling: _pooling,
+    AveragePooling: _pooling,
+    SeparableConvolution: _separable,
+    DilatedConvolution: _dilated,
+    ReluConvBatchNorm: _convolution,
+    FactorizedReduction: _reduction,
+}

@@ -1,0 +1,39 @@
+"""A cell that is computed again in the backward pass."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from tf_darts.runtime.rematerialize import rematerialized
+from tf_darts.spaces.convolutional.batch_norm import StatisticsLedger
+
+
+def rematerialized_cell(
+    cell: keras.layers.Layer, inputs: tuple[tf.Tensor, tf.Tensor], other: tf.Tensor | None
+) -> tf.Tensor:
+    """`cell(inputs, other, training=True)`, of which only the arguments are kept.
+
+    Running statistics are moved, or written down, by the first computation only.
+
+    Args:
+      cell: a `RelaxedCell` or a `DerivedCell`; it is built.
+      inputs: the outputs of the cell before the last, and of the last.
+      other: mixing weights, or drop-path's factors, if any.
+    """
+    variables = cell.trainable_variables
+    values = [tf.convert_to_tensor(variable) for variable in variables]
+    others = [] if other is None else [other]
+    ledgers: list[StatisticsLedger] = []
+
+    def run(given: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        count = 2 + len(others)
+        mapping = list(zip(variables, given[count:], strict=True))
+        with keras.StatelessScope(state_mapping=mapping), StatisticsLedger() as ledger:
+            output = cell(tuple(given[:2]), *given[2:count], training=True)
+        ledgers.append(ledger)
+        return [output, *(tf.stop_gradient(value) for value in ledger.values)]
+
+    output, *statistics = rematerialized(run, [*inputs, *others, *values])
+    ledgers[0].hand_over(statistics)
+    return output

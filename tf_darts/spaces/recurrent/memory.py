@@ -1,0 +1,86 @@
+"""How much memory the gradients of the language models take, by arithmetic alone.
+
+The recurrences are loops that write what they keep to arrays over time; a [B, U] tensor of each
+time step is the unit here.
+"""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tf_darts.genotype import RecurrentGenotype
+from tf_darts.runtime.footprint import Footprint, in_order
+from tf_darts.spaces.recurrent.rematerialized import CHUNKS
+from tf_darts.spaces.recurrent.word_model import WordModel
+
+# Of the second derivative of the relaxed cell, for each of its edges: what TensorFlow's loops keep
+# of forward pass and gradient. Measured, as what a sequence more in a batch takes.
+SECOND = 44
+# Operations of a gradient, for each node, and of all around.
+_OPERATIONS, _NODE_OPERATIONS = 600, 220
+
+_AROUND = 6  # [T, B, U] tensors of the cell's gradient outside its loops
+
+
+class Recurrence(NamedTuple):
+    """What a recurrence writes in a time step, in [B, U] tensors.
+
+    Attributes:
+      kept: forward, besides its output.
+      slopes: on the way back.
+      nodes: that it has, of which the size of its graph depends.
+    """
+
+    kept: int
+    slopes: int
+    nodes: int
+
+
+def relaxed(nodes: int, edges: int, order: int = 1) -> Recurrence:
+    """The relaxed cell's.
+
+    Args:
+      nodes: N, searched ones.
+      edges: E, those into them.
+      order: 2 for second derivatives.
+    """
+    activations = 2 * (1 + edges)
+    if order == 2:
+        return Recurrence(activations + SECOND * edges, activations, 2 * nodes)
+    # `fused_recurrence`: masked sources, states, activations; the slopes of these and of nodes.
+    return Recurrence(nodes + nodes + 1 + activations, activations + nodes, nodes)
+
+
+def derived(genotype: RecurrentGenotype) -> Recurrence:
+    """A derived cell's: activations, states and masked states of those that are read."""
+    read = len({predecessor for _, predecessor in genotype.edges})
+    nodes = len(genotype.edges)
+    activations = 2 * (1 + nodes)
+    # Slopes and masked states are made one array each for a kernel's gradient, a few at a time.
+    return Recurrence(activations + 2 * read, activations + 6, nodes)
+
+
+def of_model(model: WordModel, recurrence: Recurrence, batch: Any) -> Footprint:
+    """Of a language model's gradient.
+
+    Args:
+      model: what is around the cell.
+      recurrence: of its cell.
+      batch: `tf.TensorSpec`s of shape [T, B], of words and of targets.
+    """
+    steps, sequences = batch[0].shape
+    size = tf.as_dtype(model.compute_dtype).size
+    state = steps * sequences * model.units * size
+    logits = steps * sequences * model.words * size
+    operations = _OPERATIONS + _NODE_OPERATIONS * recurrence.nodes
+    # Embedded words, masked; what the first product makes of them; in the gradient, the same.
+    embedding = Footprint(2 * state, 2 * state)
+    # The gradient of the decoder's kernel may wait until the cell's is under way.
+    slopes = (recurrence.slopes + _AROUND) * state + logits
+    cell = Footprint((recurrence.kept + 2) * state, slopes, operations)
+    if model.cell.rematerialize:
+        cell = Footprint(state, cell.peak // CHUNKS, 2 * CHUNKS * cell.operations)
+    outputs = Footprint(2 * state, state)
+    # The probabilities are kept, beside the logits, or their slopes.
+    decoder = Footprint(logits, logits)
+    return in_order([embedding, cell, outputs, decoder])
