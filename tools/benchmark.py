@@ -307,7 +307,7 @@ def main(arguments: list[str]) -> None:
     other = None
     if FLAGS.against_precision:
         set_precision(FLAGS.against_precision)
-        other = TASKS[FLAGS.task]()[0]
+        other = TASKS[FLAGS.task]().run
         timed(other, 0, 1 + FLAGS.warmup)
     set_precision(FLAGS.precision)
     start = time.perf_counter()
@@ -331,8 +331,8 @@ def main(arguments: list[str]) -> None:
         "task": FLAGS.task,
         "hypergradient": FLAGS.hypergradient,
         "batch_size": FLAGS.batch_size,
-        "precision": FLAGS.precision,
         "rematerialize": FLAGS.rematerialize,
+        "precision": FLAGS.precision,
         **sizes,
         "median_s": round(median, 5),
         "min_s": round(min(seconds), 5),
