@@ -227,6 +227,7 @@ class DerivedNetwork(keras.Model):
             self.fused
             and not self.rematerialize
             and images.shape[0] is not None
+            and self.compute_dtype == self.variable_dtype
             and not current().mixed
             and collectives.replicas() == 1
         )

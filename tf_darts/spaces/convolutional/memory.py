@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.runtime.footprint import Footprint, traced
+from tf_darts.runtime.precision import activations
 from tf_darts.spaces.convolutional.batch_norm import StatisticsLedger
 
 Shape = tuple[int, ...]
@@ -62,6 +63,7 @@ def layer_footprint(
             others = [tf.stop_gradient(other) for other in others]
         mapping = list(zip(variables, values, strict=True))
         with keras.StatelessScope(state_mapping=mapping), StatisticsLedger():
+            inputs = [activations(x) for x in inputs]
             return layer(tuple(inputs) if several else inputs[0], *others, training=True)
 
     specs = [
@@ -97,7 +99,7 @@ def cells_footprint(
         counted, of_numbers = kinds[kind]
         part = counted.scaled(numbers / of_numbers)
         if rematerialize:
-            kept = numbers * tf.as_dtype(layer.compute_dtype).size
+            kept = numbers * activations(tf.zeros([], layer.compute_dtype)).dtype.size
             part = Footprint(kept, part.peak, 3 * part.operations // 2)
         found.append(part)
     return found
