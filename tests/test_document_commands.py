@@ -10,6 +10,7 @@ docs/quickstart.md is run as it stands by tests/test_documents.py.
 as those of all.
 """
 
+import os
 import pathlib
 import re
 import runpy
@@ -35,6 +36,9 @@ pytestmark = [
     ),
 ]
 
+LONG = pytest.mark.skipif(
+    not os.environ.get("TF_DARTS_LONG_TESTS"), reason="minutes; TF_DARTS_LONG_TESTS=1 runs it"
+)
 # By a pattern of the command.
 NOT_RUN = {
     r"^(docker|export|uv) ": "needs Docker, other machines, a package index",
@@ -42,6 +46,7 @@ NOT_RUN = {
     r"^(tools/test.sh|tools/quickstart.sh)": "installs a Python environment; is the whole of CI",
     r"^python examples/": "run by tests/test_examples.py",
     r"import_official_weights": "needs the official file; tests/export/test_official_runs.py",
+    r"--task=TASK": "stands for those of the table below it",
     r"--distribution=": "makes devices or workers; tests/test_main_scaling.py",
     r"--run_dir=SHARED": "a chief and workers; tests/test_main_studies.py",
     r"answer_request.py --export_dir=models/pydoc": "tests/test_export_command.py asks the same",
@@ -155,12 +160,14 @@ class Reader:
         """Runs a program's `main` with its flags; they are forgotten afterwards."""
         known = set(flags.FLAGS)
         tf.config.run_functions_eagerly(True)
+        sys.path.insert(0, str(ROOT / "tools"))  # as Python does with a program's folder
         try:
             program = runpy.run_path(words[0])
             if "gemm_rate" in program:  # a benchmark's measure of the machine
                 program["gemm_rate"].__defaults__ = (64,)
             return program["main"](flags.FLAGS(words)) or 0
         finally:
+            sys.path.remove(str(ROOT / "tools"))
             for name in set(flags.FLAGS) - known:
                 delattr(flags.FLAGS, name)
             flags.FLAGS.unparse_flags()
@@ -207,8 +214,8 @@ def run_all(reader, documents, stem):
         ("README", 12),
         ("own_data", 6),
         ("performance", 8),
-        ("reproducing", 12),
-        ("results", 11),
+        pytest.param("reproducing", 12, marks=LONG),
+        pytest.param("results", 11, marks=LONG),
         ("studies", 5),
     ],
 )

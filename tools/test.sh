@@ -3,6 +3,7 @@
 #
 #   tools/test.sh                      style, BUILD files, all tests
 #   tools/test.sh -k genotype          ... further arguments go to pytest
+#   TF_DARTS_LONG_TESTS=1 tools/test.sh  ... with the tests that take minutes each
 #
 # Makes .venv (tools/venv.sh) where it is missing.
 set -euo pipefail

@@ -1,5 +1,7 @@
 """Tests of the recurrences in chunks of time steps: the same numbers as in one."""
 
+import os
+
 import keras
 import numpy as np
 import pytest
@@ -68,6 +70,9 @@ def test_relaxed_cell(float64, steps):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    not os.environ.get("TF_DARTS_LONG_TESTS"), reason="a minute; TF_DARTS_LONG_TESTS=1 runs it"
+)
 def test_relaxed_cells_second_derivative(float64):
     del float64
     results = []
