@@ -77,6 +77,7 @@ OURS = {
     "steps_per_epoch": 0,
     "distribution": "auto",
     "micro_batches": 1,
+    "rematerialize": False,
     "cpu_replicas": 0,
     "check_replicas": False,
     "deterministic": False,
@@ -259,11 +260,12 @@ def test_computed_settings_leave_out_what_does_not_matter():
     assert names == set(config.fields(made)) - {
         "data_dir",
         "run_dir",
+        "rematerialize",
+        "cpu_replicas",
+        "check_replicas",
         "deterministic",
         "checkpoint_steps",
         "max_rollbacks",
-        "cpu_replicas",
-        "check_replicas",
     }
 
 

@@ -42,6 +42,7 @@ NOT_RUN = {
     r"^(tools/test.sh|tools/quickstart.sh)": "installs a Python environment; is the whole of CI",
     r"^python examples/": "run by tests/test_examples.py",
     r"import_official_weights": "needs the official file; tests/export/test_official_runs.py",
+    r"--distribution=": "makes devices or workers; tests/test_main_scaling.py",
     r"--run_dir=SHARED": "a chief and workers; tests/test_main_studies.py",
     r"answer_request.py --export_dir=models/pydoc": "tests/test_export_command.py asks the same",
     r"--export_dir=models/NAME_(litert|onnx)": "tests/test_export_command.py",

@@ -1,11 +1,13 @@
 """Several workers with the real command: one is killed, both go on; and wrong input."""
 
 import json
+import pathlib
 import signal
 import socket
 
 import pytest
 
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 SETTINGS = [
     "--mode=train",
     "--dataset=pydoc",
@@ -89,6 +91,17 @@ def test_a_worker_is_killed_or_stopped_and_the_run_goes_on(command, tmp_path):
         assert found == pytest.approx(right, rel=1e-5)
     settings = json.loads((directory / "config.json").read_text())["settings"]
     assert (settings["distribution"], settings["replicas"]) == ("multi_worker", 2)
+
+
+@pytest.mark.slow
+def test_two_devices_of_the_cpu_as_documented(command, tmp_path):
+    document = (ROOT / "docs" / "scaling.md").read_text()
+    lines = [line.split() for line in document.splitlines() if line.startswith("    python")]
+    flags = next(line[3:] for line in lines if "--cpu_replicas=2" in line)
+    status, _, err = command.run(*flags, f"--run_dir={tmp_path}")
+    assert status == 0, err
+    settings = json.loads((tmp_path / "config.json").read_text())["settings"]
+    assert (settings["distribution"], settings["replicas"]) == ("mirrored", 2)
 
 
 @pytest.mark.slow

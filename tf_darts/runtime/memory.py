@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tf_darts.runtime.footprint import Footprint, size_in_bytes
 
-# Measured, of a process before and after its first steps (docs/performance.md): what TensorFlow
+# Chosen on measured processes (docs/performance.md): what TensorFlow
 # takes when it first computes something (threads, buffers of oneDNN and XLA), and what each
 # operation of a compiled graph takes in it, with what its optimisation leaves behind.
 STARTING = 150_000_000

@@ -14,7 +14,7 @@ def rematerialized(
     """`function(arguments)`, of which only the arguments are kept for the gradient.
 
     Unlike `tf.recompute_grad` it reads no variables: all that has a gradient is an argument. The
-    second computation waits for the gradient to come to it; otherwise TensorFlow would merge it
+    second computation waits for the gradient to come to it; otherwise TensorFlow may merge it
     with the first, or run it long before its turn, and keep what it gives.
 
     Args:
