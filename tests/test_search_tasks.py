@@ -1,9 +1,12 @@
 import dataclasses
 
 import pytest
+import tensorflow as tf
 
 from tf_darts import CifarNetwork, config, multiply_adds, weight_count
+from tf_darts.errors import UserError
 from tf_darts.published_cells import PUBLISHED
+from tf_darts.runtime.precision import set_precision
 from tf_darts.search_tasks import search_task
 
 
@@ -29,3 +32,13 @@ def test_convolutional_cells_are_counted_at_the_size_that_is_trained(name):
         "weights": weight_count(trained, image_channels=1),
         "multiply-adds an image": multiply_adds(trained, 8, image_channels=1),
     }
+
+
+def test_a_precision_without_effect_is_refused(monkeypatch):
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [])
+    set_precision("mixed_bfloat16")
+    try:
+        with pytest.raises(UserError, match="without a GPU no product of 8 units"):
+            task_of("pydoc", units=8, batch_size=4, bptt=6)
+    finally:
+        set_precision("float32")
