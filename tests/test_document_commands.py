@@ -213,7 +213,7 @@ def run_all(reader, documents, stem):
     [
         ("README", 12),
         ("own_data", 6),
-        ("performance", 8),
+        pytest.param("performance", 8, marks=LONG),
         pytest.param("reproducing", 12, marks=LONG),
         pytest.param("results", 11, marks=LONG),
         ("studies", 5),
