@@ -35,7 +35,7 @@ def test_convolutional_cells_are_counted_at_the_size_that_is_trained(name):
 
 
 def test_a_precision_without_effect_is_refused(monkeypatch):
-    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [])
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     set_precision("mixed_bfloat16")
     try:
         with pytest.raises(UserError, match="without a GPU no product of 8 units"):

@@ -17,7 +17,7 @@ def single_precision():
 
 @pytest.fixture
 def without_gpu(monkeypatch):
-    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [])
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
 
 
 @pytest.mark.parametrize("name", PRECISIONS)
@@ -46,7 +46,7 @@ def test_which_products_gain_on_a_cpu(without_gpu):
 
 
 def test_all_products_gain_on_a_gpu(monkeypatch):
-    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["one"])
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["one"])
     assert Precision.named("mixed_bfloat16").gains(1, 1, 1)
     assert not Precision.named("float32").gains(8960, 300, 10000)
 

@@ -48,7 +48,7 @@ class Precision:
         """
         if name not in _COMPUTE:
             return cls(name, name)
-        gpus = tf.config.list_logical_devices("GPU")
+        gpus = tf.config.list_physical_devices("GPU")  # does not start TensorFlow
         return cls("float32", _COMPUTE[name], 0.0 if gpus else LEAST_INTENSITY)
 
     @property
