@@ -81,6 +81,11 @@ def test_micro_batches_are_the_batch(mirrored, arguments, two):
     assert len({row.tobytes() for row in noise.numpy()}) == 8, "every part has masks of its own"
 
 
+def test_each_replica_has_masks_of_its_own(mirrored, arguments):
+    _, (_, noise) = Replicas(mirrored).compiled(_plain, SIGNATURE)(*arguments)
+    assert len({row.tobytes() for row in noise.numpy()}) == 8
+
+
 def test_micro_batches_are_normalised_apart(arguments):
     found, last = Replicas(micro_batches=2).compiled(_normalised, SIGNATURE)(*arguments)
     weights, batch, state, seed = arguments
