@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -73,6 +74,16 @@ def test_a_batch_of_known_size():
     signature = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, 3])
     found = memory.sized(signature, 1, 4, longest=35)
     assert [spec.shape.as_list() for spec in found] == [[35, 4], [35, 3]]
+
+
+def test_the_peak_is_the_process_s_own_and_not_what_its_parent_had():
+    ballast = np.ones(1_500_000_000, np.uint8)
+    program = "from tf_darts.runtime import memory; print(memory.peak_resident())"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert memory.peak_resident() > ballast.nbytes
+    assert 50_000_000 < int(done.stdout) < 1_200_000_000
 
 
 @pytest.mark.slow
