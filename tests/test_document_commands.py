@@ -10,7 +10,6 @@ docs/quickstart.md is run as it stands by tests/test_documents.py.
 as those of all.
 """
 
-import os
 import pathlib
 import re
 import runpy
@@ -36,9 +35,6 @@ pytestmark = [
     ),
 ]
 
-LONG = pytest.mark.skipif(
-    not os.environ.get("TF_DARTS_LONG_TESTS"), reason="minutes; TF_DARTS_LONG_TESTS=1 runs it"
-)
 # By a pattern of the command.
 NOT_RUN = {
     r"^(docker|export|uv) ": "needs Docker, other machines, a package index",
@@ -213,9 +209,9 @@ def run_all(reader, documents, stem):
     [
         ("README", 12),
         ("own_data", 6),
-        pytest.param("performance", 8, marks=LONG),
-        pytest.param("reproducing", 12, marks=LONG),
-        pytest.param("results", 11, marks=LONG),
+        pytest.param("performance", 8, marks=pytest.mark.long),
+        pytest.param("reproducing", 12, marks=pytest.mark.long),
+        pytest.param("results", 11, marks=pytest.mark.long),
         ("studies", 5),
     ],
 )

@@ -112,7 +112,7 @@ def test_a_search_on_images_leaves_everything(whole_run):
         assert (directory / "plots" / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("space", ["text", pytest.param("images", marks=pytest.mark.long)])
 def test_killed_and_resumed_it_is_bit_identical(command, whole_run, tmp_path, space):
     whole = whole_run(space)
     arguments = (*SPACES[space], f"--run_dir={tmp_path}")

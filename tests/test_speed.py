@@ -68,7 +68,8 @@ def test_recurrent_search():
         return _gradient(run, *arguments)
 
     fast, clear = _best_times(form(fused_relaxed_recurrence), form(relaxed_recurrence))
-    assert fast < 0.8 * clear, f"{fast:.4f} s, the clear form {clear:.4f} s"
+    # Half on a processor with fast products, three quarters on one where they are most of it.
+    assert fast < 0.95 * clear, f"{fast:.4f} s, the clear form {clear:.4f} s"
 
 
 @pytest.mark.slow

@@ -16,7 +16,6 @@ so for all steps and prints a table; without torch it says so, and times only ou
 """
 
 import dataclasses
-import itertools
 import json
 import os
 import pathlib
@@ -25,62 +24,27 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 
 import benchmark_table
-import numpy as np
 import tensorflow as tf
 from absl import app, flags
+from benchmark_tasks import TASKS
 
-from tf_darts.config import PRESETS
-from tf_darts.configuration.search import RecurrentSearchConfig
-from tf_darts.data import images
-from tf_darts.data.image_streams import ImageSearchData
-from tf_darts.data.streamed_images import StreamedImageData
-from tf_darts.published_cells import PUBLISHED
-from tf_darts.runtime.memory import Need, peak_resident
+from tf_darts.runtime.memory import peak_resident
 from tf_darts.runtime.precision import set_precision
-from tf_darts.runtime.threads import operations_side_by_side
-from tf_darts.search.memory import need_of_search
-from tf_darts.search.step import BilevelStep
-from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
-from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
-from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
-from tf_darts.spaces.recurrent.supernet import RecurrentSupernet
-from tf_darts.training.memory import need_of_training
-from tf_darts.training.step import TrainingStep
-from tf_darts.training_tasks import image_network, language_network
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum(
     "task",
     "rnn_search",
-    ["rnn_search", "cnn_search", "rnn_train", "cnn_train", "image_input"],
+    list(TASKS),
     "which step",
 )
-flags.DEFINE_enum(
-    "hypergradient",
-    "finite_difference",
-    ["first_order", "finite_difference", "exact"],
-    "which architecture gradient",
-)
-flags.DEFINE_bool("rematerialize", False, "compute cells again in the backward pass")
-flags.DEFINE_integer("batch_size", 64, "examples in a batch", lower_bound=2)
-flags.DEFINE_integer("units", None, "recurrent: width (default: the paper's)", lower_bound=1)
-flags.DEFINE_integer("words", 10000, "recurrent: size of the vocabulary", lower_bound=2)
-flags.DEFINE_integer("bptt", 35, "recurrent: time steps", lower_bound=2)
-flags.DEFINE_integer(
-    "channels", None, "convolutional: of the first cell (default: the paper's)", lower_bound=2
-)
-flags.DEFINE_integer("layers", None, "convolutional: cells (default: the paper's)", lower_bound=3)
-flags.DEFINE_integer("image_size", 32, "convolutional: pixels of a side", lower_bound=4)
-flags.DEFINE_string("dataset", "digits", "image_input: whose images")
-flags.DEFINE_string("data_dir", "", "image_input: where they are")
-flags.DEFINE_bool("photographs", False, "image_input: read large ones from files, as ImageNet's")
 flags.DEFINE_string("precision", "float32", "as --precision of a run")
 flags.DEFINE_string(
     "against_precision", None, "another one, whose steps are timed in turn with ours"
@@ -116,166 +80,6 @@ def timed(run: Callable[[], Any], times: int, warmup: int = 0) -> list[float]:
         run()
         seconds.append(time.perf_counter() - start)
     return seconds
-
-
-class Task(NamedTuple):
-    """What is timed.
-
-    Attributes:
-      run: one step.
-      flops: in matrix products, where they are counted.
-      sizes: what describes it.
-      need: the estimate of its memory, where there is one.
-    """
-
-    run: Callable[[], Any]
-    flops: float | None
-    sizes: dict[str, Any]
-    need: Need | None = None
-
-
-def recurrent_step() -> Task:
-    """A whole step of the recurrent search on random words, and its FLOPs in matrix products.
-
-    A loss costs F; its gradient by the weights 2F more, by α alone F more (no weight gradients).
-    First order: α of one loss, weights of another. Finite difference: three gradients by the
-    weights, two by α alone. Exact: three, and one differentiated again (6F).
-    """
-    units, words, batch_size = FLAGS.units or 300, FLAGS.words, FLAGS.batch_size
-    config = RecurrentSearchConfig(batch_size=batch_size, hypergradient=FLAGS.hypergradient)
-    model = RelaxedLanguageModel(
-        words=words,
-        units=units,
-        input_dropout=config.input_dropout,
-        cell_input_dropout=config.cell_input_dropout,
-        hidden_dropout=config.hidden_dropout,
-        output_dropout=config.output_dropout,
-    )
-    supernet = RecurrentSupernet(model, config.slowness, FLAGS.rematerialize)
-    need = need_of_search(supernet, config, FLAGS.bptt)
-    step = BilevelStep(supernet, config)
-    random = np.random.default_rng(0)
-    shape = (FLAGS.bptt, batch_size)
-    train, validation = (
-        tuple(random.integers(words, size=shape, dtype=np.int32) for _ in range(2))
-        for _ in range(2)
-    )
-    edges = supernet.cells["cell"].edges
-    row = 2 * (2 * units) * (2 * units) + edges * 2 * units * 2 * units + 2 * units * words
-    losses = {"first_order": 2 + 3, "finite_difference": 3 * 3 + 2 * 2, "exact": 3 * 3 + 6}
-    flops = float(FLAGS.bptt * batch_size * row * losses[FLAGS.hypergradient])
-    sizes = {"units": units, "words": words, "bptt": FLAGS.bptt}
-    return Task(lambda: step(train, validation, config.weight_learning_rate), flops, sizes, need)
-
-
-def recurrent_training_step() -> Task:
-    """A whole step of training a language model with the cell V2 on random words.
-
-    Multiply-adds forward, as many again for the activations' and for the weights' gradients.
-    """
-    units, words, batch_size = FLAGS.units or 850, FLAGS.words, FLAGS.batch_size
-    config = dataclasses.replace(
-        PRESETS["train", "ptb"],
-        batch_size=batch_size,
-        units=units,
-        genotype="darts_v2",
-        rematerialize=FLAGS.rematerialize,
-    )
-    network = language_network(config, PUBLISHED["recurrent"]["darts_v2"], words)
-    need = need_of_training(network, config, FLAGS.bptt)
-    step = TrainingStep(network, config, averages=False)
-    random = np.random.default_rng(0)
-    batch = tuple(
-        random.integers(words, size=(FLAGS.bptt, batch_size), dtype=np.int32) for _ in range(2)
-    )
-    flops = 3.0 * 2 * network.counts()["multiply-adds a word"] * FLAGS.bptt * batch_size
-    sizes = {"units": units, "words": words, "bptt": FLAGS.bptt}
-    return Task(lambda: step(batch, config.learning_rate, 0.5), flops, sizes, need)
-
-
-def convolutional_training_step() -> Task:
-    """A whole step of training the network of V2 on random images of ten classes.
-
-    With the threads that `--mode=train` would have.
-    """
-    operations_side_by_side()
-    batch_size, size = FLAGS.batch_size, FLAGS.image_size
-    preset = PRESETS["train", "cifar10"]
-    config = dataclasses.replace(
-        preset,
-        batch_size=batch_size,
-        genotype="darts_v2",
-        rematerialize=FLAGS.rematerialize,
-        channels=FLAGS.channels or preset.channels,
-        layers=FLAGS.layers or preset.layers,
-    )
-    cell = PUBLISHED["convolutional"]["darts_v2"]
-    network = image_network(config, cell, (size, size, 3), classes=10)
-    need = need_of_training(network, config)
-    step = TrainingStep(network, config, averages=False)
-    random = np.random.default_rng(0)
-    batch = (
-        random.standard_normal((batch_size, size, size, 3), np.float32),
-        random.integers(10, size=batch_size, dtype=np.int32),
-    )
-    flops = 3.0 * 2 * network.counts()["multiply-adds an image"] * batch_size
-    sizes = {"channels": config.channels, "layers": config.layers, "image_size": size}
-    return Task(lambda: step(batch, config.learning_rate, 1.0), flops, sizes, need)
-
-
-def convolutional_step() -> Task:
-    """A whole step of the convolutional search on random images of ten classes."""
-    batch_size, size = FLAGS.batch_size, FLAGS.image_size
-    config = dataclasses.replace(
-        PRESETS["search", "cifar10"], batch_size=batch_size, hypergradient=FLAGS.hypergradient
-    )
-    channels, layers = FLAGS.channels or config.channels, FLAGS.layers or config.layers
-    model = RelaxedImageClassifier(10, channels, layers, seed=0)
-    supernet = ConvolutionalSupernet(model, (size, size, 3), FLAGS.rematerialize)
-    need = need_of_search(supernet, config)
-    step = BilevelStep(supernet, config)
-    random = np.random.default_rng(0)
-    train, validation = (
-        (
-            random.standard_normal((batch_size, size, size, 3), np.float32),
-            random.integers(10, size=batch_size, dtype=np.int32),
-        )
-        for _ in range(2)
-    )
-    sizes = {"channels": channels, "layers": layers, "image_size": size}
-    return Task(lambda: step(train, validation, config.weight_learning_rate), None, sizes, need)
-
-
-def image_input() -> Task:
-    """The next augmented batch, as ImageNet's training reads it, or pair of them, as the search."""
-    if FLAGS.photographs:
-        data = StreamedImageData(
-            FLAGS.dataset,
-            FLAGS.data_dir,
-            batch_size=FLAGS.batch_size,
-            seed=0,
-            validation_examples=0,
-        )
-    else:
-        data = ImageSearchData(
-            images.load(FLAGS.dataset, FLAGS.data_dir), batch_size=FLAGS.batch_size, seed=0
-        )
-    epochs = itertools.count()
-    batches = itertools.chain.from_iterable(data.epoch(epoch) for epoch in epochs)
-
-    def read() -> None:
-        next(batches)[0][0].numpy()
-
-    return Task(read, None, data.description())
-
-
-TASKS = {
-    "rnn_search": recurrent_step,
-    "cnn_search": convolutional_step,
-    "rnn_train": recurrent_training_step,
-    "cnn_train": convolutional_training_step,
-    "image_input": image_input,
-}
 
 
 def searches() -> bool:

@@ -55,12 +55,11 @@ def test_less_with_rematerialisation(make):
     assert again.footprint(batch).peak < 0.75 * plain.footprint(batch).peak
 
 
-@pytest.mark.parametrize("order", [1, 2])
-def test_second_derivatives_take_more(order):
+def test_second_derivatives_take_more():
     network = relaxed_text()
-    footprint = network.footprint(batch_of(network, 8), order=order)
-    per_step = footprint.kept / (36 * 8 * 8 * 4)
-    assert (per_step > 1000) == (order == 2)
+    once, twice = (network.footprint(batch_of(network, 8), order=order) for order in (1, 2))
+    # A tangent beside every value, and pairs of sources.
+    assert 2 * once.kept < twice.kept < 2.5 * once.kept
 
 
 def test_what_a_derived_recurrence_writes():

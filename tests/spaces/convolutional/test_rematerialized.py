@@ -46,7 +46,7 @@ def supernet_results(rematerialize, second):
     return tf.function(run, autograph=False)(weights, mixing)
 
 
-@pytest.mark.parametrize("second", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("second", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_relaxed_cells(float64, second):
     del float64
     assert_same(supernet_results(True, second), supernet_results(False, second))

@@ -46,18 +46,19 @@ def gradients(recurrence, arguments, upstream, watched=WATCHED):
     return result, tape.gradient(value, sources)
 
 
-def second(recurrence, arguments, upstream, directions):
-    """The gradient of <∇_w value, directions> for the mixing weights; value is not linear."""
-    weights = [arguments["input_kernel"], *arguments["node_kernels"]]
+def second(recurrence, arguments, upstream, directions, watched=("mixing",)):
+    """The gradient of <∇_w value, directions>, w being `directions`' keys; value is not linear."""
+    sources = [arguments[name] for name in watched]
+    weights = [arguments[name] for name in directions]
     with tf.GradientTape(watch_accessed_variables=False) as outer:
-        outer.watch(arguments["mixing"])
+        outer.watch(tf.nest.flatten([sources, upstream]))
         with tf.GradientTape(watch_accessed_variables=False) as inner:
-            inner.watch(weights)
+            inner.watch(tf.nest.flatten(weights))
             value = tf.reduce_sum(tf.sin(recurrence(**arguments).outputs) * upstream)
-        slopes = inner.gradient(value, weights)
-        pairs = zip(slopes, directions, strict=True)
+        slopes = tf.nest.flatten(inner.gradient(value, weights))
+        pairs = zip(slopes, tf.nest.flatten(list(directions.values())), strict=True)
         product = tf.add_n([tf.reduce_sum(slope * direction) for slope, direction in pairs])
-    return outer.gradient(product, arguments["mixing"])
+    return outer.gradient(product, [*sources, upstream])
 
 
 @functools.cache
@@ -115,16 +116,46 @@ def test_gradient_of_the_mixing_weights_alone():
     assert np.all(alone[0][:, 0] == 0.0)  # `none`
 
 
-def test_second_derivative():
+NAMES = ("inputs", "hidden", "input_kernel", "node_kernels", "mixing")
+
+
+@pytest.mark.parametrize(
+    ("moved", "watched"),
+    [
+        (("input_kernel", "node_kernels"), ("mixing",)),  # what a search asks for
+        (NAMES, NAMES),
+    ],
+)
+def test_second_derivative(moved, watched):
     arguments, upstream = problem(3)
     rng = np.random.default_rng(9)
-    weights = [arguments["input_kernel"], *arguments["node_kernels"]]
-    directions = [tf.constant(rng.normal(size=weight.shape)) for weight in weights]
+    directions = {
+        name: tf.nest.map_structure(
+            lambda x: tf.constant(rng.normal(size=x.shape)), arguments[name]
+        )
+        for name in moved
+    }
     fused, reference = (
         tf.function(
-            lambda recurrence=recurrence: second(recurrence, arguments, upstream, directions),
+            lambda recurrence=recurrence: second(
+                recurrence, arguments, upstream, directions, watched
+            ),
             autograph=False,
         )()
         for recurrence in (fused_relaxed_recurrence, relaxed_recurrence)
     )
     assert_close(fused, reference, 1e-9)
+
+
+def test_a_third_derivative_is_refused():
+    arguments, upstream = problem(2)
+    directions = {"hidden": tf.ones_like(arguments["hidden"])}
+
+    def third():
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(arguments["mixing"])
+            twice = second(fused_relaxed_recurrence, arguments, upstream, directions)[0]
+        return tape.gradient(twice, arguments["mixing"])
+
+    with pytest.raises(LookupError, match="no third derivative"):
+        tf.function(third, autograph=False)()

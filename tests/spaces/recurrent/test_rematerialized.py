@@ -1,7 +1,5 @@
 """Tests of the recurrences in chunks of time steps: the same numbers as in one."""
 
-import os
-
 import keras
 import numpy as np
 import pytest
@@ -69,10 +67,7 @@ def test_relaxed_cell(float64, steps):
     assert_same(*results)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
-    not os.environ.get("TF_DARTS_LONG_TESTS"), reason="a minute; TF_DARTS_LONG_TESTS=1 runs it"
-)
+@pytest.mark.long
 def test_relaxed_cells_second_derivative(float64):
     del float64
     results = []

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tf_darts.spaces.recurrent.recurrence import EPSILON
 
-_cluster = tf.function(autograph=False, jit_compile=True)
+cluster = tf.function(autograph=False, jit_compile=True)
 
 
 def _sigmoid_and_tanh(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -42,7 +42,7 @@ def _normalized_slope(slope: tf.Tensor, state: tf.Tensor, variance: tf.Tensor) -
     return (centered - along) * tf.math.rsqrt(variance + EPSILON)
 
 
-@_cluster
+@cluster
 def first_node(
     projected: tf.Tensor, product: tf.Tensor, previous: tf.Tensor, mask: tf.Tensor
 ) -> tuple[tf.Tensor, ...]:
@@ -53,7 +53,7 @@ def first_node(
     return activations, *_normalized(node, mask)
 
 
-@_cluster
+@cluster
 def node(
     activations: tf.Tensor, states: Sequence[tf.Tensor], mixing: tf.Tensor, mask: tf.Tensor
 ) -> tuple[tf.Tensor, ...]:
@@ -76,7 +76,7 @@ def node(
     return _normalized(node, mask)
 
 
-@_cluster
+@cluster
 def node_slopes(
     upstream: tf.Tensor,
     received: tf.Tensor | None,
@@ -134,7 +134,7 @@ def node_slopes(
     return carried, tf.concat([c_slope, z_slope], axis=-1), node
 
 
-@_cluster
+@cluster
 def first_node_slopes(
     received: tf.Tensor,
     product: tf.Tensor,
@@ -153,7 +153,7 @@ def first_node_slopes(
     return node * (1.0 - gate), tf.concat([c_slope, z_slope], axis=-1)
 
 
-@_cluster
+@cluster
 def mixing_slopes(
     activations: tf.Tensor, states: tf.Tensor, node: tf.Tensor, totals: Sequence[tf.Tensor]
 ) -> tuple[tf.Tensor, ...]:

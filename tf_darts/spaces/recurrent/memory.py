@@ -13,9 +13,6 @@ from tf_darts.runtime.footprint import Footprint, in_order
 from tf_darts.spaces.recurrent.rematerialized import CHUNKS
 from tf_darts.spaces.recurrent.word_model import WordModel
 
-# Of the second derivative of the relaxed cell, for each of its edges: what TensorFlow's loops keep
-# of forward pass and gradient. Not counted: chosen between two measured peaks at batch 64.
-SECOND = 44
 # Operations of a gradient, for each node, and of all around.
 _OPERATIONS, _NODE_OPERATIONS = 600, 220
 
@@ -45,10 +42,14 @@ def relaxed(nodes: int, edges: int, order: int = 1) -> Recurrence:
       order: 2 for second derivatives.
     """
     activations = 2 * (1 + edges)
-    if order == 2:
-        return Recurrence(activations + SECOND * edges, activations, 2 * nodes)
     # `fused_recurrence`: masked sources, states, activations; the slopes of these and of nodes.
-    return Recurrence(nodes + nodes + 1 + activations, activations + nodes, nodes)
+    kept, slopes = nodes + nodes + 1 + activations, activations + nodes
+    if order == 2:
+        # `fused_recurrence_second`: tangents of outputs, states and activations, pairs of sources;
+        # every slope with its tangent.
+        kept += 1 + nodes + 1 + activations + 2 * nodes
+        slopes *= 2
+    return Recurrence(kept, slopes, order * nodes)
 
 
 def derived(genotype: RecurrentGenotype) -> Recurrence:

@@ -1,0 +1,87 @@
+"""What the fused recurrence is given, and what its loops leave behind.
+
+Shapes: B sequences, U units, N searched nodes, E edges, J predecessors of a node.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tf_darts.spaces.recurrent.fused_recurrence_nodes import fold_of
+
+
+class Arguments(NamedTuple):
+    """What has a gradient; see `fused_relaxed_recurrence`."""
+
+    inputs: tf.Tensor
+    hidden: tf.Tensor
+    input_kernel: tf.Tensor
+    node_kernels: Sequence[tf.Tensor]
+    mixing: tf.Tensor
+
+
+class Record(NamedTuple):
+    """What one time step leaves behind, or `tf.TensorArray`s of it.
+
+    Attributes:
+      output: [B, U].
+      sources: [N B, U], the masked states of all nodes but the last.
+      states: [N + 1, B, U].
+      means, variances: [N + 1, U].
+      activations: [c, h] of each node: [B, 2U] of node 0, [J, B, 2U] of the others.
+    """
+
+    output: Any
+    sources: Any
+    states: Any
+    means: Any
+    variances: Any
+    activations: Any
+
+
+class Slopes(NamedTuple):
+    """What one time step leaves behind on the way back, or `tf.TensorArray`s of it.
+
+    Attributes:
+      activations: as in `Record`.
+      nodes: of each searched node [B, U], before its normalisation.
+    """
+
+    activations: Any
+    nodes: Any
+
+
+def rows_of(given: Arguments) -> list[tf.Tensor]:
+    """The mixing weights of the edges into each searched node, [J, 5]."""
+    return tf.split(given.mixing, list(range(1, len(given.node_kernels) + 1)))
+
+
+def batch_of(given: Arguments) -> Any:
+    """B, a number where it is known: `mixing_slopes` makes use of that."""
+    return given.hidden.shape[0] or tf.shape(given.hidden)[0]
+
+
+def mixing_slopes_over_time(
+    given: Arguments, add: Callable[[tf.Tensor, int, Any], Any]
+) -> tf.Tensor:
+    """The gradient of the mixing weights, [E, 5], as a sum over time; that of `none` is 0.
+
+    Args:
+      given: the arguments.
+      add: (t, i, totals) -> totals with the terms of searched node i at time t, by
+        `fused_recurrence_nodes.mixing_slopes`.
+    """
+    nodes, (batch, units) = len(given.node_kernels), given.hidden.shape
+    folded = batch_of(given) // fold_of(batch)
+    empty = [tf.zeros([i, folded, units], given.mixing.dtype) for i in range(nodes + 1)]
+    start = [(empty[i],) * 5 for i in range(1, nodes + 1)]
+
+    def step(t: tf.Tensor, totals: list[Any]) -> tuple[Any, ...]:
+        return t + 1, [add(t, i, total) for i, total in enumerate(totals, start=1)]
+
+    steps = tf.shape(given.inputs)[0]
+    totals = tf.while_loop(lambda t, _: t < steps, step, (tf.constant(0), start))[1]
+    sums = [[tf.reduce_sum(term, axis=[1, 2]) for term in total] for total in totals]
+    rows = [tf.stack(terms[:4], axis=-1) + terms[4][:, tf.newaxis] for terms in sums]
+    return tf.pad(tf.concat(rows, axis=0), [[0, 0], [1, 0]])

@@ -1,0 +1,325 @@
+"""The second derivative of the fused recurrence: forward mode over its written gradient.
+
+The gradient is a function Jᵀu of the outputs' slopes u and the arguments a; J is ∂outputs/∂a.
+What is asked here is the gradient of ⟨Jᵀu, d⟩ = ⟨u, J d⟩ for given directions d: by u it is J d,
+the tangent of the outputs where all arguments move along d; by a it is the tangent of Jᵀu. So both
+loops, forward and back in time, are run once more with a tangent beside every value:
+
+    y = x W          ẏ = ẋ W + x Ẇ                 two products for one
+    y = cluster(x)   ẏ by `tf.autodiff.ForwardAccumulator`, in the same XLA cluster
+
+The values of the forward pass are there already. Shapes as in `fused_recurrence`.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tf_darts.spaces.recurrent import fused_recurrence_nodes as clusters
+from tf_darts.spaces.recurrent.fused_recurrence_records import (
+    Arguments,
+    Record,
+    Slopes,
+    batch_of,
+    mixing_slopes_over_time,
+    rows_of,
+)
+from tf_darts.spaces.recurrent.time_arrays import arrays as new_arrays
+from tf_darts.spaces.recurrent.time_arrays import flat, write
+
+
+class _Dual(NamedTuple):
+    """A value and its tangent."""
+
+    value: Any
+    tangent: Any
+
+
+class _Tangents(NamedTuple):
+    """What one time step of the forward pass leaves behind, or `tf.TensorArray`s of it.
+
+    Attributes: tangents of those of `Record`, and `pairs` [N B, 2U], the tangents of the masked
+    states beside their values, by which the next products are one each.
+    """
+
+    output: Any
+    pairs: Any
+    states: Any
+    variances: Any
+    activations: Any
+
+
+def second_derivative(
+    directions: Arguments,
+    upstream: tf.Tensor,
+    given: Arguments,
+    record: Record,
+    outputs: tf.Tensor,
+    input_mask: tf.Tensor,
+    hidden_mask: tf.Tensor,
+) -> tuple[Any, ...]:
+    """The gradient of ⟨gradient(upstream, given), directions⟩ by all of `upstream, *given`.
+
+    Args:
+      directions: one for each argument.
+      upstream: [T, B, U], the slopes of the outputs.
+      given: the arguments.
+      record: what the forward pass left behind.
+      outputs: [T, B, U].
+      input_mask: [B, U].
+      hidden_mask: [B, U].
+    """
+    arguments = _Dual(given, directions)
+    masks = (input_mask, hidden_mask)
+    previous = tf.concat([given.hidden[tf.newaxis], outputs[:-1]], axis=0)
+    tangents = _forward(arguments, record, previous, *masks)
+    moved = tangents.output.stack()
+    previous = _Dual(previous, tf.concat([directions.hidden[tf.newaxis], moved[:-1]], axis=0))
+    slopes, hidden_slope = _backward(upstream, arguments, record, tangents, previous, hidden_mask)
+    first = slopes.activations[0].stack()
+    first = _Dual(flat(first[:, 0]), flat(first[:, 1]))
+    units = hidden_mask.shape[-1]
+    inputs_slope = tf.matmul(first.tangent, given.input_kernel[:units], transpose_b=True)
+    inputs_slope += tf.matmul(first.value, directions.input_kernel[:units], transpose_b=True)
+    return moved, *Arguments(
+        tf.reshape(inputs_slope, tf.shape(given.inputs)) * input_mask,
+        hidden_slope,
+        _input_kernel_slope(arguments, previous, first, *masks),
+        _kernel_slopes(given, record, tangents, slopes),
+        _mixing_slopes(given, record, tangents, slopes),
+    )
+
+
+def _with_tangents(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
+    """The cluster that returns `function(*values)` and its tangents for those of `values`.
+
+    None stays None. What comes after `mask` has no tangents.
+    """
+
+    @clusters.cluster
+    def both(values: Any, tangents: Any, *constants: Any) -> tuple[Any, Any]:
+        moving = [x for x in tf.nest.flatten(values) if x is not None]
+        moves = [x for x in tf.nest.flatten(tangents) if x is not None]
+        with tf.autodiff.ForwardAccumulator(moving, moves) as forward:
+            outputs = function(*values, *constants)
+            zero = tf.UnconnectedGradients.ZERO
+            return outputs, forward.jvp(outputs, unconnected_gradients=zero)
+
+    return both
+
+
+@_with_tangents
+def _first_node(activations: tf.Tensor, previous: tf.Tensor, mask: tf.Tensor) -> Any:
+    nothing = tf.zeros_like(activations)
+    return clusters.first_node.python_function(activations, nothing, previous, mask)[1:]
+
+
+_node = _with_tangents(clusters.node.python_function)
+_node_slopes = _with_tangents(clusters.node_slopes.python_function)
+_first_node_slopes = _with_tangents(clusters.first_node_slopes.python_function)
+
+
+@clusters.cluster
+def _add_mixing_tangents(values: Any, tangents: Any, totals: Any) -> Any:
+    """`mixing_slopes` for tangents: adds them to `totals`."""
+    nothing = tf.nest.map_structure(tf.zeros_like, totals)
+    function = _with_tangents(clusters.mixing_slopes.python_function).python_function
+    return function((*values, nothing), (*tangents, totals))[1]
+
+
+def _forward(
+    arguments: _Dual,
+    record: Record,
+    previous: tf.Tensor,
+    input_mask: tf.Tensor,
+    hidden_mask: tf.Tensor,
+) -> _Tangents:
+    """Runs the tangents forward in time; returns `tf.TensorArray`s over time."""
+    given, directions = arguments
+    steps, batch, units = tf.shape(given.inputs)[0], batch_of(given), hidden_mask.shape[-1]
+    nodes = len(given.node_kernels)
+    rows = zip(rows_of(given), rows_of(directions), strict=True)
+    rows = [_Dual(*row) for row in rows]
+    # [ẋ, x] times these is ẋ W + x Ẇ.
+    input_kernels = tf.concat([given.input_kernel[:units], directions.input_kernel[:units]], axis=0)
+    hidden_kernels = tf.concat(
+        [given.input_kernel[units:], directions.input_kernel[units:]], axis=0
+    )
+    kernels = zip(given.node_kernels, directions.node_kernels, strict=True)
+    kernels = [tf.concat(kernel, axis=0) for kernel in kernels]
+    projected = tf.concat([directions.inputs * input_mask, given.inputs * input_mask], axis=-1)
+    projected = tf.reshape(flat(projected) @ input_kernels, [steps, batch, 2 * units])
+
+    def step(t: tf.Tensor, hidden: tf.Tensor, arrays: _Tangents) -> tuple[Any, ...]:
+        pair = tf.concat([hidden * hidden_mask, previous[t] * hidden_mask], axis=-1)
+        first = projected[t] + pair @ hidden_kernels
+        node, moves = _first_node(
+            (record.activations[0].read(t), previous[t]), (first, hidden), hidden_mask
+        )
+        activations, entries = [first], [moves]
+        pairs = tf.concat([moves[1], node[1]], axis=-1)
+        for i in range(1, nodes + 1):
+            product = tf.reshape(pairs @ kernels[i - 1], [i, batch, 2 * units])
+            activations.append(product)
+            states = tuple(tf.unstack(record.states.read(t)[:i], num=i))
+            node, moves = _node(
+                (record.activations[i].read(t), states, rows[i - 1].value),
+                (product, tuple(entry[0] for entry in entries), rows[i - 1].tangent),
+                hidden_mask,
+            )
+            entries.append(moves)
+            if i < nodes:
+                pairs = tf.concat([pairs, tf.concat([moves[1], node[1]], axis=-1)], axis=0)
+        states, _, _, variances = (tf.stack(column) for column in zip(*entries, strict=True))
+        output = tf.reduce_mean(states[1:], axis=0)
+        tangents = _Tangents(output, pairs, states, variances, activations)
+        return t + 1, output, write(arrays, t, tangents)
+
+    like = _Tangents(0, 0, 0, 0, [0] * (nodes + 1))
+    start = (tf.constant(0), directions.hidden, new_arrays(like, steps, given.hidden.dtype))
+    return tf.while_loop(lambda t, *_: t < steps, step, start)[2]
+
+
+def _backward(
+    upstream: tf.Tensor,
+    arguments: _Dual,
+    record: Record,
+    tangents: _Tangents,
+    previous: _Dual,
+    hidden_mask: tf.Tensor,
+) -> tuple[Slopes, tf.Tensor]:
+    """Runs values and tangents of the chain back in time.
+
+    Returns:
+      `tf.TensorArray`s over time of [value, tangent], and the tangent of the slope of the hidden
+      state before the first step.
+    """
+    given, directions = arguments
+    steps, batch, units = tf.shape(upstream)[0], batch_of(given), hidden_mask.shape[-1]
+    nodes = len(given.node_kernels)
+    rows = zip(rows_of(given), rows_of(directions), strict=True)
+    rows = [_Dual(*row) for row in rows]
+    hidden_kernel = tf.transpose(given.input_kernel[units:])
+    hidden_direction = tf.transpose(directions.input_kernel[units:])
+    node_kernels = [tf.transpose(kernel) for kernel in given.node_kernels]
+    node_directions = [tf.transpose(kernel) for kernel in directions.node_kernels]
+
+    def through(slopes: tf.Tensor, kernel: tf.Tensor, direction: tf.Tensor) -> _Dual:
+        """The product of the slopes [2, …, 2U] with a transposed kernel."""
+        both = tf.reshape(flat(slopes) @ kernel, [2, -1, units])
+        return _Dual(both[0], both[1] + flat(slopes[0]) @ direction)
+
+    def step(t: tf.Tensor, hidden_slope: _Dual, arrays: Slopes) -> tuple[Any, ...]:
+        output_slope = _Dual(
+            (upstream[t] + hidden_slope.value) / nodes, hidden_slope.tangent / nodes
+        )
+        states = _Dual(record.states.read(t), tangents.states.read(t))
+        variances = _Dual(record.variances.read(t), tangents.variances.read(t))
+        received = product = _Dual(None, None)
+        activation_slopes, node_slopes = [], []  # the last node's first
+        for i in range(nodes, 0, -1):
+            activations = record.activations[i].read(t), tangents.activations[i].read(t)
+            values, moves = _node_slopes(
+                *(
+                    (
+                        output_slope[k],
+                        received[k],
+                        product[k],
+                        activations[k],
+                        states[k][: i + 1],
+                        variances[k][i],
+                        rows[i - 1][k],
+                    )
+                    for k in range(2)
+                ),
+                hidden_mask,
+            )
+            received = _Dual(values[0], moves[0])
+            activation_slope, node_slope = (
+                tf.stack(pair) for pair in zip(values[1:], moves[1:], strict=True)
+            )
+            product = through(activation_slope, node_kernels[i - 1], node_directions[i - 1])
+            product = _Dual(*(tf.reshape(x, [i, batch, units]) for x in product))
+            activation_slopes.append(activation_slope)
+            node_slopes.append(node_slope)
+        activations = record.activations[0].read(t), tangents.activations[0].read(t)
+        values, moves = _first_node_slopes(
+            *(
+                (
+                    received[k],
+                    product[k],
+                    activations[k],
+                    states[k][0],
+                    previous[k][t],
+                    variances[k][0],
+                )
+                for k in range(2)
+            ),
+            hidden_mask,
+        )
+        activation_slope = tf.stack([values[1], moves[1]])
+        activation_slopes.append(activation_slope)
+        product = through(activation_slope, hidden_kernel, hidden_direction)
+        hidden_slope = _Dual(
+            values[0] + product.value * hidden_mask, moves[0] + product.tangent * hidden_mask
+        )
+        slopes = Slopes(activation_slopes[::-1], node_slopes[::-1])
+        return t - 1, hidden_slope, write(arrays, t, slopes)
+
+    like = Slopes([0] * (nodes + 1), [0] * nodes)
+    nothing = tf.zeros_like(given.hidden)
+    start = (steps - 1, _Dual(nothing, nothing), new_arrays(like, steps, upstream.dtype))
+    _, hidden_slope, slopes = tf.while_loop(lambda t, *_: t >= 0, step, start)
+    return slopes, hidden_slope.tangent
+
+
+def _input_kernel_slope(
+    arguments: _Dual,
+    previous: _Dual,
+    first: _Dual,
+    input_mask: tf.Tensor,
+    hidden_mask: tf.Tensor,
+) -> tf.Tensor:
+    """The tangent of xᵀ δ, over all time steps at once: ẋᵀ δ + xᵀ δ̇."""
+    sources = [
+        flat(tf.concat([given.inputs * input_mask, hidden * hidden_mask], axis=-1))
+        for given, hidden in zip(arguments, previous, strict=True)
+    ]
+    total = tf.matmul(sources[1], first.value, transpose_a=True)
+    return total + tf.matmul(sources[0], first.tangent, transpose_a=True)
+
+
+def _kernel_slopes(
+    given: Arguments, record: Record, tangents: _Tangents, slopes: Slopes
+) -> list[tf.Tensor]:
+    """The tangents of Σ_t xᵀ δ for the kernels of the searched nodes."""
+    batch, units = batch_of(given), given.hidden.shape[-1]
+
+    def step(t: tf.Tensor, totals: list[tf.Tensor]) -> tuple[Any, ...]:
+        values, moves = record.sources.read(t), tangents.pairs.read(t)[:, :units]
+        found = []
+        for i, (total, array) in enumerate(zip(totals, slopes.activations[1:], strict=True), 1):
+            value, tangent = tf.unstack(array.read(t), num=2)
+            rows = i * batch
+            total += tf.matmul(moves[:rows], flat(value), transpose_a=True)
+            found.append(total + tf.matmul(values[:rows], flat(tangent), transpose_a=True))
+        return t + 1, found
+
+    steps = tf.shape(given.inputs)[0]
+    start = [tf.zeros_like(kernel) for kernel in given.node_kernels]
+    return tf.while_loop(lambda t, _: t < steps, step, (tf.constant(0), start))[1]
+
+
+def _mixing_slopes(
+    given: Arguments, record: Record, tangents: _Tangents, slopes: Slopes
+) -> tf.Tensor:
+    """The tangent of the mixing weights' gradient, [E, 5]."""
+
+    def add(t: tf.Tensor, i: int, totals: Any) -> Any:
+        nodes = tf.unstack(slopes.nodes[i - 1].read(t), num=2)
+        values = record.activations[i].read(t), record.states.read(t)[:i], nodes[0]
+        moves = tangents.activations[i].read(t), tangents.states.read(t)[:i], nodes[1]
+        return _add_mixing_tangents(values, moves, totals)
+
+    return mixing_slopes_over_time(given, add)
