@@ -106,7 +106,9 @@ def main(arguments: list[str]) -> None:
     if len(arguments) > 1:
         raise app.UsageError(f"unexpected argument {arguments[1]!r}")
     if FLAGS["against-torch"].value:
-        print(benchmark_table.table(FLAGS.against or "", FLAGS.python, FLAGS.steps, FLAGS.rounds))
+        peer = FLAGS.against or ""
+        for line in benchmark_table.table(peer, FLAGS.python, FLAGS.steps, FLAGS.rounds):
+            print(line, flush=True)
         return
     other = None
     if FLAGS.against_precision:

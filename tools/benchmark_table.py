@@ -4,6 +4,7 @@ import json
 import pathlib
 import subprocess
 import sys
+from collections.abc import Iterator
 
 TOOL = pathlib.Path(__file__).with_name("benchmark.py")
 # What is timed: its name, the flags of `benchmark.py`, and how many times faster it should be.
@@ -44,8 +45,8 @@ def measured(name: str, settings: str, more: list[str]) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def table(peer: str, python: str, steps: int, rounds: int) -> str:
-    """The table in Markdown.
+def table(peer: str, python: str, steps: int, rounds: int) -> Iterator[str]:
+    """The lines of the table in Markdown, each when it has been measured.
 
     Args:
       peer: the PyTorch program; "" for none.
@@ -56,26 +57,23 @@ def table(peer: str, python: str, steps: int, rounds: int) -> str:
     timing = [f"--steps={steps}", f"--rounds={rounds}"]
     reason = torch_is_missing(python) if peer else "no PyTorch program is given (--against)"
     against = [] if reason else [f"--against={peer}", f"--python={python}"]
-    lines = [
-        "| step | median s | min…max s | PyTorch's median s | times faster | goal |",
-        "|---|---|---|---|---|---|",
-    ]
+    yield "| step | median s | min…max s | PyTorch's median s | times faster | goal |"
+    yield "|---|---|---|---|---|---|"
     medians = {}
     for name, settings, goal in ROWS:
         row = measured(name, settings, [*timing, *against])
         medians[settings] = row["median_s"]
         theirs = f"{row['peer_median_s']} | {row['times_faster']}" if against else " | "
-        lines.append(
+        yield (
             f"| {name} | {row['median_s']:.3f} | {row['min_s']:.3f}…{row['max_s']:.3f} | {theirs}"
             f" | {goal:g} |"
         )
     for name, settings in EXACT:
         row = measured(name, settings, timing)
         times = row["median_s"] / medians[settings.replace("exact", "finite_difference")]
-        lines.append(
+        yield (
             f"| {name} | {row['median_s']:.3f} | {row['min_s']:.3f}…{row['max_s']:.3f} | |"
             f" {times:.2f} × the time of second order | at most {EXACT_GOAL:g} × |"
         )
     if reason:
-        lines += ["", f"The comparison is skipped: {reason}."]
-    return "\n".join(lines)
+        yield f"\nThe comparison is skipped: {reason}."

@@ -30,20 +30,23 @@ def tool(monkeypatch):
 
 
 def test_without_another_program(tool):
-    table = tool.table("", sys.executable, steps=2, rounds=1)
+    lines = tool.table("", sys.executable, steps=2, rounds=1)
+    table = "\n".join(lines)
     assert "| training V2 on CIFAR-10 | 8.000 | 4.000…16.000 |  |  | 3 |" in table
     assert "1.25 × the time of second order" in table
     assert table.endswith("The comparison is skipped: no PyTorch program is given (--against).")
 
 
 def test_without_torch(tool):
-    table = tool.table("peer.py", "/bin/false", steps=2, rounds=1)
+    lines = tool.table("peer.py", "/bin/false", steps=2, rounds=1)
+    table = "\n".join(lines)
     assert "torch is not installed in /bin/false" in table
     assert "| 24" not in table, "nothing of the other program"
 
 
 def test_with_torch(tool, monkeypatch):
     monkeypatch.setattr(tool, "torch_is_missing", lambda python: None)
-    table = tool.table("peer.py", sys.executable, steps=2, rounds=1)
+    lines = tool.table("peer.py", sys.executable, steps=2, rounds=1)
+    table = "\n".join(lines)
     assert "| training V2 on CIFAR-10 | 8.000 | 4.000…16.000 | 24.0 | 3.0 | 3 |" in table
     assert "skipped" not in table
