@@ -126,7 +126,9 @@ def test_programs_are_there_and_have_the_flags(words):
     if program.endswith(".sh"):
         assert os.access(ROOT / program, os.X_OK)
         return
-    source = (ROOT / program).read_text(encoding="utf-8")
+    # A program may have further files, of which the names begin with its own.
+    files = ROOT.glob(f"{program.removesuffix('.py')}*.py")
+    source = "".join(file.read_text(encoding="utf-8") for file in files)
     for name in (word[2:].partition("=")[0] for word in arguments if word.startswith("--")):
         assert re.search(f'"(--)?{name}"', source), f"{program} has no --{name}"
 

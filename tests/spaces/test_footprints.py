@@ -59,7 +59,7 @@ def test_second_derivatives_take_more():
     network = relaxed_text()
     once, twice = (network.footprint(batch_of(network, 8), order=order) for order in (1, 2))
     # A tangent beside every value, and pairs of sources.
-    assert 2 * once.kept < twice.kept < 2.5 * once.kept
+    assert 1.9 * once.kept < twice.kept < 2.5 * once.kept
 
 
 def test_what_a_derived_recurrence_writes():

@@ -94,7 +94,7 @@ def second_derivative(
 def _with_tangents(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
     """The cluster that returns `function(*values)` and its tangents for those of `values`.
 
-    None stays None. What comes after `mask` has no tangents.
+    Values may be None, with None for a tangent. `constants`, the mask, do not move.
     """
 
     @clusters.cluster
