@@ -22,7 +22,7 @@ import pytest
 import tensorflow as tf
 from absl import flags
 
-from tf_darts import command_line, main
+from tf_darts import command_line, commands
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -146,7 +146,7 @@ class Reader:
         values([*words, *toy])
         config = command_line.config_from_flags(values)
         tf.config.run_functions_eagerly(config.mode != "export")  # which is all about graphs
-        main.MODES[config.mode](config)
+        commands.MODES[config.mode](config)
         if values.dataset:
             for name in ("RUN", f"runs/{LINKS.get(config.mode, 'STUDY')}"):
                 self.link(name, config.run_dir)
@@ -212,7 +212,7 @@ def run_all(reader, documents, stem):
         pytest.param("performance", 8, marks=pytest.mark.long),
         pytest.param("reproducing", 12, marks=pytest.mark.long),
         pytest.param("results", 11, marks=pytest.mark.long),
-        ("studies", 5),
+        pytest.param("studies", 5, marks=pytest.mark.long),
     ],
 )
 def test_the_commands_of_a_document(reader, documents, stem, count):

@@ -23,11 +23,12 @@ import sys
 import textwrap
 import tomllib
 
+import numpy as np
 import pytest
 from absl import flags
 
 import tf_darts
-from tf_darts import command_line, config
+from tf_darts import command_line, config, genotype
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -177,9 +178,20 @@ def run(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_quickstart_step_by_step(run):
+def test_the_quickstart_step_by_step(run, tmp_path):
     steps = [param.values[0] for param in commands("python ") if param.id.startswith("quickstart-")]
     assert [words[-1].partition("=")[0] for words in steps[-2:]] == ["--export_dir", "--image"]
     outputs = [run(words) for words in steps]
     (answer,) = json.loads(outputs[-1])["predictions"]
     assert set(answer["top_labels"]) < set("0123456789")
+    found = tmp_path / "runs" / "found"
+    assert "the most frequent class" in outputs[0] and "Found after 1 epochs" in outputs[0]
+    assert isinstance(genotype.load(found / "genotype.json"), genotype.ConvolutionalGenotype)
+    (record,) = map(json.loads, (found / "history.jsonl").read_text().splitlines())
+    assert 0 <= record["validation_accuracy"] <= 100
+    assert {name: np.shape(table) for name, table in record["mixing"].items()} == {
+        "normal": (14, 8),
+        "reduce": (14, 8),
+    }
+    for picture in ("cell", "alpha_normal", "alpha_reduce", "curves"):
+        assert (found / "plots" / f"{picture}.png").read_bytes().startswith(b"\x89PNG")

@@ -3,6 +3,8 @@
 import functools
 import json
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -96,6 +98,7 @@ def test_a_search_leaves_everything(whole):
     assert list((directory / "tensorboard").glob("events.out.tfevents.*"))
 
 
+@pytest.mark.long
 def test_a_search_on_images_leaves_everything(whole_run):
     directory, out = whole_run("images")
     assert out.count("validation accuracy") == 3 and "Found after 2 epochs" in out
@@ -133,7 +136,9 @@ def test_killed_and_resumed_it_is_bit_identical(command, whole_run, tmp_path, sp
     assert records(tmp_path) == records(whole[0])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
 def test_asked_to_stop_it_saves_and_says_so(command, tmp_path, number):
     process = command.start(
         *SMALL, "--hypergradient=first_order", f"--run_dir={tmp_path}", "--epochs=500"
@@ -148,6 +153,7 @@ def test_asked_to_stop_it_saves_and_says_so(command, tmp_path, number):
     assert f"after step {step} " in err
 
 
+@pytest.mark.long
 def test_a_found_cell_is_trained_killed_resumed_and_tested(command, whole, tmp_path):
     arguments = [
         "--mode=train",
@@ -213,6 +219,24 @@ def test_another_configuration_is_refused(command, whole):
 def test_a_finished_run_says_so_again(command, whole):
     status, out, _ = command.run(*SMALL, f"--run_dir={whole[0]}")
     assert status == 0 and "Found after 2 epochs" in out
+
+
+def test_wrong_flags_need_not_wait_for_tensorflow():
+    program = """
+import runpy, sys
+try:
+    runpy.run_module("tf_darts.main", run_name="__main__", alter_sys=True)
+finally:
+    print("imported" if "tensorflow" in sys.modules else "not imported")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--mode=search", "--dataset=pydoc", "--units=0"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "not imported\n")
+    assert done.stderr.startswith("tf_darts: --units=0: out of range"), done.stderr
 
 
 @pytest.mark.parametrize(

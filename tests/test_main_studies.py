@@ -69,6 +69,7 @@ def test_a_selection_leaves_everything(whole):
         assert source in out and source in (directory / "ranking.md").read_text()
 
 
+@pytest.mark.long
 def test_killed_and_resumed_it_finds_the_same(command, whole, tmp_path):
     arguments = (*SELECT, f"--run_dir={tmp_path}")
     done = tmp_path / "candidates" / "first_order_seed1" / "search" / "history.jsonl"
@@ -128,7 +129,7 @@ def test_a_chief_that_is_not_there(command, tmp_path):
     assert status == 2 and "cannot be reached" in err and "Traceback" not in err
 
 
-@pytest.mark.parametrize("tuner", ["bayesian", "hyperband"])
+@pytest.mark.parametrize("tuner", ["bayesian", pytest.param("hyperband", marks=pytest.mark.long)])
 def test_black_box_search(command, tmp_path, tuner):
     trials = [] if tuner == "hyperband" else ["--trials=2"]
     status, _, err = command.run(

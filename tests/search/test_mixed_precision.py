@@ -130,7 +130,7 @@ def distances(space, name, **settings):
     [
         ("mixed_bfloat16", {"kind": "first_order"}, (0.05, 0.35)),
         ("mixed_bfloat16", {"kind": "finite_difference"}, (0.05, 0.35)),
-        ("mixed_bfloat16", {"kind": "exact"}, (0.05, 0.35)),
+        pytest.param("mixed_bfloat16", {"kind": "exact"}, (0.05, 0.35), marks=pytest.mark.long),
         ("mixed_bfloat16", {"optimization": "joint_simultaneous"}, (0.05, 0.05)),
         ("mixed_float16", {"kind": "finite_difference"}, (0.01, 0.1)),
         ("mixed_float16", {"kind": "exact"}, (0.01, 0.1)),
@@ -145,7 +145,7 @@ def test_recurrent_near_float32(name, settings, tolerances):
     ("name", "kind", "tolerances"),
     [
         ("mixed_bfloat16", "finite_difference", (0.2, 0.5)),
-        ("mixed_float16", "exact", (0.1, 0.4)),
+        pytest.param("mixed_float16", "exact", (0.1, 0.4), marks=pytest.mark.long),
     ],
 )
 def test_convolutional_near_float32(name, kind, tolerances):

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from tf_darts import config, main
+from tf_darts import commands, config
 from tf_darts.data import images, text
 from tf_darts.errors import UserError
 from tf_darts.runtime.run_directory import RunDirectory
@@ -37,7 +37,7 @@ SMALL = {
 
 def run(mode, **settings):
     made = config.configure({"mode": mode, **settings})
-    main.MODES[mode](made)
+    commands.MODES[mode](made)
 
 
 @contextlib.contextmanager
@@ -55,9 +55,9 @@ def directories_are_let_go(monkeypatch):
     held = []
     hold = RunDirectory._hold
     monkeypatch.setattr(RunDirectory, "_hold", lambda self, f: (held.append(self), hold(self, f)))
-    monkeypatch.setattr(main, "train", _closing(main.train, held))
+    monkeypatch.setattr(commands, "train", _closing(commands.train, held))
     for mode in ("train", "test"):
-        monkeypatch.setitem(main.MODES, mode, _closing(main.MODES[mode], held))
+        monkeypatch.setitem(commands.MODES, mode, _closing(commands.MODES[mode], held))
     yield
     for one in held:
         one.close()

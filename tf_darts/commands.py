@@ -1,0 +1,121 @@
+"""What each `--mode` does and prints: a configuration in, a finished run and a few lines out."""
+
+import pathlib
+import shutil
+import sys
+
+from tf_darts.configuration.export import ExportConfig
+from tf_darts.configuration.report import ReportConfig
+from tf_darts.configuration.search import SearchConfig
+from tf_darts.configuration.study import StudyConfig
+from tf_darts.configuration.testing import RunTestConfig
+from tf_darts.configuration.training import TrainingConfig
+from tf_darts.report.ranking import ranking_summary
+from tf_darts.report.summary_report import write_report
+from tf_darts.runs import in_words, run_export, run_search, run_test, run_training
+from tf_darts.runtime.signals import graceful_stop
+from tf_darts.runtime.threads import operations_side_by_side
+from tf_darts.study.run_study import run_study
+from tf_darts.training_tasks import find_cell
+
+
+def search(config: SearchConfig) -> None:
+    """`--mode=search`: looks for a cell and leaves it in the run directory."""
+    with graceful_stop() as stop:
+        run = run_search(config, stop)
+    last, score, (baseline, value) = run.history[-1], run.score, run.baseline
+    print(
+        f"Found after {last['epoch']} epochs and {last['seconds'] / 60:.1f} minutes: {run.cell}\n"
+        f"The supernet's validation {score} is {last[f'validation_{score}']:.2f}; on batches, in"
+        f" training mode, {last[f'validation_batch_{score}']:.2f} ({baseline}: {value:.2f}).\n"
+        f"Of this cell --mode=train --dataset={config.dataset} makes a network of"
+        f" {in_words(run.counts)}.\n"
+        f"Cell: {run.path / 'genotype.json'}   pictures: {run.path / 'plots'}\n"
+        f"TensorBoard: {_tensorboard()} --logdir={run.path / 'tensorboard'}"
+    )
+
+
+def train(config: TrainingConfig) -> None:
+    """`--mode=train`: trains a network of a derived cell from random weights."""
+    if config.many_small_operations:
+        operations_side_by_side()
+    cell = find_cell(config)
+    with graceful_stop() as stop:
+        run = run_training(config, cell, stop)
+    if run.validates:
+        score = run.score
+        baseline = f" ({run.baseline[0]}: {run.baseline[1]:.2f})" if run.baseline else ""
+        print(
+            f"The best of {config.epochs} epochs is {run.result['epoch']}: validation {score}"
+            f" {run.result[f'validation_{score}']:.2f}{baseline}."
+        )
+    print(
+        f"Run: {run.path}   pictures: {run.path / 'plots'}\n"
+        f"TensorBoard: {_tensorboard()} --logdir={run.path / 'tensorboard'}\n"
+        f"Test it, once: python -m tf_darts.main --mode=test --run_dir={run.path}"
+    )
+
+
+def study(config: StudyConfig) -> None:
+    """`--mode=select`, `random_search` and `tune`: trains candidates and ranks them."""
+    ranking = run_study(config)
+    if ranking is None:
+        print("No candidates are left; the chief has the ranking.")
+        return
+    print(
+        f"{ranking_summary(ranking)}\n"
+        f"Best cell: {pathlib.Path(config.run_dir) / 'genotype.json'}   ranking:"
+        f" {pathlib.Path(config.run_dir) / 'ranking.md'}, .csv, .json"
+    )
+
+
+def test(config: RunTestConfig) -> None:
+    """`--mode=test`: the test score of a finished training, taken once and kept."""
+    found = run_test(config)
+    baseline = (
+        f" ({found['baseline']}: {found['baseline_value']:.2f})" if "baseline" in found else ""
+    )
+    scores = ", ".join(f"{name} {value:.2f}" for name, value in found["scores"].items())
+    print(f"Test of {pathlib.Path(config.run_dir).expanduser()}: {scores}{baseline}.")
+    if "unaveraged" in found:
+        scores = ", ".join(f"{name} {value:.2f}" for name, value in found["unaveraged"].items())
+        print(f"With the last weights in place of their average: {scores}.")
+
+
+def report(config: ReportConfig) -> None:
+    """`--mode=report`: one document over the results of several runs."""
+    file = write_report(config.run_dirs, config.report_dir, config.reference)
+    print(
+        f"Report: {file}   pictures: {file.parent / 'plots'}\n"
+        f"TensorBoard: {_tensorboard()} --logdir={file.parent / 'tensorboard'}"
+    )
+
+
+def export(config: ExportConfig) -> None:
+    """`--mode=export`: the network of a finished training as others load it, a SavedModel first."""
+    exported = run_export(config)
+    for note in exported.notes:
+        print(note)
+    print(f"Exported and checked: {exported.path}; what it is: {exported.path / 'model_card.md'}")
+
+
+def _tensorboard() -> str:
+    """A command that works in the shell that started this: its PATH need not have our Python's."""
+    beside = pathlib.Path(sys.executable).with_name("tensorboard")
+    found = shutil.which("tensorboard") or not beside.exists()
+    if found:
+        return "tensorboard"
+    here = pathlib.Path.cwd()
+    return str(beside.relative_to(here) if beside.is_relative_to(here) else beside)
+
+
+MODES = {
+    "search": search,
+    "train": train,
+    "test": test,
+    "select": study,
+    "random_search": study,
+    "tune": study,
+    "report": report,
+    "export": export,
+}
