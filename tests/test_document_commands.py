@@ -6,10 +6,11 @@ for the documents' own, and flags for small sizes are added. All is in this proc
 are not compiled (`run_functions_eagerly`): tracing a supernet takes longer than the toy steps.
 docs/quickstart.md is run as it stands by tests/test_documents.py.
 
-`NOT_RUN` has the commands that are not run and why; tests/test_documents.py reads their flags,
-as those of all.
+`NOT_RUN` has the commands that are not run here, and why or where they are; tests/test_documents.py
+reads their flags, as those of all. `VARIANTS` are run with the long tests.
 """
 
+import os
 import pathlib
 import re
 import runpy
@@ -47,16 +48,18 @@ NOT_RUN = {
     r"--run_dir=SHARED": "a chief and workers; tests/test_main_studies.py",
     r"answer_request.py --export_dir=models/pydoc": "tests/test_export_command.py asks the same",
     r"--export_dir=models/NAME_(litert|onnx)": "tests/test_export_command.py",
-    # As other commands, with other sizes or seeds, and long even so.
-    r"flags/search_(ptb|cifar10).flags": "the presets, as README.md's --mode=search --dataset=…",
-    r"flags/select_ptb.flags$": "beside it with --snapshots",
-    r"flags/select_cifar10.flags": "beside it with other candidates, and select_ptb.flags",
-    r"benchmark.py .*(--batch_size=256|cnn_search --batch_size=64)": "another size only",
-    r"search .*cifar10 .*--channels=8": "the presets' in README.md",
-    r"select .*cifar10 .*--count=4 --run_dir=RUN": "the same kinds on ptb; reproducing.md's",
-    r"select .*=finite_difference,random --count=4 --search": "README.md's, of more kinds",
     r"measure_exports": "needs these exports; tests/test_export_command.py",
 }
+# Which are as others, but for sizes, seeds or kinds.
+VARIANTS = [
+    r"flags/search_(ptb|cifar10).flags",
+    r"flags/select_ptb.flags$",
+    r"flags/select_cifar10.flags",
+    r"benchmark.py .*(--batch_size=256|cnn_search --batch_size=64)",
+    r"search .*cifar10 .*--channels=8",
+    r"select .*cifar10 .*--count=4 --run_dir=RUN",
+    r"select .*=finite_difference,random --count=4 --search",
+]
 COMMAND = r"(python|docker|curl|export|uv) |tools/\w+\.sh"
 TEXTS = ("ptb", "wikitext2", "pydoc", "text")
 SHORT = "epochs=1,steps_per_epoch=1"
@@ -192,11 +195,12 @@ def documents():
 def run_all(reader, documents, stem):
     """Types the commands of a document; returns how many were run."""
     done = 0
+    left_out = [*NOT_RUN, *([] if os.environ.get("TF_DARTS_LONG_TESTS") else VARIANTS)]
     for parameters in documents["commands"](COMMAND):
         (words,) = parameters.values
         if not parameters.id.startswith(f"{stem}-"):
             continue
-        if any(re.search(pattern, " ".join(words)) for pattern in NOT_RUN):
+        if any(re.search(pattern, " ".join(words)) for pattern in left_out):
             continue
         assert reader.type(words) == 0, shlex.join(words)
         done += 1
