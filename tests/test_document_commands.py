@@ -212,7 +212,7 @@ def run_all(reader, documents, stem):
     ("stem", "count"),
     [
         ("README", 12),
-        ("own_data", 6),
+        pytest.param("own_data", 6, marks=pytest.mark.long),
         pytest.param("performance", 8, marks=pytest.mark.long),
         pytest.param("reproducing", 12, marks=pytest.mark.long),
         pytest.param("results", 11, marks=pytest.mark.long),

@@ -94,6 +94,7 @@ def test_a_worker_is_killed_or_stopped_and_the_run_goes_on(command, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_devices_of_the_cpu_as_documented(command, tmp_path):
     document = (ROOT / "docs" / "scaling.md").read_text()
     lines = [line.split() for line in document.splitlines() if line.startswith("    python")]

@@ -152,6 +152,7 @@ def test_black_box_search(command, tmp_path, tuner):
             assert len(lines.splitlines()) == number
 
 
+@pytest.mark.long
 def test_tuning_a_search_and_its_training(command, tmp_path):
     status, _, err = command.run(
         "--mode=tune",

@@ -133,7 +133,7 @@ def distances(space, name, **settings):
         pytest.param("mixed_bfloat16", {"kind": "exact"}, (0.05, 0.35), marks=pytest.mark.long),
         ("mixed_bfloat16", {"optimization": "joint_simultaneous"}, (0.05, 0.05)),
         ("mixed_float16", {"kind": "finite_difference"}, (0.01, 0.1)),
-        ("mixed_float16", {"kind": "exact"}, (0.01, 0.1)),
+        pytest.param("mixed_float16", {"kind": "exact"}, (0.01, 0.1), marks=pytest.mark.long),
     ],
 )
 def test_recurrent_near_float32(name, settings, tolerances):

@@ -16,13 +16,14 @@ from tf_darts.spaces.recurrent.recurrence import EPSILON
 cluster = tf.function(autograph=False, jit_compile=True)
 
 
-def _sigmoid_and_tanh(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Both from t = tanh(x/2): σ(x) = (1 + t) / 2, tanh(x) = 2t / (1 + t²)."""
+def sigmoid_and_tanh(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """σ(x) and tanh(x), both from t = tanh(x/2): σ(x) = (1 + t) / 2, tanh(x) = 2t / (1 + t²)."""
     t = tf.tanh(0.5 * x)
     return 0.5 + 0.5 * t, 2.0 * t / (1.0 + t * t)
 
 
-def _sigmoid(x: tf.Tensor) -> tf.Tensor:
+def sigmoid(x: tf.Tensor) -> tf.Tensor:
+    """σ(x) from a tanh, of which XLA makes vector code."""
     return 0.5 + 0.5 * tf.tanh(0.5 * x)
 
 
@@ -35,7 +36,7 @@ def _normalized(x: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
     return state, state * mask, mean, variance
 
 
-def _normalized_slope(slope: tf.Tensor, state: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
+def normalized_slope(slope: tf.Tensor, state: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
     """∂/∂x of y = (x - m) / √(v + ε), m and v being x's moments: (g - mean g - y mean gy) / √."""
     centered = slope - tf.reduce_mean(slope, axis=0)
     along = state * tf.reduce_mean(slope * state, axis=0)
@@ -49,7 +50,7 @@ def first_node(
     """Node 0: pre-activations [B, 2U], then as `_normalized`, of h + σ(c) (tanh(z) - h)."""
     activations = projected + product
     c, z = tf.split(activations, 2, axis=-1)
-    node = previous + _sigmoid(c) * (tf.tanh(z) - previous)
+    node = previous + sigmoid(c) * (tf.tanh(z) - previous)
     return activations, *_normalized(node, mask)
 
 
@@ -69,10 +70,10 @@ def node(
     for j, state in enumerate(states):
         _, p_tanh, p_relu, p_sigmoid, p_identity = tf.unstack(mixing[j])
         c, z = tf.split(activations[j], 2, axis=-1)
-        sigmoid, tanh = _sigmoid_and_tanh(z)
-        mixed = p_tanh * tanh + p_relu * tf.nn.relu(z) + p_sigmoid * sigmoid + p_identity * z
+        sigma, tanh = sigmoid_and_tanh(z)
+        mixed = p_tanh * tanh + p_relu * tf.nn.relu(z) + p_sigmoid * sigma + p_identity * z
         carried = (p_tanh + p_relu + p_sigmoid + p_identity) * state
-        node += carried + _sigmoid(c) * (mixed - carried)
+        node += carried + sigmoid(c) * (mixed - carried)
     return _normalized(node, mask)
 
 
@@ -112,18 +113,18 @@ def node_slopes(
     if received is not None:
         slopes = received + product * mask
         own += slopes[edges]
-    node = _normalized_slope(own, states[edges], variance)
+    node = normalized_slope(own, states[edges], variance)
     _, p_tanh, p_relu, p_sigmoid, p_identity = tf.unstack(mixing[:, :, None, None], axis=1)
     total = p_tanh + p_relu + p_sigmoid + p_identity
     c, z = activations[..., :units], activations[..., units:]
-    gate = _sigmoid(c)
-    sigmoid, tanh = _sigmoid_and_tanh(z)
+    gate = sigmoid(c)
+    sigma, tanh = sigmoid_and_tanh(z)
     positive = tf.cast(z > 0, z.dtype)
-    mixed = p_tanh * tanh + p_relu * (positive * z) + p_sigmoid * sigmoid + p_identity * z
+    mixed = p_tanh * tanh + p_relu * (positive * z) + p_sigmoid * sigma + p_identity * z
     derivative = (
         p_tanh * (1.0 - tanh * tanh)
         + p_relu * positive
-        + p_sigmoid * (sigmoid * (1.0 - sigmoid))
+        + p_sigmoid * (sigma * (1.0 - sigma))
         + p_identity
     )
     c_slope = node * (mixed - total * states[:edges]) * (gate * (1.0 - gate))
@@ -145,9 +146,9 @@ def first_node_slopes(
     mask: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Back through node 0: the slopes of the previous state [B, U] and the activations [B, 2U]."""
-    node = _normalized_slope(received[0] + product[0] * mask, state, variance)
+    node = normalized_slope(received[0] + product[0] * mask, state, variance)
     c, z = tf.split(activations, 2, axis=-1)
-    gate, tanh = _sigmoid(c), tf.tanh(z)
+    gate, tanh = sigmoid(c), tf.tanh(z)
     c_slope = node * (tanh - previous) * (gate * (1.0 - gate))
     z_slope = node * gate * (1.0 - tanh * tanh)
     return node * (1.0 - gate), tf.concat([c_slope, z_slope], axis=-1)
@@ -169,13 +170,19 @@ def mixing_slopes(
       node: [B, U], g.
       totals: f_1 to f_4 and s, each [J, B / fold, U], fold as by `fold_of`.
     """
-    units, fold = states.shape[-1], fold_of(states.shape[1])
+    units = states.shape[-1]
     c, z = activations[..., :units], activations[..., units:]
-    gate = _sigmoid(c)
-    sigmoid, tanh = _sigmoid_and_tanh(z)
+    gate = sigmoid(c)
+    sigma, tanh = sigmoid_and_tanh(z)
     gated = node * gate
     carried = (node - gated) * states
-    terms = (gated * tanh, gated * tf.nn.relu(z), gated * sigmoid, gated * z, carried)
+    terms = (gated * tanh, gated * tf.nn.relu(z), gated * sigma, gated * z, carried)
+    return add_folded(totals, terms)
+
+
+def add_folded(totals: Sequence[tf.Tensor], terms: Sequence[tf.Tensor]) -> tuple[tf.Tensor, ...]:
+    """Adds terms [J, B, U] to totals [J, B / fold, U]."""
+    fold = fold_of(terms[0].shape[1])
     return tuple(
         total + sum(tf.split(term, fold, axis=1)) if fold > 1 else total + term
         for total, term in zip(totals, terms, strict=True)

@@ -6,17 +6,16 @@ the tangent of the outputs where all arguments move along d; by a it is the tang
 loops, forward and back in time, are run once more with a tangent beside every value:
 
     y = x W          ẏ = ẋ W + x Ẇ                 two products for one
-    y = cluster(x)   ẏ by `tf.autodiff.ForwardAccumulator`, in the same XLA cluster
+    y = cluster(x)   ẏ in the same XLA cluster (`fused_recurrence_tangents`)
 
 The values of the forward pass are there already. Shapes as in `fused_recurrence`.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_darts.spaces.recurrent import fused_recurrence_nodes as clusters
+from tf_darts.spaces.recurrent import fused_recurrence_tangents as clusters
 from tf_darts.spaces.recurrent.fused_recurrence_records import (
     Arguments,
     Record,
@@ -91,43 +90,6 @@ def second_derivative(
     )
 
 
-def _with_tangents(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
-    """The cluster that returns `function(*values)` and its tangents for those of `values`.
-
-    Values may be None, with None for a tangent. `constants`, the mask, do not move.
-    """
-
-    @clusters.cluster
-    def both(values: Any, tangents: Any, *constants: Any) -> tuple[Any, Any]:
-        moving = [x for x in tf.nest.flatten(values) if x is not None]
-        moves = [x for x in tf.nest.flatten(tangents) if x is not None]
-        with tf.autodiff.ForwardAccumulator(moving, moves) as forward:
-            outputs = function(*values, *constants)
-            zero = tf.UnconnectedGradients.ZERO
-            return outputs, forward.jvp(outputs, unconnected_gradients=zero)
-
-    return both
-
-
-@_with_tangents
-def _first_node(activations: tf.Tensor, previous: tf.Tensor, mask: tf.Tensor) -> Any:
-    nothing = tf.zeros_like(activations)
-    return clusters.first_node.python_function(activations, nothing, previous, mask)[1:]
-
-
-_node = _with_tangents(clusters.node.python_function)
-_node_slopes = _with_tangents(clusters.node_slopes.python_function)
-_first_node_slopes = _with_tangents(clusters.first_node_slopes.python_function)
-
-
-@clusters.cluster
-def _add_mixing_tangents(values: Any, tangents: Any, totals: Any) -> Any:
-    """`mixing_slopes` for tangents: adds them to `totals`."""
-    nothing = tf.nest.map_structure(tf.zeros_like, totals)
-    function = _with_tangents(clusters.mixing_slopes.python_function).python_function
-    return function((*values, nothing), (*tangents, totals))[1]
-
-
 def _forward(
     arguments: _Dual,
     record: Record,
@@ -153,25 +115,35 @@ def _forward(
 
     def step(t: tf.Tensor, hidden: tf.Tensor, arrays: _Tangents) -> tuple[Any, ...]:
         pair = tf.concat([hidden * hidden_mask, previous[t] * hidden_mask], axis=-1)
-        first = projected[t] + pair @ hidden_kernels
-        node, moves = _first_node(
-            (record.activations[0].read(t), previous[t]), (first, hidden), hidden_mask
+        activations = [projected[t] + pair @ hidden_kernels]
+        states, variances = record.states.read(t), record.variances.read(t)
+        first = clusters.first_node(
+            record.activations[0].read(t),
+            activations[0],
+            previous[t],
+            hidden,
+            states[0],
+            variances[0],
         )
-        activations, entries = [first], [moves]
-        pairs = tf.concat([moves[1], node[1]], axis=-1)
+        moves = [first]
+        sources = tf.reshape(record.sources.read(t), [nodes, batch, units])
+        pairs = tf.concat([first[0] * hidden_mask, sources[0]], axis=-1)
         for i in range(1, nodes + 1):
             product = tf.reshape(pairs @ kernels[i - 1], [i, batch, 2 * units])
             activations.append(product)
-            states = tuple(tf.unstack(record.states.read(t)[:i], num=i))
-            node, moves = _node(
-                (record.activations[i].read(t), states, rows[i - 1].value),
-                (product, tuple(entry[0] for entry in entries), rows[i - 1].tangent),
-                hidden_mask,
+            move = clusters.node(
+                record.activations[i].read(t),
+                product,
+                states[: i + 1],
+                tuple(state for state, _ in moves),
+                variances[i],
+                *rows[i - 1],
             )
-            entries.append(moves)
+            moves.append(move)
             if i < nodes:
-                pairs = tf.concat([pairs, tf.concat([moves[1], node[1]], axis=-1)], axis=0)
-        states, _, _, variances = (tf.stack(column) for column in zip(*entries, strict=True))
+                pair = tf.concat([move[0] * hidden_mask, sources[i]], axis=-1)
+                pairs = tf.concat([pairs, pair], axis=0)
+        states, variances = (tf.stack(column) for column in zip(*moves, strict=True))
         output = tf.reduce_mean(states[1:], axis=0)
         tangents = _Tangents(output, pairs, states, variances, activations)
         return t + 1, output, write(arrays, t, tangents)
@@ -211,59 +183,44 @@ def _backward(
         return _Dual(both[0], both[1] + flat(slopes[0]) @ direction)
 
     def step(t: tf.Tensor, hidden_slope: _Dual, arrays: Slopes) -> tuple[Any, ...]:
-        output_slope = _Dual(
-            (upstream[t] + hidden_slope.value) / nodes, hidden_slope.tangent / nodes
-        )
+        output_slope = (upstream[t] + hidden_slope.value) / nodes, hidden_slope.tangent / nodes
         states = _Dual(record.states.read(t), tangents.states.read(t))
         variances = _Dual(record.variances.read(t), tangents.variances.read(t))
-        received = product = _Dual(None, None)
+        received = product = None
         activation_slopes, node_slopes = [], []  # the last node's first
         for i in range(nodes, 0, -1):
-            activations = record.activations[i].read(t), tangents.activations[i].read(t)
-            values, moves = _node_slopes(
-                *(
-                    (
-                        output_slope[k],
-                        received[k],
-                        product[k],
-                        activations[k],
-                        states[k][: i + 1],
-                        variances[k][i],
-                        rows[i - 1][k],
-                    )
-                    for k in range(2)
-                ),
+            received, *found = clusters.node_slopes(
+                *output_slope,
+                received,
+                product,
+                record.activations[i].read(t),
+                tangents.activations[i].read(t),
+                states.value[: i + 1],
+                states.tangent[: i + 1],
+                variances.value[i],
+                variances.tangent[i],
+                *rows[i - 1],
                 hidden_mask,
             )
-            received = _Dual(values[0], moves[0])
-            activation_slope, node_slope = (
-                tf.stack(pair) for pair in zip(values[1:], moves[1:], strict=True)
-            )
+            activation_slope, node_slope = map(tf.stack, found)
             product = through(activation_slope, node_kernels[i - 1], node_directions[i - 1])
             product = _Dual(*(tf.reshape(x, [i, batch, units]) for x in product))
             activation_slopes.append(activation_slope)
             node_slopes.append(node_slope)
-        activations = record.activations[0].read(t), tangents.activations[0].read(t)
-        values, moves = _first_node_slopes(
-            *(
-                (
-                    received[k],
-                    product[k],
-                    activations[k],
-                    states[k][0],
-                    previous[k][t],
-                    variances[k][0],
-                )
-                for k in range(2)
-            ),
+        carried, found = clusters.first_node_slopes(
+            received,
+            product,
+            record.activations[0].read(t),
+            tangents.activations[0].read(t),
+            clusters.Moving(*(x[0] for pair in (states, variances) for x in pair)),
+            previous.value[t],
+            previous.tangent[t],
             hidden_mask,
         )
-        activation_slope = tf.stack([values[1], moves[1]])
+        activation_slope = tf.stack(found)
         activation_slopes.append(activation_slope)
         product = through(activation_slope, hidden_kernel, hidden_direction)
-        hidden_slope = _Dual(
-            values[0] + product.value * hidden_mask, moves[0] + product.tangent * hidden_mask
-        )
+        hidden_slope = _Dual(*(x + y * hidden_mask for x, y in zip(carried, product, strict=True)))
         slopes = Slopes(activation_slopes[::-1], node_slopes[::-1])
         return t - 1, hidden_slope, write(arrays, t, slopes)
 
@@ -317,9 +274,13 @@ def _mixing_slopes(
     """The tangent of the mixing weights' gradient, [E, 5]."""
 
     def add(t: tf.Tensor, i: int, totals: Any) -> Any:
-        nodes = tf.unstack(slopes.nodes[i - 1].read(t), num=2)
-        values = record.activations[i].read(t), record.states.read(t)[:i], nodes[0]
-        moves = tangents.activations[i].read(t), tangents.states.read(t)[:i], nodes[1]
-        return _add_mixing_tangents(values, moves, totals)
+        return clusters.mixing_slopes(
+            record.activations[i].read(t),
+            tangents.activations[i].read(t),
+            record.states.read(t)[:i],
+            tangents.states.read(t)[:i],
+            slopes.nodes[i - 1].read(t),
+            totals,
+        )
 
     return mixing_slopes_over_time(given, add)
