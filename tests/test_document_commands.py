@@ -167,6 +167,8 @@ class Reader:
             return program["main"](flags.FLAGS(words)) or 0
         finally:
             sys.path.remove(str(ROOT / "tools"))
+            for name in [name for name in sys.modules if name.startswith("benchmark_")]:
+                del sys.modules[name]  # which define flags when they are imported
             for name in set(flags.FLAGS) - known:
                 delattr(flags.FLAGS, name)
             flags.FLAGS.unparse_flags()
