@@ -46,7 +46,7 @@ def _gradient(function, *arguments):
 @pytest.mark.slow
 def test_recurrent_search():
     random = np.random.default_rng(0)
-    time_steps, batch, units, nodes = 10, 32, 128, 8
+    time_steps, batch, units, nodes = 10, 64, 300, 8  # smaller ones start clusters, no more
 
     def normal(*shape):
         return tf.constant(0.1 * random.standard_normal(shape), tf.float32)
@@ -68,7 +68,7 @@ def test_recurrent_search():
         return _gradient(run, *arguments)
 
     fast, clear = _best_times(form(fused_relaxed_recurrence), form(relaxed_recurrence))
-    # Half on a processor with fast products, three quarters on one where they are most of it.
+    # Half on a processor with fast products, three quarters or more where they are most of it.
     assert fast < 0.95 * clear, f"{fast:.4f} s, the clear form {clear:.4f} s"
 
 
@@ -84,5 +84,5 @@ def test_convolutional_search():
         return _gradient(lambda x, y, p: call((x, y), p, training=True), images, images, mixing)
 
     fast, clear = _best_times(form(cell.call), form(cell.clear_call))
-    # By itself, on two cores, a cell gains a tenth at best; the bound is for a loss.
-    assert fast < 1.3 * clear, f"{fast:.4f} s, the clear form {clear:.4f} s"
+    # By itself, on two cores, a cell gains a fifth at best; the bound is for a loss.
+    assert fast < 1.2 * clear, f"{fast:.4f} s, the clear form {clear:.4f} s"

@@ -21,6 +21,8 @@ from tf_darts.training_tasks import find_cell
 
 def search(config: SearchConfig) -> None:
     """`--mode=search`: looks for a cell and leaves it in the run directory."""
+    if config.many_small_operations:
+        operations_side_by_side()
     with graceful_stop() as stop:
         run = run_search(config, stop)
     last, score, (baseline, value) = run.history[-1], run.score, run.baseline

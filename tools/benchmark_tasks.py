@@ -154,7 +154,11 @@ def convolutional_training_step() -> Task:
 
 
 def convolutional_step() -> Task:
-    """A whole step of the convolutional search on random images of ten classes."""
+    """A whole step of the convolutional search on random images of ten classes.
+
+    With the threads that `--mode=search` would have.
+    """
+    operations_side_by_side()
     batch_size, size = FLAGS.batch_size, FLAGS.image_size
     config = dataclasses.replace(
         PRESETS["search", "cifar10"], batch_size=batch_size, hypergradient=FLAGS.hypergradient

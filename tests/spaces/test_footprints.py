@@ -62,6 +62,20 @@ def test_second_derivatives_take_more():
     assert 1.9 * once.kept < twice.kept < 2.5 * once.kept
 
 
+def test_replicas_take_the_clear_form():
+    network = relaxed_text()
+    batch = batch_of(network, 8)
+    plain, clear, small = (
+        network.footprint(of, replicas=count)
+        for of, count in ((batch, 1), (batch, 2), (batch_of(network, 2), 2))
+    )
+    # Seven or more tensors of each of the 36 edges, where the fused form keeps two.
+    assert 4 < clear.kept / plain.kept < 8
+    assert 3.9 < clear.kept / small.kept < 4.01
+    twice = network.footprint(batch, order=2, replicas=2)
+    assert twice.kept > 2.5 * clear.kept
+
+
 def test_what_a_derived_recurrence_writes():
     # As many tensors as the arrays of its forward loop have, but for the output.
     genotype = PUBLISHED["recurrent"]["darts_v2"]

@@ -22,10 +22,12 @@ class RunConfig:
     Attributes:
       purpose: what it is for, in messages.
       space: of the cells that its data sets take.
+      many_small_operations: whether its networks are made of such, see `runtime.threads`.
     """
 
     purpose: ClassVar[str]
     space: ClassVar[str]
+    many_small_operations: ClassVar[bool] = False
 
     mode: str = setting("", "what to do")
     dataset: str = setting("ptb", "what to learn from")

@@ -99,6 +99,7 @@ class ConvolutionalSearchConfig(SearchConfig):
 
     purpose: ClassVar[str] = "searches on images"
     space: ClassVar[str] = "convolutional"
+    many_small_operations: ClassVar[bool] = True
 
     channels: int = setting(16, "of the first cell's nodes", minimum=1)
     layers: int = setting(8, "cells of the supernet, two of them reduction cells", minimum=3)

@@ -16,7 +16,6 @@ class TrainingConfig(RunConfig):
     """What every training has. Defaults are docs/method.md section 5's for Penn Treebank."""
 
     purpose: ClassVar[str] = "trainings"
-    many_small_operations: ClassVar[bool] = False  # see `runtime.threads`
 
     mode: str = setting("train", "what to do", choices=("train",))
     # Not computed with: the cell itself is among a run's settings, wherever its file was.

@@ -10,11 +10,11 @@ _FEW = 2  # cores; with more of them it has not been measured
 def operations_side_by_side() -> bool:
     """One core for each operation, as many operations at once as there are cores.
 
-    A derived image network is thousands of operations of 0.1 ms on several independent edges.
+    An image network is thousands of operations of 0.1 to 1 ms on several independent edges.
     Sharing out each of them among the cores takes longer than there is to gain: on two cores a
-    step takes a quarter less time this way. It is a setting of the whole process, so only for one
-    that does nothing else, and does nothing where there is a GPU, where there are more cores, or
-    where TensorFlow has begun already.
+    step takes a quarter less time this way, of training and of search. It is a setting of the
+    whole process, so only for one that does nothing else, and does nothing where there is a GPU,
+    where there are more cores, or where TensorFlow has begun already.
 
     Returns:
       Whether it is so now.

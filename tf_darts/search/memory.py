@@ -23,7 +23,7 @@ def need_of_search(
     examples = replicas.examples_at_once(config.batch_size)
     batch = memory.sized(supernet.batch_signature, supernet.batch_axis, examples, longest)
     order = 2 if config.hypergradient == "exact" else 1
-    footprint = supernet.footprint(batch, order=order)
+    footprint = supernet.footprint(batch, order=order, replicas=replicas.count)
     if footprint is None:
         return None
     # By w and by α; where these are not one, of the unrolled step both again.

@@ -96,14 +96,15 @@ class Supernet(abc.ABC):
     def batch_signature(self) -> Any:
         """`tf.TensorSpec`s of one training batch."""
 
-    def footprint(self, batch: Any, *, order: int = 1) -> Footprint | None:
+    def footprint(self, batch: Any, *, order: int = 1, replicas: int = 1) -> Footprint | None:
         """The memory of a gradient of `loss`; None where it is not known.
 
         Args:
           batch: `batch_signature` with all sizes known.
           order: 2 for a second derivative.
+          replicas: that compute together.
         """
-        del batch, order
+        del batch, order, replicas
         return None
 
     @abc.abstractmethod

@@ -62,7 +62,8 @@ class ConvolutionalSupernet(Supernet):
         images = tf.TensorSpec([None, *self.image_shape], self.model.compute_dtype)
         return (images, tf.TensorSpec([None], tf.int32))
 
-    def footprint(self, batch: Any, *, order: int = 1) -> Footprint:
+    def footprint(self, batch: Any, *, order: int = 1, replicas: int = 1) -> Footprint:
+        del replicas  # each takes the same form
         examples, topology = batch[0].shape[0], self.cells["normal"]
         mixing = (topology.edges, len(topology.operations))
         cells = []

@@ -1,4 +1,4 @@
-"""How much memory the gradients of the language models take, by arithmetic alone.
+"""How much memory the gradients of the language models take, by arithmetic.
 
 The recurrences are loops that write what they keep to arrays over time; a [B, U] tensor of each
 time step is the unit here.
@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_darts.genotype import RecurrentGenotype
-from tf_darts.runtime.footprint import Footprint, in_order
+from tf_darts.runtime.footprint import Footprint, in_order, size_in_bytes, traced
+from tf_darts.spaces.recurrent.recurrence import time_step
 from tf_darts.spaces.recurrent.rematerialized import CHUNKS
 from tf_darts.spaces.recurrent.word_model import WordModel
 
 # Operations of a gradient, for each node, and of all around.
 _OPERATIONS, _NODE_OPERATIONS = 600, 220
 
+_SOME = 64  # sequences, by which the tensors of a time step are counted
 _AROUND = 6  # [T, B, U] tensors of the cell's gradient outside its loops
 
 
@@ -23,7 +25,7 @@ class Recurrence(NamedTuple):
     """What a recurrence writes in a time step, in [B, U] tensors.
 
     Attributes:
-      kept: forward, besides its output.
+      kept: forward, besides its output; for second derivatives, until the last of them.
       slopes: on the way back.
       nodes: that it has, of which the size of its graph depends.
     """
@@ -34,7 +36,7 @@ class Recurrence(NamedTuple):
 
 
 def relaxed(nodes: int, edges: int, order: int = 1) -> Recurrence:
-    """The relaxed cell's.
+    """The relaxed cell's, in the fused form.
 
     Args:
       nodes: N, searched ones.
@@ -50,6 +52,30 @@ def relaxed(nodes: int, edges: int, order: int = 1) -> Recurrence:
         kept += 1 + nodes + 1 + activations + 2 * nodes
         slopes *= 2
     return Recurrence(kept, slopes, order * nodes)
+
+
+def relaxed_clear(nodes: int, edges: int, units: int, order: int = 1) -> Recurrence:
+    """The relaxed cell's in the clear form, which replicas take that compute together.
+
+    TensorFlow's loops keep of every time step what the gradient's loop reads; of that loop too
+    where it is differentiated again, and then its slopes stay until the forward loop's turn.
+
+    Args:
+      nodes: N, searched ones.
+      edges: E, those into them.
+      units: U.
+      order: 2 for second derivatives.
+    """
+    state, kernel = tf.TensorSpec([_SOME, units]), tf.TensorSpec([units, 2 * units])
+    first, mixing = tf.TensorSpec([2 * units, 2 * units]), tf.TensorSpec([edges, 5])
+    kernels, masks = [kernel] * nodes, [state] * 2
+    step = traced(
+        lambda *arguments: time_step(*arguments)[0],
+        *(state, state, first, kernels, mixing, masks),
+        order=order,
+    )
+    kept = step.kept if order == 1 else step.peak
+    return Recurrence(round(kept / size_in_bytes(state)), 0, order * nodes)
 
 
 def derived(genotype: RecurrentGenotype) -> Recurrence:

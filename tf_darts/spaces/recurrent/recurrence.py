@@ -15,6 +15,8 @@ EPSILON = 1e-5  # of the batch normalisation
 
 # (x [B, U]) -> (normalised x, mean [U], variance [U])
 Normalize = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+# An output [B, U], means and variances [N + 1, U]
+TimeStep = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
 
 class Recurrence(NamedTuple):
@@ -95,30 +97,54 @@ def relaxed_recurrence(
       normalize: the batch normalisation after node 0 and after every searched node.
     """
     kernels = [tf.convert_to_tensor(kernel) for kernel in node_kernels]
-    units = hidden.shape[-1]
+    masks = input_mask, hidden_mask
 
-    def step(
-        carry: tuple[tf.Tensor, tf.Tensor, tf.Tensor], x: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        previous = carry[0]
-        both = tf.concat([x * input_mask, previous * hidden_mask], axis=-1)
-        c, h = tf.split(both @ input_kernel, 2, axis=-1)
-        state, mean, variance = normalize(previous + tf.sigmoid(c) * (tf.tanh(h) - previous))
-        states, means, variances = [state], [mean], [variance]
-        row = 0
-        for kernel in kernels:
-            sources = tf.stack(states)
-            product = tf.reshape(sources * hidden_mask, [-1, units]) @ kernel
-            product = tf.reshape(product, [len(states), -1, 2 * units])
-            c, h = tf.split(product, 2, axis=-1)
-            weights = mixing[row : row + len(states)]
-            row += len(states)
-            state, mean, variance = normalize(mix(sources, tf.sigmoid(c), h, weights))
-            states.append(state)
-            means.append(mean)
-            variances.append(variance)
-        output = tf.add_n(states[1:]) / len(kernels)
-        return output, tf.stack(means), tf.stack(variances)
+    def step(carry: TimeStep, x: tf.Tensor) -> TimeStep:
+        return time_step(x, carry[0], input_kernel, kernels, mixing, masks, normalize)
 
-    nothing = tf.zeros([len(kernels) + 1, units], hidden.dtype)
+    nothing = tf.zeros([len(kernels) + 1, hidden.shape[-1]], hidden.dtype)
     return Recurrence(*tf.scan(step, inputs, (hidden, nothing, nothing)))
+
+
+def time_step(
+    x: tf.Tensor,
+    previous: tf.Tensor,
+    input_kernel: tf.Tensor,
+    kernels: Sequence[tf.Tensor],
+    mixing: tf.Tensor,
+    masks: tuple[tf.Tensor, tf.Tensor],
+    normalize: Normalize = normalize_by_batch,
+) -> TimeStep:
+    """One step of `relaxed_recurrence`, whose arguments these are.
+
+    Args:
+      x: [B, U], the embedded words.
+      previous: [B, U], the cell's output before.
+      input_kernel: see there.
+      kernels: N times [U, 2U].
+      mixing: [E, 5].
+      masks: of x and of the states.
+      normalize: see there.
+
+    Returns:
+      The cell's output [B, U], means and variances [N + 1, U].
+    """
+    input_mask, hidden_mask = masks
+    both = tf.concat([x * input_mask, previous * hidden_mask], axis=-1)
+    c, h = tf.split(both @ input_kernel, 2, axis=-1)
+    state, mean, variance = normalize(previous + tf.sigmoid(c) * (tf.tanh(h) - previous))
+    states, means, variances = [state], [mean], [variance]
+    row, units = 0, previous.shape[-1]
+    for kernel in kernels:
+        sources = tf.stack(states)
+        product = tf.reshape(sources * hidden_mask, [-1, units]) @ kernel
+        product = tf.reshape(product, [len(states), -1, 2 * units])
+        c, h = tf.split(product, 2, axis=-1)
+        weights = mixing[row : row + len(states)]
+        row += len(states)
+        state, mean, variance = normalize(mix(sources, tf.sigmoid(c), h, weights))
+        states.append(state)
+        means.append(mean)
+        variances.append(variance)
+    output = tf.add_n(states[1:]) / len(kernels)
+    return output, tf.stack(means), tf.stack(variances)

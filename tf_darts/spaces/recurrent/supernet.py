@@ -62,9 +62,13 @@ class RecurrentSupernet(Supernet):
         words = tf.TensorSpec([None, None], tf.int32)
         return (words, words)
 
-    def footprint(self, batch: Any, *, order: int = 1) -> Footprint:
+    def footprint(self, batch: Any, *, order: int = 1, replicas: int = 1) -> Footprint:
         topology = self.cells["cell"]
-        recurrence = memory.relaxed(topology.nodes, topology.edges, order)
+        if replicas == 1:
+            recurrence = memory.relaxed(topology.nodes, topology.edges, order)
+        else:  # see `RelaxedRecurrentCell.call`
+            units = self.model.units
+            recurrence = memory.relaxed_clear(topology.nodes, topology.edges, units, order)
         return memory.of_model(self.model, recurrence, batch)
 
     def initial_state(self, batch_size: int) -> tf.Tensor:
