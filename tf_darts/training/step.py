@@ -71,6 +71,11 @@ class TrainingStep:
         )
         self._seed = tf.function(self._step_seed, autograph=False)
         self._advance = tf.function(self._advanced, autograph=False)
+        self._step = self._move
+        if replicas.count == 1 and self._loss_scale is None:
+            # In one graph: a thousand weights and gradients need not pass through Python.
+            signature = network.batch_signature, scalar, scalar
+            self._step = tf.function(self._move, input_signature=signature, autograph=False)
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -101,11 +106,7 @@ class TrainingStep:
         dtype = keras.config.floatx()
         rate, progress = (tf.convert_to_tensor(v, dtype) for v in (learning_rate, progress))
         batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
-        whole = [tf.convert_to_tensor(weight) for weight in self._weights], progress
-        state = tf.nest.map_structure(tf.convert_to_tensor, self._state)
-        with using(self._precision):
-            found, state = self._taken(whole, batch, state, self._seed())
-        metrics = tf.nest.map_structure(float, self._advance(*found, state, rate))
+        metrics = tf.nest.map_structure(float, self._step(batch, rate, progress))
         if self._loss_scale is not None:
             metrics["loss_scale"] = float(self._loss_scale.value)
             self._loss_scale.count_step()
@@ -115,6 +116,14 @@ class TrainingStep:
         """The training stream begins anew."""
         beginning = self.network.initial_state(self._config.batch_size)
         tf.nest.map_structure(lambda v, value: v.assign(value), self._state, beginning)
+
+    def _move(self, batch: Any, learning_rate: tf.Tensor, progress: tf.Tensor) -> dict[str, Any]:
+        """The step itself, of tensors."""
+        whole = [tf.convert_to_tensor(weight) for weight in self._weights], progress
+        state = tf.nest.map_structure(tf.convert_to_tensor, self._state)
+        with using(self._precision):
+            found, state = self._taken(whole, batch, state, self._seed())
+        return self._advance(*found, state, learning_rate)
 
     def _taken(self, *arguments: Any) -> tuple[Any, Any]:
         """What `_differentiated` gives, its gradients unscaled where the loss is scaled."""
