@@ -72,11 +72,11 @@ def tile_channels(inputs: tf.Tensor, count: int) -> tf.Tensor:
 
 
 def max_pool(inputs: tf.Tensor, stride: int) -> tf.Tensor:
-    """3×3 max pooling with one pixel of padding, and a gradient twenty times faster than TF's.
+    """3×3 max pooling with one pixel of padding, and a gradient that is fast on every processor.
 
-    TensorFlow's gradient scatters in one thread. This one compares: a pixel gets what each of the
-    nine windows around it received whose first maximum it is. Two XLA clusters: in one, XLA finds
-    the winners of nine windows anew for every pixel, which is up to nine times slower.
+    TensorFlow's scatters in one thread where oneDNN is off. This one compares: a pixel gets what
+    each of the nine windows around it received whose first maximum it is. Two XLA clusters: in one,
+    XLA finds the winners of nine windows anew for every pixel, which is up to nine times slower.
     """
 
     @tf.custom_gradient
