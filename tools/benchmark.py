@@ -117,7 +117,8 @@ def main(arguments: list[str]) -> None:
         timed(other, 0, 1 + FLAGS.warmup)
     set_precision(FLAGS.precision)
     start = time.perf_counter()
-    run, flops, sizes, need = TASKS[FLAGS.task]()
+    task = TASKS[FLAGS.task]()
+    run, flops, sizes, need = task.run, task.flops, task.sizes, task.need
     built = time.perf_counter() - start
     start = time.perf_counter()
     run()

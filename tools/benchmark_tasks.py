@@ -43,6 +43,7 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_integer("layers", None, "convolutional: cells (default: the paper's)", lower_bound=3)
 flags.DEFINE_integer("image_size", 32, "convolutional: pixels of a side", lower_bound=4)
+flags.DEFINE_bool("dropout", True, "units, and paths of a network in training, are dropped")
 flags.DEFINE_string("dataset", "digits", "image_input: whose images")
 flags.DEFINE_string("data_dir", "", "image_input: where they are")
 flags.DEFINE_bool("photographs", False, "image_input: read large ones from files, as ImageNet's")
@@ -52,16 +53,28 @@ class Task(NamedTuple):
     """What is timed.
 
     Attributes:
-      run: one step.
+      step: what does it.
+      arguments: what the step is given.
       flops: in matrix products, where they are counted.
       sizes: what describes it.
       need: the estimate of its memory, where there is one.
     """
 
-    run: Callable[[], Any]
+    step: Callable[..., Any]
+    arguments: tuple[Any, ...]
     flops: float | None
     sizes: dict[str, Any]
     need: Need | None = None
+
+    def run(self) -> None:
+        """One step."""
+        self.step(*self.arguments)
+
+
+def _dropout_rates() -> dict[str, float]:
+    """What a recurrent configuration is given besides its own."""
+    rates = "input_dropout", "cell_input_dropout", "hidden_dropout", "output_dropout"
+    return {} if FLAGS.dropout else dict.fromkeys(rates, 0.0)
 
 
 def recurrent_step() -> Task:
@@ -72,7 +85,9 @@ def recurrent_step() -> Task:
     weights, two by α alone. Exact: three, and one differentiated again (6F).
     """
     units, words, batch_size = FLAGS.units or 300, FLAGS.words, FLAGS.batch_size
-    config = RecurrentSearchConfig(batch_size=batch_size, hypergradient=FLAGS.hypergradient)
+    config = RecurrentSearchConfig(
+        batch_size=batch_size, hypergradient=FLAGS.hypergradient, **_dropout_rates()
+    )
     model = RelaxedLanguageModel(
         words=words,
         units=units,
@@ -95,7 +110,8 @@ def recurrent_step() -> Task:
     losses = {"first_order": 2 + 3, "finite_difference": 3 * 3 + 2 * 2, "exact": 3 * 3 + 6}
     flops = float(FLAGS.bptt * batch_size * row * losses[FLAGS.hypergradient])
     sizes = {"units": units, "words": words, "bptt": FLAGS.bptt}
-    return Task(lambda: step(train, validation, config.weight_learning_rate), flops, sizes, need)
+    arguments = train, validation, config.weight_learning_rate
+    return Task(step, arguments, flops, sizes, need)
 
 
 def recurrent_training_step() -> Task:
@@ -110,6 +126,7 @@ def recurrent_training_step() -> Task:
         units=units,
         genotype="darts_v2",
         rematerialize=FLAGS.rematerialize,
+        **_dropout_rates(),
     )
     network = language_network(config, PUBLISHED["recurrent"]["darts_v2"], words)
     need = need_of_training(network, config, FLAGS.bptt)
@@ -120,7 +137,7 @@ def recurrent_training_step() -> Task:
     )
     flops = 3.0 * 2 * network.counts()["multiply-adds a word"] * FLAGS.bptt * batch_size
     sizes = {"units": units, "words": words, "bptt": FLAGS.bptt}
-    return Task(lambda: step(batch, config.learning_rate, 0.5), flops, sizes, need)
+    return Task(step, (batch, config.learning_rate, 0.5), flops, sizes, need)
 
 
 def convolutional_training_step() -> Task:
@@ -150,7 +167,8 @@ def convolutional_training_step() -> Task:
     )
     flops = 3.0 * 2 * network.counts()["multiply-adds an image"] * batch_size
     sizes = {"channels": config.channels, "layers": config.layers, "image_size": size}
-    return Task(lambda: step(batch, config.learning_rate, 1.0), flops, sizes, need)
+    dropped = 1.0 if FLAGS.dropout else 0.0  # of the last epoch's share of paths
+    return Task(step, (batch, config.learning_rate, dropped), flops, sizes, need)
 
 
 def convolutional_step() -> Task:
@@ -177,7 +195,8 @@ def convolutional_step() -> Task:
         for _ in range(2)
     )
     sizes = {"channels": channels, "layers": layers, "image_size": size}
-    return Task(lambda: step(train, validation, config.weight_learning_rate), None, sizes, need)
+    arguments = train, validation, config.weight_learning_rate
+    return Task(step, arguments, None, sizes, need)
 
 
 def image_input() -> Task:
@@ -200,7 +219,7 @@ def image_input() -> Task:
     def read() -> None:
         next(batches)[0][0].numpy()
 
-    return Task(read, None, data.description())
+    return Task(read, (), None, data.description())
 
 
 TASKS = {

@@ -119,11 +119,11 @@ class BilevelStep:
           learning_rate: of the weights in this step.
 
         Returns:
-          What happened, see `_step`; `finite` is 0 where something was not a number.
+          What happened, see `of_tensors`; `finite` is 0 where something was not a number.
         """
         batches = tf.nest.map_structure(tf.convert_to_tensor, (train, validation))
         rate = tf.convert_to_tensor(learning_rate, keras.config.floatx())
-        return tf.nest.map_structure(float, self._step(*batches, rate))
+        return tf.nest.map_structure(float, self.of_tensors(*batches, rate))
 
     def reset_states(self) -> None:
         """Both streams begin anew."""
@@ -170,7 +170,9 @@ class BilevelStep:
         seed = tf.TensorSpec([2], tf.int32)
         return weights, alphas, self.supernet.batch_signature, state, seed, seed
 
-    def _step(self, train: Any, validation: Any, learning_rate: tf.Tensor) -> Mapping[str, Any]:
+    def of_tensors(
+        self, train: Any, validation: Any, learning_rate: tf.Tensor
+    ) -> Mapping[str, Any]:
         """The whole step: what `_move` returns, the entropy (nats), and `finite` (1 or 0)."""
         seeds = tf.random.experimental.stateless_split(
             step_seed(self.config.seed, self.steps.read_value(), self.rollbacks.read_value()), 4

@@ -22,6 +22,7 @@ class TrainingStep:
 
     Attributes:
       average: of the weights, or None.
+      of_tensors: the step as a function of tensors, which returns them.
       variables: everything that a checkpoint must hold to go on exactly.
     """
 
@@ -71,11 +72,11 @@ class TrainingStep:
         )
         self._seed = tf.function(self._step_seed, autograph=False)
         self._advance = tf.function(self._advanced, autograph=False)
-        self._step = self._move
+        self.of_tensors = self._move
         if replicas.count == 1 and self._loss_scale is None:
             # In one graph: a thousand weights and gradients need not pass through Python.
             signature = network.batch_signature, scalar, scalar
-            self._step = tf.function(self._move, input_signature=signature, autograph=False)
+            self.of_tensors = tf.function(self._move, input_signature=signature, autograph=False)
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -106,7 +107,7 @@ class TrainingStep:
         dtype = keras.config.floatx()
         rate, progress = (tf.convert_to_tensor(v, dtype) for v in (learning_rate, progress))
         batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
-        metrics = tf.nest.map_structure(float, self._step(batch, rate, progress))
+        metrics = tf.nest.map_structure(float, self.of_tensors(batch, rate, progress))
         if self._loss_scale is not None:
             metrics["loss_scale"] = float(self._loss_scale.value)
             self._loss_scale.count_step()

@@ -1,0 +1,137 @@
+"""Times a step that `tools/lower_step.py` lowered, by JAX's compiler and runtime.
+
+    python tools/run_lowered_step.py DIR [DIR ...] --steps=20
+
+Needs jax and numpy only. Each step's results are the next one's arguments. What the first steps
+give is compared with what TensorFlow's gave; prints one JSON line for each DIR.
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def drawn(seed: int, shape: Sequence[int], scale: float) -> np.ndarray:
+    """Normal values, the same in both programs."""
+    return np.float32(scale) * np.random.default_rng(seed).standard_normal(shape, np.float32)
+
+
+def loaded(directory: pathlib.Path) -> tuple[bytes, dict[str, Any], list[np.ndarray]]:
+    """The program, its description and its first arguments."""
+    description = json.loads((directory / "step.json").read_text(encoding="utf-8"))
+    with np.load(directory / "beginning.npz") as kept:
+        arguments = [
+            drawn(**draw) if draw else kept[str(i)] for i, draw in enumerate(description["draws"])
+        ]
+    return (directory / "step.stablehlo").read_bytes(), description, arguments
+
+
+def compiled(program: bytes, description: dict[str, Any], arguments: list[Any]) -> Any:
+    """The program as a function of its arguments; arguments that move lend their memory."""
+    import jax
+    from jax import export
+    from jax.core import ShapedArray
+
+    def spec(value: Any) -> ShapedArray:
+        return ShapedArray(value.shape, value.dtype)
+
+    moved = description["moved"]
+    given = tuple(spec(argument) for argument in arguments)
+    scalar = ShapedArray((), np.dtype("float32"))
+    taken = (*[scalar for _ in description["names"]], *(given[place] for place in moved))
+    exported = export.Exported(
+        fun_name="step",
+        in_tree=jax.tree.structure((given, {})),
+        in_avals=given,
+        out_tree=jax.tree.structure(taken),
+        out_avals=taken,
+        _in_named_shardings=(None,) * len(given),
+        _out_named_shardings=(None,) * len(taken),
+        in_shardings_hlo=(None,) * len(given),
+        out_shardings_hlo=(None,) * len(taken),
+        nr_devices=1,
+        platforms=(jax.default_backend().replace("gpu", "cuda"),),
+        ordered_effects=(),
+        unordered_effects=(),
+        disabled_safety_checks=(),
+        mlir_module_serialized=program,
+        calling_convention_version=export.maximum_supported_calling_convention_version,
+        module_kept_var_idx=tuple(range(len(given))),
+        uses_global_constants=False,
+        _get_vjp=None,
+    )
+    function = jax.jit(exported.call, donate_argnums=tuple(moved))
+    return function.lower(*arguments).compile()
+
+
+def measured(directory: pathlib.Path, steps: int, warmup: int) -> dict[str, Any]:
+    """Runs the steps of one directory."""
+    import jax
+
+    program, description, arguments = loaded(directory)
+    names, moved = description.pop("names"), description.pop("moved")
+    expected = description.pop("expected")
+    description.pop("draws")
+    start = time.perf_counter()
+    run = compiled(program, {"names": names, "moved": moved}, arguments)
+    seconds_to_compile = time.perf_counter() - start
+    arguments = [jax.device_put(argument) for argument in arguments]
+
+    def step() -> list[Any]:
+        results = run(*arguments)
+        for place, value in zip(moved, results[len(names) :], strict=True):
+            arguments[place] = value
+        return results[: len(names)]
+
+    differences = []
+    for there in expected:
+        here = [float(value) for value in step()]
+        off = [abs(h - t) / max(abs(t), 1e-30) for h, t in zip(here, there, strict=True)]
+        differences.append({n: float(f"{value:.2g}") for n, value in zip(names, off, strict=True)})
+    for _ in range(warmup):
+        step()
+    jax.block_until_ready(arguments)
+    seconds = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        step()
+        jax.block_until_ready(arguments)
+        seconds.append(time.perf_counter() - start)
+    memory = jax.devices()[0].memory_stats() or {}
+    return {
+        **description,
+        "device": jax.devices()[0].device_kind,
+        "jax": jax.__version__,
+        "compile_s": round(seconds_to_compile, 1),
+        "median_s": round(statistics.median(seconds), 6),
+        "min_s": round(min(seconds), 6),
+        "max_s": round(max(seconds), 6),
+        "peak_memory_gb": round(memory.get("peak_bytes_in_use", 0) / 1e9, 3),
+        "relative_differences": differences,
+    }
+
+
+def main() -> None:
+    """Prints the measurements."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("directories", nargs="+", type=pathlib.Path, metavar="DIR")
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--warmup", type=int, default=3)
+    arguments = parser.parse_args()
+    import jax
+
+    jax.config.update("jax_enable_x64", True)  # counters of steps have 64 bits
+    for directory in arguments.directories:
+        print(json.dumps(measured(directory, arguments.steps, arguments.warmup)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
