@@ -32,7 +32,7 @@ flags.DEFINE_integer("expected_steps", 2, "steps that TensorFlow takes here", lo
 flags.DEFINE_bool("clear", False, "cnn_train: layer by layer, as TensorFlow would on a GPU")
 flags.DEFINE_bool("tf32", False, "GPUs may round what is multiplied to 10 bits of mantissa")
 
-LARGE = 1 << 16  # a variable with more values gets others, of which only a seed need be kept
+LARGE = 512  # a variable with more values gets others, of which only a seed need be kept
 
 
 def named(results: Any) -> dict[str, Any]:
@@ -47,7 +47,8 @@ def begin(variables: list[tf.Variable]) -> list[dict[str, Any]]:
         value = variable.numpy()
         draw = {}
         if value.size > LARGE:
-            draw = {"seed": seed, "shape": value.shape, "scale": float(value.std())}
+            moments = {"mean": float(value.mean()), "deviation": float(value.std())}
+            draw = {"seed": seed, "shape": value.shape, **moments}
             variable.assign(drawn(**draw))
         draws.append(draw)
     return draws
@@ -105,7 +106,7 @@ def main(arguments: list[str]) -> None:
         "expected": expected,
     }
     (directory / "step.json").write_text(json.dumps(description) + "\n", encoding="utf-8")
-    print(f"{directory}: {len(program)} bytes of StableHLO, {len(names)} results, {len(moved)} moved")
+    print(f"{directory}: {len(program)} bytes of StableHLO, {len(moved)} arguments that move")
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 
-def drawn(seed: int, shape: Sequence[int], scale: float) -> np.ndarray:
+def drawn(seed: int, shape: Sequence[int], mean: float, deviation: float) -> np.ndarray:
     """Normal values, the same in both programs."""
-    return np.float32(scale) * np.random.default_rng(seed).standard_normal(shape, np.float32)
+    values = np.random.default_rng(seed).standard_normal(shape, np.float32)
+    return np.float32(mean) + np.float32(deviation) * values
 
 
 def loaded(directory: pathlib.Path) -> tuple[bytes, dict[str, Any], list[np.ndarray]]:

@@ -1,0 +1,70 @@
+"""A lowered step gives what TensorFlow's step gives."""
+
+import importlib.util
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+TOOLS = pathlib.Path(__file__).parents[2] / "tools"
+SIZES = ["--task=rnn_train", "--batch_size=3", "--units=8", "--words=20", "--bptt=4"]
+
+
+@pytest.fixture(scope="module")
+def runner():
+    spec = importlib.util.spec_from_file_location("runner", TOOLS / "run_lowered_step.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    made = tmp_path_factory.mktemp("lowered") / "step"
+    subprocess.run(
+        [sys.executable, TOOLS / "lower_step.py", *SIZES, "--nodropout", f"--output={made}"],
+        check=True,
+        capture_output=True,
+    )
+    return made
+
+
+def test_what_lies_beside_the_program(runner, directory):
+    program, description, arguments = runner.loaded(directory)
+    assert program.startswith(b"ML"), "the bytecode of MLIR"
+    assert description["names"] == ["finite", "gradient_norm", "train/loss"]
+    first, second = description["expected"]
+    assert first[0] == second[0] == 1.0
+    assert second[2] < first[2], "the loss falls on the same batch"
+    moved = [arguments[place] for place in description["moved"]]
+    assert [value.dtype for value in moved].count(np.int64) == 1, "steps, not rollbacks"
+    # The state, the embedding, its bias, the kernel of x and h, and eight of the nodes.
+    assert len(moved) == 1 + 1 + 2 + 1 + 8
+
+
+def test_large_arguments_are_drawn(runner, directory):
+    description = json.loads((directory / "step.json").read_text())
+    assert not any(description["draws"]), "none of so small a network"
+    values = runner.drawn(seed=1, shape=[400, 300], mean=2.0, deviation=0.5)
+    assert values.dtype == np.float32
+    np.testing.assert_allclose([values.mean(), values.std()], [2.0, 0.5], rtol=1e-2)
+
+
+def test_run_by_jax(directory):
+    python = os.environ.get("PYTHON_WITH_JAX", sys.executable)
+    if subprocess.run([python, "-c", "import jax"], capture_output=True, check=False).returncode:
+        pytest.skip(f"{python} has no jax, which runs lowered steps; name one in PYTHON_WITH_JAX")
+    done = subprocess.run(
+        [python, TOOLS / "run_lowered_step.py", directory, "--steps=2"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    row = json.loads(done.stdout)
+    assert row["median_s"] > 0
+    for step in row["relative_differences"]:
+        assert max(step.values()) < 1e-3, "at a learning rate of 20"
