@@ -5,13 +5,14 @@
 
 Everything in a step, the optimisers' moves too, becomes one program for the compiler XLA; the
 kernels of TensorFlow and its order of work are left behind. DIR gets the program
-(`step.stablehlo`), its first arguments (`beginning.npz`), and in `step.json` where its results go
+(`step.mlir`), its first arguments (`beginning.npz`), and in `step.json` where its results go
 in the arguments of the next step, and what TensorFlow's own steps gave here.
 """
 
 import json
 import os
 import pathlib
+import re
 import sys
 from typing import Any
 
@@ -54,6 +55,19 @@ def begin(variables: list[tf.Variable]) -> list[dict[str, Any]]:
     return draws
 
 
+def portable(program: str) -> str:
+    """StableHLO in text, without what is not of that language.
+
+    Locations are dropped. A copy of what is returned, which only some devices' compilers take,
+    becomes the operation that keeps its argument as it is.
+    """
+    quoted = r'"(?:[^"\\]|\\.)*"'
+    location = rf" loc\((?:[^()\"]|{quoted}|\((?:[^()\"]|{quoted})*\))*\)"
+    program = re.sub(r"^#loc.*\n", "", program, flags=re.MULTILINE)
+    program = re.sub(location, "", program)
+    return program.replace("mhlo.copy ", "stablehlo.optimization_barrier ")
+
+
 def main(arguments: list[str]) -> None:
     """Writes the directory."""
     if len(arguments) > 1:
@@ -71,7 +85,7 @@ def main(arguments: list[str]) -> None:
 
     function = tf.function(results, jit_compile=True, autograph=False)
     concrete = function.get_concrete_function(*given)
-    program = function.experimental_get_compiler_ir(*given)(stage="stablehlo_serialized")
+    program = portable(function.experimental_get_compiler_ir(*given)(stage="stablehlo"))
     by_handle = {id(variable.handle): variable for variable in concrete.variables}
     variables = [by_handle[id(captured)] for captured in concrete.captured_inputs]
     draws = begin(variables)
@@ -89,7 +103,7 @@ def main(arguments: list[str]) -> None:
     ]
     directory = pathlib.Path(FLAGS.output)
     directory.mkdir(parents=True)
-    (directory / "step.stablehlo").write_bytes(program)
+    (directory / "step.mlir").write_text(program, encoding="utf-8")
     kept = [None if draw else v for draw, v in zip(draws, beginning, strict=True)]
     arrays = {str(i): v for i, v in enumerate([*batch, *kept]) if v is not None}
     np.savez_compressed(directory / "beginning.npz", **arrays)
@@ -106,7 +120,7 @@ def main(arguments: list[str]) -> None:
         "expected": expected,
     }
     (directory / "step.json").write_text(json.dumps(description) + "\n", encoding="utf-8")
-    print(f"{directory}: {len(program)} bytes of StableHLO, {len(moved)} arguments that move")
+    print(f"{directory}: {len(program)} characters of StableHLO, {len(moved)} arguments that move")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def loaded(directory: pathlib.Path) -> tuple[bytes, dict[str, Any], list[np.ndar
         arguments = [
             drawn(**draw) if draw else kept[str(i)] for i, draw in enumerate(description["draws"])
         ]
-    return (directory / "step.stablehlo").read_bytes(), description, arguments
+    return (directory / "step.mlir").read_bytes(), description, arguments
 
 
 def compiled(program: bytes, description: dict[str, Any], arguments: list[Any]) -> Any:
