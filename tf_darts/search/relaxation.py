@@ -1,13 +1,29 @@
 """From architecture logits α to mixing weights: what makes the choice of operations continuous."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+import keras
+import numpy as np
 import tensorflow as tf
 
+from tf_darts.runtime.seeds import derived_seed
 from tf_darts.spaces.supernet import Alphas, Mixing
+from tf_darts.spaces.topology import CellTopology
 
 # (α, seed) -> mixing weights. The seed is for relaxations that sample.
 Relaxation = Callable[[Alphas, tf.Tensor], Mixing]
+
+
+def initial_alphas(
+    cells: Mapping[str, CellTopology], scale: float, seed: int
+) -> dict[str, keras.Variable]:
+    """Nearly equal logits, `scale`·N(0, 1), for each kind of cell, [edges, operations]."""
+    alphas = {}
+    for name, topology in cells.items():
+        random = np.random.default_rng(derived_seed(seed, "alpha", name))
+        value = scale * random.standard_normal((topology.edges, len(topology.operations)))
+        alphas[name] = keras.Variable(value, dtype=keras.config.floatx(), name=f"alpha_{name}")
+    return alphas
 
 
 def softmax(alphas: Alphas, seed: tf.Tensor) -> Mixing:

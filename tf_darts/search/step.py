@@ -15,22 +15,11 @@ from tf_darts.optimization.loss_scale import LossScale
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.runtime.precision import current, using
 from tf_darts.runtime.replicas import ALONE, Replicas
-from tf_darts.runtime.seeds import derived_seed, step_seed
+from tf_darts.runtime.seeds import step_seed
 from tf_darts.search import hypergradient, relaxation
 from tf_darts.search.compiled import BatchLoss, Remains, SupernetLoss
 from tf_darts.search.mixed_precision import compiled_derivatives
 from tf_darts.spaces.supernet import Alphas, Supernet, Weights
-
-
-def _initial_alphas(supernet: Supernet, config: SearchConfig) -> dict[str, keras.Variable]:
-    """Nearly equal logits, `alpha_scale`·N(0, 1), for each kind of cell."""
-    alphas = {}
-    for name, topology in supernet.cells.items():
-        random = np.random.default_rng(derived_seed(config.seed, "alpha", name))
-        shape = (topology.edges, len(topology.operations))
-        value = config.alpha_scale * random.standard_normal(shape)
-        alphas[name] = keras.Variable(value, dtype=keras.config.floatx(), name=f"alpha_{name}")
-    return alphas
 
 
 class BilevelStep:
@@ -58,7 +47,7 @@ class BilevelStep:
         self._weight_optimizer = WeightOptimizer(
             config.momentum, config.weight_decay, config.clip_norm
         )
-        self.alphas = _initial_alphas(supernet, config)
+        self.alphas = relaxation.initial_alphas(supernet.cells, config.alpha_scale, config.seed)
         # TensorFlow's form of Adam; its weight decay is added to the gradient, in `_move_alphas`.
         # NumPy's float64, because Keras makes a float32 of a Python number on its way to the
         # power, and 1 - 0.999 magnifies that.
