@@ -127,11 +127,15 @@ def test_programs_are_there_and_have_the_flags(words):
     if program.endswith(".sh"):
         assert os.access(ROOT / program, os.X_OK)
         return
-    # A program may have further files, of which the names begin with its own.
-    files = ROOT.glob(f"{program.removesuffix('.py')}*.py")
-    source = "".join(file.read_text(encoding="utf-8") for file in files)
+    # A program may have flags of what it imports from beside it.
+    source = (ROOT / program).read_text(encoding="utf-8")
+    for module in re.findall(r"(?m)^(?:import|from) (\w+)", source):
+        beside = (ROOT / program).with_name(f"{module}.py")
+        source += beside.read_text(encoding="utf-8") if beside.exists() else ""
     for name in (word[2:].partition("=")[0] for word in arguments if word.startswith("--")):
-        assert re.search(f'"(--)?{name}"', source), f"{program} has no --{name}"
+        found = re.search(f'"(--)?{name}"', source)
+        found = found or re.search(f'DEFINE_bool\\(\\s*"{name.removeprefix("no")}"', source)
+        assert found, f"{program} has no --{name}"
 
 
 def test_extras_are_there():

@@ -72,6 +72,11 @@ def main(arguments: list[str]) -> None:
     """Writes the directory."""
     if len(arguments) > 1:
         raise app.UsageError(f"unexpected argument {arguments[1]!r}")
+    directory = pathlib.Path(FLAGS.output)
+    if directory.exists():
+        raise app.UsageError(f"--output={directory}: is there already; name a new directory")
+    if FLAGS.clear and FLAGS.task != "cnn_train":
+        raise app.UsageError("--clear: --task=cnn_train alone has two forms")
     tf.config.experimental.enable_tensor_float_32_execution(FLAGS.tf32)
     task = TASKS[FLAGS.task]()
     if FLAGS.clear:
@@ -101,7 +106,6 @@ def main(arguments: list[str]) -> None:
         for place, (variable, value) in enumerate(zip(variables, beginning, strict=True))
         if not np.array_equal(variable.numpy(), value)
     ]
-    directory = pathlib.Path(FLAGS.output)
     directory.mkdir(parents=True)
     (directory / "step.mlir").write_text(program, encoding="utf-8")
     kept = [None if draw else v for draw, v in zip(draws, beginning, strict=True)]

@@ -7,6 +7,7 @@ give is compared with what TensorFlow's gave; prints one JSON line for each DIR.
 """
 
 import argparse
+import importlib.util
 import json
 import pathlib
 import statistics
@@ -127,6 +128,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--warmup", type=int, default=3)
     arguments = parser.parse_args()
+    for directory in arguments.directories:
+        if not (directory / "step.json").is_file():
+            parser.error(f"{directory}: has no step.json; make it with tools/lower_step.py")
+    if importlib.util.find_spec("jax") is None:
+        parser.error("needs jax: pip install jax")
     import jax
 
     jax.config.update("jax_enable_x64", True)  # counters of steps have 64 bits

@@ -70,3 +70,30 @@ def test_run_by_jax(directory):
     assert row["median_s"] > 0
     for step in row["relative_differences"]:
         assert max(step.values()) < 1e-3, "at a learning rate of 20"
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ([f"--output={TOOLS}"], "is there already; name a new directory"),
+        (["--clear", "--output=new"], "--clear: --task=cnn_train alone has two forms"),
+    ],
+)
+def test_refused_before_any_work(flags, sentence, tmp_path):
+    done = subprocess.run(
+        [sys.executable, TOOLS / "lower_step.py", *flags],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert sentence in done.stderr + done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_lowered_step(runner, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["run_lowered_step.py", str(tmp_path)])
+    with pytest.raises(SystemExit, match="2"):
+        runner.main()
+    assert "has no step.json; make it with tools/lower_step.py" in capsys.readouterr().err
