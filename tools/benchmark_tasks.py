@@ -73,8 +73,8 @@ class Task(NamedTuple):
 
 def _dropout_rates() -> dict[str, float]:
     """What a recurrent configuration is given besides its own."""
-    rates = "input_dropout", "cell_input_dropout", "hidden_dropout", "output_dropout"
-    return {} if FLAGS.dropout else dict.fromkeys(rates, 0.0)
+    inside = "input_dropout", "cell_input_dropout", "hidden_dropout", "output_dropout"
+    return {} if FLAGS.dropout else dict.fromkeys(("embedding_dropout", *inside), 0.0)
 
 
 def recurrent_step() -> Task:
