@@ -48,6 +48,7 @@ NOT_RUN = {
     r"--run_dir=SHARED": "a chief and workers; tests/test_main_studies.py",
     r"answer_request.py --export_dir=models/pydoc": "tests/test_export_command.py asks the same",
     r"--export_dir=models/NAME_(litert|onnx)": "tests/test_export_command.py",
+    r"--against-torch": "steps of real sizes; tests/tools/test_benchmark.py",
     r"lower(ed)?_step": "one compiles, the other needs jax; tests/tools/test_lower_step.py",
     r"measure_exports": "needs these exports; tests/test_export_command.py",
 }
