@@ -30,6 +30,18 @@ def topology(inputs, nodes, keep):
     return CellTopology(inputs, nodes, keep, ("none", "x", "y"))
 
 
+def test_initial_alphas_are_small_and_of_their_own():
+    cells = dict.fromkeys(("normal", "reduce"), topology(2, 40, 2))
+    first, again = (relaxation.initial_alphas(cells, 1e-3, seed=1) for _ in range(2))
+    other = relaxation.initial_alphas(cells, 1e-3, seed=2)["normal"].numpy()
+    normal, reduce = first["normal"].numpy(), first["reduce"].numpy()
+    assert normal.shape == (cells["normal"].edges, 3)
+    np.testing.assert_allclose([normal.mean(), normal.std()], [0.0, 1e-3], atol=1e-4)
+    np.testing.assert_array_equal(normal, again["normal"].numpy())
+    for different in (reduce, other):
+        assert abs(np.corrcoef(normal.ravel(), different.ravel())[0, 1]) < 0.1
+
+
 def test_topology_rows_and_names():
     cell = topology(2, 2, 2)
     assert cell.edges == 5
