@@ -7,6 +7,7 @@ give is compared with what TensorFlow's gave; prints one JSON line for each DIR.
 """
 
 import argparse
+import dataclasses
 import importlib.util
 import json
 import pathlib
@@ -37,36 +38,19 @@ def loaded(directory: pathlib.Path) -> tuple[bytes, dict[str, Any], list[np.ndar
 def compiled(program: bytes, description: dict[str, Any], arguments: list[Any]) -> Any:
     """The program as a function of its arguments; arguments that move lend their memory."""
     import jax
-    from jax import export
-    from jax.core import ShapedArray
-
-    def spec(value: Any) -> ShapedArray:
-        return ShapedArray(value.shape, value.dtype)
+    from jax import export, numpy
 
     moved = description["moved"]
-    given = tuple(spec(argument) for argument in arguments)
-    scalar = ShapedArray((), np.dtype("float32"))
-    taken = (*[scalar for _ in description["names"]], *(given[place] for place in moved))
-    exported = export.Exported(
-        fun_name="step",
-        in_tree=jax.tree.structure((given, {})),
-        in_avals=given,
-        out_tree=jax.tree.structure(taken),
-        out_avals=taken,
-        _in_named_shardings=(None,) * len(given),
-        _out_named_shardings=(None,) * len(taken),
-        in_shardings_hlo=(None,) * len(given),
-        out_shardings_hlo=(None,) * len(taken),
-        nr_devices=1,
-        platforms=(jax.default_backend().replace("gpu", "cuda"),),
-        ordered_effects=(),
-        unordered_effects=(),
-        disabled_safety_checks=(),
+
+    def like(*arguments: Any) -> tuple[Any, ...]:
+        """Takes and gives what the program does; it lends the program its signature."""
+        scalars = (numpy.zeros((), numpy.float32) for _ in description["names"])
+        return *scalars, *(arguments[place] for place in moved)
+
+    exported = dataclasses.replace(
+        export.export(jax.jit(like))(*arguments),
         mlir_module_serialized=program,
-        calling_convention_version=export.maximum_supported_calling_convention_version,
-        module_kept_var_idx=tuple(range(len(given))),
-        uses_global_constants=False,
-        _get_vjp=None,
+        module_kept_var_idx=tuple(range(len(arguments))),
     )
     function = jax.jit(exported.call, donate_argnums=tuple(moved))
     return function.lower(*arguments).compile()
@@ -125,9 +109,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("directories", nargs="+", type=pathlib.Path, metavar="DIR")
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--warmup", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=20, help="timed ones")
+    parser.add_argument("--warmup", type=int, default=3, help="steps before these")
     arguments = parser.parse_args()
+    if arguments.steps < 1:
+        parser.error(f"--steps={arguments.steps}: time one step at least")
     for directory in arguments.directories:
         if not (directory / "step.json").is_file():
             parser.error(f"{directory}: has no step.json; make it with tools/lower_step.py")

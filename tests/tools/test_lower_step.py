@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -42,6 +43,13 @@ def test_what_lies_beside_the_program(runner, directory):
     first, second = description["expected"]
     assert first[0] == second[0] == 1.0
     assert second[2] < first[2], "the loss falls on the same batch"
+    # The program says itself which arguments' memory its results may have.
+    pairs = re.findall(
+        rb"parameter_number = (\d+) : i64\}, output_index = array<i64: (\d+)>", program
+    )
+    assert [(int(to), int(place)) for place, to in pairs] == list(
+        enumerate(description["moved"], start=len(description["names"]))
+    )
     moved = [arguments[place] for place in description["moved"]]
     assert [value.dtype for value in moved].count(np.int64) == 1, "steps, not rollbacks"
     # The state, the embedding, its bias, the kernel of x and h, and eight of the nodes.
@@ -92,8 +100,15 @@ def test_refused_before_any_work(flags, sentence, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_no_lowered_step(runner, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["run_lowered_step.py", str(tmp_path)])
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ([], "has no step.json; make it with tools/lower_step.py"),
+        (["--steps=0"], "--steps=0: time one step at least"),
+    ],
+)
+def test_not_run(runner, flags, sentence, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["run_lowered_step.py", str(tmp_path), *flags])
     with pytest.raises(SystemExit, match="2"):
         runner.main()
-    assert "has no step.json; make it with tools/lower_step.py" in capsys.readouterr().err
+    assert sentence in capsys.readouterr().err
