@@ -1,22 +1,175 @@
-"""Writing files so that a reader, or a kill, never meets half of one."""
+"""The file system, asked and written in one place, where every refusal becomes one sentence."""
 
+import contextlib
+import json
 import os
 import pathlib
 import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from tf_darts.errors import StorageError, UserError
+
+Path = pathlib.Path | str
+_Answer = TypeVar("_Answer")
+
+_SHOWN = 120  # characters of a path in a sentence
+PARTIAL = ".partial"  # ends the name of what a kill may leave half-written
 
 
-def write_atomically(path: pathlib.Path | str, content: str | bytes) -> None:
-    """Replaces `path` by `content` (text is UTF-8): either the old file or the new one, whole."""
+def shown(path: Path) -> str:
+    """A path as sentences show it: what is far too long to be one is cut."""
+    text = str(path)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def exists(path: Path) -> bool:
+    """Whether something is there; raises `UserError` where that cannot be asked."""
+    return _asked(path, pathlib.Path.exists)
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; raises `UserError` where that cannot be asked."""
+    return _asked(path, pathlib.Path.is_file)
+
+
+def is_directory(path: Path) -> bool:
+    """Whether a directory is there; raises `UserError` where that cannot be asked."""
+    return _asked(path, pathlib.Path.is_dir)
+
+
+def entries(path: Path) -> list[pathlib.Path]:
+    """What is in a directory, in the order of the names; raises `UserError`."""
+    return _asked(path, lambda directory: sorted(directory.iterdir()))
+
+
+def read_bytes(path: Path, advice: str = "") -> bytes:
+    """A file's content.
+
+    Args:
+      path: of the file.
+      advice: what to do where it cannot be read, the end of the sentence.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    return _asked(path, pathlib.Path.read_bytes, advice)
+
+
+def read_text(path: Path, advice: str = "") -> str:
+    """A UTF-8 file's content; arguments and errors as of `read_bytes`."""
+    content = read_bytes(path, advice)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, f"not UTF-8 at byte {error.start}", advice) from error
+
+
+def read_json(path: Path, advice: str = "", kind: type = dict) -> Any:
+    """What a JSON file holds.
+
+    Args:
+      path: of the file.
+      advice: what to do where it cannot be read, the end of the sentence.
+      kind: of what the file must hold.
+
+    Raises:
+      UserError: the file cannot be read, is no JSON, or holds something else.
+    """
+    return _parsed(path, read_text(path, advice), 1, advice, kind)
+
+
+def read_json_lines(path: Path, advice: str = "") -> list[dict[str, Any]]:
+    """The objects of a file with one a line; arguments and errors as of `read_json`."""
+    lines = read_text(path, advice).split("\n")
+    if lines.pop():
+        raise _unreadable(path, f"line {len(lines) + 1} is cut off", advice)
+    return [_parsed(path, line, number, advice, dict) for number, line in enumerate(lines, 1)]
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replaces `path` by `content` (text is UTF-8): either the old file or the new one, whole.
+
+    Raises:
+      StorageError: it cannot be written; the old file is as it was.
+    """
     path = pathlib.Path(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with writing(path):
+        handle, temporary = tempfile.mkstemp(PARTIAL, f".{path.name}.", path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            pathlib.Path(temporary).chmod(0o644)
+            pathlib.Path(temporary).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                pathlib.Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def make_directory(path: Path) -> None:
+    """Makes a directory and its parents where they are missing; raises `StorageError`."""
+    with writing(path):
+        pathlib.Path(path).mkdir(parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Makes a `StorageError` of what the system refuses while `path` is written."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        pathlib.Path(temporary).chmod(0o644)
-        pathlib.Path(temporary).replace(path)
-    except BaseException:
-        pathlib.Path(temporary).unlink(missing_ok=True)
-        raise
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{shown(path)}: cannot be written ({error.strerror or error}); make room or give"
+            " rights there, then repeat the command, or give another directory."
+        ) from error
+
+
+def _asked(
+    path: Path, question: Callable[[pathlib.Path], _Answer], advice: str = "give another path"
+) -> _Answer:
+    try:
+        return question(pathlib.Path(path))
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        raise _unreadable(path, reason, advice) from error
+
+
+def _parsed(path: Path, text: str, line: int, advice: str, kind: type) -> Any:
+    try:
+        document = json.loads(text, object_pairs_hook=_distinct)
+    except (ValueError, RecursionError) as error:
+        line += getattr(error, "lineno", 1) - 1
+        reason = getattr(error, "msg", None) or str(error) or "nested too deeply"
+        raise _unreadable(path, f"line {line}: {reason}", advice) from error
+    if not isinstance(document, kind):
+        have, want = _KINDS.get(type(document), "null"), _KINDS[kind]
+        raise _unreadable(path, f"line {line} holds {have} in place of {want}", advice)
+    return document
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; raises `ValueError` where a key is in it twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} is there twice")
+    return found
+
+
+_KINDS = {
+    dict: "an object",
+    list: "a list",
+    str: "a text",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+}
+
+
+def _unreadable(path: Path, reason: str, advice: str) -> UserError:
+    return UserError(f"{shown(path)}: cannot be read ({reason}){'; ' if advice else ''}{advice}.")
