@@ -123,5 +123,5 @@ def test_a_checkpoint_of_another_cell(tmp_path):
     document = json.loads(file.read_text())
     document["settings"]["cell"]["normal"][0] = ["dil_conv_5x5", 0]
     file.write_text(json.dumps(document))
-    with pytest.raises(UserError, match="missing, broken or of another cell"):
+    with pytest.raises(UserError, match="broken or of another model"):
         run("test", run_dir=str(tmp_path))

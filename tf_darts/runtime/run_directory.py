@@ -3,13 +3,20 @@
 import fcntl
 import json
 import pathlib
+import re
 import tempfile
 from collections.abc import Callable
 from typing import Any
 
 from tf_darts import __version__
 from tf_darts.errors import UserError
-from tf_darts.runtime.files import write_atomically
+from tf_darts.runtime import files
+
+HISTORY = "history.jsonl"  # a record for each epoch
+RESULT = "result.json"  # is there when the run has finished
+
+# What a kill has left of a file that was being written, by this and by older versions.
+_LEFT_BEHIND = re.compile(rf"\..+({re.escape(files.PARTIAL)}|\.(jsonl?|txt)\.[a-z0-9_]{{8}})")
 
 
 class RunDirectory:
@@ -46,7 +53,7 @@ class RunDirectory:
         """
         run = cls.__new__(cls)
         run.path = pathlib.Path(path).expanduser()
-        if not (run.path / "config.json").exists():
+        if not files.exists(run.path / "config.json"):
             raise UserError(
                 f"--run_dir={run.path}: has no run in it (no config.json); give another one."
             )
@@ -63,7 +70,7 @@ class RunDirectory:
         """
         run = cls.__new__(cls)
         run.path = pathlib.Path(path).expanduser()
-        if not (run.path / "config.json").exists():
+        if not files.exists(run.path / "config.json"):
             raise UserError(
                 f"--run_dir={run.path}: has no run in it (no config.json); give the chief's, which"
                 " all its workers must see."
@@ -100,9 +107,9 @@ class RunDirectory:
 
     def _claim(self, settings: dict[str, Any]) -> bool:
         """Writes `config.json`, or compares with the one that is there."""
-        file = self.path / "config.json"
-        if not file.exists():
-            if any(entry.name != ".lock" for entry in self.path.iterdir()):
+        self._remove_left_behind()
+        if not files.exists(self.path / "config.json"):
+            if any(entry.name != ".lock" for entry in files.entries(self.path)):
                 raise UserError(
                     f"--run_dir={self.path}: holds files but no run (no config.json); give an"
                     " empty or a new directory."
@@ -111,6 +118,15 @@ class RunDirectory:
             return False
         self._compare(settings)
         return True
+
+    def _remove_left_behind(self) -> None:
+        """Removes what a kill has left of files that were being written."""
+        for folder in (self.path, self.path / "plots"):
+            left = files.entries(folder) if files.is_directory(folder) else []
+            for file in left:
+                if _LEFT_BEHIND.fullmatch(file.name) and files.is_file(file):
+                    with files.writing(file):
+                        file.unlink()
 
     def _compare(self, settings: dict[str, Any]) -> None:
         """Raises `UserError` where the run that is here has other settings."""
@@ -134,26 +150,44 @@ class RunDirectory:
 
     def _settings(self) -> dict[str, Any]:
         """The settings in `config.json`."""
-        file = self.path / "config.json"
-        try:
-            return dict(json.loads(file.read_text(encoding="utf-8"))["settings"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{file}: cannot be read as a run's configuration; give another --run_dir."
-            ) from error
+        file, advice = (
+            self.path / "config.json",
+            "restore it from a copy, or give another --run_dir",
+        )
+        settings = files.read_json(file, advice).get("settings")
+        if not isinstance(settings, dict):
+            raise UserError(f"{file}: holds no settings of a run; {advice}.")
+        return settings
 
     def write_json(self, name: str, document: Any) -> None:
         """Writes a JSON file of the run atomically."""
-        write_atomically(self.path / name, json.dumps(document, indent=2) + "\n")
+        files.write_atomically(self.path / name, json.dumps(document, indent=2) + "\n")
 
     def read_history(self) -> list[dict[str, Any]]:
-        """The records of `history.jsonl`, oldest first."""
+        """The records of `history.jsonl`, oldest first.
+
+        Raises:
+          UserError: it is broken, or its records are not those of the epochs 1, 2, ….
+        """
         return _records(self.path)
 
     def write_history(self, records: list[dict[str, Any]]) -> None:
         """Replaces `history.jsonl`, one record a line."""
         lines = "".join(json.dumps(record) + "\n" for record in records)
-        write_atomically(self.path / "history.jsonl", lines)
+        files.write_atomically(self.path / HISTORY, lines)
+
+    def read_result(self) -> dict[str, Any] | None:
+        """What `result.json` holds; None where the run has not finished.
+
+        Raises:
+          UserError: it is broken.
+        """
+        return _result(self.path)
+
+    def forget_result(self) -> None:
+        """Removes `result.json`: the run goes on."""
+        with files.writing(self.path / RESULT):
+            (self.path / RESULT).unlink(missing_ok=True)
 
 
 class FollowedRun(RunDirectory):
@@ -176,12 +210,31 @@ class FollowedRun(RunDirectory):
     def read_history(self) -> list[dict[str, Any]]:
         return _records(self.path) or _records(self._chief)
 
+    def read_result(self) -> dict[str, Any] | None:
+        return _result(self._chief)
+
     def close(self) -> None:
         self._scratch.cleanup()
 
 
 def _records(path: pathlib.Path) -> list[dict[str, Any]]:
-    file = path / "history.jsonl"
-    if not file.exists():
+    file = path / HISTORY
+    if not files.exists(file):
         return []
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    records = files.read_json_lines(file, "restore it from a copy")
+    for number, record in enumerate(records, start=1):
+        if record.get("epoch") != number or isinstance(record["epoch"], bool):
+            raise UserError(
+                f"{file}: line {number} is not the record of epoch {number}, but of"
+                f" {record.get('epoch')!r}; restore it from a copy."
+            )
+    return records
+
+
+def _result(path: pathlib.Path) -> dict[str, Any] | None:
+    file = path / RESULT
+    if not files.exists(file):
+        return None
+    return files.read_json(
+        file, "restore it from a copy, or remove it and repeat the command that made the run"
+    )

@@ -5,11 +5,10 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import tensorflow as tf
-
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.errors import UserError
 from tf_darts.optimization.averaging import WeightAverage
+from tf_darts.runtime import checkpoints
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.spaces.network import Network
 from tf_darts.training.evaluator import Evaluator, weights_of
@@ -77,23 +76,18 @@ class FinishedTraining:
     def restore(self, network: Network) -> Evaluator:
         """Gives the network the weights that count; raises `UserError` where they are not its."""
         folder = self.run.path / self.result["checkpoint"]
-        path = tf.train.latest_checkpoint(str(folder))
-        variables: dict[str, Any] = weights_of(network)
-        average = None
-        if path and any("average/" in name for name, _ in tf.train.list_variables(path)):
-            average = WeightAverage(network.weights)
-            variables["average"] = average.variables
-        try:
-            if path is None:
-                raise ValueError("there is none")
-            reader = tf.train.Checkpoint(**variables).read(path)
-            reader.assert_existing_objects_matched().expect_partial()
-        except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
-            raise UserError(
-                f"{folder}: the checkpoint is missing, broken or of another cell; train again in"
-                " another --run_dir."
-            ) from error
-        return Evaluator(network, average)
+        for path in checkpoints.saved(folder)[:1]:
+            variables: dict[str, Any] = weights_of(network)
+            average = None
+            if any("average/" in name for name in checkpoints.names(path)):
+                average = WeightAverage(network.weights)
+                variables["average"] = average.variables
+            checkpoints.read(path, variables)
+            return Evaluator(network, average)
+        raise UserError(
+            f"{folder}: the checkpoint is missing; restore it from a copy, or train again in"
+            " another --run_dir."
+        )
 
     @property
     def data(self) -> dict[str, Any]:
