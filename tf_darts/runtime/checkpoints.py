@@ -124,6 +124,8 @@ class Checkpoints:
         Raises:
           UserError: there are files of checkpoints, and none can be read.
         """
+        for folder in (self._latest, self._anchor):
+            _check_kinds(folder)
         candidates = [*saved(self._latest), *saved(self._anchor)]
         if not candidates:
             self._check_nothing_is_there()
@@ -187,6 +189,15 @@ class Checkpoints:
             state = "\n".join([f'model_checkpoint_path: "{prefix.name}"', *lines, ""])
             files.write_atomically(folder / _STATE, state)
             _remove_others(folder, kept)
+
+
+def _check_kinds(folder: pathlib.Path) -> None:
+    """Raises `UserError` where a file and a folder have changed places: nothing could be saved."""
+    for parent in (folder.parent, folder):
+        files.check_kind(parent, directory=True)
+    for entry in files.entries(folder) if files.is_directory(folder) else []:
+        if entry.name == _STATE or entry.name.startswith("ckpt-"):
+            files.check_kind(entry, directory=False)
 
 
 def _remove_others(folder: pathlib.Path, kept: list[pathlib.Path]) -> None:

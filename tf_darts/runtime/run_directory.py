@@ -15,6 +15,8 @@ from tf_darts.runtime import files
 HISTORY = "history.jsonl"  # a record for each epoch
 RESULT = "result.json"  # is there when the run has finished
 
+_FILES = {".json", ".jsonl", ".txt"}  # endings of a run's own files
+
 # What a kill has left of a file that was being written, by this and by older versions.
 _LEFT_BEHIND = re.compile(rf"\..+({re.escape(files.PARTIAL)}|\.(jsonl?|txt)\.[a-z0-9_]{{8}})")
 
@@ -108,6 +110,9 @@ class RunDirectory:
     def _claim(self, settings: dict[str, Any]) -> bool:
         """Writes `config.json`, or compares with the one that is there."""
         self._remove_left_behind()
+        for entry in files.entries(self.path):
+            if entry.suffix in _FILES:
+                files.check_kind(entry, directory=False)
         if not files.exists(self.path / "config.json"):
             if any(entry.name != ".lock" for entry in files.entries(self.path)):
                 raise UserError(
