@@ -187,13 +187,14 @@ class RunDirectory:
 
     def _settings(self) -> dict[str, Any]:
         """The settings in `config.json`."""
-        file = self.path / "config.json"
-        try:
-            return dict(json.loads(file.read_text(encoding="utf-8"))["settings"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StateError(
-                f"{file}: cannot be read as a run's configuration; give another --run_dir."
-            ) from error
+        file, advice = (
+            self.path / "config.json",
+            "restore it from a copy, or give another --run_dir",
+        )
+        settings = files.read_json(file, advice).get("settings")
+        if not isinstance(settings, dict):
+            raise StateError(f"{file}: holds no settings of a run; {advice}.")
+        return settings
 
     def write_json(self, name: str, document: Any) -> None:
         """Writes a JSON file of the run atomically."""

@@ -182,6 +182,11 @@ def load_row(directory: pathlib.Path) -> Row | None:
       StateError: it cannot be read.
     """
     file = directory / RESULT
+    if files.is_file(directory):
+        raise StateError(
+            f"{directory}: is a file in the place of a candidate's folder; move this file away, and"
+            " the same command evaluates the candidate anew."
+        )
     if not files.exists(file):
         return None
     advice = "remove this file: the same command makes it again from the candidate's runs"

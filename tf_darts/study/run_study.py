@@ -79,6 +79,8 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
             lambda candidate, folder: evaluate(candidate, folder, planned.snapshots, stop),
             rank if part is Role.ALONE else lambda: None,
         )
+        if part is not Role.WORKER and load_rows(path / "candidates"):
+            rank()  # anew, of what is done: what cannot be written is found before any long work
         tuner.save()
         try:
             tuner.search()

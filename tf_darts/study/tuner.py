@@ -12,6 +12,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.errors import FailedTrialError, FatalError
 
 from tf_darts.errors import StateError, StorageError, UserError
+from tf_darts.runtime import files
 from tf_darts.study.candidates import Candidate
 from tf_darts.study.evaluation import (
     RESULT,
@@ -19,7 +20,6 @@ from tf_darts.study.evaluation import (
     failure,
     is_of,
     load_row,
-    load_rows,
     save_row,
 )
 from tf_darts.study.oracles import OBJECTIVE, STATE
@@ -69,16 +69,16 @@ class StudyTuner(BaseTuner):
         self._candidate_of = candidate_of
         self._evaluate = evaluate
         self._done = done
+        files.make_directory(directory / "tuner")  # keras-tuner does not look what is there
         super().__init__(oracle, directory=str(directory), project_name="tuner")
         if not self._is_worker():
             self._take_results()
 
     def _take_results(self) -> None:
         """Makes the oracle agree with the candidates' folders."""
-        rows = {row["name"]: row for row in load_rows(self._candidates)}
         for trial in [self.oracle.trials[name] for name in self.oracle.end_order]:
             name = self._name_of(trial)
-            row = rows.get(name)
+            row = load_row(self._candidates / name)
             if row is None:
                 print(f"[{name}] has no {RESULT}; it is evaluated again", flush=True)
                 self.oracle.repeat(trial)
