@@ -8,6 +8,13 @@ class UserError(Exception):
     """
 
 
+class StateError(UserError):
+    """What is on disk cannot be used as it is: a broken file, another run's directory, one in use.
+
+    A study stops at it, where at another `UserError` only the candidate has failed.
+    """
+
+
 class StorageError(UserError):
     """The file system refused: a full disk, a directory that is gone, rights that are missing.
 

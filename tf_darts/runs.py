@@ -19,10 +19,11 @@ from tf_darts.report.search_report import SearchReport
 from tf_darts.report.training_report import TrainingReport
 from tf_darts.runtime import memory
 from tf_darts.runtime.distribution import open_replicas
+from tf_darts.runtime.extension import Extendable
 from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.progress import Progress
 from tf_darts.runtime.replicas import Replicas
-from tf_darts.runtime.run_directory import FollowedRun, RunDirectory
+from tf_darts.runtime.run_directory import NOTHING, FollowedRun, RunDirectory
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.search.engine import SearchEngine
 from tf_darts.search.memory import need_of_search
@@ -137,12 +138,15 @@ def announce_memory(
 
 @contextlib.contextmanager
 def opened_run(
-    path: str, settings: dict[str, Any], replicas: Replicas
+    path: str, settings: dict[str, Any], replicas: Replicas, extendable: Extendable = NOTHING
 ) -> Iterator[RunDirectory | FollowedRun]:
-    """The run directory, of which only the chief of several workers has the keeping."""
+    """The run directory, of which only the chief of several workers has the keeping.
+
+    `extendable` says with which settings the run may go on where they have grown.
+    """
     with replicas.guarded(), contextlib.ExitStack() as stack:
         if replicas.is_chief:
-            run = stack.enter_context(contextlib.closing(RunDirectory(path, settings)))
+            run = stack.enter_context(contextlib.closing(RunDirectory(path, settings, extendable)))
         replicas.meet()
         if not replicas.is_chief:
             run = stack.enter_context(contextlib.closing(FollowedRun(path, settings)))
@@ -188,7 +192,8 @@ def run_training(
     replicas = replicas_of(config)
     task = training_task(config, cell)
     network, settings = task.network, settings_of(config, replicas) | {"cell": cell.to_dict()}
-    with opened_run(config.run_dir, settings, replicas) as run:
+    extendable = Extendable({"epochs": config.why_no_more_epochs})
+    with opened_run(config.run_dir, settings, replicas, extendable) as run:
         genotype.save(run.path / "genotype.json", cell, {"mode": "train", "given": config.genotype})
         keep_data(run, task.data)
         counts = network.counts()

@@ -104,7 +104,7 @@ def test_one_process_at_a_time(open_run):
     )
     command = [sys.executable, "-c", program, str(run.path)]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert text.startswith("UserError")
+    assert text.startswith("StateError")
     assert "another process is running there; wait for it or give another directory." in text
 
 

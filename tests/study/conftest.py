@@ -1,5 +1,6 @@
 import pytest
 
+from tests.support.toy_study import ToyStudy
 from tf_darts.study.cluster import VARIABLES
 
 
@@ -8,3 +9,9 @@ def alone(monkeypatch):
     """Nobody's cluster variables reach these tests."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """Runs studies whose candidates cost nothing."""
+    return ToyStudy(monkeypatch)

@@ -6,8 +6,16 @@ import threading
 
 import pytest
 
+from tests.support.toy_study import row as toy_row
+from tf_darts.config import configure
+from tf_darts.published_cells import PUBLISHED
 from tf_darts.runtime.signals import Stopped, StopRequest
+from tf_darts.study.candidates import Candidate
 from tf_darts.study.evaluation import held, load_rows, ranked, save_row, snapshot_epochs
+from tf_darts.study.settings import training_config
+
+CELL = PUBLISHED["recurrent"]["darts_v1"]
+TRAINING = training_config(configure({"mode": "select", "dataset": "pydoc"}))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +37,8 @@ def test_rows_come_back_and_are_ranked(tmp_path):
     scores = {"a": 3.0, "b": 1.0, "c": None, "d": 2.0}
     for name, score in scores.items():
         status = "failed" if score is None else "completed"
-        save_row(tmp_path / name, {"name": name, "score": score, "status": status})
+        candidate = Candidate(name, "given", None, CELL, None, TRAINING)
+        save_row(tmp_path / name, toy_row(candidate, score=score, status=status))
     rows = load_rows(tmp_path)
     assert [row["name"] for row in rows] == list("abcd")
     assert [row["name"] for row in ranked(rows, "min")] == list("bdac")

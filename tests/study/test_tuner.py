@@ -1,17 +1,21 @@
 """Studies with candidates that cost nothing: failures, resuming, files."""
 
+import errno
 import json
+import os
 
 import keras_tuner
 import pytest
+import tensorflow as tf
 from keras_tuner.errors import FatalError
 
+from tests.support.toy_study import row as toy_row
 from tf_darts.config import configure
-from tf_darts.errors import UserError
+from tf_darts.errors import StateError, StorageError, UserError
 from tf_darts.published_cells import PUBLISHED
 from tf_darts.runtime.signals import Stopped
 from tf_darts.study.candidates import Candidate
-from tf_darts.study.evaluation import description, load_rows
+from tf_darts.study.evaluation import load_rows
 from tf_darts.study.oracles import CANDIDATE, black_box_oracle, candidate_oracle
 from tf_darts.study.settings import training_config
 from tf_darts.study.tuner import StudyTuner
@@ -33,7 +37,7 @@ class Study:
         score = self.scores[candidate.name]
         if isinstance(score, BaseException):
             raise score
-        return description(candidate) | {"score": score, "status": "completed"}
+        return toy_row(candidate, score=score)
 
     def done(self):
         self.ended += 1
@@ -78,13 +82,41 @@ def test_failed_candidates_are_reported_and_the_study_goes_on(tmp_path, capsys):
     assert best[1].message == "The training diverged."
 
 
-@pytest.mark.parametrize("error", [Stopped(15, "Stopped."), TypeError("a bug"), OSError("full")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        Stopped(15, "Stopped."),
+        TypeError("a bug"),
+        StorageError("runs/x: cannot be written (No space left on device); make room."),
+        StateError("runs/x/history.jsonl: cannot be read (line 3: Expecting value)."),
+    ],
+)
 def test_what_is_no_failure_of_a_candidate_ends_the_study(tmp_path, error):
     study = Study(tmp_path, scores(b=error))
     with pytest.raises(FatalError) as raised:
         study.tuner().search()
     assert raised.value.__cause__ is error
     assert study.seen == ["a", "b"]
+    assert not (tmp_path / "candidates" / "b" / "candidate.json").exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "runs/x/train/result.json"),
+        tf.errors.PermissionDeniedError(None, None, "runs/x/train; Permission denied"),
+    ],
+)
+def test_what_the_system_refuses_is_one_sentence_and_ends_the_study(tmp_path, error):
+    study = Study(tmp_path, scores(b=error))
+    with pytest.raises(FatalError) as raised:
+        study.tuner().search()
+    sentence = str(raised.value.__cause__)
+    assert isinstance(raised.value.__cause__, StorageError) and "\n" not in sentence
+    assert "runs/x/train" in sentence and "the same command goes on" in sentence
+    again = Study(tmp_path, scores())
+    again.tuner().search()
+    assert again.seen == ["b", "c", "d", "e"], "what was refused is tried again"
 
 
 def test_a_stopped_study_goes_on_where_it_was(tmp_path):
@@ -133,7 +165,7 @@ def test_black_box_tuners_find_the_better_half(tmp_path, tuner):
         return Candidate(f"t{trial.trial_id}", tuner, None, CELL, None, TRAINING)
 
     def evaluate(candidate, folder):
-        return description(candidate) | {"score": seen[-1][0], "status": "completed"}
+        return toy_row(candidate, score=seen[-1][0])
 
     study = StudyTuner(oracle, tmp_path, candidate_of, evaluate, lambda: None)
     study.search()

@@ -38,6 +38,14 @@ class TrainingConfig(RunConfig):
         path = pathlib.Path(self.genotype)
         return self.at(path.parent.name if path.suffix and path.parent.name else path.stem)
 
+    @property
+    def why_no_more_epochs(self) -> str:
+        """Why such a training cannot go on for more epochs than it began with; "" where it can.
+
+        It can where nothing that is computed depends on how many epochs there are.
+        """
+        return ""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RecurrentTrainingConfig(TrainingConfig):
@@ -153,3 +161,11 @@ class ConvolutionalTrainingConfig(TrainingConfig):
                 "--random_resized_crop needs --image_size=N, the pixels of a side of the parts."
             )
         return super().completed(given, preset)
+
+    @property
+    def why_no_more_epochs(self) -> str:
+        if self.schedule == "cosine":
+            return "its learning rate falls to 0 over exactly the epochs that it began with"
+        if self.drop_path:
+            return "its rate of dropped paths rises over exactly the epochs that it began with"
+        return ""

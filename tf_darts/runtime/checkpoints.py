@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_darts.errors import StorageError, UserError
+from tf_darts.errors import StateError, StorageError
 from tf_darts.runtime import files
 from tf_darts.runtime.console import warn
 
@@ -64,7 +64,7 @@ def read(prefix: pathlib.Path, variables: Mapping[str, Any]) -> None:
       variables: by their names in the checkpoint, which may have others too.
 
     Raises:
-      UserError: the checkpoint is broken, or lacks something of the variables.
+      StateError: the checkpoint is broken, or lacks something of the variables.
     """
     with _reading(prefix) as path:
         status = tf.train.Checkpoint(**variables).read(path).expect_partial()
@@ -122,7 +122,7 @@ class Checkpoints:
           The checkpoint, or None where none was ever saved.
 
         Raises:
-          UserError: there are files of checkpoints, and none can be read.
+          StateError: there are files of checkpoints, and none can be read.
         """
         for folder in (self._latest, self._anchor):
             _check_kinds(folder)
@@ -130,11 +130,11 @@ class Checkpoints:
         if not candidates:
             self._check_nothing_is_there()
             return None
-        first_error: UserError | None = None
+        first_error: StateError | None = None
         for prefix in candidates:
             try:
                 self._read(prefix)
-            except UserError as error:
+            except StateError as error:
                 first_error = first_error or error
                 continue
             if prefix != candidates[0] or prefix.parent != self._latest:
@@ -144,11 +144,11 @@ class Checkpoints:
         raise first_error
 
     def restore_anchor(self) -> None:
-        """Goes back to the anchor; raises `UserError` where there is none that can be read."""
+        """Goes back to the anchor; raises `StateError` where there is none that can be read."""
         for prefix in saved(self._anchor)[:1]:
             self._read(prefix)
             return
-        raise UserError(
+        raise StateError(
             f"{self._anchor}: the checkpoint to go back to is gone; restore it from a copy."
         )
 
@@ -158,11 +158,11 @@ class Checkpoints:
         read(prefix, self._variables | ({"history": self.history} if has_history else {}))
 
     def _check_nothing_is_there(self) -> None:
-        """Raises `UserError` where half of a checkpoint is all that is left of some."""
+        """Raises `StateError` where half of a checkpoint is all that is left of some."""
         for folder in (self._latest, self._anchor):
             left = files.entries(folder) if files.is_directory(folder) else []
             if any(file.name == _STATE or file.suffix == INDEX for file in left):
-                raise UserError(
+                raise StateError(
                     f"{folder}: its checkpoints are gone or cannot be read; restore it from a copy,"
                     " or give another --run_dir to begin again."
                 )
@@ -192,7 +192,7 @@ class Checkpoints:
 
 
 def _check_kinds(folder: pathlib.Path) -> None:
-    """Raises `UserError` where a file and a folder have changed places: nothing could be saved."""
+    """Raises `StateError` where a file and a folder have changed places: nothing could be saved."""
     for parent in (folder.parent, folder):
         files.check_kind(parent, directory=True)
     for entry in files.entries(folder) if files.is_directory(folder) else []:
@@ -219,7 +219,7 @@ def _reading(prefix: pathlib.Path) -> Iterator[str]:
             yield str(folder / prefix.name)
     except _BROKEN as error:
         tf.get_logger().addFilter(_is_no_list_of_what_was_not_read)
-        raise UserError(
+        raise StateError(
             f"{prefix}: this checkpoint is broken or of another model; restore {prefix.parent} from"
             " a copy, or give another --run_dir to begin again."
         ) from error

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from tf_darts.errors import StorageError, UserError
+from tf_darts.errors import StateError, StorageError
 
 Path = pathlib.Path | str
 _Answer = TypeVar("_Answer")
@@ -24,30 +24,30 @@ def shown(path: Path) -> str:
 
 
 def exists(path: Path) -> bool:
-    """Whether something is there; raises `UserError` where that cannot be asked."""
+    """Whether something is there; raises `StateError` where that cannot be asked."""
     return _asked(path, pathlib.Path.exists)
 
 
 def is_file(path: Path) -> bool:
-    """Whether a file is there; raises `UserError` where that cannot be asked."""
+    """Whether a file is there; raises `StateError` where that cannot be asked."""
     return _asked(path, pathlib.Path.is_file)
 
 
 def is_directory(path: Path) -> bool:
-    """Whether a directory is there; raises `UserError` where that cannot be asked."""
+    """Whether a directory is there; raises `StateError` where that cannot be asked."""
     return _asked(path, pathlib.Path.is_dir)
 
 
 def entries(path: Path) -> list[pathlib.Path]:
-    """What is in a directory, in the order of the names; raises `UserError`."""
+    """What is in a directory, in the order of the names; raises `StateError`."""
     return _asked(path, lambda directory: sorted(directory.iterdir()))
 
 
 def check_kind(path: Path, *, directory: bool) -> None:
-    """Raises `UserError` where something else is in the place of a file, or of a directory."""
+    """Raises `StateError` where something else is in the place of a file, or of a directory."""
     if exists(path) and is_directory(path) != directory:
         kinds = ("a directory", "a file") if directory else ("a file", "a directory")
-        raise UserError(
+        raise StateError(
             f"{shown(path)}: must be {kinds[0]}, and is {kinds[1]}; move it away, and restore what"
             " was there from a copy."
         )
@@ -61,7 +61,7 @@ def read_bytes(path: Path, advice: str = "") -> bytes:
       advice: what to do where it cannot be read, the end of the sentence.
 
     Raises:
-      UserError: it cannot be read.
+      StateError: it cannot be read.
     """
     return _asked(path, pathlib.Path.read_bytes, advice)
 
@@ -84,7 +84,7 @@ def read_json(path: Path, advice: str = "", kind: type = dict) -> Any:
       kind: of what the file must hold.
 
     Raises:
-      UserError: the file cannot be read, is no JSON, or holds something else.
+      StateError: the file cannot be read, is no JSON, or holds something else.
     """
     return _parsed(path, read_text(path, advice), 1, advice, kind)
 
@@ -181,5 +181,5 @@ _KINDS = {
 }
 
 
-def _unreadable(path: Path, reason: str, advice: str) -> UserError:
-    return UserError(f"{shown(path)}: cannot be read ({reason}){'; ' if advice else ''}{advice}.")
+def _unreadable(path: Path, reason: str, advice: str) -> StateError:
+    return StateError(f"{shown(path)}: cannot be read ({reason}){'; ' if advice else ''}{advice}.")

@@ -1,16 +1,18 @@
 """A run directory: the whole state of a run, for one configuration and one process at a time."""
 
+import contextlib
 import fcntl
 import json
 import pathlib
 import re
 import tempfile
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO, TextIO, TypeVar
 
 from tf_darts import __version__
-from tf_darts.errors import UserError
+from tf_darts.errors import StateError
 from tf_darts.runtime import files
+from tf_darts.runtime.extension import Extendable, check_settings
 
 HISTORY = "history.jsonl"  # a record for each epoch
 RESULT = "result.json"  # is there when the run has finished
@@ -19,6 +21,9 @@ _FILES = {".json", ".jsonl", ".txt"}  # endings of a run's own files
 
 # What a kill has left of a file that was being written, by this and by older versions.
 _LEFT_BEHIND = re.compile(rf"\..+({re.escape(files.PARTIAL)}|\.(jsonl?|txt)\.[a-z0-9_]{{8}})")
+
+_Answer = TypeVar("_Answer")
+NOTHING = Extendable()
 
 
 class RunDirectory:
@@ -29,19 +34,27 @@ class RunDirectory:
       resumed: whether a run was here already.
     """
 
-    def __init__(self, path: str | pathlib.Path, settings: dict[str, Any]) -> None:
+    _lock: BinaryIO | TextIO | None
+
+    def __init__(
+        self,
+        path: str | pathlib.Path,
+        settings: dict[str, Any],
+        extendable: Extendable = NOTHING,
+    ) -> None:
         """Makes or opens the directory and holds it until the process ends.
 
         Args:
           path: the directory; it is made where it is missing.
           settings: what decides the run's results, as JSON types.
+          extendable: settings with which the run may go on where they have grown.
 
         Raises:
-          UserError: the directory is another configuration's, is no run directory, cannot be
-            written, or is in use.
+          StateError: the directory is another configuration's, is no run directory, cannot be
+            written, or is in use; or the run cannot be extended.
         """
         self.path = pathlib.Path(path).expanduser()
-        self._hold(lambda: self._claim(settings))
+        self._hold(lambda: self._claim(settings, extendable))
 
     @classmethod
     def open(cls, path: str | pathlib.Path) -> "tuple[RunDirectory, dict[str, Any]]":
@@ -51,12 +64,12 @@ class RunDirectory:
           The directory and the settings of its run.
 
         Raises:
-          UserError: there is no run, or it cannot be read, or it is in use.
+          StateError: there is no run, or it cannot be read, or it is in use.
         """
         run = cls.__new__(cls)
         run.path = pathlib.Path(path).expanduser()
         if not files.exists(run.path / "config.json"):
-            raise UserError(
+            raise StateError(
                 f"--run_dir={run.path}: has no run in it (no config.json); give another one."
             )
         run.resumed = True
@@ -64,16 +77,44 @@ class RunDirectory:
         return run, run._settings()
 
     @classmethod
-    def join(cls, path: str | pathlib.Path, settings: dict[str, Any]) -> pathlib.Path:
-        """The directory of a run that another process holds and lets this one work on.
+    def read(cls, path: str | pathlib.Path) -> "tuple[RunDirectory, dict[str, Any]]":
+        """Opens the run that is in a directory for reading: nothing is written there.
+
+        Nobody else can go on with the run until it is closed, where the file system has locks.
+
+        Returns:
+          The directory and the settings of its run.
 
         Raises:
-          UserError: there is no run, or one of another configuration.
+          StateError: there is no run, or it cannot be read, or another process is at it.
         """
         run = cls.__new__(cls)
         run.path = pathlib.Path(path).expanduser()
         if not files.exists(run.path / "config.json"):
-            raise UserError(
+            raise StateError(
+                f"--run_dir={run.path}: has no run in it (no config.json); give another one."
+            )
+        run.resumed = True
+        # Where there is no such file, or none that can be locked, nobody is running who could be
+        # noticed: a copy, or a disk that is only read.
+        run._lock = None
+        with contextlib.suppress(OSError):
+            run._lock = (run.path / ".lock").open("rb")
+        with contextlib.suppress(OSError):
+            return run, run._locked(fcntl.LOCK_SH, run._settings)
+        return run, run._settings()
+
+    @classmethod
+    def join(cls, path: str | pathlib.Path, settings: dict[str, Any]) -> pathlib.Path:
+        """The directory of a run that another process holds and lets this one work on.
+
+        Raises:
+          StateError: there is no run, or one of another configuration.
+        """
+        run = cls.__new__(cls)
+        run.path = pathlib.Path(path).expanduser()
+        if not files.exists(run.path / "config.json"):
+            raise StateError(
                 f"--run_dir={run.path}: has no run in it (no config.json); give the chief's, which"
                 " all its workers must see."
             )
@@ -91,23 +132,28 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / ".lock").open("w")
         except OSError as error:
-            raise UserError(
+            raise StateError(
                 f"--run_dir={self.path}: cannot be written ({error.strerror}); give another one."
             ) from error
+        self.resumed = self._locked(fcntl.LOCK_EX, claim)
+
+    def _locked(self, kind: int, then: Callable[[], _Answer]) -> _Answer:
+        """What `then` gives while the lock is held, which stays so unless something is raised."""
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.resumed = claim()
+            if self._lock is not None:
+                fcntl.flock(self._lock, kind | fcntl.LOCK_NB)
+            return then()
         except BlockingIOError as error:
-            self._lock.close()
-            raise UserError(
+            self.close()
+            raise StateError(
                 f"--run_dir={self.path}: another process is running there; wait for it or give"
                 " another directory."
             ) from error
         except BaseException:
-            self._lock.close()
+            self.close()
             raise
 
-    def _claim(self, settings: dict[str, Any]) -> bool:
+    def _claim(self, settings: dict[str, Any], extendable: Extendable) -> bool:
         """Writes `config.json`, or compares with the one that is there."""
         self._remove_left_behind()
         for entry in files.entries(self.path):
@@ -115,13 +161,14 @@ class RunDirectory:
                 files.check_kind(entry, directory=False)
         if not files.exists(self.path / "config.json"):
             if any(entry.name != ".lock" for entry in files.entries(self.path)):
-                raise UserError(
+                raise StateError(
                     f"--run_dir={self.path}: holds files but no run (no config.json); give an"
                     " empty or a new directory."
                 )
             self.write_json("config.json", {"tf_darts": __version__, "settings": settings})
             return False
-        self._compare(settings)
+        if self._compare(settings, extendable):
+            self._extend(settings)
         return True
 
     def _remove_left_behind(self) -> None:
@@ -133,25 +180,30 @@ class RunDirectory:
                     with files.writing(file):
                         file.unlink()
 
-    def _compare(self, settings: dict[str, Any]) -> None:
-        """Raises `UserError` where the run that is here has other settings."""
-        before = self._settings()
-        names = sorted(before.keys() | settings.keys())
-        differences = [
-            f"{name} was {before.get(name)!r} and is now {settings.get(name)!r}"
-            for name in names
-            if before.get(name) != settings.get(name)
-        ]
-        if differences:
-            raise UserError(
-                f"--run_dir={self.path}: holds a run of another configuration"
-                f" ({'; '.join(differences)}); give another directory, or the same settings to"
-                " resume it."
+    def _compare(self, settings: Mapping[str, Any], extendable: Extendable = NOTHING) -> bool:
+        """See `check_settings`."""
+        return check_settings(self.path, self._settings(), settings, extendable)
+
+    def _extend(self, settings: Mapping[str, Any]) -> None:
+        """Lets the run go on with settings that have grown; it has not finished any more.
+
+        Raises:
+          StateError: its test was taken, which counts for the run as it was.
+        """
+        if files.exists(self.path / "test.json"):
+            raise StateError(
+                f"--run_dir={self.path}: the test of this training was taken already (test.json),"
+                " and a training that goes on would have another; give another directory."
             )
+        with files.writing(self.path / RESULT):
+            (self.path / RESULT).unlink(missing_ok=True)
+        document = files.read_json(self.path / "config.json") | {"settings": settings}
+        self.write_json("config.json", document)
 
     def close(self) -> None:
         """Lets another process have the directory."""
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
 
     def _settings(self) -> dict[str, Any]:
         """The settings in `config.json`."""
@@ -161,7 +213,7 @@ class RunDirectory:
         )
         settings = files.read_json(file, advice).get("settings")
         if not isinstance(settings, dict):
-            raise UserError(f"{file}: holds no settings of a run; {advice}.")
+            raise StateError(f"{file}: holds no settings of a run; {advice}.")
         return settings
 
     def write_json(self, name: str, document: Any) -> None:
@@ -172,7 +224,7 @@ class RunDirectory:
         """The records of `history.jsonl`, oldest first.
 
         Raises:
-          UserError: it is broken, or its records are not those of the epochs 1, 2, ….
+          StateError: it is broken, or its records are not those of the epochs 1, 2, ….
         """
         return _records(self.path)
 
@@ -185,7 +237,7 @@ class RunDirectory:
         """What `result.json` holds; None where the run has not finished.
 
         Raises:
-          UserError: it is broken.
+          StateError: it is broken.
         """
         return _result(self.path)
 
@@ -229,7 +281,7 @@ def _records(path: pathlib.Path) -> list[dict[str, Any]]:
     records = files.read_json_lines(file, "restore it from a copy")
     for number, record in enumerate(records, start=1):
         if record.get("epoch") != number or isinstance(record["epoch"], bool):
-            raise UserError(
+            raise StateError(
                 f"{file}: line {number} is not the record of epoch {number}, but of"
                 f" {record.get('epoch')!r}; restore it from a copy."
             )

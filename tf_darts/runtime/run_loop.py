@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 
-from tf_darts.errors import UserError
+from tf_darts.errors import StateError, UserError
 from tf_darts.runtime.observer import Observer
 from tf_darts.runtime.replicas import ALONE, Replicas
 from tf_darts.runtime.run_directory import RunDirectory
@@ -250,8 +250,8 @@ class RunLoop(abc.ABC):
         seconds = float(self._seconds)
         try:
             self._state.restore_anchor()
-        except UserError as error:
-            raise UserError(
+        except StateError as error:
+            raise StateError(
                 f"The {self.activity} diverged at {what}, and cannot go back. {error}"
             ) from error
         self._replicas.meet()  # before the chief saves another anchor

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tf_darts.errors import UserError
+from tf_darts.errors import StateError
 from tf_darts.runtime import files
 from tf_darts.runtime.checkpoints import Checkpoints
 from tf_darts.runtime.console import warn
@@ -42,13 +42,13 @@ class RunState:
           epochs: how many the run is to have.
 
         Raises:
-          UserError: the result's file is broken.
+          StateError: the result's file is broken.
         """
         if self._run.read_result() is None:
             return None
         try:
             records = self._run.read_history()
-        except UserError:
+        except StateError:
             return None  # the checkpoint may have it
         return records if len(records) == epochs else None
 
@@ -56,13 +56,13 @@ class RunState:
         """Goes to the state that was saved last; False where the run begins.
 
         Raises:
-          UserError: there was a state, and it cannot be read any more.
+          StateError: there was a state, and it cannot be read any more.
         """
         if self._checkpoints.restore() is not None:
             return True
         for name in (HISTORY, RESULT):  # neither is there before the first checkpoint is
             if files.exists(self._run.path / name):
-                raise UserError(
+                raise StateError(
                     f"--run_dir={self._run.path}: has a {name}, and no checkpoint to go on from;"
                     " restore its folder checkpoints from a copy, or give another --run_dir to"
                     " begin again."
@@ -70,7 +70,7 @@ class RunState:
         return False
 
     def restore_anchor(self) -> None:
-        """Goes back to the anchor; raises `UserError` where there is none that can be read."""
+        """Goes back to the anchor; raises `StateError` where there is none that can be read."""
         self._checkpoints.restore_anchor()
 
     def save(self, step: int, *, anchor: bool = False) -> None:
@@ -91,19 +91,19 @@ class RunState:
           epochs: how many the state has done.
 
         Raises:
-          UserError: neither the state nor the file has the records of these epochs.
+          StateError: neither the state nor the file has the records of these epochs.
           StorageError: the file cannot be written.
         """
         file = self._run.path / HISTORY
         try:
             there, reason = self._run.read_history(), f"{file}: is not the history of this run."
-        except UserError as error:
+        except StateError as error:
             if len(self.history) < epochs:
                 raise
             there, reason = None, str(error)
         if len(self.history) < epochs:
             if len(there) < epochs:
-                raise UserError(
+                raise StateError(
                     f"{file}: has {len(there)} records, and the run has done {epochs} epochs;"
                     " restore it from a copy."
                 )

@@ -11,6 +11,8 @@ import socket
 import time
 from collections.abc import Mapping
 
+import grpc
+
 from tf_darts.errors import UserError
 
 VARIABLES = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
@@ -81,3 +83,13 @@ def check_address(environment: Mapping[str, str] = os.environ) -> None:
             " KERASTUNER_ORACLE_IP to an address of this machine and KERASTUNER_ORACLE_PORT to a"
             " free port."
         ) from error
+
+
+def lost_chief(error: grpc.RpcError, environment: Mapping[str, str] = os.environ) -> UserError:
+    """What a worker says whose chief is gone, or could not do what it was asked."""
+    address, port = chief_address(environment)
+    details = getattr(error, "details", lambda: "")() or type(error).__name__
+    return UserError(
+        f"the chief at {address}:{port} does not answer ({details.splitlines()[0]}); look at what"
+        " it says, start it again, then this worker."
+    )

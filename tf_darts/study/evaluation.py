@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import fcntl
-import json
 import pathlib
 import time
 from collections.abc import Iterator, Mapping
@@ -12,11 +11,14 @@ from typing import Any
 import keras
 
 from tf_darts import genotype
+from tf_darts.errors import StateError
 from tf_darts.genotype import SPACES, Genotype
+from tf_darts.report.candidate_rows import check_row
 from tf_darts.runs import run_search, run_training
-from tf_darts.runtime.files import write_atomically
+from tf_darts.runtime import files
 from tf_darts.runtime.signals import Stopped, StopRequest
 from tf_darts.study.candidates import Candidate
+from tf_darts.study.sealed import load_sealed, save_sealed
 
 RESULT = "candidate.json"
 
@@ -41,9 +43,12 @@ def held(directory: pathlib.Path, stop: StopRequest) -> Iterator[None]:
 
     Raises:
       Stopped: `stop` was set while waiting.
+      StorageError: the folder cannot be written.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / ".lock").open("w") as lock:
+    files.make_directory(directory)
+    with files.writing(directory / ".lock"):
+        opened = (directory / ".lock").open("w")
+    with opened as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -156,16 +161,47 @@ def failure(candidate: Candidate, reason: str) -> Row:
     }
 
 
+def is_of(row: Row, candidate: Candidate) -> bool:
+    """Whether a completed row is of this candidate; a cell that is yet to be found is not known."""
+    told = description(candidate)
+    if any(row[name] != value for name, value in told.items()):
+        return False
+    return candidate.cell is None or row["genotype"] == candidate.cell.to_dict()
+
+
 def save_row(directory: pathlib.Path, row: Row) -> None:
     """Leaves a candidate's row in its folder, for whoever makes the ranking."""
-    directory.mkdir(parents=True, exist_ok=True)
-    write_atomically(directory / RESULT, json.dumps(row, indent=2) + "\n")
+    files.make_directory(directory)
+    save_sealed(directory / RESULT, row)
+
+
+def load_row(directory: pathlib.Path) -> Row | None:
+    """The row in a candidate's folder; None where there is none yet.
+
+    Raises:
+      StateError: it cannot be read.
+    """
+    file = directory / RESULT
+    if files.is_file(directory):
+        raise StateError(
+            f"{directory}: is a file in the place of a candidate's folder; move this file away, and"
+            " the same command evaluates the candidate anew."
+        )
+    if not files.exists(file):
+        return None
+    advice = "remove this file: the same command makes it again from the candidate's runs"
+    row = load_sealed(file, advice)
+    check_row(row, str(file), advice)
+    if row["name"] != directory.name:
+        raise StateError(f"{file}: is the result of {row['name']!r}, another candidate; {advice}.")
+    return row
 
 
 def load_rows(directory: pathlib.Path) -> list[Row]:
-    """The rows of all candidates in the folders of a directory, by name."""
-    files = sorted(directory.glob(f"*/{RESULT}"))
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    """The rows of all candidates in the folders of a directory, by name; raises `StateError`."""
+    folders = files.entries(directory) if files.exists(directory) else []
+    rows = [load_row(folder) for folder in folders if files.is_directory(folder)]
+    return [row for row in rows if row is not None]
 
 
 def ranked(rows: list[Row], score_mode: str) -> list[Row]:

@@ -1,32 +1,147 @@
 """keras-tuner's oracles: who proposes the trials of a study."""
 
-import json
+import math
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 import keras_tuner
+import numpy as np
 from keras_tuner import oracles
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from tf_darts.runtime.files import write_atomically
+from tf_darts.errors import StateError
+from tf_darts.runtime import files
+from tf_darts.study.sealed import load_sealed, save_sealed
 
 OBJECTIVE = "score"
 CANDIDATE = "candidate"  # the hyperparameter of a selection: the candidate's name
+STATE = "oracle.json"
+
+# What an oracle's state has, by type.
+_KINDS = {
+    "ongoing_trials": dict,
+    "hyperparameters": dict,
+    "start_order": list,
+    "end_order": list,
+    "run_times": dict,
+    "retry_queue": list,
+    "seed": int,
+    "seed_state": int,
+    "tried_so_far": list,
+    "id_to_hash": dict,
+    "display": dict,
+}
 
 
-class AtomicSaves:
-    """Saves an oracle so that a kill never leaves half a file, from which nothing could resume."""
+class KeptState:
+    """Saves an oracle so that it goes on exactly after a kill at any moment.
+
+    keras-tuner writes its files in place, loses the trial that was proposed right before a kill,
+    and takes the directory's name as a pattern.
+    """
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """Where the files are."""
+        return pathlib.Path(self._directory) / self._project_name
+
+    @property
+    def advice(self) -> str:
+        """What to do where a file there cannot be used."""
+        return (
+            f"move the folder {self.folder} away: the same command proposes the candidates again,"
+            " and takes the results of those that are done"
+        )
+
+    @property
+    def _project_dir(self) -> str:
+        files.make_directory(self.folder)
+        return str(self.folder)
+
+    def _get_trial_dir(self, trial_id: str) -> str:
+        folder = self.folder / f"trial_{trial_id}"
+        files.make_directory(folder)
+        return str(folder)
 
     def save(self) -> None:
-        write_atomically(self._get_oracle_fname(), json.dumps(self.get_state()))
+        save_sealed(self.folder / STATE, self.get_state())
 
     def _save_trial(self, trial: Trial) -> None:
         file = pathlib.Path(self._get_trial_dir(trial.trial_id)) / "trial.json"
-        write_atomically(file, json.dumps(trial.get_state()))
+        save_sealed(file, trial.get_state())
+
+    def reload(self) -> None:
+        """Goes on from the saved state; what was not evaluated to its end is proposed again.
+
+        A trial that the state does not know was proposed right before a kill: it is forgotten, and
+        the state proposes it again.
+
+        Raises:
+          StateError: a file cannot be read, or they do not go together.
+        """
+        file = self.folder / STATE
+        state = load_sealed(file, self.advice)
+        try:
+            wrong = [n for n, kind in _KINDS.items() if not isinstance(state[n], kind)]
+            if wrong:
+                raise ValueError(f"its {wrong[0]!r}")
+            started, ended = state["start_order"], state["end_order"]
+            going = {*state["ongoing_trials"].values(), *state["retry_queue"]}
+            if len({*started}) != len(started) or {*started} != {*ended} | going:
+                raise ValueError("the trials that it names")
+            self.trials = {name: self._loaded(name) for name in started}
+            self.set_state(state)
+            unfinished = [name for name in ended if not _is_finished(self.trials[name])]
+            if unfinished:
+                raise ValueError(f"the trial {unfinished[0]}, which has not ended")
+        except StateError:
+            raise
+        except Exception as error:  # keras-tuner's readers raise whatever comes
+            raise StateError(
+                f"{file}: does not hold the state of this study ({_reason(error)}); {self.advice}."
+            ) from error
+        self.ongoing_trials = {}
+        self._retry_queue = []
+        for name in started:
+            if name not in ended:
+                self._begin_again(self.trials[name])
+
+    def _loaded(self, name: str) -> Trial:
+        file = self.folder / f"trial_{name}" / "trial.json"
+        state = load_sealed(file, self.advice)
+        try:
+            trial = Trial.from_state(state)
+        except Exception as error:  # as above
+            raise StateError(
+                f"{file}: does not hold a trial ({_reason(error)}); {self.advice}."
+            ) from error
+        if trial.trial_id != name:
+            raise StateError(f"{file}: holds another trial, {trial.trial_id!r}; {self.advice}.")
+        return trial
+
+    def repeat(self, trial: Trial) -> None:
+        """Proposes a trial again that has ended."""
+        self.end_order.remove(trial.trial_id)
+        self._begin_again(trial)
+
+    def _begin_again(self, trial: Trial) -> None:
+        trial.metrics, trial.score, trial.best_step = type(trial.metrics)(), None, 0
+        trial.status, trial.message = TrialStatus.RUNNING, None
+        self._retry_queue.append(trial.trial_id)
 
 
-class CandidateOracle(AtomicSaves, keras_tuner.Oracle):
+def _is_finished(trial: Trial) -> bool:
+    if trial.status == TrialStatus.COMPLETED:
+        return isinstance(trial.score, int | float) and math.isfinite(trial.score)
+    return trial.status == TrialStatus.FAILED
+
+
+def _reason(error: Exception) -> str:
+    return f"it has no {error}" if isinstance(error, KeyError) else str(error)[:100]
+
+
+class CandidateOracle(KeptState, keras_tuner.Oracle):
     """Proposes each of some named candidates once, in their order.
 
     Args:
@@ -49,16 +164,32 @@ class CandidateOracle(AtomicSaves, keras_tuner.Oracle):
                 return {"status": TrialStatus.RUNNING, "values": {CANDIDATE: name}}
         return {"status": TrialStatus.STOPPED, "values": None}
 
+    def set_state(self, state: dict[str, Any]) -> None:
+        # The names of now: a selection may have been extended.
+        super().set_state(state | {"hyperparameters": self.hyperparameters.get_config()})
 
-class _Random(AtomicSaves, oracles.RandomSearchOracle):
+
+class _Random(KeptState, oracles.RandomSearchOracle):
     pass
 
 
-class _Bayesian(AtomicSaves, oracles.BayesianOptimizationOracle):
-    pass
+class _Bayesian(KeptState, oracles.BayesianOptimizationOracle):
+    """As keras-tuner's, which begins its draws anew when it goes on."""
+
+    def get_state(self) -> dict[str, Any]:
+        draws = self._random_state.get_state(legacy=False)
+        key = draws["state"]["key"].tolist()
+        return super().get_state() | {"draws": draws | {"state": draws["state"] | {"key": key}}}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        if "draws" in state:  # studies of older versions have none
+            draws = state["draws"]
+            key = np.array(draws["state"]["key"], dtype=np.uint32)
+            self._random_state.set_state(draws | {"state": draws["state"] | {"key": key}})
 
 
-class _Hyperband(AtomicSaves, oracles.HyperbandOracle):
+class _Hyperband(KeptState, oracles.HyperbandOracle):
     pass
 
 

@@ -17,6 +17,7 @@ from tf_darts.configuration.study import (
 )
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.genotype import SPACES, Genotype
+from tf_darts.runtime.extension import Extendable
 from tf_darts.search.random_cells import random_cells
 from tf_darts.spaces.topologies import TOPOLOGIES
 from tf_darts.study.candidates import Candidate, select_candidates
@@ -42,6 +43,7 @@ class Plan(NamedTuple):
       example: a candidate like all others, for checking before any long work.
       settings: what decides the results, beside the study's own settings.
       snapshots: see `evaluate`.
+      extendable: of the settings, those with which a study goes on where they have grown.
     """
 
     oracle: Callable[[str], keras_tuner.Oracle]
@@ -49,6 +51,7 @@ class Plan(NamedTuple):
     example: Candidate
     settings: dict[str, Any]
     snapshots: int = 0
+    extendable: Extendable = Extendable()
 
 
 @functools.singledispatch
@@ -63,10 +66,13 @@ def _(config: SelectConfig) -> Plan:
     candidates = {c.name: c for c in select_candidates(config, training)}
     settings = run_settings("train", training) | {"snapshots": config.snapshots}
     searches = {c.source: c.search for c in candidates.values() if c.search is not None}
+    added: dict[str, Any] = {}
     for source, search in searches.items():
-        settings |= run_settings(source, dataclasses.replace(search, seed=config.seed))
+        added |= run_settings(source, dataclasses.replace(search, seed=config.seed))
     cells = {c.name: c.cell.to_dict() for c in candidates.values() if c.source == "given"}
-    settings |= {"candidates": list(candidates)} | ({"cells": cells} if cells else {})
+    settings |= added | {"candidates": list(candidates)} | ({"cells": cells} if cells else {})
+    # Each candidate is for itself: what is done stays, and others are added.
+    extendable = Extendable({"candidates": "", "cells": ""}, added.keys())
     example = next((c for c in candidates.values() if c.search), next(iter(candidates.values())))
     return Plan(
         functools.partial(candidate_oracle, list(candidates)),
@@ -74,6 +80,7 @@ def _(config: SelectConfig) -> Plan:
         example,
         settings,
         config.snapshots,
+        extendable,
     )
 
 
@@ -142,7 +149,9 @@ def _black_box(
         )
 
     own = {"tuner": config.tuner, "trials": config.trials}
-    return Plan(oracle, candidate_of, example, settings | own)
+    # What is proposed does not depend on how many trials there will be.
+    extendable = Extendable({"trials": ""})
+    return Plan(oracle, candidate_of, example, settings | own, extendable=extendable)
 
 
 def _trial_candidate(

@@ -5,6 +5,7 @@ import logging
 import pathlib
 from typing import Any
 
+import grpc
 import tensorflow as tf
 from keras_tuner.errors import FatalError
 
@@ -20,7 +21,7 @@ from tf_darts.search.random_cells import random_cells
 from tf_darts.search_tasks import search_task
 from tf_darts.spaces.topologies import TOPOLOGIES
 from tf_darts.study.candidates import Candidate
-from tf_darts.study.cluster import Role, check_address, role, wait_for_chief
+from tf_darts.study.cluster import Role, check_address, lost_chief, role, wait_for_chief
 from tf_darts.study.evaluation import Row, evaluate, load_rows, ranked
 from tf_darts.study.plan import plan
 from tf_darts.study.tuner import StudyTuner
@@ -53,7 +54,8 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
     else:
         if part is Role.CHIEF:
             check_address()
-        path = stack.enter_context(contextlib.closing(RunDirectory(config.run_dir, settings))).path
+        run = RunDirectory(config.run_dir, settings, planned.extendable)
+        path = stack.enter_context(contextlib.closing(run)).path
 
     def rank() -> dict[str, Any]:
         rows = ranked(load_rows(path / "candidates"), score_mode)
@@ -77,11 +79,15 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
             lambda candidate, folder: evaluate(candidate, folder, planned.snapshots, stop),
             rank if part is Role.ALONE else lambda: None,
         )
+        if part is not Role.WORKER and load_rows(path / "candidates"):
+            rank()  # anew, of what is done: what cannot be written is found before any long work
         tuner.save()
         try:
             tuner.search()
         except FatalError as error:
             raise error.__cause__ or error from None
+        except grpc.RpcError as error:
+            raise lost_chief(error) from error
     if part is Role.WORKER:
         return None
     ranking = rank()

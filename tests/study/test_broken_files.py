@@ -1,0 +1,231 @@
+"""Every file of a study, broken: one sentence whose advice works, or the same ranking."""
+
+import hashlib
+import json
+import random
+import re
+import shutil
+
+import pytest
+
+from tests.support.toy_study import BLACK_BOX, SELECTION
+from tf_darts.errors import UserError
+
+FILES = {
+    "config.json": "config.json",
+    "oracle.json": "tuner/oracle.json",
+    "trial.json": "tuner/trial_1/trial.json",
+    "candidate.json": "candidates/{second}/candidate.json",
+    "ranking.json": "ranking.json",
+    "ranking.md": "ranking.md",
+    "genotype.json": "genotype.json",
+    ".lock": ".lock",
+    "tuner": "tuner",
+    "candidates": "candidates",
+    "a candidate": "candidates/{second}",
+}
+FLIPS = 12
+
+
+def write(content):
+    def change(path):
+        remove(path)
+        path.write_bytes(content)
+
+    return change
+
+
+def remove(path):
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def make_folder(path):
+    remove(path)
+    path.mkdir()
+    (path / "something").touch()
+
+
+def cut(path):
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def flip(seed):
+    def change(path):
+        content = bytearray(path.read_bytes())
+        draw = random.Random(seed)
+        for _ in range(1 + seed % 2):
+            content[draw.randrange(len(content))] ^= 1 << draw.randrange(7)
+        path.write_bytes(bytes(content))
+
+    return change
+
+
+def swap(path):
+    """Another candidate's file, whole."""
+    others = sorted(path.parent.parent.glob(f"*/{path.name}"))
+    shutil.copy(next(other for other in others if other != path), path)
+
+
+def other_operation(cell):
+    edge = cell["recurrent"][1]
+    edge[0] = "tanh" if edge[0] != "tanh" else "relu"
+
+
+WAYS = {
+    "emptied": write(b""),
+    "cut": cut,
+    "null": write(b"null\n"),
+    "a list": write(b"[]\n"),
+    "an empty object": write(b"{}\n"),
+    "a text": write(b'"text"\n'),
+    "a number": write(b"5\n"),
+    "no UTF-8": write(b'{"name": "\xff"}'),
+    "too deep": write(b"[" * 100_000),
+    "a folder": make_folder,
+    "removed": remove,
+    **{f"flipped {seed}": flip(seed) for seed in range(FLIPS)},
+}
+
+
+def snapshot(directory):
+    """What is in a directory, but for the lock's time."""
+    return {
+        path.relative_to(directory).as_posix(): path.is_file()
+        and hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in directory.rglob("*")
+    }
+
+
+def take_advice(sentence, directory):
+    """Does what a sentence says."""
+    file = re.match(r"(?:--run_dir=)?(\S+?):? ", sentence)[1].rstrip(":")
+    if "remove this file" in sentence or "move this file away" in sentence:
+        remove(directory.__class__(file))
+    elif folder := re.search(r"move the folder (\S+) away", sentence):
+        shutil.move(folder[1], directory.with_name("away"))
+    elif "move this folder away" in sentence:
+        shutil.move(file, directory.with_name("away"))
+    elif "make room or give rights there" in sentence:
+        remove(directory.__class__(file))
+    else:
+        assert "give an" in sentence, sentence
+        return directory.with_name("another")
+    return directory
+
+
+@pytest.fixture
+def finished(toy, tmp_path):
+    """A function that makes a finished study, and the file of that name in it."""
+
+    def make(study, name):
+        directory = tmp_path / "study"
+        whole = toy.run(directory, **study)
+        second = toy.evaluated[1]
+        return directory, directory / FILES[name].format(second=second), whole
+
+    return make
+
+
+def is_json(name):
+    return name.endswith(".json")
+
+
+def check(toy, study, directory, whole):
+    """Runs a study whose file was broken, and follows the advice where it refuses."""
+    before = snapshot(directory)
+    try:
+        assert toy.run(directory, **study) == whole
+        return
+    except UserError as error:
+        sentence = str(error)
+    assert "\n" not in sentence and sentence.endswith(".") and str(directory) in sentence
+    assert len(sentence) < 600, sentence
+    assert toy.evaluated == []
+    assert snapshot(directory) == before, "it is untouched"
+    assert toy.run(take_advice(sentence, directory), **study) == whole, sentence
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if is_json(name)])
+@pytest.mark.parametrize("study", [SELECTION, BLACK_BOX], ids=["selection", "black box"])
+def test_a_broken_file(toy, tmp_path, finished, name, study):
+    directory, file, whole = finished(study, name)
+    shutil.move(directory, tmp_path / "good")
+    for way, change in WAYS.items():
+        for made in (directory, tmp_path / "away", tmp_path / "another"):
+            shutil.rmtree(made, ignore_errors=True)
+        shutil.copytree(tmp_path / "good", directory)
+        change(file)
+        try:
+            check(toy, study, directory, whole)
+        except BaseException as error:
+            raise AssertionError(f"{name}, {way}") from error
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if not is_json(name)])
+@pytest.mark.parametrize(
+    "change", [write(b""), write(b"junk"), make_folder, remove], ids=["", "junk", "folder", "gone"]
+)
+def test_a_folder_or_another_file_that_is_not_what_it_was(toy, finished, name, change):
+    directory, path, whole = finished(SELECTION, name)
+    change(path)
+    check(toy, SELECTION, directory, whole)
+
+
+@pytest.mark.parametrize("name", ["trial.json", "candidate.json"])
+def test_the_file_of_another(toy, finished, name):
+    directory, file, whole = finished(SELECTION, name)
+    swap(file)
+    check(toy, SELECTION, directory, whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("candidate.json", lambda row: row.update(score=1.0)),
+        ("candidate.json", lambda row: row.update(score="1.0")),
+        ("candidate.json", lambda row: row.update(status="failed", score=None)),
+        ("candidate.json", lambda row: row.update(genotype=None)),
+        ("candidate.json", lambda row: row["genotype"]["recurrent"][0].__setitem__(0, "gelu")),
+        ("candidate.json", lambda row: other_operation(row["genotype"])),
+        ("candidate.json", lambda row: row.update(cell="tanh:0")),
+        ("candidate.json", lambda row: row.update(space="hyperbolic")),
+        ("candidate.json", lambda row: row.update(snapshots=[{"epoch": 1}])),
+        ("candidate.json", lambda row: row.pop("counts")),
+        ("oracle.json", lambda state: state.pop("seed_state")),
+        ("oracle.json", lambda state: state.update(start_order={})),
+        ("oracle.json", lambda state: state.update(start_order=["7"])),
+        ("oracle.json", lambda state: state.update(retry_queue=["0", "9"])),
+        ("oracle.json", lambda state: state.update(hyperparameters=[])),
+        ("oracle.json", lambda state: state["end_order"].pop()),
+        ("trial.json", lambda state: state.update(score=0.5)),
+        ("trial.json", lambda state: state.update(status="RUNNING")),
+        ("trial.json", lambda state: state.update(trial_id="7")),
+        ("trial.json", lambda state: state["hyperparameters"].update(values={"candidate": "x"})),
+        ("trial.json", lambda state: state.update(metrics=None)),
+    ],
+)
+@pytest.mark.parametrize("sealed", [True, False], ids=["sealed", "of an older version"])
+def test_a_document_that_was_changed(toy, finished, name, change, sealed):
+    directory, file, whole = finished(SELECTION, name)
+    document = json.loads(file.read_text())
+    if not sealed:
+        del document["sha256"]
+    change(document)
+    file.write_text(json.dumps(document))
+    with pytest.raises(UserError):
+        toy.run(directory, **SELECTION)
+    check(toy, SELECTION, directory, whole)
+
+
+def test_a_study_of_an_older_version_goes_on(toy, finished):
+    directory, _, whole = finished(SELECTION, "oracle.json")
+    for file in [*directory.rglob("trial.json"), *directory.rglob("candidate.json")]:
+        document = json.loads(file.read_text())
+        document.pop("sha256")
+        file.write_text(json.dumps(document))
+    (directory / "tuner" / "tuner0.json").write_text("{}")
+    assert toy.run(directory, **SELECTION) == whole and toy.evaluated == []

@@ -1,0 +1,73 @@
+"""kill -9 at any moment of a study: every state of its directory goes on to the same ranking."""
+
+import shutil
+
+import pytest
+
+from tests.support.crash_states import crash_states
+from tests.support.toy_study import BLACK_BOX, SELECTION
+from tf_darts.errors import UserError
+
+TUNING = {
+    "mode": "tune",
+    "dataset": "pydoc",
+    "genotype": "darts_v2",
+    "tune": "learning_rate=1:40:log",
+}
+STUDIES = {
+    "select": SELECTION | {"count": 1},
+    "random": BLACK_BOX | {"trials": 2},
+    "bayesian": TUNING | {"trials": 4, "tuner": "bayesian"},  # one after its three random points
+    "hyperband": TUNING | {"tuner": "hyperband", "train_settings": "epochs=3"},
+}
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_state_goes_on_to_the_same_ranking(toy, tmp_path, name):
+    study = STUDIES[name]
+    with crash_states(tmp_path / "study", tmp_path / "states") as states:
+        if name == "select":  # one fails, and more are added
+            toy.answers["random_seed0"] = UserError("It diverged.")
+            toy.run(tmp_path / "study", **study)
+            study = study | {"count": 2}
+        whole = toy.run(tmp_path / "study", **study)
+    # Before config.json there is no study; what a kill leaves of it is RunDirectory's.
+    begun = [state for state in states if (state / "config.json").exists()]
+    if name in ("bayesian", "hyperband"):  # the end alone: the beginning is random search
+        begun = begun[-30:]
+    assert len(begun) >= 30
+    for state in begun:
+        assert toy.run(state, **study) == whole, state
+        # A candidate is evaluated once, but for the one at which it was killed.
+        assert len(set(toy.evaluated)) == len(toy.evaluated)
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+@pytest.mark.parametrize("lost", ["tuner", "candidates", "ranking.json", "tuner/oracle.json"])
+def test_what_is_lost_is_made_again(toy, tmp_path, study, lost):
+    """What our sentences advise: moving keras-tuner's folder away."""
+    whole = toy.run(tmp_path, **study)
+    found = tmp_path / lost
+    if found.is_dir():
+        shutil.rmtree(found)
+    else:
+        found.unlink()
+    assert toy.run(tmp_path, **study) == whole
+    if lost == "candidates":
+        assert len(toy.evaluated) == len(whole["candidates"])
+    else:
+        assert toy.evaluated == []
+
+
+def test_a_candidate_whose_result_is_removed_is_evaluated_again(toy, tmp_path, capsys):
+    toy.answers["random_seed1"] = UserError("It diverged.")
+    failed = toy.run(tmp_path, **SELECTION)
+    assert [row["name"] for row in failed["candidates"]][-1] == "random_seed1"
+    assert toy.run(tmp_path, **SELECTION) == failed and toy.evaluated == []
+    toy.answers.clear()
+    (tmp_path / "candidates" / "random_seed1" / "candidate.json").unlink()
+    again = toy.run(tmp_path, **SELECTION)
+    assert toy.evaluated == ["random_seed1"]
+    assert {row["status"] for row in again["candidates"]} == {"completed"}
+    assert "[random_seed1] has no candidate.json; it is evaluated again" in capsys.readouterr().out

@@ -1,0 +1,71 @@
+"""Studies whose candidates cost nothing: a score that follows from the cell."""
+
+import math
+import zlib
+
+from tf_darts.config import configure
+from tf_darts.genotype import SPACES
+from tf_darts.report import ranking
+from tf_darts.runtime.files import write_atomically
+from tf_darts.search.random_cells import random_cells
+from tf_darts.spaces.topologies import TOPOLOGIES
+from tf_darts.study import run_study
+from tf_darts.study.evaluation import description
+
+SELECTION = {"mode": "select", "dataset": "pydoc", "candidates": "first_order,random", "count": 2}
+BLACK_BOX = {"mode": "random_search", "dataset": "pydoc", "trials": 4}
+
+
+def row(candidate, **others):
+    """The row of a completed candidate."""
+    cell = candidate.cell or _found(candidate)
+    score = zlib.crc32(str(cell).encode()) % 10_000 / 7
+    if candidate.settings:  # smooth, as tuners expect
+        score = sum((math.log(value) - 2.0) ** 2 for value in candidate.settings.values())
+    return {
+        **description(candidate),
+        "status": "completed",
+        "reason": "",
+        "score": score,
+        "epoch": 1,
+        "cell": str(cell),
+        "genotype": cell.to_dict(),
+        "counts": {"weights": 12},
+        "search_seconds": 0.0,
+        "training_seconds": 1.5,
+        "snapshots": [],
+    } | others
+
+
+def _found(candidate):
+    """What the candidate's search finds."""
+    space = candidate.training.space
+    return SPACES[space].from_cells(random_cells(TOPOLOGIES[space], 100 + candidate.seed))
+
+
+class ToyStudy:
+    """Runs studies in this process.
+
+    Attributes:
+      evaluated: the names of the candidates that were, in their order.
+      answers: by name, an exception to raise in place of an evaluation.
+    """
+
+    def __init__(self, monkeypatch):
+        self.evaluated, self.answers = [], {}
+        monkeypatch.setattr(run_study, "evaluate", self._evaluate)
+        monkeypatch.setattr(run_study, "_check", lambda example: ("perplexity", "min"))
+        picture = b"\x89PNG"
+        monkeypatch.setattr(ranking, "save_figure", lambda f, path: write_atomically(path, picture))
+        monkeypatch.setattr(ranking, "ranking_plot", lambda ranking: None)
+
+    def _evaluate(self, candidate, folder, snapshots, stop):
+        self.evaluated.append(candidate.name)
+        if candidate.name in self.answers:
+            raise self.answers[candidate.name]
+        return row(candidate)
+
+    def run(self, directory, **settings):
+        """The ranking of a study in a directory."""
+        self.evaluated.clear()
+        return run_study.run_study(configure({**settings, "run_dir": str(directory)}))
