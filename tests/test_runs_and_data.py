@@ -3,16 +3,20 @@
 import json
 import random
 import shutil
+import types
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import tf_darts
+from tf_darts import runs
+from tf_darts.config import configure
 from tf_darts.errors import UserError
 from tf_darts.export_tasks import export_task
 from tf_darts.genotype import ConvolutionalGenotype, RecurrentGenotype
 from tf_darts.training.testing import FinishedTraining
+from tf_darts.training_tasks import training_task
 
 TEXT = {
     "dataset": "text",
@@ -139,6 +143,36 @@ def test_a_training_on_texts(text_run, tmp_path, change):
             again()
         assert str(e.value).startswith(f"--data_dir={other}: {REFUSED}{said}")
         assert contents(text_run) == before
+
+
+def test_every_worker_compares(texts, tmp_path):
+    """Only the chief writes; the others have data of their own, which must be the same."""
+
+    class Worker:
+        met = 0
+
+        def __init__(self, is_chief):
+            self.is_chief = is_chief
+
+        def meet(self):
+            Worker.met += 1
+
+    def keep(folder, is_chief, path):
+        given = {"mode": "train", "genotype": "darts_v2", "data_dir": str(folder)}
+        config = configure(given | TEXT | {"run_dir": str(run)})
+        data = training_task(config, RECURRENT).data
+        opened = types.SimpleNamespace(path=path)
+        runs.keep_what_is_learnt_from(opened, data, config, Worker(is_chief), data.assets())
+
+    run, scratch = tmp_path / "run", tmp_path / "scratch"
+    run.mkdir(), scratch.mkdir()
+    keep(texts, True, run)
+    before = contents(run)
+    assert before.keys() == {"data.json", "vocabulary.txt"}
+    keep(write_texts(tmp_path / "same"), False, scratch)
+    with pytest.raises(UserError, match=REFUSED):
+        keep(write_texts(tmp_path / "other", lambda lines: lines[::-1]), False, scratch)
+    assert contents(run) == before and contents(scratch) == {} and Worker.met == 3
 
 
 def test_the_same_texts_elsewhere_are_the_same(text_run, tmp_path):

@@ -159,7 +159,7 @@ def test_mostly_unknown_words_are_warned_of(warnings):
     parts = {"train": lines("a a b b", "c"), "validation": corpus.Lines("valid.txt", ["x y a"])}
     corpus.from_lines("mine", parts, min_count=2)
     assert len(warnings) == 1
-    assert warnings[0].startswith("valid.txt: 67 % of the words are <unk>, so that")
+    assert warnings[0].startswith("The words of the text are mostly <unk> (67 % of valid.txt), so")
 
 
 def test_the_same_text_twice_is_warned_of(warnings):

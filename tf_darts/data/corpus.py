@@ -136,14 +136,14 @@ def _repeated(counts: Mapping[str, int]) -> float:
 
 def _warn(corpus: Corpus, sources: Mapping[str, str]) -> None:
     """Says what is strange about a corpus, a line each."""
-    for part, numbers in corpus.parts():
-        share = corpus.unknown(numbers)
-        if share > _MANY:
-            logging.warning(
-                "%s: %.0f %% of the words are %s, so that perplexities say little; lower"
-                " --min_count, take a training text of the same kind, and %s.",
-                *(sources[part], 100 * share, UNK, SPACES),
-            )
+    shares = {sources[part]: corpus.unknown(numbers) for part, numbers in corpus.parts()}
+    many = [f"{100 * share:.0f} % of {name}" for name, share in shares.items() if share > _MANY]
+    if many:
+        logging.warning(
+            "The words of the text are mostly %s (%s), so that perplexities say little; lower"
+            " --min_count, take a training text of the same kind, and %s.",
+            *(UNK, ", ".join(many), SPACES),
+        )
     for (one, numbers), (other, others) in itertools.combinations(corpus.parts(), 2):
         if np.array_equal(numbers, others):
             logging.warning(
