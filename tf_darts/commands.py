@@ -1,6 +1,7 @@
 """What each `--mode` does and prints: a configuration in, a finished run and a few lines out."""
 
 import pathlib
+import shlex
 import shutil
 import sys
 
@@ -51,10 +52,11 @@ def train(config: TrainingConfig) -> None:
             f"The best of {config.epochs} epochs is {run.result['epoch']}: validation {score}"
             f" {run.result[f'validation_{score}']:.2f}{baseline}."
         )
+    data_dir = f" --data_dir={shlex.quote(config.data_dir)}" if config.data_dir else ""
     print(
         f"Run: {run.path}   pictures: {run.path / 'plots'}\n"
         f"TensorBoard: {_tensorboard()} --logdir={run.path / 'tensorboard'}\n"
-        f"Test it, once: python -m tf_darts.main --mode=test --run_dir={run.path}"
+        f"Test it, once: python -m tf_darts.main --mode=test --run_dir={run.path}{data_dir}"
     )
 
 

@@ -48,8 +48,8 @@ def check_kind(path: Path, *, directory: bool) -> None:
     if exists(path) and is_directory(path) != directory:
         kinds = ("a directory", "a file") if directory else ("a file", "a directory")
         raise StateError(
-            f"{shown(path)}: must be {kinds[0]}, and is {kinds[1]}; move it away, and restore what"
-            " was there from a copy."
+            f"{shown(path)}: must be {kinds[0]}, and is {kinds[1]}; move it away and restore what"
+            " was there from a copy, or give another directory."
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 from tf_darts import genotype
 from tf_darts.configuration.search import SearchConfig
 from tf_darts.data.batches import SearchBatch
+from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.optimization.schedule import cosine
 from tf_darts.runtime import files
 from tf_darts.runtime.observer import Observer
@@ -39,6 +40,12 @@ class SearchData(Protocol):
 
     def evaluation(self) -> Iterator[Any]:
         """The whole validation part, once."""
+
+    def description(self) -> dict[str, Any]:
+        """The data set's name and its counts, as JSON types."""
+
+    def fingerprint(self) -> Fingerprint:
+        """What the data are, see `data/fingerprint.py`."""
 
 
 class SearchEngine(RunLoop):

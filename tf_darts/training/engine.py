@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Protocol
 
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.data.batches import TrainingBatch
+from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.optimization.averaging import should_start_averaging
 from tf_darts.optimization.schedule import cosine, exponential
 from tf_darts.runtime.observer import Observer
@@ -36,6 +37,9 @@ class TrainingData(Protocol):
 
     def description(self) -> dict[str, Any]:
         """The data set's name, its counts and moments, as JSON types."""
+
+    def fingerprint(self) -> Fingerprint:
+        """What the data are, see `data/fingerprint.py`."""
 
     def assets(self) -> dict[str, str]:
         """What a trained network must keep of its data, as files of its run by name."""
