@@ -27,6 +27,7 @@ from tf_darts.export.litert import write_litert
 from tf_darts.export.onnx_model import write_onnx
 from tf_darts.export.saved_model import write_version
 from tf_darts.export.serving_model import ServingModel
+from tf_darts.export.versions import NewVersion
 from tf_darts.runtime.precision import set_precision
 from tf_darts.spaces.network import Network
 from tf_darts.training.kept_data import keep_data
@@ -224,15 +225,13 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
     return ExportTask(served, live, card, training.run.path / one.names_file, one.representative)
 
 
-def _saved_model(task: ExportTask, export_dir: pathlib.Path, version: int) -> list[str]:
-    write_version(task.served, task.live, task.card, export_dir, version)
+def _saved_model(task: ExportTask, version: NewVersion) -> list[str]:
+    write_version(task.served, task.live, task.card, version)
     return []
 
 
-def _litert(task: ExportTask, export_dir: pathlib.Path, version: int) -> list[str]:
-    found = write_litert(
-        task.served, task.card, [task.names], task.representative, export_dir, version
-    )
+def _litert(task: ExportTask, version: NewVersion) -> list[str]:
+    found = write_litert(task.served, task.card, [task.names], task.representative, version)
     return [
         f"{precision}: {how['bytes']:,} bytes, the same likeliest class for"
         f" {100 * how['same_likeliest']:.1f} % of the training images looked at"
@@ -241,13 +240,13 @@ def _litert(task: ExportTask, export_dir: pathlib.Path, version: int) -> list[st
     ]
 
 
-def _onnx(task: ExportTask, export_dir: pathlib.Path, version: int) -> list[str]:
-    write_onnx(task.served, task.card, [task.names], export_dir, version)
+def _onnx(task: ExportTask, version: NewVersion) -> list[str]:
+    write_onnx(task.served, task.card, [task.names], version)
     return []
 
 
 # What writes a version in each `--format`, and returns what there is to say of it.
-FORMATS: Mapping[str, Callable[[ExportTask, pathlib.Path, int], list[str]]] = {
+FORMATS: Mapping[str, Callable[[ExportTask, NewVersion], list[str]]] = {
     "saved_model": _saved_model,
     "litert": _litert,
     "onnx": _onnx,

@@ -69,7 +69,7 @@ def test_several_inputs(signatures):
         ({"signature_name": "cut", "inputs": {"text": ["a"]}}, "takes length, text"),
         (
             {"signature_name": "cut", "instances": [{"text": "a", "length": 0}]},
-            r"refuses the request: assertion failed: \[0\]",
+            r"refuses the request: 0",
         ),
         (
             {"signature_name": "cut", "instances": [{"text": {"b64": "?"}, "length": 1}]},

@@ -7,6 +7,7 @@ model, and for tests of what clients send.
 import base64
 import binascii
 import pathlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -70,8 +71,9 @@ def answer(signatures: Mapping[str, Any], document: Any) -> dict[str, Any]:
     except (ValueError, TypeError, tf.errors.OpError) as error:
         message = getattr(error, "message", str(error))
         # Of TensorFlow's account of where it happened, what happened is enough.
-        lines = [line for line in message.splitlines() if "assertion failed" in line]
-        raise UserError(f"The model refuses the request: {(lines or [message])[0]}") from error
+        refused = re.search(r"assertion failed: \[(.*)\]", message)
+        reason = refused[1] if refused else message
+        raise UserError(f"The model refuses the request: {reason}") from error
     plain = {key: _plain(value) for key, value in outputs.items()}
     only = next(iter(plain.values())) if len(plain) == 1 else None
     if not by_row:
