@@ -1,7 +1,6 @@
 """The test score of a finished training, taken once."""
 
 import dataclasses
-import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -10,9 +9,11 @@ import tensorflow as tf
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.errors import UserError
 from tf_darts.optimization.averaging import WeightAverage
+from tf_darts.runtime import files
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.spaces.network import Network
 from tf_darts.training.evaluator import Evaluator, weights_of
+from tf_darts.training.kept_data import read_description
 
 
 class RunTest(NamedTuple):
@@ -60,13 +61,13 @@ class FinishedTraining:
                 f" --genotype={run.path / 'genotype.json'}."
             )
         file = run.path / "result.json"
-        if not file.exists():
+        if not files.exists(file):
             done, epochs = len(run.read_history()), settings.get("epochs")
             raise UserError(
                 f"--run_dir={path}: this training has finished {done} of {epochs} epochs; go on"
                 " with the same --mode=train command first."
             )
-        return cls(run, settings, json.loads(file.read_text(encoding="utf-8")))
+        return cls(run, settings, _read_result(run))
 
     def config(self, kind: type[TrainingConfig], **operational: Any) -> TrainingConfig:
         """The configuration that the training had."""
@@ -97,13 +98,15 @@ class FinishedTraining:
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the training measured of its data."""
-        return self._read("data.json") or {}
+        """What the training measured of its data; raises `UserError` where that is broken."""
+        return read_description(self.run.path)
 
     @property
     def tested(self) -> dict[str, Any] | None:
-        """What the test found, if it was taken."""
-        return self._read("test.json")
+        """What the test found, if it was taken; raises `UserError` where that is broken."""
+        file = self.run.path / "test.json"
+        advice = "put a copy of it back: the test is taken once"
+        return files.read_json(file, advice) if files.exists(file) else None
 
     def test(self, task: RunTest) -> None:
         """Takes the test and writes `test.json`."""
@@ -117,6 +120,15 @@ class FinishedTraining:
             document["baseline"], document["baseline_value"] = task.baseline
         self.run.write_json("test.json", document)
 
-    def _read(self, name: str) -> dict[str, Any] | None:
-        file = self.run.path / name
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+def _read_result(run: RunDirectory) -> dict[str, Any]:
+    """What `result.json` holds; lets go of the run and raises `UserError` where it is broken."""
+    file, advice = run.path / "result.json", "put a copy of it back, or train again elsewhere"
+    try:
+        result = files.read_json(file, advice)
+        if not isinstance(result.get("checkpoint"), str):
+            raise UserError(f"{file}: does not name the checkpoint that counts; {advice}.")
+    except UserError:
+        run.close()
+        raise
+    return result
