@@ -64,7 +64,7 @@ def one_batch(
         shape = tf.strings.reduce_join(tf.strings.as_string(tf.shape(value)), separator=",")
         sizes = ("[0-9]+" if size is None else str(size) for size in spec.shape)
         fits = tf.strings.regex_full_match(shape, ",".join(sizes))
-        about = f"{name} must have the shape {shown(spec)}, not ["
+        about = f"{name} must have the shape {shape_in_words(spec)}, not ["
         (value,) = refuse_unless(fits, tf.strings.join([about, shape, "]."]), [value])
         given[name] = tf.ensure_shape(value, spec.shape)
     batches = tf.stack([tf.shape(value)[0] for value in given.values()])
@@ -78,6 +78,6 @@ def one_batch(
     }
 
 
-def shown(spec: tf.TensorSpec | tf.Tensor) -> str:
+def shape_in_words(spec: tf.TensorSpec | tf.Tensor) -> str:
     """The shape of a tensor for people; ? is any size."""
     return f"[{', '.join('?' if size is None else str(size) for size in spec.shape)}]"

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts.errors import UserError
-from tf_darts.export.refusals import ROWS, one_batch, shown
+from tf_darts.export.refusals import ROWS, one_batch, shape_in_words
 
 Request = Mapping[str, np.ndarray]
 DEFAULT = "serving_default"  # what TF Serving takes where a request names none
@@ -65,7 +65,10 @@ class Signature:
     def _types(self, traced: Any) -> dict[str, dict[str, str]]:
         sides = {"inputs": self.inputs, "outputs": traced.structured_outputs}
         return {
-            side: {name: f"{spec.dtype.name} {shown(spec)}" for name, spec in sorted(specs.items())}
+            side: {
+                name: f"{spec.dtype.name} {shape_in_words(spec)}"
+                for name, spec in sorted(specs.items())
+            }
             for side, specs in sides.items()
         }
 
