@@ -31,10 +31,12 @@ from tf_darts.export.onnx_model import write_onnx
 from tf_darts.export.saved_model import write_version
 from tf_darts.export.serving_model import ServingModel
 from tf_darts.export.versions import NewVersion
-from tf_darts.runtime.files import exists
+from tf_darts.runtime.files import exists, write_atomically
 from tf_darts.runtime.precision import set_precision
 from tf_darts.spaces.network import Network
-from tf_darts.training.kept_data import described, make_again, read_names
+from tf_darts.training.engine import TrainingData
+from tf_darts.training.kept_data import keep_data
+from tf_darts.training.kept_names import described, differs, read_names
 from tf_darts.training.testing import FinishedTraining
 from tf_darts.training_tasks import image_network, language_network, training_task
 
@@ -229,6 +231,22 @@ def _config(training: FinishedTraining, data_dir: str) -> TrainingConfig:
     return training.config(type(preset), data_dir=data_dir)
 
 
+def _keep_again(training: FinishedTraining, data: TrainingData) -> None:
+    """Writes what a run lacks of its data; raises `UserError` where these have other names."""
+    path = training.run.path
+    for name, content in data.assets().items():
+        if differs(path, name, content):
+            raise UserError(
+                f"{path / name}: the data that were read again have other names, or in another"
+                " order, than the training's; give its own --data_dir."
+            )
+    if not training.data:
+        keep_data(training.run, data)
+        return
+    for name, content in data.assets().items():
+        write_atomically(path / name, content)
+
+
 def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
     """The task of a finished training.
 
@@ -247,7 +265,7 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
     set_precision(config.precision)
     if not (training.data and exists(training.run.path / one.names_file)):
         print(f"{training.run.path} does not say what its data are; reading {config.dataset} once.")
-        make_again(training.run, training_task(config, one.cell).data)
+        _keep_again(training, training_task(config, one.cell).data)
     trained = one.network(config)
     evaluator = training.restore(trained)
     evaluator.settle()

@@ -16,7 +16,7 @@ from tf_darts.runtime.precision import set_precision
 
 NAMES = {"pydoc": "vocabulary.txt", "cifar10": "labels.txt"}
 WORDS = ("the", "cat", "<eos>", "sat", "<unk>", "on", "mat")
-PUT_BACK = r"put .* back|the same command makes it again|train again|give another"
+PUT_BACK = r"put .* back|restore|the same command makes it again|train again|give another"
 
 
 @pytest.fixture(scope="module")

@@ -1,109 +1,14 @@
 """What a run keeps of its data, so that its network can be used without them."""
 
-import hashlib
-import pathlib
-from collections.abc import Mapping
-from typing import Any
-
-from tf_darts.data.asset_files import read_listed
-from tf_darts.errors import UserError
-from tf_darts.runtime.files import exists, read_json, read_text, write_atomically
+from tf_darts.runtime.files import write_atomically
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.training.engine import TrainingData
-
-DATA_FILE = "data.json"
-_FILES = "files"  # of data.json: a checksum of each other file that is kept
-_AGAIN = "the same command makes it again (with the --data_dir that the training had)"
+from tf_darts.training.kept_names import DATA_FILE, FILES, checksums
 
 
 def keep_data(run: RunDirectory, data: TrainingData) -> None:
     """Writes the data's description, and the names of its classes or words, into the run."""
     assets = data.assets()
-    files = {name: _checksum(content) for name, content in assets.items()}
-    run.write_json(DATA_FILE, {**data.description(), _FILES: files})
+    run.write_json(DATA_FILE, data.description() | {FILES: checksums(assets)})
     for name, content in assets.items():
         write_atomically(run.path / name, content)
-
-
-def read_description(run: pathlib.Path) -> dict[str, Any]:
-    """What a run says of its data; nothing where it has no such file.
-
-    Raises:
-      UserError: the file is broken.
-    """
-    file = run / DATA_FILE
-    if not exists(file):
-        return {}
-    return read_json(file, f"delete it, and {_AGAIN}")
-
-
-def read_names(run: pathlib.Path, name: str, count: int) -> tuple[str, ...]:
-    """The names in a file that a run keeps of its data.
-
-    Args:
-      run: its directory.
-      name: of the file.
-      count: of the names, as the run describes its data.
-
-    Raises:
-      UserError: the file is missing, broken or not the one that the training wrote.
-    """
-    file = run / name
-    content = read_text(file, f"delete it, and {_AGAIN}")
-    expected = _recorded(read_description(run), name)
-    if expected is not None and _checksum(content) != expected:
-        raise UserError(
-            f"{file}: is not the file that the training wrote (its checksum in {DATA_FILE} is"
-            f" another); put that back, or delete this one, and {_AGAIN}."
-        )
-    names = read_listed(content)
-    if len(names) != count or not content.endswith("\n"):
-        raise UserError(
-            f"{file}: does not hold {count:,} names, a line each, as {DATA_FILE} says; put the"
-            f" training's file back, or delete this one, and {_AGAIN}."
-        )
-    return names
-
-
-def make_again(run: RunDirectory, data: TrainingData) -> None:
-    """Writes what a run with weights lacks of what `keep_data` writes.
-
-    Args:
-      run: its directory.
-      data: the training's, which were read again.
-
-    Raises:
-      UserError: these data have other names than the run remembers.
-    """
-    description = read_description(run.path)
-    for name, content in data.assets().items():
-        file = run.path / name
-        there = read_text(file, f"delete it, and {_AGAIN}") if exists(file) else content
-        if there != content or _recorded(description, name) not in (None, _checksum(content)):
-            raise UserError(
-                f"{file}: the data that were read again have other names, or in another order, than"
-                " the training's; give its own --data_dir."
-            )
-    if not description:
-        keep_data(run, data)
-        return
-    for name, content in data.assets().items():
-        write_atomically(run.path / name, content)
-
-
-def described(run: pathlib.Path, what: str, right: bool) -> None:
-    """Raises `UserError` unless a run's description of its data is `right`, about `what`."""
-    if not right:
-        raise UserError(
-            f"{run / DATA_FILE}: does not describe {what} as trainings do; delete it, and {_AGAIN}."
-        )
-
-
-def _recorded(description: Mapping[str, Any], name: str) -> Any:
-    """The checksum of a file that is kept; None in runs of before there were checksums."""
-    files = description.get(_FILES)
-    return str(files.get(name)) if isinstance(files, dict) else files
-
-
-def _checksum(content: str) -> str:
-    return hashlib.sha256(content.encode("utf-8")).hexdigest()

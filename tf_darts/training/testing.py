@@ -13,7 +13,7 @@ from tf_darts.runtime import files
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.spaces.network import Network
 from tf_darts.training.evaluator import Evaluator, weights_of
-from tf_darts.training.kept_data import read_description
+from tf_darts.training.kept_names import read_description
 
 
 class RunTest(NamedTuple):
