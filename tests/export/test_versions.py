@@ -66,6 +66,14 @@ def test_directories_that_cannot_be(tmp_path):
     assert names(tmp_path) == ["a_file"]
 
 
+@pytest.mark.parametrize("name", ["[lr=0.025]", "a*", "b?", "c\\d"])
+def test_directories_that_are_patterns(tmp_path, name):
+    with pytest.raises(UserError, match="as a pattern and could not load"):
+        written(tmp_path / name)
+    assert not names(tmp_path)
+    assert written(tmp_path / "lr=0.025") == 1
+
+
 def test_what_fails_leaves_nothing(tmp_path):
     for folder in (tmp_path / "new", tmp_path):
         with pytest.raises(ZeroDivisionError), new_version(folder) as version:

@@ -19,6 +19,8 @@ from tf_darts.runtime.files import entries, exists, make_directory, shown, writi
 # there is no renaming; TF Serving overlooks names that are no numbers.
 _STAGING = ".export_"
 
+_PATTERNS = frozenset("[*?\\")
+
 # What TensorFlow's own writers put around the reason.
 _DECORATION = re.compile(r"\{\{.*?\}\} | \[Op:\w+\]")
 
@@ -48,8 +50,14 @@ def new_version(export_dir: pathlib.Path, wanted: int = 0) -> Iterator[NewVersio
 
     Raises:
       StorageError: the directory cannot be written.
-      UserError: the wanted version is there, or is being written.
+      UserError: its name is a pattern to TensorFlow; or the wanted version is there, or is being
+        written.
     """
+    if pattern := sorted(_PATTERNS & set(str(export_dir))):
+        raise UserError(
+            f"--export_dir={shown(export_dir)}: TensorFlow reads {' and '.join(pattern)} in a path"
+            " as a pattern and could not load what is exported there; give a directory without."
+        )
     made = not exists(export_dir)
     make_directory(export_dir)
     with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The names of classes and words that a run keeps, read as its training wrote them or not at all."""
+"""The names of classes and words that a run keeps, read as its training wrote them, or refused."""
 
 import hashlib
 import pathlib
