@@ -205,4 +205,22 @@ def test_what_cannot_be_exported(tmp_path):
     status, _, err = run(
         "tools/answer_request.py", f"--export_dir={tmp_path}", '--request={"inputs": 1}'
     )[:3]
-    assert status == 2 and "has no exported version" in err
+    assert status == 2 and "has no exported SavedModel" in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "Give either --request=JSON or --image=FILE."),
+        (["--request={}", "--image=x.png"], "Give either"),
+        (["--request={"], "--request is not JSON"),
+        ([f"--request={'[' * 100_000}"], "--request is not JSON"),
+        (["--image=none.png"], "none.png: cannot be read (No such file or directory)"),
+        (["--request={}", "more"], "'more' is not a flag"),
+    ],
+)
+def test_what_cannot_be_asked(tmp_path, arguments, words):
+    status, out, err = run("tools/answer_request.py", f"--export_dir={tmp_path}", *arguments)
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1].startswith("answer_request: ") and words in err.splitlines()[-1]

@@ -64,3 +64,14 @@ def test_the_papers_settings_make_networks_of_its_size(dataset, cell, weights):
     else:
         network = image_network(made, find_cell(made), (32, 32, 3), classes=10)
     assert network.counts()["weights"] == weights
+
+
+def test_advice_for_images_too_small_for_an_auxiliary_head():
+    """Each of the two ways out is taken."""
+    cell = PUBLISHED["convolutional"]["darts_v2"]
+    small = dataclasses.replace(training("cifar10", "darts_v2"), channels=2, layers=3)
+    with pytest.raises(UserError, match=r"at least 29×29, or --auxiliary_weight=0 \("):
+        image_network(small, cell, (28, 28, 3), 3)
+    assert image_network(small, cell, (29, 29, 3), 3).model.auxiliary
+    headless = dataclasses.replace(small, auxiliary_weight=0.0)
+    assert not image_network(headless, cell, (28, 28, 3), 3).model.auxiliary

@@ -4,6 +4,7 @@ import abc
 import dataclasses
 import functools
 import itertools
+import math
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -19,7 +20,9 @@ from tf_darts.configuration.training import (
     RecurrentTrainingConfig,
     TrainingConfig,
 )
-from tf_darts.data.asset_files import LABELS_FILE, VOCABULARY_FILE, read_listed
+from tf_darts.data.asset_files import LABELS_FILE, VOCABULARY_FILE
+from tf_darts.data.vocabulary import EOS
+from tf_darts.errors import UserError
 from tf_darts.export.image_serving import ImageServing, centre, whole
 from tf_darts.export.language_functions import exported_functions, trained_functions
 from tf_darts.export.language_serving import LanguageServing
@@ -27,11 +30,13 @@ from tf_darts.export.litert import write_litert
 from tf_darts.export.onnx_model import write_onnx
 from tf_darts.export.saved_model import write_version
 from tf_darts.export.serving_model import ServingModel
-from tf_darts.runtime import files
+from tf_darts.export.versions import NewVersion
+from tf_darts.runtime.files import exists
 from tf_darts.runtime.precision import set_precision
 from tf_darts.spaces.network import Network
 from tf_darts.training.engine import TrainingData
 from tf_darts.training.kept_data import ANOTHER_TRAINING, check_data, named, write_missing
+from tf_darts.training.kept_names import DATA_FILE, described, read_names
 from tf_darts.training.testing import FinishedTraining
 from tf_darts.training_tasks import image_network, language_network, training_task
 
@@ -56,6 +61,20 @@ class ExportTask(NamedTuple):
     representative: Callable[[], np.ndarray]
 
 
+class Pixels(NamedTuple):
+    """What a training knew of its images.
+
+    Attributes:
+      shape: height, width and channels.
+      mean: of each channel, in units of 0..255.
+      std: of each channel, likewise.
+    """
+
+    shape: tuple[int, int, int]
+    mean: list[float]
+    std: list[float]
+
+
 class Exporter(abc.ABC):
     """What an export needs to know of a space.
 
@@ -65,17 +84,19 @@ class Exporter(abc.ABC):
     """
 
     names_file: ClassVar[str]  # of the run: its classes or words
+    count: ClassVar[str]  # of them, in the description of the data
 
     def __init__(self, config: TrainingConfig, training: FinishedTraining) -> None:
         self.config = config
         self.training = training
         self.cell = genotype.SPACES[config.space].from_dict(training.settings["cell"])
 
-    @property
+    @functools.cached_property
     def names(self) -> tuple[str, ...]:
-        """The names in `names_file`."""
-        file = self.training.run.path / self.names_file
-        return read_listed(file.read_text(encoding="utf-8"))
+        """The names in `names_file`; raises `UserError` where they are not the training's."""
+        path, count = self.training.run.path, self.training.data.get(self.count)
+        described(path, f"its {self.count}", type(count) is int and count > 0)
+        return read_names(path, self.names_file, count)
 
     @abc.abstractmethod
     def network(self, config: TrainingConfig) -> Network:
@@ -102,6 +123,17 @@ class LanguageExporter(Exporter):
     """For language models."""
 
     names_file = VOCABULARY_FILE
+    count = "vocabulary"
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        words = super().names
+        if len(set(words)) < len(words) or EOS not in words:
+            raise UserError(
+                f"{self.training.run.path / self.names_file}: a word is there twice, or there is no"
+                f" {EOS}; put the training's file back."
+            )
+        return words
 
     def network(self, config: RecurrentTrainingConfig) -> Network:
         return language_network(config, self.cell, len(self.names))
@@ -129,10 +161,19 @@ class ImageExporter(Exporter):
     """For image classifiers."""
 
     names_file = LABELS_FILE
+    count = "classes"
+
+    @functools.cached_property
+    def pixels(self) -> Pixels:
+        """What the training knew of its pixels; raises `UserError` where that is broken."""
+        shape, mean, std = (self.training.data.get(n) for n in ("image_shape", "mean", "std"))
+        sizes = isinstance(shape, list) and len(shape) == 3 and all(type(n) is int for n in shape)
+        right = sizes and min(shape) > 0 and _numbers(mean, shape[2]) and _numbers(std, shape[2])
+        described(self.training.run.path, "its images", right and min(std) > 0)
+        return Pixels(tuple(shape), mean, std)
 
     def network(self, config: ConvolutionalTrainingConfig) -> Network:
-        shape = tuple(self.training.data["image_shape"])
-        return image_network(config, self.cell, shape, len(self.names))
+        return image_network(config, self.cell, self.pixels.shape, len(self.names))
 
     def without_regularisation(self) -> ConvolutionalTrainingConfig:
         return dataclasses.replace(self.config, auxiliary_weight=0.0, drop_path=0.0)
@@ -144,13 +185,13 @@ class ImageExporter(Exporter):
 
     def serving(self, network: Network, *, exported: bool) -> ImageServing:
         del exported  # the same function is exported and trained
-        model, data = network.model, self.training.data
+        model, pixels = network.model, self.pixels
         return ImageServing(
             lambda images: tf.cast(model(tf.cast(images, model.compute_dtype)), tf.float32),
             [variable.value for variable in self.kept(network)],
-            shape=tuple(data["image_shape"]),
-            mean=data["mean"],
-            std=data["std"],
+            shape=pixels.shape,
+            mean=pixels.mean,
+            std=pixels.std,
             labels=self.names,
             labels_file=self.training.run.path / self.names_file,
             fit=centre if self.config.random_resized_crop else whole,
@@ -161,10 +202,18 @@ class ImageExporter(Exporter):
         set_precision("float32")
         data = _data_again(self.config, self)
         batches = (batch.batch[0] for batch in data.epoch(0))
-        known = self.training.data
         few = itertools.islice(batches, -(-_REPRESENTATIVE // self.config.batch_size))
         images = np.concatenate(list(few))[:_REPRESENTATIVE]
-        return np.float32(images * np.float32(known["std"]) + np.float32(known["mean"]))
+        return np.float32(images * np.float32(self.pixels.std) + np.float32(self.pixels.mean))
+
+
+def _numbers(value: Any, count: int) -> bool:
+    """Whether a value is a list of so many finite numbers."""
+    return (
+        isinstance(value, list)
+        and len(value) == count
+        and all(type(n) in (int, float) and math.isfinite(n) for n in value)
+    )
 
 
 @functools.singledispatch
@@ -206,7 +255,7 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
     config = _config(training, data_dir)
     one = exporter(config, training)
     set_precision(config.precision)
-    if not (training.data and files.exists(training.run.path / one.names_file)):
+    if not all(exists(training.run.path / name) for name in (DATA_FILE, one.names_file)):
         print(f"{training.run.path} does not say what its data are; reading {config.dataset} once.")
         data = _data_again(config, one)
         write_missing(training.run.path, data, data.assets())
@@ -235,15 +284,13 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
     return ExportTask(served, live, card, training.run.path / one.names_file, one.representative)
 
 
-def _saved_model(task: ExportTask, export_dir: pathlib.Path, version: int) -> list[str]:
-    write_version(task.served, task.live, task.card, export_dir, version)
+def _saved_model(task: ExportTask, version: NewVersion) -> list[str]:
+    write_version(task.served, task.live, task.card, version)
     return []
 
 
-def _litert(task: ExportTask, export_dir: pathlib.Path, version: int) -> list[str]:
-    found = write_litert(
-        task.served, task.card, [task.names], task.representative, export_dir, version
-    )
+def _litert(task: ExportTask, version: NewVersion) -> list[str]:
+    found = write_litert(task.served, task.card, [task.names], task.representative, version)
     return [
         f"{precision}: {how['bytes']:,} bytes, the same likeliest class for"
         f" {100 * how['same_likeliest']:.1f} % of the training images looked at"
@@ -252,13 +299,13 @@ def _litert(task: ExportTask, export_dir: pathlib.Path, version: int) -> list[st
     ]
 
 
-def _onnx(task: ExportTask, export_dir: pathlib.Path, version: int) -> list[str]:
-    write_onnx(task.served, task.card, [task.names], export_dir, version)
+def _onnx(task: ExportTask, version: NewVersion) -> list[str]:
+    write_onnx(task.served, task.card, [task.names], version)
     return []
 
 
 # What writes a version in each `--format`, and returns what there is to say of it.
-FORMATS: Mapping[str, Callable[[ExportTask, pathlib.Path, int], list[str]]] = {
+FORMATS: Mapping[str, Callable[[ExportTask, NewVersion], list[str]]] = {
     "saved_model": _saved_model,
     "litert": _litert,
     "onnx": _onnx,

@@ -13,7 +13,7 @@ from tf_darts.configuration.export import ExportConfig
 from tf_darts.configuration.search import SearchConfig
 from tf_darts.configuration.testing import RunTestConfig
 from tf_darts.configuration.training import TrainingConfig
-from tf_darts.export.versions import next_version
+from tf_darts.export.versions import new_version
 from tf_darts.export_tasks import FORMATS, export_task
 from tf_darts.report.search_report import SearchReport
 from tf_darts.report.training_report import TrainingReport
@@ -261,9 +261,9 @@ def run_export(config: ExportConfig) -> Exported:
     training = FinishedTraining.open(config.run_dir)
     try:
         export_dir = pathlib.Path(config.export_dir).expanduser()
-        version = next_version(export_dir, config.version)
-        task = export_task(training, config.data_dir)
-        notes = FORMATS[config.format](task, export_dir, version)
+        with new_version(export_dir, config.version) as version:
+            task = export_task(training, config.data_dir)
+            notes = FORMATS[config.format](task, version)
     finally:
         training.run.close()
-    return Exported(export_dir / str(version), notes)
+    return Exported(export_dir / str(version.number), notes)

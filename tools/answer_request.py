@@ -16,14 +16,14 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
 
-import tensorflow as tf
 from absl import app, flags
 
 # The code beside this tool, whether or not (another) tf_darts is installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from tf_darts.errors import UserError
-from tf_darts.export.rest_requests import answer, newest_version
+from tf_darts.export.rest_requests import answer, load
+from tf_darts.runtime.files import read_bytes
 
 _EXPORT_DIR = flags.DEFINE_string(
     "export_dir", None, "The exported versions, or one.", required=True
@@ -38,11 +38,9 @@ def _request() -> object:
     try:
         if _IMAGE.value is None:
             return json.loads(_REQUEST.value)
-        content = base64.b64encode(pathlib.Path(_IMAGE.value).read_bytes()).decode()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"--request is not JSON ({error}).") from error
-    except OSError as error:
-        raise UserError(f"--image={_IMAGE.value}: cannot be read ({error.strerror}).") from error
+    content = base64.b64encode(read_bytes(_IMAGE.value, "give an image file")).decode()
     return {"signature_name": "serve_bytes", "instances": [{"b64": content}]}
 
 
@@ -52,8 +50,8 @@ def main(arguments: list[str]) -> int:
         if len(arguments) > 1:
             raise UserError(f"{arguments[1]!r} is not a flag; write --NAME=VALUE.")
         request = _request()
-        version = newest_version(pathlib.Path(_EXPORT_DIR.value).expanduser())
-        found = answer(tf.saved_model.load(str(version)).signatures, request)
+        model = load(pathlib.Path(_EXPORT_DIR.value).expanduser())
+        found = answer(model.signatures, request)
     except UserError as error:
         print(f"answer_request: {error}", file=sys.stderr)
         return 2

@@ -7,9 +7,12 @@ Needs the optional extra torch: pip install 'tf_darts[torch]'. The file holds a 
 network for CIFAR-10, ImageNet or Penn Treebank; nothing else in it is executed or unpickled.
 """
 
+import os
 import pathlib
-import pickle
+import shlex
 import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
 
 from absl import app, flags
 
@@ -17,37 +20,13 @@ from absl import app, flags
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from tf_darts.errors import UserError
-from tf_darts.export.official_runs import State, import_official
+from tf_darts.export.official_file import read_state
+from tf_darts.export.official_runs import import_official
 
 _WEIGHTS = flags.DEFINE_string("weights", None, "The .pt file.", required=True)
 _DATASET = flags.DEFINE_string("dataset", None, "What the network was trained on.", required=True)
 _GENOTYPE = flags.DEFINE_string("genotype", "darts_v2", "Its cell, as for --mode=train.")
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "The run directory to make.", required=True)
-
-
-def read_state(path: str) -> State:
-    """The state dict in a .pt file as arrays; raises `UserError` where there is none."""
-    try:
-        import torch
-    except ImportError as error:
-        raise UserError(
-            "reading .pt files needs PyTorch: pip install 'tf_darts[torch]'."
-        ) from error
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise UserError(f"--weights={path}: cannot be read ({error.strerror}).") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise UserError(
-            f"--weights={path}: holds no plain state dict, and nothing else is unpickled; save"
-            " model.state_dict() with the program that made it."
-        ) from error
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]  # as the release's ImageNet file has it
-    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
-        raise UserError(f"--weights={path}: holds no state dict, names with tensors.")
-    # Networks that were trained on several GPUs have a prefix.
-    return {name.removeprefix("module."): value.numpy() for name, value in state.items()}
 
 
 def main(arguments: list[str]) -> int:
@@ -65,7 +44,7 @@ def main(arguments: list[str]) -> int:
     except UserError as error:
         print(f"import_official_weights: {error}", file=sys.stderr)
         return 2
-    print(f"Test it: python -m tf_darts.main --mode=test --run_dir={run.path}")
+    print(f"Test it: python -m tf_darts.main --mode=test --run_dir={shlex.quote(str(run.path))}")
     return 0
 
 

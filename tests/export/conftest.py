@@ -1,6 +1,7 @@
 """Finished trainings without any training: small networks with random weights."""
 
 import contextlib
+import hashlib
 
 import numpy as np
 import pytest
@@ -67,8 +68,11 @@ def _finished(path, dataset, averaged=False, known=True, **settings):
         tf.train.CheckpointManager(checkpoint, folder, max_to_keep=1).save()
         run.write_json("result.json", {"checkpoint": "checkpoints/best", "epoch": 3})
         if known:
-            run.write_json("data.json", DATA[dataset] | (known if isinstance(known, dict) else {}))
-            (run.path / names[0]).write_text(listed(names[1]), encoding="utf-8")
+            content = listed(names[1])
+            files = {names[0]: hashlib.sha256(content.encode()).hexdigest()}
+            more = known if isinstance(known, dict) else {}
+            run.write_json("data.json", DATA[dataset] | {"files": files} | more)
+            (run.path / names[0]).write_text(content, encoding="utf-8")
     if averaged:
         for weight, value in zip(network.weights, average.values, strict=True):
             weight.assign(value)

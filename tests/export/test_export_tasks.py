@@ -103,7 +103,7 @@ def test_a_vocabulary_of_another_size(tmp_path, finished, opened):
     (tmp_path / "run" / "vocabulary.txt").write_text("the\n<eos>\n")
     with (
         opened(tmp_path / "run") as training,
-        pytest.raises(UserError, match="broken or of another"),
+        pytest.raises(UserError, match="is not the file that the training wrote"),
     ):
         export_task(training)
 

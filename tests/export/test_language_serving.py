@@ -113,10 +113,10 @@ def test_the_seed_matters_and_top_k_limits(serving):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda s: s.score(tf.constant([[0, 7]]), tf.constant([2])), "numbers from 0 to 6"),
+        (lambda s: s.score(tf.constant([[0, 7]]), tf.constant([2])), "word must be from 0 to 6"),
         (lambda s: s.score(tf.constant([[0, 1]]), tf.constant([3])), "lengths must be"),
         (lambda s: s.score(tf.constant([[0, 1]]), tf.constant([0])), "lengths must be"),
-        (lambda s: s.next_token(tf.constant([-1]), tf.zeros([1, 6])), "numbers from 0 to 6"),
+        (lambda s: s.next_token(tf.constant([-1]), tf.zeros([1, 6])), "word must be from 0 to 6"),
         (lambda s: generate(s, ["the"], length=LONGEST + 1), "length must be"),
         (lambda s: generate(s, ["the"], temperature=-1.0), "temperature must be"),
         (lambda s: generate(s, ["the"], temperature=np.nan), "temperature must be"),

@@ -9,6 +9,7 @@ import pytest
 from tf_darts.errors import UserError
 from tf_darts.export import litert
 from tf_darts.export.litert import PRECISIONS, write_litert
+from tf_darts.export.versions import new_version
 from tf_darts.export_tasks import export_task
 
 
@@ -26,7 +27,8 @@ def pixels():
 
 def test_three_precisions(tmp_path, task):
     pytest.importorskip("ai_edge_litert", reason="the optional extra litert is not installed")
-    found = write_litert(task.served, task.card, [task.names], pixels, tmp_path, 3)
+    with new_version(tmp_path, 3) as version:
+        found = write_litert(task.served, task.card, [task.names], pixels, version)
     assert tuple(found) == PRECISIONS
     assert found["float32"]["largest_difference"] < 1e-5
     assert found["float16"]["largest_difference"] < 0.05
@@ -45,15 +47,17 @@ def test_another_answer_leaves_nothing(tmp_path, task, monkeypatch):
     monkeypatch.setattr(litert, "_litert", lambda: None)
     monkeypatch.setattr(litert, "_converted", lambda *_: b"a model")
     monkeypatch.setattr(litert, "_run", lambda *_: (np.ones([6, 3]), True))
-    with pytest.raises(UserError, match="float32 model answers otherwise than the network"):
-        write_litert(task.served, task.card, [task.names], pixels, tmp_path, 1)
+    sentence = "float32 model answers otherwise than the network"
+    with pytest.raises(UserError, match=sentence), new_version(tmp_path) as version:
+        write_litert(task.served, task.card, [task.names], pixels, version)
     assert not list(tmp_path.iterdir())
 
 
 def test_without_litert(tmp_path, task, monkeypatch):
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
-    with pytest.raises(UserError, match=r"pip install 'tf_darts\[litert\]'"):
-        write_litert(task.served, task.card, [task.names], pixels, tmp_path, 1)
+    sentence = r"pip install 'tf_darts\[litert\]'"
+    with pytest.raises(UserError, match=sentence), new_version(tmp_path) as version:
+        write_litert(task.served, task.card, [task.names], pixels, version)
     assert not list(tmp_path.iterdir())
 
 
@@ -61,6 +65,7 @@ def test_language_models_have_no_such_form(tmp_path, finished, opened):
     finished(tmp_path / "run", "pydoc")
     with opened(tmp_path / "run") as training:
         task = export_task(training)
-    with pytest.raises(UserError, match="litert and onnx are for image classifiers"):
-        write_litert(task.served, task.card, [task.names], task.representative, tmp_path, 1)
-    assert not (tmp_path / "1").exists()
+    sentence = "litert and onnx are for image classifiers"
+    with pytest.raises(UserError, match=sentence), new_version(tmp_path / "out") as version:
+        write_litert(task.served, task.card, [task.names], task.representative, version)
+    assert not (tmp_path / "out").exists()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.errors import UserError
+from tf_darts.errors import StorageError, UserError
 from tf_darts.export.official_runs import import_official
 from tf_darts.export.official_weights import (
     image_network_official_names,
@@ -98,10 +98,10 @@ def test_golden_state_dicts(tmp_path, load_golden, name):
 @pytest.mark.parametrize(
     ("change", "overrides", "words"),
     [
-        ({}, {"genotype": "darts_v1"}, "of another (size|network|cell)"),
+        ({}, {"genotype": "darts_v1"}, "give the (cell|--genotype)"),
         ({"stem.0.weight": None}, {}, "neither a language model's"),
         ({"classifier.weight": None}, {}, "has no 'classifier.weight'"),
-        ({"cells.0._ops.0.op.99.weight": np.zeros(3)}, {}, "it is of another cell"),
+        ({"cells.0._ops.0.op.99.weight": np.zeros(3)}, {}, "--genotype that it was trained with"),
         ({}, {"dataset": "ptb"}, "has no meaning|needs the weights of a language model"),
     ],
 )
@@ -130,6 +130,105 @@ def test_a_run_is_not_overwritten(tmp_path):
     with pytest.raises(UserError, match="there is a run already"):
         import_official(state, "y.pt", given)
     assert json.loads((tmp_path / "run" / "result.json").read_text()) == before
+
+
+def _mutated(state, random):
+    """A state dict with something wrong in one or two tensors."""
+    state = dict(state)
+    for name in map(str, random.choice(sorted(state), random.integers(1, 3), replace=False)):
+        value = state.pop(name)
+        kind = random.integers(7)
+        if kind == 0:
+            state[f"{name}.more"] = value
+        if kind == 1:
+            state[name] = value[..., np.newaxis]
+        if kind == 2:
+            state[name] = value.ravel()[:1].reshape(())
+        if kind == 3:
+            state[name] = value[:0] if value.ndim else np.zeros(0, value.dtype)
+        if kind == 4:
+            state[name] = np.concatenate([value, value]) if value.ndim else value
+        if kind == 5:
+            state[name.replace("0", "999999999", 1)] = value
+        # 6: it is missing
+    return state
+
+
+# What the sizes of a network are taken from.
+FIRST = {
+    "cifar10": [
+        "stem.0.weight",
+        "classifier.bias",
+        "classifier.weight",
+        "cells.2.preprocess0.op.1",
+    ],
+    "ptb": ["encoder.weight", "decoder.bias", "decoder.weight", "rnns.0._W0"],
+}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "genotype", "count"), [("cifar10", "darts_v2", 80), ("ptb", "darts_v1", 100)]
+)
+def test_mutated_state_dicts(tmp_path, dataset, genotype, count):
+    """Each is imported whole or refused by a sentence, with nothing written."""
+    _, state = cifar_state() if dataset == "cifar10" else ptb_state()
+    state = {name: np.asarray(value) for name, value in state.items()}
+    random, refused = np.random.default_rng(0), 0
+    for number in range(count):
+        # In half of them only what the sizes come from, which is read before the network is made.
+        few = {n: v for n, v in state.items() if number % 2 and n.startswith(tuple(FIRST[dataset]))}
+        changed = {n: v for n, v in state.items() if n not in few} | _mutated(few or state, random)
+        run = tmp_path / str(number)
+        given = {"dataset": dataset, "genotype": genotype, "run_dir": str(run)}
+        try:
+            import_official(changed, "x.pt", given).close()
+            assert (run / "result.json").exists()
+        except UserError as error:
+            assert str(error).endswith(".") and "\n" not in str(error) and not run.exists()
+            refused += 1
+    assert refused > count / 2
+
+
+@pytest.mark.parametrize(
+    ("dataset", "changes", "words"),
+    [
+        ("cifar10", {"stem.0.weight": np.ones([])}, r"x.pt: 'stem.0.weight' has shape \(\)"),
+        ("cifar10", {"stem.0.weight": np.ones([0, 3, 3, 3])}, "which no network has"),
+        ("cifar10", {"stem.0.weight": np.ones([2, 3, 3, 3])}, "channels"),
+        ("cifar10", {"classifier.bias": None}, "x.pt has no 'classifier.bias'"),
+        ("cifar10", {"classifier.bias": np.ones([])}, "'classifier.bias' has shape"),
+        ("cifar10", {"cells.99999999.x": np.ones(1)}, "has no 'cells.3.' among its cells"),
+        ("ptb", {"encoder.weight": np.ones(3)}, "'encoder.weight' has shape"),
+        ("ptb", {"encoder.weight": np.ones([0, 6])}, "'encoder.weight' has shape"),
+        ("ptb", {"encoder.weight": np.ones([30, 7])}, "x.pt: '.*' has shape"),
+    ],
+)
+def test_sizes_that_cannot_be(tmp_path, dataset, changes, words):
+    _, state = cifar_state() if dataset == "cifar10" else ptb_state()
+    state = {n: v for n, v in (state | changes).items() if v is not None}
+    genotype = "darts_v2" if dataset == "cifar10" else "darts_v1"
+    given = {"dataset": dataset, "genotype": genotype, "run_dir": str(tmp_path / "run")}
+    with pytest.raises(UserError, match=words):
+        import_official(state, "x.pt", given)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_an_import_that_cannot_be_written(tmp_path, monkeypatch, there):
+    _, state = ptb_state()
+    given = {"dataset": "ptb", "genotype": "darts_v1", "run_dir": str(tmp_path / "run")}
+    if there:
+        (tmp_path / "run").mkdir()
+
+    def full(*arguments, **named):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tf.train.CheckpointManager, "save", full)
+        with pytest.raises(StorageError, match=r"cannot be written .*No space left.*; make"):
+            import_official(state, "x.pt", given)
+    assert (tmp_path / "run").exists() == there and not list(tmp_path.rglob("*.json"))
+    import_official(state, "x.pt", given).close()  # there is room now
 
 
 def _tool(*arguments):

@@ -5,6 +5,7 @@ import pytest
 
 from tf_darts.errors import UserError
 from tf_darts.export.onnx_model import write_onnx
+from tf_darts.export.versions import new_version
 from tf_darts.export_tasks import export_task
 
 
@@ -19,7 +20,8 @@ def task(finished, opened, tmp_path_factory):
 def test_a_model(tmp_path, task):
     onnxruntime = pytest.importorskip("onnxruntime", reason="the optional extra onnx is missing")
     pytest.importorskip("tf2onnx", reason="the optional extra onnx is missing")
-    write_onnx(task.served, task.card, [task.names], tmp_path, 2)
+    with new_version(tmp_path, 2) as version:
+        write_onnx(task.served, task.card, [task.names], version)
     folder = tmp_path / "2"
     assert {path.name for path in folder.iterdir()} == {
         *("labels.txt", "model.onnx", "model_card.json", "model_card.md")
@@ -33,6 +35,7 @@ def test_a_model(tmp_path, task):
 def test_without_tf2onnx(tmp_path, task, monkeypatch):
     for name in ("onnxruntime", "tf2onnx"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(UserError, match=r"pip install 'tf_darts\[onnx\]'"):
-        write_onnx(task.served, task.card, [task.names], tmp_path, 1)
+    sentence = r"pip install 'tf_darts\[onnx\]'"
+    with pytest.raises(UserError, match=sentence), new_version(tmp_path) as version:
+        write_onnx(task.served, task.card, [task.names], version)
     assert not list(tmp_path.iterdir())

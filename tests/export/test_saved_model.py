@@ -13,7 +13,7 @@ from tf_darts.errors import UserError
 from tf_darts.export import saved_model, saved_model_check
 from tf_darts.export.saved_model import write_version
 from tf_darts.export.serving_model import DEFAULT, ServingModel, Signature
-from tf_darts.export.versions import next_version
+from tf_darts.export.versions import new_version
 
 
 class Scale(ServingModel):
@@ -37,10 +37,12 @@ class Scale(ServingModel):
         return {"by": float(self.by)}
 
 
-def write(folder, version=1, live=None):
+def write(folder, version=0, live=None):
     served = Scale(2.0)
     card = {"space": "none", "a": {"b": 1.5}}
-    return write_version(served, live or served, card, folder, version)
+    with new_version(folder, version) as staged:
+        write_version(served, live or served, card, staged)
+    return folder / str(staged.number)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,7 @@ def test_the_card(written):
     assert card["signatures"][DEFAULT] == {
         "inputs": {"numbers": "float32 [?, 2]"},
         "outputs": {"label": "string [?]", "scaled": "float32 [?, 2]"},
+        "limits": {"rows": "1 to 256"},
     }
     text = (written / "model_card.md").read_text()
     assert "- version: 1" in text and "- b: 1.5" in text and "float32 [?, 2]" in text
@@ -131,26 +134,3 @@ def test_tolerance():
     assert differs(np.float32([100.01]), np.float32([100.0])) == "differs by 0.01"
     assert differs(np.zeros([2]), np.zeros([3])).startswith("is float64(2,) in place of")
     assert differs(np.int32([1]), np.int32([2])) == "differs"
-
-
-def test_versions_are_numbered(tmp_path):
-    assert next_version(tmp_path / "new" / "model") == 1
-    for name in ("1", "9", "10", "note.txt", "20x"):
-        (tmp_path / name).mkdir()
-    assert next_version(tmp_path) == 11
-    assert next_version(tmp_path, 4) == 4
-    with pytest.raises(UserError, match=r"--version=9: .* is there already"):
-        next_version(tmp_path, 9)
-    file = tmp_path / "a_file"
-    file.write_text("")
-    for path in (file, file / "below"):
-        with pytest.raises(UserError, match="cannot be written"):
-            next_version(path)
-
-
-def test_nothing_is_overwritten(folder, written):
-    before = {path: path.read_bytes() for path in written.rglob("*") if path.is_file()}
-    with pytest.raises(UserError, match="cannot be made of the finished export"):
-        write(folder)
-    assert {path: path.read_bytes() for path in written.rglob("*") if path.is_file()} == before
-    assert [path.name for path in folder.iterdir()] == ["1"]

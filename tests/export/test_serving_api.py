@@ -15,6 +15,7 @@ from PIL import Image
 from tf_darts.export.rest_requests import answer
 from tf_darts.export.saved_model import write_version
 from tf_darts.export.saved_model_check import decoded
+from tf_darts.export.versions import new_version
 from tf_darts.export.warmup import WARMUP_FILE
 from tf_darts.export_tasks import export_task
 
@@ -42,8 +43,9 @@ def exported(request, finished, opened, tmp_path_factory):
     finished(folder / "run", request.param)
     with opened(folder / "run") as training:
         task = export_task(training)
-        written = write_version(task.served, task.live, task.card, folder, 1)
-    return request.param, written
+    with new_version(folder) as version:
+        write_version(task.served, task.live, task.card, version)
+    return request.param, folder / "1"
 
 
 def respond(signatures, message):

@@ -8,11 +8,17 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts.export.language_functions import LanguageFunctions
+from tf_darts.export.refusals import ROWS, refuse_unless, within
 from tf_darts.export.sampling import draw, uniform_rows
 from tf_darts.export.serving_model import DEFAULT, ServingModel, Signature
-from tf_darts.export.word_table import WordTable
+from tf_darts.export.word_table import BYTES, WordTable
 
-LONGEST = 1000  # words that one request may ask for
+LONGEST = 1000  # words that one row of a request may ask for
+HOTTEST = 1000  # temperature
+TOP_K = 1_000_000
+_SCORED = 2**27  # logits that all words of a request may have together: 0.5 GiB
+_AT_ONCE = 2**25  # logits of one word in all rows, of which several copies are made
+_WORDS = 2**16  # that a request may have, however few words there are
 
 
 class LanguageServing(ServingModel):
@@ -27,10 +33,13 @@ class LanguageServing(ServingModel):
       Returns the same, and `words` string [batch, longest] as the model read them, and `lengths`.
     - `next_token`: `token` int32 [batch], `hidden` float32 [batch, units]. Returns `probabilities`
       float32 [batch, words] of the word that follows, and `hidden` for the next step.
-    - `generate`: `prompt` string, `length` int32 (1 to 1000), `temperature` float32, `top_k`
-      int32 and `seed` int32, all [batch]. Returns the continuation: `text` string [batch],
-      `tokens` int32 [batch, longest length], filled up with `<eos>`. Temperature 0 takes the
-      likeliest word; `top_k` 0 leaves out none. A row's answer does not depend on the others.
+    - `generate`: `prompt` string, `length` int32 (1 to 1000), `temperature` float32 (0 to 1000),
+      `top_k` int32 (0 to 1,000,000) and `seed` int32, all [batch]. Returns the continuation:
+      `text` string [batch], `tokens` int32 [batch, longest length], filled up with `<eos>`.
+      Temperature 0 takes the likeliest word; `top_k` 0 leaves out none. A row's answer does not
+      depend on the others.
+
+    What a request may hold besides stands in the model card, under each signature's limits.
 
     Args:
       functions: the network.
@@ -53,7 +62,9 @@ class LanguageServing(ServingModel):
         self._functions = functions
         self._read = list(variables)
         self._units = units
-        self._table = WordTable(words, vocabulary_file)
+        most = min(_WORDS, max(LONGEST, _SCORED // len(words)))
+        self._table = WordTable(words, vocabulary_file, most)
+        self._rows = min(ROWS, max(1, _AT_ONCE // len(words)))
         self._first_words = tuple(words[:6])
 
     def signatures(self) -> dict[str, Signature]:
@@ -74,6 +85,9 @@ class LanguageServing(ServingModel):
         texts = np.array([f"{long}\n{short}", short], object)
         matrix = tf.TensorSpec([None, None], tf.int32)
         states = tf.TensorSpec([None, self._units], tf.float32)
+        numbers_of_words = f"0 to {self._table.size - 1:,}"
+        longest = f"rows times the longest at most {self._table.most:,} words"
+        text = f"together at most {BYTES:,} bytes, {longest}"
         return {
             DEFAULT: Signature(
                 self.score,
@@ -82,9 +96,15 @@ class LanguageServing(ServingModel):
                     {"tokens": tokens[:1], "lengths": np.int32([6])},
                     {"tokens": tokens, "lengths": np.int32([6, 3])},
                 ),
+                self._rows,
+                {"tokens": f"{numbers_of_words}, {longest}", "lengths": "1 to time"},
             ),
             "score_text": Signature(
-                self.score_text, inputs(text=tf.string), ({"text": texts[:1]}, {"text": texts})
+                self.score_text,
+                inputs(text=tf.string),
+                ({"text": texts[:1]}, {"text": texts}),
+                self._rows,
+                {"text": text},
             ),
             "next_token": Signature(
                 self.next_token,
@@ -93,6 +113,8 @@ class LanguageServing(ServingModel):
                     {"token": tokens[:1, 0], "hidden": np.zeros_like(hidden[:1])},
                     {"token": tokens[:, 1], "hidden": hidden},
                 ),
+                self._rows,
+                {"token": numbers_of_words, "hidden": "finite"},
             ),
             "generate": Signature(
                 self.generate,
@@ -104,6 +126,13 @@ class LanguageServing(ServingModel):
                     seed=tf.int32,
                 ),
                 ({name: value[:1] for name, value in prompts.items()}, prompts),
+                self._rows,
+                {
+                    "prompt": text,
+                    "length": f"1 to {LONGEST:,}, {longest}",
+                    "temperature": f"0 to {HOTTEST:,}",
+                    "top_k": f"0 to {TOP_K:,}",
+                },
             ),
         }
 
@@ -117,15 +146,16 @@ class LanguageServing(ServingModel):
 
     def score(self, tokens: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """`serving_default`."""
-        longest = tf.shape(tokens)[1]
-        checks = [_within(lengths, 1, longest, "lengths must be from 1 to the number of tokens:")]
-        with tf.control_dependencies(checks):
-            inside = tf.sequence_mask(lengths, longest)
+        batch, longest = tf.unstack(tf.shape(tokens))
+        tokens, lengths = self._table.bounded(tf.fill([batch], longest), [tokens, lengths])
+        sentence = "lengths must be from 1 to the number of tokens in a row."
+        (lengths,) = refuse_unless((lengths >= 1) & (lengths <= longest), sentence, [lengths])
+        inside = tf.sequence_mask(lengths, longest)
         # What fills up a row may be any number.
         tokens = self._known(tf.where(inside, tokens, self._table.end))
         following = tf.transpose(tokens)
-        before = tf.concat([tf.fill([1, tf.shape(tokens)[0]], self._table.end), following], 0)[:-1]
-        outputs = self._functions.features(before, self._start(tf.shape(tokens)[0]))
+        before = tf.concat([tf.fill([1, batch], self._table.end), following], 0)[:-1]
+        outputs = self._functions.features(before, self._start(batch))
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
             following, self._functions.decode(outputs)
         )
@@ -142,6 +172,8 @@ class LanguageServing(ServingModel):
 
     def next_token(self, token: tf.Tensor, hidden: tf.Tensor) -> dict[str, tf.Tensor]:
         """`next_token`."""
+        sentence = "hidden must be finite numbers."
+        (hidden,) = refuse_unless(tf.math.is_finite(hidden), sentence, [hidden])
         hidden = self._functions.step(self._known(token), hidden)
         return {
             "probabilities": tf.nn.softmax(self._functions.decode(hidden)),
@@ -157,13 +189,12 @@ class LanguageServing(ServingModel):
         seed: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         """`generate`."""
-        checks = [
-            _within(length, 1, LONGEST, f"length must be from 1 to {LONGEST}:"),
-            _within(temperature, 0.0, np.float32(np.inf), "temperature must be 0 or more:"),
-            _within(top_k, 0, np.int32(2**31 - 1), "top_k must be 0 or more:"),
-        ]
-        with tf.control_dependencies(checks):
-            tokens, lengths = self._table.encode_start(prompt)
+        length = within(length, 1, LONGEST, "length")
+        temperature = within(temperature, 0, HOTTEST, "temperature")
+        top_k = within(top_k, 0, TOP_K, "top_k")
+        given = self._table.bounded(length, [prompt, length, temperature, top_k, seed])
+        prompt, length, temperature, top_k, seed = given
+        tokens, lengths = self._table.encode_start(prompt)
         outputs = self._functions.features(tf.transpose(tokens), self._start(tf.size(lengths)))
         hidden = tf.gather_nd(outputs, tf.stack([lengths - 1, tf.range(tf.size(lengths))], -1))
         longest = tf.reduce_max(length)
@@ -193,15 +224,4 @@ class LanguageServing(ServingModel):
 
     def _known(self, tokens: tf.Tensor) -> tf.Tensor:
         """The same numbers, if there are such words."""
-        last = self._table.size - 1
-        with tf.control_dependencies(
-            [_within(tokens, 0, last, f"words have numbers from 0 to {last}:")]
-        ):
-            return tf.identity(tokens)
-
-
-def _within(values: tf.Tensor, least: Any, most: Any, message: str) -> tf.Operation | tf.Tensor:
-    """An assertion; NaN is within nothing. A no-op where it is eager and holds."""
-    outside = tf.boolean_mask(values, ~((values >= least) & (values <= most)))
-    found = tf.debugging.Assert(tf.equal(tf.size(outside), 0), [message, outside])
-    return tf.no_op() if found is None else found
+        return within(tokens, 0, self._table.size - 1, "The number of a word")

@@ -10,7 +10,8 @@ import tensorflow as tf
 from tf_darts.errors import UserError
 from tf_darts.export.model_card import write_card
 from tf_darts.export.serving_model import ServingModel
-from tf_darts.export.versions import new_version
+from tf_darts.export.versions import NewVersion, storing
+from tf_darts.runtime.files import read_bytes
 
 PRECISIONS = ("float32", "float16", "int8")
 _TOLERANCE = 1e-4  # of a probability in float32; the others are rounded
@@ -21,10 +22,9 @@ def write_litert(
     card: Mapping[str, Any],
     assets: Sequence[pathlib.Path],
     representative: Callable[[], np.ndarray],
-    export_dir: pathlib.Path,
-    version: int,
+    version: NewVersion,
 ) -> dict[str, dict[str, Any]]:
-    """Writes `export_dir`/`version` with a model for each of `PRECISIONS` and a model card.
+    """Writes a version with a model for each of `PRECISIONS` and a model card.
 
     Inputs and outputs are float32 in all of them; int8 has weights and activations of 8 bits.
 
@@ -34,43 +34,43 @@ def write_litert(
       assets: files that are put beside the models.
       representative: reads inputs of `served.portable()`, one example a row, by which the ranges
         of int8 are chosen and all models are compared with the network.
-      export_dir: the directory of all versions.
-      version: a number of `next_version`.
+      version: where it is written.
 
     Returns:
       By precision: `bytes` of the file, whether it `runs_with_xnnpack`, the `largest_difference` of
       an output from the network's, and the share of the examples with the `same_likeliest`.
 
     Raises:
-      UserError: LiteRT is not installed, or its float32 model does not answer as the network does;
-        then nothing is left.
+      StorageError: it cannot be written.
+      UserError: LiteRT is not installed, or its float32 model does not answer as the network does.
     """
     portable = served.portable()
     _litert()  # before the data are read
     (name,) = portable.inputs
     inputs = representative()
-    expected = next(iter(portable.concrete(**{name: tf.constant(inputs)}).values()))
+    expected = next(iter(portable.unguarded(**{name: tf.constant(inputs)}).values()))
     found = {}
-    with new_version(export_dir, version) as staged:
-        for precision in PRECISIONS:
-            content = _converted(served, portable.concrete, precision, inputs)
-            (staged / f"model_{precision}.tflite").write_bytes(content)
-            answers, delegate = _run(content, inputs)
-            found[precision] = {
-                "bytes": len(content),
-                "runs_with_xnnpack": delegate,
-                **_compared(answers, expected.numpy()),
-            }
-        difference = found["float32"]["largest_difference"]
-        if not difference <= _TOLERANCE:
-            raise UserError(
-                f"LiteRT's float32 model answers otherwise than the network, by {difference:.3g};"
-                " nothing was exported. Please report this with the run's config.json."
-            )
-        for path in assets:
-            (staged / path.name).write_bytes(path.read_bytes())
-        extra = {"version": version, "litert": found, "model": portable.description}
-        write_card(staged, dict(card) | extra)
+    for precision in PRECISIONS:
+        content = _converted(served, portable.unguarded, precision, inputs)
+        with storing(version.folder):
+            (version.folder / f"model_{precision}.tflite").write_bytes(content)
+        answers, delegate = _run(content, inputs)
+        found[precision] = {
+            "bytes": len(content),
+            "runs_with_xnnpack": delegate,
+            **_compared(answers, expected.numpy()),
+        }
+    difference = found["float32"]["largest_difference"]
+    if not difference <= _TOLERANCE:
+        raise UserError(
+            f"LiteRT's float32 model answers otherwise than the network, by {difference:.3g};"
+            " nothing was exported. Please report this with the run's config.json."
+        )
+    for path in assets:
+        with storing(version.folder):
+            (version.folder / path.name).write_bytes(read_bytes(path))
+    extra = {"version": version.number, "litert": found, "model": portable.types}
+    write_card(version.folder, dict(card) | extra)
     return found
 
 

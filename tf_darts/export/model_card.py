@@ -5,6 +5,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from tf_darts.export.versions import storing
+
 CARD_FILE = "model_card.json"
 
 
@@ -14,9 +16,13 @@ def write_card(folder: pathlib.Path, card: Mapping[str, Any]) -> None:
     Args:
       folder: beside the model.
       card: by heading, as JSON types.
+
+    Raises:
+      StorageError: they cannot be written.
     """
-    (folder / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    (folder / "model_card.md").write_text(_markdown(card), encoding="utf-8")
+    with storing(folder):
+        (folder / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+        (folder / "model_card.md").write_text(_markdown(card), encoding="utf-8")
 
 
 def _markdown(card: Mapping[str, Any]) -> str:

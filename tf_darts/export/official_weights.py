@@ -189,8 +189,17 @@ def _operation(layer: Operation) -> Iterator[tuple[str, OfficialWeight]]:
         yield from _prefixed("1", _batch_norm(layer.norm)).items()
 
 
-def assign_official(weights: Mapping[str, OfficialWeight], state: Mapping[str, np.ndarray]) -> None:
+def assign_official(
+    weights: Mapping[str, OfficialWeight],
+    state: Mapping[str, np.ndarray],
+    source: str = "The state dict",
+) -> None:
     """Gives the variables the values of an official state dict.
+
+    Args:
+      weights: the variables by official name.
+      state: values by official name.
+      source: where these come from, for sentences.
 
     Raises:
       UserError: a value is missing or has another shape, or a language model's decoder is not
@@ -198,17 +207,20 @@ def assign_official(weights: Mapping[str, OfficialWeight], state: Mapping[str, n
     """
     for name, weight in weights.items():
         if name not in state:
-            raise UserError(f"The state dict has no {name!r}; it is of another network.")
+            raise UserError(
+                f"{source} has no {name!r}; give the cell and the data set that it was trained on."
+            )
         if tuple(state[name].shape) != weight.shape:
             raise UserError(
-                f"{name!r} has shape {tuple(state[name].shape)}, the network needs"
-                f" {weight.shape}; it is of another size."
+                f"{source}: {name!r} has shape {tuple(state[name].shape)}, the network needs"
+                f" {weight.shape}; give the cell and the data set that it was trained on."
             )
     # The release writes a tied weight under both names; here one variable serves for them.
     tied = "encoder.weight" in weights and "decoder.weight" in state
     if tied and not np.array_equal(state["encoder.weight"], state["decoder.weight"]):
         raise UserError(
-            "'decoder.weight' is not 'encoder.weight'; the network needs them to be tied."
+            f"{source}: 'decoder.weight' is not 'encoder.weight'; the network needs them to be"
+            " tied, so give weights that were trained so."
         )
     for name, weight in weights.items():
         weight.variable.assign(weight.from_official(state[name]))

@@ -10,7 +10,8 @@ import tensorflow as tf
 from tf_darts.errors import UserError
 from tf_darts.export.model_card import write_card
 from tf_darts.export.serving_model import ServingModel
-from tf_darts.export.versions import new_version
+from tf_darts.export.versions import NewVersion, storing
+from tf_darts.runtime.files import read_bytes
 
 ONNX_FILE = "model.onnx"
 _OPSET = 17  # of the operations; what reads it need not be of today
@@ -21,21 +22,20 @@ def write_onnx(
     served: ServingModel,
     card: Mapping[str, Any],
     assets: Sequence[pathlib.Path],
-    export_dir: pathlib.Path,
-    version: int,
+    version: NewVersion,
 ) -> None:
-    """Writes `export_dir`/`version` with `model.onnx` and a model card.
+    """Writes a version with `model.onnx` and a model card.
 
     Args:
       served: the network, of which `served.portable()` is written.
       card: what the model card says, as JSON types.
       assets: files that are put beside the model.
-      export_dir: the directory of all versions.
-      version: a number of `next_version`.
+      version: where it is written.
 
     Raises:
+      StorageError: it cannot be written.
       UserError: tf2onnx or onnxruntime is not installed, or the written model does not answer as
-        the network does; then nothing is left.
+        the network does.
     """
     portable = served.portable()
     try:
@@ -50,21 +50,23 @@ def write_onnx(
     (name,) = portable.inputs
     spec = tf.TensorSpec(portable.inputs[name].shape, portable.inputs[name].dtype, name)
     function = tf.function(portable.function, autograph=False)
-    with new_version(export_dir, version) as staged:
-        path = staged / ONNX_FILE
+    path = version.folder / ONNX_FILE
+    with storing(version.folder):
         tf2onnx.convert.from_function(
             function, input_signature=[spec], opset=_OPSET, output_path=str(path)
         )
-        session = onnxruntime.InferenceSession(path.read_bytes())
-        for request in portable.examples:
-            (answer,) = session.run(None, dict(request))
-            (expected,) = portable.concrete(**portable.tensors(request)).values()
-            difference = float(np.max(np.abs(answer - expected.numpy())))
-            if not difference <= _TOLERANCE:
-                raise UserError(
-                    f"The ONNX model answers otherwise than the network, by {difference:.3g};"
-                    " nothing was exported. Please report this with the run's config.json."
-                )
-        for asset in assets:
-            (staged / asset.name).write_bytes(asset.read_bytes())
-        write_card(staged, dict(card) | {"version": version, "model": portable.description})
+    session = onnxruntime.InferenceSession(read_bytes(path))
+    for request in portable.examples:
+        (answer,) = session.run(None, dict(request))
+        (expected,) = portable.unguarded(**portable.tensors(request)).values()
+        difference = float(np.max(np.abs(answer - expected.numpy())))
+        if not difference <= _TOLERANCE:
+            raise UserError(
+                f"The ONNX model answers otherwise than the network, by {difference:.3g};"
+                " nothing was exported. Please report this with the run's config.json."
+            )
+    for asset in assets:
+        with storing(version.folder):
+            (version.folder / asset.name).write_bytes(read_bytes(asset))
+    card = dict(card) | {"version": version.number, "model": portable.types}
+    write_card(version.folder, card)

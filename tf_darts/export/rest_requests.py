@@ -7,6 +7,8 @@ model, and for tests of what clients send.
 import base64
 import binascii
 import pathlib
+import re
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +16,11 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts.errors import UserError
+from tf_darts.export.refusals import shape_in_words
 from tf_darts.export.serving_model import DEFAULT
+from tf_darts.runtime.files import entries, is_directory, is_file, shown
+
+_MODEL = "saved_model.pb"
 
 
 def newest_version(path: pathlib.Path) -> pathlib.Path:
@@ -23,15 +29,31 @@ def newest_version(path: pathlib.Path) -> pathlib.Path:
     Raises:
       UserError: there is none.
     """
-    if (path / "saved_model.pb").exists():
+    if is_file(path / _MODEL):
         return path
-    found = [p for p in path.glob("*/saved_model.pb") if p.parent.name.isdecimal()]
+    numbered = entries(path) if is_directory(path) else []
+    found = [p for p in numbered if p.name.isdecimal() and is_file(p / _MODEL)]
     if not found:
         raise UserError(
-            f"{path} has no exported version in it; write one with --mode=export --run_dir=RUN"
-            f" --export_dir={path}."
+            f"{shown(path)} has no exported SavedModel in it; write one with --mode=export"
+            f" --run_dir=RUN --export_dir={shlex.quote(str(path))}."
         )
-    return max(found, key=lambda file: int(file.parent.name)).parent
+    return max(found, key=lambda version: int(version.name))
+
+
+def load(path: pathlib.Path) -> Any:
+    """The SavedModel that a server would load from there; raises `UserError`.
+
+    The signatures live as long as what is returned.
+    """
+    version = newest_version(path)
+    try:
+        return tf.saved_model.load(str(version))
+    except Exception as error:  # TensorFlow's reader raises whatever it stumbles over
+        raise UserError(
+            f"{shown(version)}: cannot be loaded ({type(error).__name__}), for it is broken or of a"
+            " newer TensorFlow; export the run again."
+        ) from error
 
 
 def answer(signatures: Mapping[str, Any], document: Any) -> dict[str, Any]:
@@ -52,8 +74,10 @@ def answer(signatures: Mapping[str, Any], document: Any) -> dict[str, Any]:
     if not isinstance(document, dict) or ("instances" in document) == ("inputs" in document):
         raise UserError('A request is a JSON object with either "instances" or "inputs".')
     name = document.get("signature_name", DEFAULT)
-    if name not in signatures:
-        raise UserError(f"{name!r} is no signature of this model; it has {', '.join(signatures)}.")
+    if not isinstance(name, str) or name not in signatures:
+        raise UserError(
+            f"{shown(repr(name))} is no signature of this model; it has {', '.join(signatures)}."
+        )
     function = signatures[name]
     specs = function.structured_input_signature[1]
     by_row = "instances" in document
@@ -64,20 +88,35 @@ def answer(signatures: Mapping[str, Any], document: Any) -> dict[str, Any]:
         raise UserError(
             f"The signature {name} takes {', '.join(sorted(specs))}, each exactly once."
         )
+    inputs = {key: _tensor(key, values[key], spec) for key, spec in specs.items()}
     try:
-        inputs = {key: tf.constant(_raw(values[key]), spec.dtype) for key, spec in specs.items()}
         outputs = {key: value.numpy() for key, value in function(**inputs).items()}
-    except (ValueError, TypeError, tf.errors.OpError) as error:
-        message = getattr(error, "message", str(error))
+    except tf.errors.OpError as error:
         # Of TensorFlow's account of where it happened, what happened is enough.
-        lines = [line for line in message.splitlines() if "assertion failed" in line]
-        raise UserError(f"The model refuses the request: {(lines or [message])[0]}") from error
+        refused = re.search(r"assertion failed: \[(.*)\]", error.message)
+        lines = [line for line in error.message.splitlines() if line.strip()]
+        reason = refused[1] if refused else (lines or ["TensorFlow does not say why."])[-1]
+        raise UserError(f"The model refuses the request: {reason}") from error
     plain = {key: _plain(value) for key, value in outputs.items()}
     only = next(iter(plain.values())) if len(plain) == 1 else None
     if not by_row:
         return {"outputs": plain if only is None else only}
     rows = [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]
     return {"predictions": rows if only is None else only}
+
+
+def _tensor(name: str, value: Any, spec: tf.TensorSpec) -> tf.Tensor:
+    """An input; raises `UserError` where the value is none."""
+    try:
+        tensor = tf.constant(_raw(value), spec.dtype)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise UserError(
+            f"The values of {name} cannot be read as {spec.dtype.name}, rows of one length."
+        ) from error
+    if not spec.shape.is_compatible_with(tensor.shape):
+        have, want = shape_in_words(tensor), shape_in_words(spec)
+        raise UserError(f"The values of {name} have the shape {have} in place of {want}.")
+    return tensor
 
 
 def _columns(instances: Any, specs: Mapping[str, Any]) -> Any:

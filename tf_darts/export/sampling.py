@@ -1,6 +1,9 @@
 """Drawing words from a language model's distribution."""
 
+import numpy as np
 import tensorflow as tf
+
+_SMALLEST = np.finfo(np.float32).tiny  # what is below may be 0 in one operation, not in the next
 
 
 def draw(
@@ -20,7 +23,7 @@ def draw(
     words = tf.shape(logits)[-1]
     order = tf.argsort(logits, direction="DESCENDING", stable=True)
     ordered = tf.gather(logits, order, batch_dims=1)
-    greedy = temperature <= 0
+    greedy = temperature < _SMALLEST
     # The largest first, so that no temperature, however low, makes an infinite number.
     scaled = (ordered - ordered[:, :1]) / tf.where(greedy, 1.0, temperature)[:, tf.newaxis]
     allowed = tf.where(greedy, 1, tf.where(top_k > 0, tf.minimum(top_k, words), words))

@@ -10,50 +10,47 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_darts.errors import UserError
+from tf_darts.errors import StorageError, UserError
 from tf_darts.export import saved_model_check
 from tf_darts.export.model_card import write_card
 from tf_darts.export.serving_model import ServingModel, Signature
-from tf_darts.export.versions import new_version
+from tf_darts.export.versions import NewVersion, storing
 from tf_darts.export.warmup import WARMUP_FILE, prediction_log
+from tf_darts.runtime.files import exists
 
 
 def write_version(
     served: ServingModel,
     live: ServingModel,
     card: Mapping[str, Any],
-    export_dir: pathlib.Path,
-    version: int,
-) -> pathlib.Path:
-    """Writes `export_dir`/`version` with warm-up requests and model card, and checks it.
+    version: NewVersion,
+) -> None:
+    """Writes a version with warm-up requests and model card, and checks it.
 
     Args:
       served: what is written.
       live: the trained network, which must give the same answers.
       card: what the model card says, as JSON types; see `write_card`.
-      export_dir: the directory of all versions.
-      version: a number of `next_version`.
-
-    Returns:
-      The directory of the version.
+      version: where it is written.
 
     Raises:
+      StorageError: it cannot be written.
       UserError: the written model, in a process that has no tf_darts, does not answer as the live
-        one does; or somebody else wrote this version meanwhile. Then nothing is left.
+        one does.
     """
     signatures = served.signatures()
     answers = {name: _answers(signature) for name, signature in live.signatures().items()}
-    with new_version(export_dir, version) as staged:
-        concrete = {name: signature.concrete for name, signature in signatures.items()}
-        tf.saved_model.save(served, os.fspath(staged), signatures=concrete)
-        (staged / "assets.extra").mkdir()
+    concrete = {name: signature.concrete for name, signature in signatures.items()}
+    described = {name: signature.description for name, signature in signatures.items()}
+    folder = version.folder
+    with storing(folder):
+        tf.saved_model.save(served, os.fspath(folder), signatures=concrete)
+        (folder / "assets.extra").mkdir()
         examples = json.dumps(answers, indent=1) + "\n"
-        (staged / saved_model_check.EXAMPLES_FILE).write_text(examples, encoding="utf-8")
-        _write_warmup(staged / WARMUP_FILE, signatures)
-        described = {name: signature.description for name, signature in signatures.items()}
-        write_card(staged, dict(card) | {"version": version, "signatures": described})
-        _check(staged)
-    return export_dir / str(version)
+        (folder / saved_model_check.EXAMPLES_FILE).write_text(examples, encoding="utf-8")
+        _write_warmup(folder / WARMUP_FILE, signatures)
+    write_card(folder, dict(card) | {"version": version.number, "signatures": described})
+    _check(folder)
 
 
 def _answers(signature: Signature) -> list[dict[str, Any]]:
@@ -85,6 +82,11 @@ def _check(folder: pathlib.Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return
+    if not exists(folder):
+        raise StorageError(
+            f"{folder.parents[1]}: what was written there is gone (somebody removed it while it was"
+            " checked); repeat the command."
+        )
     lines = (done.stdout.strip() or done.stderr.strip()).splitlines() or ["it died"]
     what = "; ".join(lines) if done.stdout.strip() else lines[-1]
     raise UserError(

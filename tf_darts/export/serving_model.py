@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts.errors import UserError
+from tf_darts.export.refusals import ROWS, one_batch, shape_in_words
 
 Request = Mapping[str, np.ndarray]
 DEFAULT = "serving_default"  # what TF Serving takes where a request names none
@@ -19,34 +20,63 @@ DEFAULT = "serving_default"  # what TF Serving takes where a request names none
 class Signature:
     """One function that a server offers.
 
+    A request whose inputs have other shapes, or too many rows, is refused before the function is
+    called; what else it may not hold, the function refuses by `tf_darts.export.refusals`.
+
     Attributes:
       function: takes the inputs by name, and returns the outputs by name. The first axis of all of
         them is the batch.
       inputs: by name; the batch is None.
       examples: requests that are allowed: a server warms up with them, the export is checked with
         them.
+      rows: the most that one request may have.
+      limits: of what else is bounded, by input, for people.
     """
 
     function: Callable[..., dict[str, tf.Tensor]]
     inputs: Mapping[str, tf.TensorSpec]
     examples: tuple[Request, ...]
+    rows: int = ROWS
+    limits: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
     def concrete(self) -> Any:
-        """The function traced for its inputs."""
+        """The function traced for its inputs, as servers run it: it refuses what is not allowed."""
+        return self._traced(
+            lambda **inputs: self.function(**one_batch(inputs, self.inputs, self.rows))
+        )
+
+    @functools.cached_property
+    def unguarded(self) -> Any:
+        """The function traced for its inputs, which refuses nothing of itself."""
+        return self._traced(self.function)
+
+    def _traced(self, function: Callable[..., dict[str, tf.Tensor]]) -> Any:
         specs = {
             name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in self.inputs.items()
         }
-        return tf.function(self.function, autograph=False).get_concrete_function(**specs)
+        return tf.function(function, autograph=False).get_concrete_function(**specs)
+
+    @property
+    def types(self) -> dict[str, dict[str, str]]:
+        """The types and shapes of inputs and outputs, for people."""
+        return self._types(self.unguarded)
+
+    def _types(self, traced: Any) -> dict[str, dict[str, str]]:
+        sides = {"inputs": self.inputs, "outputs": traced.structured_outputs}
+        return {
+            side: {
+                name: f"{spec.dtype.name} {shape_in_words(spec)}"
+                for name, spec in sorted(specs.items())
+            }
+            for side, specs in sides.items()
+        }
 
     @property
     def description(self) -> dict[str, dict[str, str]]:
-        """The types and shapes of inputs and outputs, for people."""
-        sides = {"inputs": self.inputs, "outputs": self.concrete.structured_outputs}
-        return {
-            side: {name: _type(spec) for name, spec in sorted(specs.items())}
-            for side, specs in sides.items()
-        }
+        """`types`, and what a request may hold."""
+        limits = {"rows": f"1 to {self.rows:,}", **self.limits}
+        return {**self._types(self.concrete), "limits": limits}
 
     def tensors(self, request: Request) -> dict[str, tf.Tensor]:
         """A request as what `function` takes."""
@@ -75,8 +105,3 @@ class ServingModel(tf.Module, abc.ABC):
     @abc.abstractmethod
     def about(self) -> dict[str, Any]:
         """What a client must know beside the signatures, as JSON types."""
-
-
-def _type(spec: tf.TensorSpec | tf.Tensor) -> str:
-    sizes = ("?" if size is None else str(size) for size in spec.shape)
-    return f"{spec.dtype.name} [{', '.join(sizes)}]"

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from tf_darts.data.vocabulary import EOS, UNK
+from tf_darts.export.refusals import refuse_unless
+
+BYTES = 2**18  # of all texts of one request
+_SHOWN = 40  # characters of a word in a sentence
 
 # What Python's str.split cuts at; TensorFlow's own splitting knows ASCII only.
 _WHITE_SPACE = r"[\s\x0b\x1c-\x1f\x{85}\p{Z}]+"
@@ -17,10 +21,12 @@ class WordTable(tf.Module):
     Args:
       words: the vocabulary; a word's number is its place.
       file: the same, a word a line.
+      most: how many numbers the rows of one request may have, filled up to the longest.
     """
 
-    def __init__(self, words: Sequence[str], file: str | os.PathLike[str]) -> None:
+    def __init__(self, words: Sequence[str], file: str | os.PathLike[str], most: int) -> None:
         super().__init__()
+        self.most = most
         index = {word: number for number, word in enumerate(words)}
         self.size = len(index)
         self.end = index[EOS]
@@ -43,12 +49,12 @@ class WordTable(tf.Module):
         Returns:
           int32 [batch, longest], filled up with `<eos>`, and the numbers of words, int32 [batch].
         """
-        texts = tf.strings.regex_replace(_unix(texts), r"\n\z", "")
+        texts = tf.strings.regex_replace(_unix(_bounded(texts)), r"\n\z", "")
         return self._encode(tf.strings.join([_spelled(texts), EOS], " "))
 
     def encode_start(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """As `encode_lines`, with `<eos>` before the first line and none after the last."""
-        return self._encode(tf.strings.join([EOS, _spelled(_unix(texts))], " "))
+        return self._encode(tf.strings.join([EOS, _spelled(_unix(_bounded(texts)))], " "))
 
     def words(self, numbers: tf.Tensor) -> tf.Tensor:
         """The words of numbers, string of the same shape."""
@@ -70,14 +76,39 @@ class WordTable(tf.Module):
     def _encode(self, spelled: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         words = tf.strings.split(tf.strings.regex_replace(spelled, _WHITE_SPACE, " "))
         numbers = self._numbers.lookup(words.flat_values)
-        checks = []
         if self.unknown < 0:
             new = tf.boolean_mask(words.flat_values, numbers < 0)
-            about = [f"words that are not in the vocabulary, which has no {UNK}:", new]
-            checks.append(tf.debugging.Assert(tf.equal(tf.size(new), 0), about))
-        with tf.control_dependencies([check for check in checks if check is not None]):
-            numbers = words.with_flat_values(tf.cast(numbers, tf.int32))
-        return numbers.to_tensor(self.end), tf.cast(words.row_lengths(), tf.int32)
+            about = f" is not in the vocabulary, which has no {UNK}; leave it out."
+            sentence = tf.strings.join([_first(new), about])
+            (numbers,) = refuse_unless(tf.equal(tf.size(new), 0), sentence, [numbers])
+        lengths = words.row_lengths()
+        numbers, lengths = self.bounded(lengths, [numbers, lengths])
+        numbers = words.with_flat_values(tf.cast(numbers, tf.int32))
+        return numbers.to_tensor(self.end), tf.cast(lengths, tf.int32)
+
+    def bounded(self, lengths: tf.Tensor, values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """The same values, if rows of these lengths are not too many words, filled up."""
+        lengths = tf.cast(lengths, tf.int64)
+        all_words = tf.reduce_max(lengths) * tf.size(lengths, tf.int64)
+        sentence = (
+            f"A request must have at most {self.most:,} words, its rows times the words of the"
+            " longest row; send the rows in several requests."
+        )
+        return refuse_unless(all_words <= self.most, sentence, values)
+
+
+def _bounded(texts: tf.Tensor) -> tf.Tensor:
+    """The same texts, if together they are not too long to look at."""
+    size = tf.reduce_sum(tf.cast(tf.strings.length(texts), tf.int64))
+    sentence = f"The texts of a request must have at most {BYTES:,} bytes together."
+    return refuse_unless(size <= BYTES, sentence, [texts])[0]
+
+
+def _first(words: tf.Tensor) -> tf.Tensor:
+    """The beginning of the first of words, or nothing, as UTF-8."""
+    word = tf.strings.reduce_join(words[:1])
+    whole = tf.strings.unicode_transcode(word, "UTF-8", "UTF-8")
+    return tf.strings.substr(whole, 0, _SHOWN, unit="UTF8_CHAR")
 
 
 def _unix(texts: tf.Tensor) -> tf.Tensor:

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from tf_darts.data.fingerprint import Fingerprint, differences, different_moments
 from tf_darts.errors import UserError
 from tf_darts.runtime import files
+from tf_darts.training.kept_names import DATA_FILE, FILES, checksums, differs, read_description
 
-DATA_FILE = "data.json"
 RESTORE = "restore it from a copy, or give another --run_dir"
 ANOTHER_RUN = "give the data as they were, or another --run_dir"
 ANOTHER_TRAINING = "give the data as they were, or train on these in another --run_dir"
@@ -69,7 +69,7 @@ def check_data(
       assets: as in `keep_data`; read where the run has no fingerprint.
       advice: what to do where they differ, the end of the error.
     """
-    known = read_data(path) or {}
+    known = read_description(path, RESTORE)
     if "fingerprint" in known:
         try:
             differing = differences(known["fingerprint"], data.fingerprint())
@@ -91,14 +91,9 @@ def write_missing(path: pathlib.Path, data: Data, assets: Mapping[str, str] | No
             files.write_atomically(path / name, content)
     # The last one: a run that has it has the others.
     if not files.exists(path / DATA_FILE):
-        document = data.description() | {"fingerprint": data.fingerprint()}
+        document = data.description() | {FILES: checksums(assets or {})}
+        document |= {"fingerprint": data.fingerprint()}
         files.write_atomically(path / DATA_FILE, json.dumps(document, indent=2) + "\n")
-
-
-def read_data(path: pathlib.Path) -> dict[str, Any] | None:
-    """What `DATA_FILE` of a run holds, or None; raises `UserError` where it cannot be read."""
-    file = path / DATA_FILE
-    return files.read_json(file, RESTORE) if files.exists(file) else None
 
 
 def _old_differences(
@@ -117,8 +112,7 @@ def _old_differences(
     if "mean" in known:
         found += different_moments(known, now)
     for name, content in assets.items():
-        file = path / name
-        if files.exists(file) and files.read_text(file) != content:
+        if differs(path, name, content):
             found.append(f"the names in {name} are others, or in another order")
     return found
 

@@ -13,7 +13,7 @@ from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.spaces.network import Network
 from tf_darts.training.engine import TrainingData
 from tf_darts.training.evaluator import Evaluator, weights_of
-from tf_darts.training.kept_data import DATA_FILE, RESTORE, read_data
+from tf_darts.training.kept_names import read_description
 
 _TRAIN_AGAIN = "restore it from a copy, or train again in another --run_dir"
 _TESTED = (
@@ -121,15 +121,8 @@ class FinishedTraining:
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the training measured of its data; raises `UserError` where it cannot be read."""
-        known = read_data(self.run.path) or {}
-        if known and not _describes(known):
-            file = self.run.path / DATA_FILE
-            raise UserError(
-                f"{file}: cannot be read (it lacks the size of the vocabulary, or of images their"
-                f" image_shape, mean and std); {RESTORE}."
-            )
-        return known
+        """What the training measured of its data; raises `UserError` where that is broken."""
+        return read_description(self.run.path)
 
     @property
     def tested(self) -> dict[str, Any] | None:
@@ -162,18 +155,6 @@ class FinishedTraining:
         if task.baseline:
             document["baseline"], document["baseline_value"] = task.baseline
         self.run.write_json("test.json", document)
-
-
-def _describes(known: dict[str, Any]) -> bool:
-    """Whether this describes a text or images as completely as an export needs it."""
-    if "vocabulary" in known:
-        return isinstance(known["vocabulary"], int)
-    shape, mean, std = (known.get(name) for name in ("image_shape", "mean", "std"))
-    if not all(
-        isinstance(each, list) and all(map(_is_number, each)) for each in (shape, mean, std)
-    ):
-        return False
-    return len(shape) == 3 and len(mean) == len(std) == shape[2] and min(*shape, *std) > 0
 
 
 def _is_number(value: Any) -> bool:
