@@ -1,4 +1,4 @@
-"""Every file of a study, broken in every way: one sentence whose advice works, or the same ranking."""
+"""Every file of a study, broken in every way: advice that works, or the same ranking."""
 
 import hashlib
 import json

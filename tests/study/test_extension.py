@@ -105,14 +105,14 @@ def test_a_file_with_another_cell_is_another_candidate(toy, tmp_path):
     genotype.save(file, PUBLISHED["recurrent"]["enas"])
     toy.run(tmp_path / "study", **study)
     genotype.save(file, PUBLISHED["recurrent"]["darts_v1"])
-    with pytest.raises(StateError, match="cells was .* and is now"):
+    with pytest.raises(StateError, match=r"cells was .* and is now"):
         toy.run(tmp_path / "study", **study)
 
 
 def test_hyperband_follows_its_epochs(toy, tmp_path):
     study = {"mode": "random_search", "dataset": "pydoc", "tuner": "hyperband"}
     toy.run(tmp_path, **study, train_settings="epochs=3")
-    with pytest.raises(StateError, match="train.epochs was 3 and is now 9"):
+    with pytest.raises(StateError, match=r"train\.epochs was 3 and is now 9"):
         toy.run(tmp_path, **study, train_settings="epochs=9")
     with pytest.raises(UserError, match="--trials has no meaning"):
         toy.run(tmp_path, **study, trials=9)

@@ -43,7 +43,23 @@ UNLIKE = ("seconds", "history", "save_counter", "OBJECT_GRAPH")
 @pytest.fixture(scope="module")
 def text(tmp_path_factory):
     folder = tmp_path_factory.mktemp("text")
-    words = "the cat sat on the mat and the dog on the cat while it ate".split()
+    words = [
+        "the",
+        "cat",
+        "sat",
+        "on",
+        "the",
+        "mat",
+        "and",
+        "the",
+        "dog",
+        "on",
+        "the",
+        "cat",
+        "while",
+        "it",
+        "ate",
+    ]
     for seed, part in enumerate(("train", "valid", "test")):
         drawn = np.random.default_rng(seed).choice(words, 400)
         (folder / f"{part}.txt").write_text("\n".join(" ".join(w) for w in drawn.reshape(40, 10)))
