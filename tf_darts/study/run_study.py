@@ -14,6 +14,7 @@ from tf_darts.configuration.study import StudyConfig
 from tf_darts.errors import UserError
 from tf_darts.genotype import SPACES
 from tf_darts.report.ranking import write_ranking
+from tf_darts.report.write_warnings import WriteWarnings
 from tf_darts.runs import set_arithmetic
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest, graceful_stop
@@ -57,6 +58,8 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
         run = RunDirectory(config.run_dir, settings, planned.extendable)
         path = stack.enter_context(contextlib.closing(run)).path
 
+    warnings = WriteWarnings("study")
+
     def rank() -> dict[str, Any]:
         rows = ranked(load_rows(path / "candidates"), score_mode)
         ranking = {
@@ -66,7 +69,7 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
             "mode": config.mode,
             "candidates": rows,
         }
-        write_ranking(path, ranking)
+        write_ranking(path, ranking, warnings)
         _save_best(path, config, rows)
         return ranking
 
