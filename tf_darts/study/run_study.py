@@ -97,7 +97,10 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
     rows = ranking["candidates"]
     if not any(row["status"] == "completed" for row in rows):
         reasons = "; ".join(f"{row['name']}: {row['reason']}" for row in rows[:3])
-        raise UserError(f"--run_dir={path}: all {len(rows)} candidates failed ({reasons}).")
+        raise UserError(
+            f"--run_dir={path}: all {len(rows)} candidates failed ({reasons}); give settings that"
+            " can be trained, and another --run_dir."
+        )
     return ranking
 
 
