@@ -8,6 +8,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import tarfile
 import time
 
 import numpy as np
@@ -78,6 +79,22 @@ def shared() -> pathlib.Path:
     if not SHARED.is_dir():
         pytest.skip("no reference data: there is no folder `shared` beside the checkout")
     return SHARED
+
+
+@pytest.fixture
+def unpacked_case(shared, tmp_path):
+    """A function from the name of an input of a public report to the folder that it unpacks."""
+
+    def unpack(name):
+        archive = shared / "cases" / f"{name}.tar.gz"
+        if not archive.exists():
+            pytest.skip(f"no inputs of public reports: {archive.name} is missing")
+        folder = tmp_path / name
+        with tarfile.open(archive) as file:
+            file.extractall(folder, filter="data")
+        return folder
+
+    return unpack
 
 
 @pytest.fixture(scope="session")

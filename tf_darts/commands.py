@@ -52,10 +52,12 @@ def train(config: TrainingConfig) -> None:
             f"The best of {config.epochs} epochs is {run.result['epoch']}: validation {score}"
             f" {run.result[f'validation_{score}']:.2f}{baseline}."
         )
+    test = f"--mode=test --run_dir={_quoted(run.path)}"
+    test += f" --data_dir={_quoted(config.data_dir)}" if config.data_dir else ""
     print(
         f"Run: {run.path}   pictures: {run.path / 'plots'}\n"
         f"TensorBoard: {_tensorboard()} --logdir={_quoted(run.path / 'tensorboard')}\n"
-        f"Test it, once: python -m tf_darts.main --mode=test --run_dir={_quoted(run.path)}"
+        f"Test it, once: python -m tf_darts.main {test}"
     )
 
 

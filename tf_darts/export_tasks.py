@@ -27,9 +27,11 @@ from tf_darts.export.litert import write_litert
 from tf_darts.export.onnx_model import write_onnx
 from tf_darts.export.saved_model import write_version
 from tf_darts.export.serving_model import ServingModel
+from tf_darts.runtime import files
 from tf_darts.runtime.precision import set_precision
 from tf_darts.spaces.network import Network
-from tf_darts.training.kept_data import keep_data
+from tf_darts.training.engine import TrainingData
+from tf_darts.training.kept_data import ANOTHER_TRAINING, check_data, named, write_missing
 from tf_darts.training.testing import FinishedTraining
 from tf_darts.training_tasks import image_network, language_network, training_task
 
@@ -157,7 +159,7 @@ class ImageExporter(Exporter):
     def representative(self) -> np.ndarray:
         """Training images, augmented, float32 [images, height, width, channels], 0..255."""
         set_precision("float32")
-        data = training_task(self.config, self.cell).data
+        data = _data_again(self.config, self)
         batches = (batch.batch[0] for batch in data.epoch(0))
         known = self.training.data
         few = itertools.islice(batches, -(-_REPRESENTATIVE // self.config.batch_size))
@@ -180,6 +182,14 @@ def _config(training: FinishedTraining, data_dir: str) -> TrainingConfig:
     return training.config(type(preset), data_dir=data_dir)
 
 
+def _data_again(config: TrainingConfig, one: Exporter) -> TrainingData:
+    """What a training learnt from, read again; raises `UserError` where that is something else."""
+    data = training_task(config, one.cell).data
+    path = one.training.run.path
+    check_data(path, data, named(config), data.assets(), ANOTHER_TRAINING)
+    return data
+
+
 def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
     """The task of a finished training.
 
@@ -196,9 +206,10 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
     config = _config(training, data_dir)
     one = exporter(config, training)
     set_precision(config.precision)
-    if not (training.data and (training.run.path / one.names_file).exists()):
+    if not (training.data and files.exists(training.run.path / one.names_file)):
         print(f"{training.run.path} does not say what its data are; reading {config.dataset} once.")
-        keep_data(training.run, training_task(config, one.cell).data)
+        data = _data_again(config, one)
+        write_missing(training.run.path, data, data.assets())
     trained = one.network(config)
     evaluator = training.restore(trained)
     evaluator.settle()

@@ -2,7 +2,7 @@
 
 import contextlib
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -30,7 +30,7 @@ from tf_darts.search.memory import need_of_search
 from tf_darts.search_tasks import search_task
 from tf_darts.spaces.supernet import Supernet
 from tf_darts.training.engine import TrainingEngine
-from tf_darts.training.kept_data import keep_data
+from tf_darts.training.kept_data import ANOTHER_TRAINING, Data, check_data, keep_data, named
 from tf_darts.training.memory import need_of_training
 from tf_darts.training.testing import FinishedTraining
 from tf_darts.training_tasks import test_task, training_task
@@ -153,6 +153,21 @@ def opened_run(
         yield run
 
 
+def keep_what_is_learnt_from(
+    run: RunDirectory | FollowedRun,
+    data: Data,
+    config: SearchConfig | TrainingConfig,
+    replicas: Replicas,
+    assets: Mapping[str, str] | None = None,
+) -> None:
+    """See `keep_data`; of several workers the chief writes, and the others compare."""
+    if replicas.is_chief:
+        keep_data(run.path, data, named(config), assets)
+    replicas.meet()
+    if not replicas.is_chief:
+        check_data(pathlib.Path(config.run_dir).expanduser(), data, named(config), assets)
+
+
 def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> SearchRun:
     """Searches in `config.run_dir`, from where it stands to the end.
 
@@ -163,7 +178,8 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
 
     Raises:
       Stopped: `stop` was set; the same call goes on from there.
-      UserError: the data or the directory are not right, or the search diverged.
+      UserError: the data or the directory are not right, or the data are not those that the
+        search began with, or it diverged.
     """
     set_arithmetic(config)
     replicas = replicas_of(config)
@@ -171,6 +187,7 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
     supernet = task.supernet
     settings = settings_of(config, replicas) | added_operations(supernet)
     with opened_run(config.run_dir, settings, replicas) as run:
+        keep_what_is_learnt_from(run, task.data, config, replicas)
         observers = [
             Progress(supernet.score, config.epochs, label),
             SearchReport(run.path, supernet, settings, task.baseline),
@@ -194,8 +211,8 @@ def run_training(
     network, settings = task.network, settings_of(config, replicas) | {"cell": cell.to_dict()}
     extendable = Extendable({"epochs": config.why_no_more_epochs})
     with opened_run(config.run_dir, settings, replicas, extendable) as run:
+        keep_what_is_learnt_from(run, task.data, config, replicas, task.data.assets())
         genotype.save(run.path / "genotype.json", cell, {"mode": "train", "given": config.genotype})
-        keep_data(run, task.data)
         counts = network.counts()
         run.write_json("counts.json", counts)
         print(f"{label}The network has {in_words(counts)}.", flush=True)
@@ -216,7 +233,7 @@ def run_test(config: RunTestConfig) -> dict[str, Any]:
     """What the test of a finished training found, as in `test.json`; it is taken once.
 
     Raises:
-      UserError: there is no finished training, or its data are not to be had.
+      UserError: there is no finished training, or its data are not to be had, or are others.
     """
     training = FinishedTraining.open(config.run_dir)
     try:
@@ -225,7 +242,10 @@ def run_test(config: RunTestConfig) -> dict[str, Any]:
             trained = training.config(type(preset), data_dir=config.data_dir)
             set_arithmetic(trained)
             cell = genotype.SPACES[trained.space].from_dict(training.settings["cell"])
-            training.test(test_task(trained, cell))
+            task = test_task(trained, cell)
+            path, assets = training.run.path, task.data.assets()
+            check_data(path, task.data, named(trained), assets, ANOTHER_TRAINING)
+            training.test(task)
         return training.tested
     finally:
         training.run.close()

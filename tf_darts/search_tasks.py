@@ -61,6 +61,7 @@ def search_task(config: SearchConfig) -> SearchTask:
 @search_task.register
 def _(config: RecurrentSearchConfig) -> SearchTask:
     corpus = text.load(config.dataset, config.data_dir, config.min_count)
+    print(corpus.summary(), flush=True)
     check_language_model(config.units, corpus.vocabulary.size)
     data = TextSearchData(
         corpus,

@@ -20,9 +20,10 @@ from tf_darts.data.baselines import (
     majority_accuracy,
     unigram_perplexity,
 )
+from tf_darts.data.corpus import Corpus
 from tf_darts.data.image_training import ImageTrainingData
 from tf_darts.data.streamed_images import StreamedImageData
-from tf_darts.data.text_training import TextTrainingData, text_test
+from tf_darts.data.text_training import TextTrainingData, fingerprint_of_test, text_test
 from tf_darts.errors import UserError
 from tf_darts.published_cells import PUBLISHED
 from tf_darts.runtime.precision import check_language_model
@@ -128,11 +129,8 @@ def language_network(
     )
 
 
-@training_task.register
-def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> TrainingTask:
-    corpus = text.load(config.dataset, config.data_dir, config.min_count)
-    check_language_model(config.units, corpus.vocabulary.size)
-    data = TextTrainingData(
+def _text_data(config: RecurrentTrainingConfig, corpus: Corpus) -> TextTrainingData:
+    return TextTrainingData(
         corpus,
         batch_size=config.batch_size,
         bptt=config.bptt,
@@ -141,6 +139,14 @@ def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> Trai
         steps_per_epoch=config.steps_per_epoch,
         evaluation_batch_size=config.evaluation_batch_size,
     )
+
+
+@training_task.register
+def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> TrainingTask:
+    corpus = text.load(config.dataset, config.data_dir, config.min_count)
+    print(corpus.summary(), flush=True)
+    check_language_model(config.units, corpus.vocabulary.size)
+    data = _text_data(config, corpus)
     network = language_network(config, cell, corpus.vocabulary.size)
     baseline = (
         WORD_FREQUENCIES,
@@ -152,13 +158,16 @@ def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> Trai
 @test_task.register
 def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> RunTest:
     corpus = text.load(config.dataset, config.data_dir, config.min_count, with_test=True)
+    print(corpus.summary(), flush=True)
     network = language_network(config, cell, corpus.vocabulary.size)
     size = config.test_batch_size
     baseline = (
         WORD_FREQUENCIES,
         unigram_perplexity(corpus.vocabulary.size, corpus.train, corpus.test),
     )
-    return RunTest(network, text_test(corpus, batch_size=size, bptt=config.bptt), size, baseline)
+    batches = text_test(corpus, batch_size=size, bptt=config.bptt)
+    data = _text_data(config, corpus)
+    return RunTest(network, batches, size, baseline, data, fingerprint_of_test(corpus))
 
 
 def _image_data(
@@ -241,7 +250,9 @@ def _(config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype)
     data, shape, classes = _image_data(config)  # its moments normalise the test images too
     network = image_network(config, cell, shape, classes)
     if isinstance(data, StreamedImageData):
-        return RunTest(network, data.test(), config.evaluation_batch_size, None)
+        batches, tested = data.test(), data.test_fingerprint()
+        return RunTest(network, batches, config.evaluation_batch_size, None, data, tested)
     test = images.load(config.dataset, config.data_dir, config.image_size, part="test")
     baseline = MOST_FREQUENT_CLASS, majority_accuracy(data.train_labels, test.labels)
-    return RunTest(network, data.test(test), config.evaluation_batch_size, baseline)
+    batches, tested = data.test(test), test.fingerprint("test")
+    return RunTest(network, batches, config.evaluation_batch_size, baseline, data, tested)

@@ -3,7 +3,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from tf_darts.data import corpus
+from tf_darts.data import corpus, text
+from tf_darts.data.text_files import read_lines
 from tf_darts.data.vocabulary import Vocabulary
 from tf_darts.errors import UserError
 
@@ -39,30 +40,10 @@ def test_a_part_without_words_is_an_error(text):
 
 
 def test_a_new_word_is_reported_with_its_line():
-    parts = {"train": lines("a"), "validation": lines("a"), "test": lines("a", "", "a zebra")}
+    parts = {"train": lines("a a"), "validation": lines("a"), "test": lines("a", "", "a zebra")}
     with pytest.raises(UserError, match=r"^source, line 3: the word 'zebra'.*--min_count=2"):
         corpus.from_lines("mine", parts)
-    assert corpus.from_lines("mine", parts, min_count=2).test.tolist()[-2] == 0
-
-
-def test_reads_lines_whatever_ends_them(tmp_path):
-    path = tmp_path / "text"
-    # A form feed and a line separator are white space here, not line ends.
-    path.write_bytes("a\nb\r\n\n c\x0cd\u2028e".encode())
-    assert corpus.read_lines(path) == ["a", "b", "", " c\x0cd\u2028e"]
-    assert corpus.tokenize(" c\x0cd\u2028e") == ["c", "d", "e", "<eos>"]
-
-
-def test_other_encodings_are_an_error(tmp_path):
-    path = tmp_path / "latin1.txt"
-    path.write_bytes("good café".encode("latin-1"))
-    with pytest.raises(UserError, match=r"latin1\.txt: not UTF-8 at byte 8 .*iconv"):
-        corpus.read_lines(path)
-
-
-def test_an_unreadable_file_is_an_error(tmp_path):
-    with pytest.raises(UserError, match=r"gone: cannot read the text \(No such file"):
-        corpus.read_lines(tmp_path / "gone")
+    assert corpus.from_lines("mine", parts, min_count=2).test.tolist()[-2] == 2
 
 
 def test_finds_files_by_the_preferred_name(tmp_path):
@@ -113,5 +94,98 @@ def test_wikitext2_has_the_published_number_of_tokens(part, tokens):
     path = SHARED / "data" / "wikitext-2" / f"wiki.{part}.tokens"
     if not path.exists():
         pytest.skip("the WikiText-2 texts are not beside this checkout")
-    text = corpus.Lines(str(path), corpus.read_lines(path))
+    text = corpus.Lines(str(path), read_lines(path))
     assert len(corpus.encode(text, Vocabulary(("<unk>",)))) == tokens
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    """What is warned of, a line each."""
+    said = []
+    monkeypatch.setattr(corpus.logging, "warning", lambda line, *given: said.append(line % given))
+    return said
+
+
+def test_a_summary_says_what_was_read():
+    parts = {"train": lines("a b <unk>", "a"), "validation": lines("b <unk>"), "test": lines("a")}
+    made = corpus.from_lines("mine", parts)
+    assert made.summary() == (
+        "Read mine: train 2 lines, 6 tokens (25.0 % <unk>); validation 1 lines, 3 tokens (50.0 %"
+        " <unk>); test 1 lines, 2 tokens (0.0 % <unk>); a vocabulary of 4 words."
+    )
+
+
+def test_a_text_as_it_should_be_is_not_warned_of(warnings):
+    parts = {"train": lines("a b <unk>", "a a"), "validation": lines("b a"), "test": lines("a")}
+    corpus.from_lines("mine", parts)
+    assert not warnings
+
+
+@pytest.mark.parametrize("min_count", [2, 1_000_000])
+def test_a_vocabulary_without_a_word_is_an_error(min_count):
+    parts = {"train": lines("今天", "天气"), "validation": lines("很好")}
+    with pytest.raises(UserError, match=rf"min_count={min_count} no word is left .* lower") as e:
+        corpus.from_lines("mine", parts, min_count)
+    assert "put them between its words or characters" in str(e.value)
+
+
+def test_text_without_spaces_is_split_as_advised(warnings):
+    texts = {"train": ["今天天气很好", "天气好"], "validation": ["今天天气好啊"]}
+
+    def made(min_count=1):
+        return corpus.from_lines("mine", {k: lines(*v) for k, v in texts.items()}, min_count)
+
+    with pytest.raises(
+        UserError, match=r"^source, line 1: the word '今天天气好啊' .*; most of its"
+    ):
+        made()
+    # "put them between its words or characters, in all its parts"
+    texts = {part: [" ".join(line) for line in text] for part, text in texts.items()}
+    with pytest.raises(UserError, match=r"the word '啊' does not .*; --min_count=2 maps"):
+        made()
+    found = made(min_count=2)
+    assert found.vocabulary.words == ("<unk>", "天", "气", "好", "<eos>")
+    assert found.unknown(found.train) < 0.5 and not warnings
+
+
+def test_a_long_word_is_cut_in_the_error():
+    parts = {"train": lines("a"), "validation": lines("x" * 100_000)}
+    with pytest.raises(UserError) as e:
+        corpus.from_lines("mine", parts)
+    assert len(str(e.value)) < 600
+
+
+def test_mostly_unknown_words_are_warned_of(warnings):
+    parts = {"train": lines("a a b b", "c"), "validation": corpus.Lines("valid.txt", ["x y a"])}
+    corpus.from_lines("mine", parts, min_count=2)
+    assert len(warnings) == 1
+    assert warnings[0].startswith("The words of the text are mostly <unk> (67 % of valid.txt), so")
+
+
+def test_the_same_text_twice_is_warned_of(warnings):
+    parts = {
+        "train": corpus.Lines("train.txt", ["a b"]),
+        "validation": corpus.Lines("valid.txt", ["a b"]),
+    }
+    corpus.from_lines("mine", parts)
+    assert len(warnings) == 1 and warnings[0].startswith("train.txt and valid.txt hold the same")
+
+
+def test_swapped_parts_are_warned_of(warnings):
+    parts = {"train": lines("a b"), "validation": lines("a", "b", "a")}
+    corpus.from_lines("mine", parts)
+    assert len(warnings) == 1 and "has 3 tokens, fewer than the 6 of source" in warnings[0]
+
+
+def test_chinese_from_a_report(unpacked_case, tmp_path):
+    folder = unpacked_case("V21_chinese") / "t4_chinese_real"
+    with pytest.raises(UserError, match="no word is left but <eos> and <unk>"):
+        text.load("text", folder, min_count=2)
+    with pytest.raises(UserError, match="most of its words occur once"):
+        text.load("text", folder)
+    for file in folder.iterdir():
+        split = [" ".join(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        file.write_text("\n".join(split), encoding="utf-8")
+    made = text.load("text", folder, min_count=2, with_test=True)
+    assert made.vocabulary.size > 100
+    assert all(made.unknown(numbers) < 0.1 for _, numbers in made.parts())

@@ -56,7 +56,7 @@ def test_the_test_file_is_not_opened_unless_asked_for(own, name, state):
     elif state == "a pipe":
         os.mkfifo(path)  # whoever opens it waits forever
     elif state == "not text":
-        path.write_bytes(b"\xff\xfe")
+        path.write_bytes(b"\xff\xff")
     made = text.load(name, own)
     assert made.test is None
     assert len(made.validation) == 5

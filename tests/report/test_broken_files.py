@@ -2,74 +2,19 @@
 
 import json
 import os
-import random
 import re
-import shutil
 import sys
 
 import pytest
 
+from tests.support.broken_files import BREAKS, MORE_BREAKS, flips, remove
 from tf_darts.errors import UserError
 from tf_darts.report.read_runs import read_entries
 from tf_darts.report.summary_report import write_report
 from tf_darts.runtime.run_directory import RunDirectory
 
-FLIPS = 10
-
-
-def write(content):
-    def change(path):
-        remove(path)
-        path.write_bytes(content)
-
-    return change
-
-
-def remove(path):
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
-
-
-def make_folder(path):
-    remove(path)
-    path.mkdir()
-
-
-def cut(path):
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2])
-
-
-def flip(seed):
-    def change(path):
-        content = bytearray(path.read_bytes())
-        draw = random.Random(seed)
-        content[draw.randrange(len(content))] ^= 1 << draw.randrange(7)
-        path.write_bytes(bytes(content))
-
-    return change
-
-
-# What cannot be a file of a run, whatever else is there.
-SURELY_BROKEN = {
-    "emptied": write(b""),
-    "cut": cut,
-    "null": write(b"null\n"),
-    "a list": write(b"[]\n"),
-    "a list of one": write(b"[1]\n"),
-    "a text": write(b'"text"\n'),
-    "a number": write(b"5\n"),
-    "no UTF-8": write(b'{"name": "\xff"}\n'),
-    "too deep": write(b"[" * 100_000 + b"\n"),
-    "a folder": make_folder,
-}
-PERHAPS_BROKEN = {
-    "an empty object": write(b"{}\n"),
-    "removed": remove,
-    **{f"flipped {seed}": flip(seed) for seed in range(FLIPS)},
-}
+# What may still be a file of a run; all other ways make none of it.
+PERHAPS_A_FILE = {"flipped", "object", "removed", *flips(10)}
 FILES = [
     "train/config.json",
     "train/history.jsonl",
@@ -114,11 +59,11 @@ def test_a_broken_file(three, tmp_path, name):
     # A training needs the search's files for what they say of its search.
     others = [path for path in three if path != run and not (run.name == "search" and path != run)]
     others = others or [three[2]]
-    for way, change in (SURELY_BROKEN | PERHAPS_BROKEN).items():
+    for way, change in (BREAKS | MORE_BREAKS | flips(10)).items():
         change(broken)
         sentence = sentence_of(three)
         empty_history = name.endswith(".jsonl") and way == "emptied"
-        if way in SURELY_BROKEN:
+        if way not in PERHAPS_A_FILE:
             assert sentence, f"{name}, {way}"
         if sentence:
             assert str(run) in sentence or empty_history, (way, sentence)

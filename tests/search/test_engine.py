@@ -1,153 +1,18 @@
-"""The loop on a space of its own, tiny and quadratic: `search/` knows no space."""
+"""The loop of a search, on a tiny space of its own."""
 
+import errno
 import json
-import signal
+import shutil
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.toy_search import Events, Killed, Numbers, search, without_time
 from tf_darts import genotype
-from tf_darts.configuration.search import SearchConfig
-from tf_darts.data.batches import SearchBatch
-from tf_darts.errors import UserError
+from tf_darts.errors import StorageError, UserError
 from tf_darts.runtime.observer import Observer
-from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import Stopped, StopRequest
-from tf_darts.search.engine import SearchEngine
-from tf_darts.spaces.supernet import Evaluation, LossResult, Supernet
-from tf_darts.spaces.topology import CellTopology
-
-OPERATIONS = genotype.RECURRENT_PRIMITIVES
-
-
-class Toy(Supernet):
-    """Fits a number by Σ_k p_k·k·w; its state counts batches and enters the loss."""
-
-    genotype_class = genotype.RecurrentGenotype
-    measures = ("loss",)
-    score = "error"
-    score_mode = "min"
-
-    def __init__(self):
-        self.cells = {"cell": CellTopology(1, 2, 1, OPERATIONS)}
-        self._weights = [keras.Variable([0.5, -0.5], name="w")]
-        self._statistics = [keras.Variable(0.0, trainable=False, name="mean")]
-
-    weights = property(lambda self: self._weights)
-    statistics = property(lambda self: self._statistics)
-    regularizes = True
-    batch_signature = property(lambda self: tf.TensorSpec([None], tf.float32))
-
-    def initial_state(self, batch_size):
-        return tf.zeros([batch_size])
-
-    def _error(self, weights, mixing, batch, state):
-        strength = tf.reduce_sum(mixing["cell"] * tf.range(5.0))
-        prediction = weights[0][0] * strength + weights[0][1]
-        return tf.reduce_mean((batch - prediction) ** 2) + 0.01 * tf.reduce_mean(state)
-
-    def loss(self, weights, mixing, batch, state, seed, *, regularized=False):
-        noise = 0.1 * tf.random.stateless_normal([], seed)
-        loss = self._error(weights, mixing, batch + noise, state)
-        penalty = 0.001 * tf.reduce_sum(weights[0] ** 2) if regularized else 0.0
-        mean = 0.9 * tf.convert_to_tensor(self._statistics[0]) + 0.1 * loss
-        return LossResult(loss + penalty, {"loss": loss}, state + 1.0, [tf.stop_gradient(mean)])
-
-    def evaluate(self, mixing, batch, state):
-        weights = [tf.convert_to_tensor(self._weights[0])]
-        count = tf.cast(tf.size(batch), tf.float32)
-        loss = self._error(weights, mixing, batch, 0.0 * state)
-        return Evaluation({"loss": loss * count}, count, state + 1.0)
-
-    def scores(self, means):
-        return {"loss": means["loss"], "error": means["loss"]}
-
-
-class Numbers:
-    """Five batches an epoch; `poison` makes one batch NaN as long as it is in there."""
-
-    evaluation_batch_size = 3
-
-    def __init__(self, poison=()):
-        self.poison = list(poison)
-        self.served = []
-
-    def steps(self, epoch):
-        return 5
-
-    def epoch(self, epoch, start_step=0):
-        for step in range(start_step, 5):
-            random = np.random.default_rng([epoch, step])
-            train, validation = random.normal(1.0, 0.1, (2, 4)).astype(np.float32)
-            self.served.append((epoch, step))
-            if (epoch, step) in self.poison:
-                self.poison.remove((epoch, step))
-                train = train * np.nan
-            yield SearchBatch(train, validation, 1.0, step == 0)
-
-    def evaluation(self):
-        for i in range(2):
-            yield np.float32([1.0, 1.1, 0.9 + i])
-
-
-class Killed(BaseException):
-    """Stands for kill -9: nobody catches it, nothing is saved."""
-
-
-class Events(Observer):
-    def __init__(self, kill_at=None, stop_at=None, stop=None):
-        self.seen, self.kill_at, self.stop_at, self.stop = [], kill_at, stop_at, stop
-
-    def on_step(self, step, metrics):
-        self.seen.append(("step", step))
-        self.metrics = metrics
-        if step == self.kill_at:
-            raise Killed
-        if step == self.stop_at:
-            self.stop.receive(signal.SIGTERM, None)
-
-    def on_rollback(self, step, reason):
-        self.seen.append(("rollback", step, reason))
-
-    def on_epoch(self, record, history):
-        self.seen.append(("epoch", record["epoch"]))
-
-    def on_end(self):
-        self.seen.append(("end",))
-
-
-def config(**overrides):
-    settings = dict(
-        dataset="ptb",
-        epochs=3,
-        batch_size=4,
-        weight_learning_rate=0.01,
-        final_weight_learning_rate=0.001,
-        momentum=0.9,
-        alpha_learning_rate=0.1,
-        checkpoint_steps=2,
-    )
-    return SearchConfig(**(settings | overrides))
-
-
-def search(path, events=None, data=None, stop=None, **overrides):
-    run = RunDirectory(path, {})
-    try:
-        engine = SearchEngine(
-            config(**overrides), Toy(), data or Numbers(), run, [events or Events()]
-        )
-        history = engine.search(StopRequest() if stop is None else stop)
-        alpha = engine._step.alphas["cell"].numpy()
-        weights = engine._step.supernet.weights[0].numpy()
-        return alpha, weights, history
-    finally:
-        run.close()
-
-
-def without_time(history):
-    return [{k: v for k, v in record.items() if k != "seconds"} for record in history]
 
 
 @pytest.fixture(scope="module")
@@ -270,9 +135,194 @@ def test_the_genotype_is_rewritten_only_when_something_changed(tmp_path, monkeyp
     assert [w["supernet"] and w["supernet"]["epoch"] for w in writes] == [None, 1, 2]
 
 
-def test_a_broken_checkpoint_is_one_sentence(tmp_path):
-    search(tmp_path, epochs=1)
-    for file in (tmp_path / "checkpoints" / "latest").glob("*.data*"):
+def half(path, **overrides):
+    """A search that is killed in its third epoch, after the checkpoint of step 12."""
+    with pytest.raises(Killed):
+        search(path, Events(kill_at=13), **overrides)
+
+
+def break_files(folder, pattern):
+    for file in folder.glob(pattern):
         file.write_bytes(b"")
-    with pytest.raises(UserError, match="broken or of another model"):
+
+
+def test_the_older_checkpoint_serves_where_the_last_one_is_broken(tmp_path, uninterrupted, capsys):
+    half(tmp_path)
+    latest = tmp_path / "checkpoints" / "latest"
+    break_files(latest, "ckpt-12.data*")
+    alpha, weights, history = search(tmp_path)
+    assert f"{latest / 'ckpt-12'} cannot be read; going on from {latest / 'ckpt-11'}." in (
+        capsys.readouterr().err
+    )
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    np.testing.assert_array_equal(weights, uninterrupted[1])
+    assert without_time(history) == without_time(uninterrupted[2])
+
+
+def test_the_last_epochs_end_serves_where_both_are_broken(tmp_path, uninterrupted, capsys):
+    half(tmp_path)
+    break_files(tmp_path / "checkpoints" / "latest", "*.index")
+    alpha, _, history = search(tmp_path)
+    assert f"going on from {tmp_path / 'checkpoints' / 'epoch' / 'ckpt-10'}." in (
+        capsys.readouterr().err
+    )
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    assert without_time(history) == without_time(uninterrupted[2])
+
+
+def test_a_broken_list_of_checkpoints_is_not_needed(tmp_path, uninterrupted):
+    half(tmp_path)
+    (tmp_path / "checkpoints" / "latest" / "checkpoint").write_bytes(b"\xff\0 garbage")
+    data = Numbers()
+    alpha, _, _ = search(tmp_path, data=data)
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    assert data.served[0] == (2, 2)
+
+
+def state_of(path):
+    return {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("loss", ["all", "latest and epoch", "indices", "broken"])
+def test_a_run_that_lost_its_checkpoints_stops(tmp_path, loss):
+    half(tmp_path)
+    checkpoints = tmp_path / "checkpoints"
+    match loss:
+        case "all":
+            shutil.rmtree(checkpoints)
+        case "latest and epoch":
+            for folder in ("latest", "epoch"):
+                shutil.rmtree(checkpoints / folder)
+        case "indices":
+            for file in checkpoints.glob("*/*.index"):
+                file.unlink()
+        case "broken":
+            break_files(checkpoints, "*/*.data*")
+    before = state_of(tmp_path)
+    with pytest.raises(UserError, match=r"from a copy, or give another --run_dir to begin again\."):
         search(tmp_path)
+    assert state_of(tmp_path) == before
+
+
+def test_a_finished_run_without_checkpoints_keeps_its_result(tmp_path, uninterrupted):
+    search(tmp_path)
+    shutil.rmtree(tmp_path / "checkpoints")
+    before = state_of(tmp_path)
+    data = Numbers()
+    _, _, history = search(tmp_path, data=data)
+    assert without_time(history) == without_time(uninterrupted[2])
+    assert data.served == [] and state_of(tmp_path) == before
+
+
+def edit(lines, how):
+    match how:
+        case "shorter":
+            return lines[:1]
+        case "twice":
+            return [*lines, lines[-1]]
+        case "out of order":
+            return lines[::-1]
+        case "emptied":
+            return []
+        case "cut":
+            return [*lines[:-1], lines[-1][:30]]
+        case "other":
+            return [lines[0], lines[1].replace('"train_loss": ', '"train_loss": 9')]
+        case "null":
+            return [lines[0], "null\n"]
+
+
+EDITS = ("shorter", "twice", "out of order", "emptied", "cut", "other", "null")
+
+
+@pytest.mark.parametrize("how", EDITS)
+def test_a_history_that_is_not_the_states_is_written_anew(tmp_path, uninterrupted, how, capsys):
+    half(tmp_path)
+    file = tmp_path / "history.jsonl"
+    file.write_text("".join(edit(file.read_text().splitlines(keepends=True), how)))
+    alpha, _, history = search(tmp_path)
+    assert "history.jsonl" in (err := capsys.readouterr().err) and "written anew from the" in err
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    assert without_time(history) == without_time(uninterrupted[2])
+
+
+@pytest.mark.parametrize("how", EDITS)
+def test_without_a_checkpoint_such_a_history_is_refused(tmp_path, how):
+    half(tmp_path)
+    shutil.rmtree(tmp_path / "checkpoints")
+    file = tmp_path / "history.jsonl"
+    file.write_text("".join(edit(file.read_text().splitlines(keepends=True), how)))
+    before = state_of(tmp_path)
+    with pytest.raises(UserError, match="from a copy"):
+        search(tmp_path)
+    assert state_of(tmp_path) == before
+
+
+def test_no_rollback_without_a_state_to_go_back_to(tmp_path):
+    class Lost(Numbers):
+        def epoch(self, epoch, start_step=0):
+            if epoch == 1:
+                shutil.rmtree(tmp_path / "checkpoints" / "epoch")
+            return super().epoch(epoch, start_step)
+
+    with pytest.raises(UserError, match=r"diverged at step 8 .* cannot go back.*epoch: the check"):
+        search(tmp_path, data=Lost(poison=[(1, 2)]), max_rollbacks=1)
+    alpha, _, _ = search(tmp_path)
+    assert np.all(np.isfinite(alpha)), "nothing of it was saved"
+
+
+def test_a_directory_with_characters_of_patterns(tmp_path, uninterrupted):
+    path = tmp_path / "exp[lr=0.025] a*b?\\ {x}"
+    half(path)
+    alpha, weights, history = search(path)
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    np.testing.assert_array_equal(weights, uninterrupted[1])
+    assert without_time(history) == without_time(uninterrupted[2])
+    latest = path / "checkpoints" / "latest"
+    assert len([file for file in latest.iterdir() if file.suffix == ".index"]) == 2
+
+
+def test_a_full_disk_is_one_sentence_and_the_run_goes_on(tmp_path, uninterrupted, monkeypatch):
+    write = tf.train.Checkpoint.write
+    for refused, error in enumerate(
+        [
+            tf.errors.ResourceExhaustedError(None, None, "x/ckpt; No space left on device"),
+            OSError(errno.ENOSPC, "No space left on device"),
+        ]
+    ):
+        calls = []
+
+        def refuse(self, prefix, calls=calls, refused=refused, error=error):
+            calls.append(prefix)
+            if len(calls) == refused + 2:
+                raise error
+            return write(self, prefix)
+
+        monkeypatch.setattr(tf.train.Checkpoint, "write", refuse)
+        with pytest.raises(StorageError, match=r": a .* written \(No space left on device\);"):
+            search(tmp_path)
+    monkeypatch.setattr(tf.train.Checkpoint, "write", write)
+    alpha, _, history = search(tmp_path)
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    assert without_time(history) == without_time(uninterrupted[2])
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_a_directory_removed_while_it_runs_is_one_sentence(tmp_path):
+    class Removed(Numbers):
+        def epoch(self, epoch, start_step=0):
+            if epoch == 1:
+                shutil.rmtree(tmp_path / "run")
+            return super().epoch(epoch, start_step)
+
+    with pytest.raises(StorageError, match="cannot be written"):
+        search(tmp_path / "run", data=Removed())
+    assert not (tmp_path / "run").exists(), "what is gone is not made again in part"
+
+
+def test_what_a_kill_at_birth_leaves_is_removed(tmp_path, uninterrupted):
+    for name in (".config.json.abc_1234", ".config.json.abcd.partial"):
+        (tmp_path / name).write_text("{")
+    alpha, _, _ = search(tmp_path)
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    assert not list(tmp_path.glob(".config*"))

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from tf_darts import commands, config
+from tf_darts import commands, config, runs
 from tf_darts.data import images, text
 from tf_darts.errors import UserError
 from tf_darts.runtime.run_directory import RunDirectory
@@ -97,7 +97,10 @@ def test_train_then_test(tmp_path, capsys, monkeypatch, dataset):
     # The second time nothing is read, and the same is said.
     del read[:]
     run("test", run_dir=str(tmp_path))
-    assert capsys.readouterr().out == first and not read
+    again = capsys.readouterr().out
+    assert first.endswith(again) and again.startswith("Test of ") and not read
+    kept = found["data"]["parts"]["test"]
+    assert kept["number"] > 0 and len(kept["sha256"]) == 64
 
 
 def test_what_cannot_be_tested(tmp_path):
@@ -123,5 +126,107 @@ def test_a_checkpoint_of_another_cell(tmp_path):
     document = json.loads(file.read_text())
     document["settings"]["cell"]["normal"][0] = ["dil_conv_5x5", 0]
     file.write_text(json.dumps(document))
-    with pytest.raises(UserError, match="missing, broken or of another cell"):
+    with pytest.raises(UserError, match="broken or of another model"):
         run("test", run_dir=str(tmp_path))
+
+
+BROKEN = ["", "null", "[]", "3", '"text"', "{", "\0", '{"scores": 1, "scores": 1}']
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A run directory that looks finished; nothing in it is ever computed with."""
+    settings = {"mode": "train", "dataset": "pydoc", "cell": {}, "epochs": 1}
+    RunDirectory(tmp_path, settings).close()
+    documents = {
+        "result.json": {"checkpoint": "checkpoints/best", "epoch": 1},
+        "data.json": {"vocabulary": 3},
+        "test.json": {"epoch": 1, "scores": {"loss": 1.5, "perplexity": 4.5}},
+    }
+    for name, document in documents.items():
+        (tmp_path / name).write_text(json.dumps(document))
+    return tmp_path
+
+
+def test_a_test_that_was_taken_is_what_is_kept(finished):
+    assert run_test_of(finished)["scores"] == {"loss": 1.5, "perplexity": 4.5}
+
+
+def run_test_of(path):
+    return runs.run_test(config.configure({"mode": "test", "run_dir": str(path)}))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *BROKEN,
+        "{}",
+        '{"scores": {}}',
+        '{"scores": null}',
+        '{"scores": {"loss": "1"}}',
+        '{"scores": {"loss": true}}',
+        '{"scores": {"loss": 1}, "baseline": "word frequencies"}',
+        '{"scores": {"loss": 1}, "unaveraged": 3}',
+    ],
+)
+def test_a_broken_test_is_refused_and_not_taken_again(finished, monkeypatch, content):
+    monkeypatch.setattr(runs, "test_task", None)  # whoever calls it takes the test
+    (finished / "test.json").write_text(content)
+    with pytest.raises(
+        UserError, match=r"test\.json: cannot be read .*; the test is taken onc"
+    ) as e:
+        run_test_of(finished)
+    assert "\n" not in str(e.value)
+    assert (finished / "test.json").read_text() == content
+
+
+@pytest.mark.parametrize("content", [*BROKEN, "{}", '{"checkpoint": 3}'])
+def test_a_broken_result(finished, content):
+    (finished / "result.json").write_text(content)
+    for _ in range(2):  # the directory is let go
+        with pytest.raises(UserError, match=r"result\.json: cannot be read .*; restore it") as e:
+            FinishedTraining.open(str(finished))
+        assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *BROKEN,
+        '{"dataset": "pydoc"}',
+        '{"vocabulary": "3"}',
+        '{"image_shape": [8, 8], "mean": [1], "std": [1]}',
+        '{"image_shape": [8, 8, 1], "mean": [1], "std": [0]}',
+        '{"image_shape": [8, 8, 1], "mean": [1], "std": [1, 2]}',
+        '{"image_shape": [8, 8, 1], "mean": [1]}',
+        '{"image_shape": [8, 8, 1], "mean": ["1"], "std": [1]}',
+    ],
+)
+def test_a_broken_description_of_the_data(finished, content):
+    (finished / "data.json").write_text(content)
+    with (
+        opened(finished) as training,
+        pytest.raises(UserError, match=r"data\.json: cannot be read .*; restore it") as e,
+    ):
+        _ = training.data
+    assert "\n" not in str(e.value)
+
+
+def test_an_image_set_is_described(finished):
+    known = {"image_shape": [8, 8, 1], "mean": [1.0], "std": [2]}
+    (finished / "data.json").write_text(json.dumps(known))
+    with opened(finished) as training:
+        assert training.data == known
+    (finished / "data.json").unlink()
+    with opened(finished) as training:
+        assert training.data == {}
+
+
+@pytest.mark.parametrize(
+    "settings", [{"dataset": "pydoc"}, {"cell": {}}, {"cell": 1, "dataset": ""}]
+)
+def test_a_configuration_that_lacks_something(finished, settings):
+    document = {"tf_darts": "0", "settings": {"mode": "train", **settings}}
+    (finished / "config.json").write_text(json.dumps(document))
+    with pytest.raises(UserError, match=r"config\.json: cannot be read \(it names no "):
+        FinishedTraining.open(str(finished))

@@ -1,17 +1,24 @@
 """From texts to arrays of word numbers."""
 
+import collections
 import dataclasses
-import io
+import itertools
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 
-from tf_darts.data.vocabulary import EOS, Vocabulary
+from tf_darts.data.text_files import read_lines
+from tf_darts.data.vocabulary import EOS, MORE_UNKNOWN, UNK, Vocabulary
 from tf_darts.errors import UserError
+from tf_darts.runtime import files
 
 PARTS = ("train", "validation", "test")
+SPACES = "where the text has no spaces, put them between its words or characters, in all its parts"
+_RARE = f"most of its words occur once: give a longer one, and {SPACES}"
+_MANY = 0.5  # of the words of a text
 
 
 def parts_to_read(with_test: bool) -> tuple[str, ...]:
@@ -36,6 +43,28 @@ class Corpus:
     validation: np.ndarray
     test: np.ndarray | None = None
 
+    def summary(self) -> str:
+        """What was read: lines, tokens (words and line ends) and the share of `<unk>`, by part."""
+        parts = [
+            f"{name} {np.sum(numbers == self.vocabulary.index[EOS]):,} lines,"
+            f" {len(numbers):,} tokens ({100 * self.unknown(numbers):.1f} % {UNK})"
+            for name, numbers in self.parts()
+        ]
+        return (
+            f"Read {self.name}: {'; '.join(parts)}; a vocabulary of {self.vocabulary.size:,} words."
+        )
+
+    def parts(self) -> list[tuple[str, np.ndarray]]:
+        """The parts that were read, each with its name."""
+        pairs = [(name, getattr(self, name)) for name in PARTS]
+        return [(name, numbers) for name, numbers in pairs if numbers is not None]
+
+    def unknown(self, numbers: np.ndarray) -> float:
+        """The share of `<unk>` among the words of a text, its line ends left out."""
+        index = self.vocabulary.index
+        words = numbers[numbers != index.get(EOS)]
+        return float(np.mean(words == index.get(UNK, -1))) if len(words) else 0.0
+
 
 class Lines(NamedTuple):
     """One part of a corpus before its words are numbered.
@@ -57,11 +86,11 @@ def tokenize(line: str) -> list[str]:
     return [*line.split(), EOS]
 
 
-def encode(part: Lines, vocabulary: Vocabulary) -> np.ndarray:
-    """The numbers of a text's words, int32 `[tokens]`; raises `UserError` as `Vocabulary`."""
+def encode(part: Lines, vocabulary: Vocabulary, advice: str = MORE_UNKNOWN) -> np.ndarray:
+    """The numbers of a text's words, int32 `[tokens]`; see `Vocabulary.encode`."""
     return np.concatenate(
         [
-            vocabulary.encode(tokenize(line), f"{part.source}, line {number}")
+            vocabulary.encode(tokenize(line), f"{part.source}, line {number}", advice)
             for number, line in enumerate(part.lines, start=1)
         ]
     )
@@ -70,40 +99,63 @@ def encode(part: Lines, vocabulary: Vocabulary) -> np.ndarray:
 def from_lines(name: str, parts: Mapping[str, Lines], min_count: int = 1) -> Corpus:
     """Numbers the words of the texts by the training text's vocabulary.
 
+    Warns where most words are `<unk>`, where parts are the same text, and where the training part
+    is the smaller one.
+
     Args:
       name: the data set's name.
       parts: the text for each of `PARTS`; there need be none for the test part.
       min_count: see `Vocabulary.build`.
 
     Raises:
-      UserError: a part has no words, or has a word that cannot be encoded.
+      UserError: a part has no words, or has a word that cannot be encoded, or no word is frequent
+        enough for the vocabulary.
     """
     for part in parts.values():
         if not any(line.strip() for line in part.lines):
             raise UserError(f"{part.source} has no words; put a text there, one sentence a line.")
-    vocabulary = Vocabulary.build(
-        (word for line in parts["train"].lines for word in tokenize(line)), min_count
-    )
-    return Corpus(name, vocabulary, **{part: encode(parts[part], vocabulary) for part in parts})
-
-
-def read_lines(path: pathlib.Path) -> list[str]:
-    r"""A UTF-8 file's lines, ended by `\n`, `\r\n` or `\r`.
-
-    Raises:
-      UserError: the file cannot be read or is not UTF-8.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the text ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
+    counts = collections.Counter(word for line in parts["train"].lines for word in tokenize(line))
+    vocabulary = Vocabulary.of_counts(counts, min_count)
+    if not set(vocabulary.words) - {EOS, UNK}:
         raise UserError(
-            f"{path}: not UTF-8 at byte {error.start} ({error.reason}); convert it, for example"
-            " with iconv -t UTF-8."
-        ) from error
-    # Not str.splitlines, which also cuts at form feeds and other rare characters.
-    return [line.rstrip("\n") for line in io.StringIO(text, newline=None)]
+            f"{parts['train'].source}: with --min_count={min_count} no word is left but {EOS} and"
+            f" {UNK}; lower --min_count, and {SPACES}."
+        )
+    advice = MORE_UNKNOWN if _repeated(counts) >= _MANY else _RARE
+    numbers = {part: encode(parts[part], vocabulary, advice) for part in parts}
+    corpus = Corpus(name, vocabulary, **numbers)
+    _warn(corpus, {part: lines.source for part, lines in parts.items()})
+    return corpus
+
+
+def _repeated(counts: Mapping[str, int]) -> float:
+    """The share of a text's words, its line ends left out, that occur more than once."""
+    words = {word: count for word, count in counts.items() if word != EOS}
+    return sum(count for count in words.values() if count > 1) / sum(words.values())
+
+
+def _warn(corpus: Corpus, sources: Mapping[str, str]) -> None:
+    """Says what is strange about a corpus, a line each."""
+    shares = {sources[part]: corpus.unknown(numbers) for part, numbers in corpus.parts()}
+    many = [f"{100 * share:.0f} % of {name}" for name, share in shares.items() if share > _MANY]
+    if many:
+        logging.warning(
+            "The words of the text are mostly %s (%s), so that perplexities say little; lower"
+            " --min_count, take a training text of the same kind, and %s.",
+            *(UNK, ", ".join(many), SPACES),
+        )
+    for (one, numbers), (other, others) in itertools.combinations(corpus.parts(), 2):
+        if np.array_equal(numbers, others):
+            logging.warning(
+                "%s and %s hold the same text: the score of the one says nothing beyond the other;"
+                " cut the text into parts that differ.",
+                *(sources[one], sources[other]),
+            )
+    if len(corpus.train) < len(corpus.validation):
+        logging.warning(
+            "%s has %d tokens, fewer than the %d of %s; if the two are swapped, exchange them.",
+            *(sources["train"], len(corpus.train), len(corpus.validation), sources["validation"]),
+        )
 
 
 def find_files(
@@ -125,7 +177,7 @@ def find_files(
     found = {}
     wanted = parts_to_read(with_test)
     for part in wanted:
-        paths = [data_dir / name for name in accepted[part] if (data_dir / name).is_file()]
+        paths = [data_dir / name for name in accepted[part] if files.is_file(data_dir / name)]
         if paths:
             found[part] = paths[0]
     missing = [part for part in wanted if part not in found]
@@ -138,7 +190,7 @@ def find_files(
     return found
 
 
-def from_files(name: str, files: Mapping[str, pathlib.Path], min_count: int = 1) -> Corpus:
-    """`from_lines` of a UTF-8 file for each part; raises its errors and `read_lines`'s."""
-    parts = {part: Lines(str(path), read_lines(path)) for part, path in files.items()}
+def from_files(name: str, paths: Mapping[str, pathlib.Path], min_count: int = 1) -> Corpus:
+    """`from_lines` of a file for each part; raises its errors and `read_lines`'s."""
+    parts = {part: Lines(str(path), read_lines(path)) for part, path in paths.items()}
     return from_lines(name, parts, min_count)

@@ -38,7 +38,9 @@ def load(data_dir: pathlib.Path | None, image_size: int, part: str = "train") ->
     order = np.random.Generator(np.random.Philox(_TEST_SEED)).permutation(len(digits.target))
     numbers = np.sort(order[:_TEST_IMAGES] if part == "test" else order[_TEST_IMAGES:])
     images = np.round(digits.images[numbers] * (255 / _WHITE)).astype(np.uint8)[..., np.newaxis]
+    origins = images
     if image_size:
         images = square(images, image_size).numpy()
     classes = tuple(map(str, digits.target_names))
-    return ImageSet("digits", images, digits.target[numbers].astype(np.int32), classes)
+    labels = digits.target[numbers].astype(np.int32)
+    return ImageSet("digits", images, labels, classes, origins)

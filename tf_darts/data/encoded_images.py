@@ -6,6 +6,8 @@ of one pass, from example `start` on. The order is a function of (seed, number) 
 """
 
 import functools
+import hashlib
+import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -14,6 +16,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tf_darts.data import tfds_images
+from tf_darts.data.fingerprint import Part, part_of_images
 from tf_darts.data.tfds_images import PreparedImages
 from tf_darts.errors import UserError
 
@@ -28,6 +31,9 @@ class EncodedImages(Protocol):
     """A source of encoded images; `count` is how many."""
 
     count: int
+
+    def part(self) -> Part:
+        """What the images are, without reading them."""
 
     def ordered(self) -> tf.data.Dataset:
         """All pairs, always in the same order."""
@@ -44,6 +50,18 @@ class FileImages:
         self.count = len(paths)
         self._paths = np.array(paths, dtype=object)
         self._labels = labels
+
+    def part(self) -> Part:
+        """The digest of names, sizes in bytes and classes of the files.
+
+        Their content is not read, which would take as long as a pass: another picture in the place
+        of one is noticed where its size is another.
+        """
+        origins = (
+            f"{path.parent.name}/{path.name}\n{_size(path)}\n".encode()
+            for path in map(pathlib.Path, self._paths)
+        )
+        return part_of_images(origins, self._labels)
 
     def ordered(self) -> tf.data.Dataset:
         """See `EncodedImages`."""
@@ -94,6 +112,22 @@ class TfdsImages:
         self._takes = np.array([shard.take for shard in shards], np.int64)
         self.count = int(self._takes.sum())
 
+    def part(self) -> Part:
+        """The digest of what TFDS says of the split; the images are not read.
+
+        Name and version of the data set, the bytes of the split, and which examples of which
+        shards these are.
+        """
+        info = self._prepared.builder.info
+        split = self._split.partition("[")[0]
+        said = [info.name, info.config_name, info.version, info.splits[split].num_bytes]
+        shards = [pathlib.Path(file).name for file in self._files]
+        said += [*shards, *self._skips.tolist(), *self._takes.tolist()]
+        return {
+            "number": self.count,
+            "sha256": hashlib.sha256("\n".join(map(str, said)).encode()).hexdigest(),
+        }
+
     def ordered(self) -> tf.data.Dataset:
         """See `EncodedImages`."""
         return _mapped(tfds_images.encoded(self._prepared, self._split), self._pair)
@@ -134,6 +168,15 @@ class TfdsImages:
 
     def _pair(self, example: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         return example[self._prepared.image], tf.cast(example[self._prepared.label], tf.int32)
+
+
+def _size(path: pathlib.Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot read this image ({error.strerror}); repair or remove it."
+        ) from error
 
 
 def _mapped(dataset: tf.data.Dataset, function: Callable[..., Any]) -> tf.data.Dataset:

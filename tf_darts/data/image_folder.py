@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
+from tf_darts.data.fingerprint import digests_of_files
 from tf_darts.data.image_set import ImageSet, allocate, differing_sizes, square
 from tf_darts.errors import UserError
 
@@ -62,7 +63,7 @@ def load(data_dir: pathlib.Path | None, image_size: int, part: str = "train") ->
             if pixels.shape != images.shape[1:]:  # a photograph marked as lying on its side
                 raise differing_sizes(source)
             images[number] = pixels
-    return ImageSet("folder", images, labels, classes)
+    return ImageSet("folder", images, labels, classes, digests_of_files(paths))
 
 
 def find_files(data_dir: pathlib.Path | None, part: str = "train") -> ImageFiles:

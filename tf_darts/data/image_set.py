@@ -3,10 +3,17 @@
 import dataclasses
 import math
 import os
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from tf_darts.data.fingerprint import (
+    Fingerprint,
+    Part,
+    fingerprint_of_images,
+    part_of_images,
+)
 from tf_darts.errors import UserError
 
 
@@ -19,17 +26,31 @@ class ImageSet:
       images: uint8 `[images, height, width, channels]`.
       labels: the numbers of the classes, int32 `[images]`.
       classes: the names of the classes.
+      origins: what an image's digest is taken of, by image: arrays of uint8, or bytes. By default
+        its pixels; where they were decoded or scaled by us, what they were made of, as pixels may
+        differ in the last bit from one machine to another.
     """
 
     name: str
     images: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
+    origins: Sequence[np.ndarray | bytes] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels of an image."""
         return self.images.shape[1:]
+
+    def part(self, numbers: np.ndarray | None = None) -> Part:
+        """The digest of the images of these numbers, in their order; of all where None."""
+        origins = self.images if self.origins is None else self.origins
+        numbers = np.arange(len(self.labels)) if numbers is None else numbers
+        return part_of_images((origins[number] for number in numbers), self.labels[numbers])
+
+    def fingerprint(self, part: str) -> Fingerprint:
+        """What all the images are, as the part of that name."""
+        return fingerprint_of_images(self.classes, {part: self.part()}, self.shape)
 
 
 def square(images: tf.Tensor | np.ndarray, size: int) -> tf.Tensor:

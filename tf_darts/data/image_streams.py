@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts.data.batches import SearchBatch
+from tf_darts.data.fingerprint import Fingerprint, fingerprint_of_images
 from tf_darts.data.image_batches import (
     ImageBatches,
     Passes,
@@ -102,6 +103,13 @@ class ImageSearchData:
             "train_images": len(train),
             "validation_images": len(validation),
         }
+        self._fingerprint = fingerprint_of_images(
+            images.classes,
+            {"training": images.part(train), "validation": images.part(validation)},
+            images.shape,
+            self.mean,
+            self.std,
+        )
         self._evaluation = validation
         self._steps = steps_per_epoch or self._passes[0].steps
 
@@ -145,6 +153,10 @@ class ImageSearchData:
     def description(self) -> dict[str, str | int | list[int]]:
         """The data set's name and its counts, for reports."""
         return dict(self._description)
+
+    def fingerprint(self) -> Fingerprint:
+        """What the images of both halves are, in this order."""
+        return self._fingerprint
 
     def _augmented_pair(
         self, train: tf.Tensor, validation: tf.Tensor, step: tf.Tensor

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_darts.data.asset_files import LABELS_FILE, listed
 from tf_darts.data.batches import TrainingBatch
+from tf_darts.data.fingerprint import Fingerprint, fingerprint_of_images
 from tf_darts.data.image_batches import (
     ImageBatches,
     Passes,
@@ -97,6 +98,13 @@ class ImageTrainingData:
         self._shape = images.shape
         self._classes = images.classes
         self._name = images.name
+        self._fingerprint = fingerprint_of_images(
+            images.classes,
+            {"training": images.part(train), "validation": images.part(validation)},
+            images.shape,
+            self.mean,
+            self.std,
+        )
         self._validation = validation
         self._steps = steps_per_epoch or self._passes.steps
 
@@ -164,6 +172,10 @@ class ImageTrainingData:
             "mean": self.mean.tolist(),
             "std": self.std.tolist(),
         }
+
+    def fingerprint(self) -> Fingerprint:
+        """What the images of both parts are, in this order."""
+        return self._fingerprint
 
     def assets(self) -> dict[str, str]:
         """What a trained network must keep of its data, as files of its run by name."""

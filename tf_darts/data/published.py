@@ -14,7 +14,9 @@ from tensorflow_datasets.core.download.download_manager import NonMatchingChecks
 from tensorflow_datasets.core.download.extractor import ExtractError
 
 from tf_darts.data import corpus
+from tf_darts.data.text_files import read_lines
 from tf_darts.errors import UserError
+from tf_darts.runtime import files
 
 _PROBE_SECONDS = 5  # for each address of the host, of which there may be four
 
@@ -53,7 +55,7 @@ class LinesBuilder(tfds.core.GeneratorBasedBuilder):
         """For each of `corpus.PARTS` the `_generate_examples` of its file."""
 
     def _generate_examples(self, path: pathlib.Path) -> Iterator[tuple[int, dict[str, str]]]:
-        for number, line in enumerate(corpus.read_lines(path)):
+        for number, line in enumerate(read_lines(path)):
             yield number, {"text": line}
 
 
@@ -74,10 +76,10 @@ def load(
     Raises:
       UserError: the corpus is incomplete or damaged, or is absent and cannot be downloaded.
     """
-    files = corpus.find_files(data_dir, builder_class.FILES, with_test) if data_dir else {}
-    if files:
-        made = corpus.from_files(builder_class.name, files, min_count)
-        _warn_if_changed(builder_class, files)
+    paths = corpus.find_files(data_dir, builder_class.FILES, with_test) if data_dir else {}
+    if paths:
+        made = corpus.from_files(builder_class.name, paths, min_count)
+        _warn_if_changed(builder_class, paths)
         return made
     builder = builder_class(data_dir=data_dir)
     _prepare(builder)
@@ -85,16 +87,16 @@ def load(
     return corpus.from_lines(builder.name, parts, min_count)
 
 
-def _warn_if_changed(builder_class: type[LinesBuilder], files: Mapping[str, pathlib.Path]) -> None:
+def _warn_if_changed(builder_class: type[LinesBuilder], paths: Mapping[str, pathlib.Path]) -> None:
     for part, url in builder_class.RAW_URLS.items():
-        if part not in files:
+        if part not in paths:
             continue
-        digest = hashlib.sha256(files[part].read_bytes()).hexdigest()
+        digest = hashlib.sha256(files.read_bytes(paths[part])).hexdigest()
         if digest != builder_class.url_infos[url].checksum:
             logging.warning(
                 "%s is not the published %s text of %s (its sha256 differs): perplexities are"
                 " not comparable with published ones.",
-                files[part],
+                paths[part],
                 part,
                 builder_class.TITLE,
             )

@@ -11,6 +11,7 @@ from tf_darts.data import image_folder, photo_augmentation, tfds_images
 from tf_darts.data.asset_files import LABELS_FILE, listed
 from tf_darts.data.batches import TrainingBatch
 from tf_darts.data.encoded_images import EncodedImages, FileImages, TfdsImages
+from tf_darts.data.fingerprint import Fingerprint, fingerprint_of_images
 from tf_darts.data.image_batches import check_batches, fixed_order, split_examples
 from tf_darts.data.photo_augmentation import (
     IMAGENET_MEAN,
@@ -178,6 +179,17 @@ class StreamedImageData:
     def description(self) -> dict[str, str | int | list[int] | list[float]]:
         """The data set's name and counts, and what its pixels are normalised by."""
         return dict(self._description)
+
+    def fingerprint(self) -> Fingerprint:
+        """What the images of both parts are, in this order; see `EncodedImages.part`."""
+        parts = {"training": self._train.part()}
+        if self._validation:
+            parts["validation"] = self._validation.part()
+        return fingerprint_of_images(self.classes, parts, self.shape, self._mean, self._std)
+
+    def test_fingerprint(self) -> Fingerprint:
+        """What the test part is; raises as `test`."""
+        return fingerprint_of_images(self.classes, {"test": self._open_test().part()}, self.shape)
 
     def assets(self) -> dict[str, str]:
         """What a trained network must keep of its data, as files of its run by name."""

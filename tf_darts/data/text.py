@@ -13,19 +13,20 @@ from tf_darts.data import corpus, published, pydoc
 from tf_darts.data.ptb import Ptb
 from tf_darts.data.wikitext2 import Wikitext2
 from tf_darts.errors import UserError
+from tf_darts.runtime import files
 
 _OWN_FILES = {"train": ("train.txt",), "validation": ("valid.txt",), "test": ("test.txt",)}
 
 
 def _load_own(data_dir: pathlib.Path | None, min_count: int, with_test: bool) -> corpus.Corpus:
     """The user's own text, a file for each part."""
-    files = corpus.find_files(data_dir, _OWN_FILES, with_test) if data_dir else {}
-    if not files:
+    found = corpus.find_files(data_dir, _OWN_FILES, with_test) if data_dir else {}
+    if not found:
         raise UserError(
             f"--dataset=text found no text in {data_dir or 'any directory'}; give --data_dir=DIR"
             " with train.txt, valid.txt and (for a test) test.txt in it, words separated by spaces."
         )
-    return corpus.from_files("text", files, min_count)
+    return corpus.from_files("text", found, min_count)
 
 
 TEXT_DATASETS: dict[str, Callable[[pathlib.Path | None, int, bool], corpus.Corpus]] = {
@@ -60,9 +61,9 @@ def load(
             f"--dataset={name} is not a text data set; use one of {', '.join(TEXT_DATASETS)}."
         )
     directory = pathlib.Path(data_dir).expanduser() if data_dir else None
-    if directory and not directory.is_dir():
+    if directory and not files.is_directory(directory):
         raise UserError(
-            f"--data_dir={directory} is not a directory; give one that exists, or make it with"
-            f" mkdir -p {directory}."
+            f"--data_dir={files.shown(directory)} is not a directory; give one that exists, or make"
+            f" it with mkdir -p {files.shown(directory)}."
         )
     return TEXT_DATASETS[name](directory, min_count, with_test)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tf_darts.data.corpus import Corpus
+from tf_darts.data.fingerprint import Fingerprint, fingerprint_of_text, part_of_words
 from tf_darts.data.text_passes import TextPasses, batchify, evaluation_pairs
 
 
@@ -84,6 +85,15 @@ class TextData(abc.ABC):
         int32 `[bptt, evaluation_batch_size]` each, the last pair possibly shorter.
         """
         yield from evaluation_pairs(self._evaluation, self._bptt)
+
+    def fingerprint(self) -> Fingerprint:
+        """What the words and the two parts of the text are, however they are laid out."""
+        corpus = self._corpus
+        parts = {
+            "training": part_of_words(corpus.train),
+            "validation": part_of_words(corpus.validation),
+        }
+        return fingerprint_of_text(corpus.vocabulary.words, parts)
 
     def description(self) -> dict[str, int | str]:
         """The data set's name and its counts, for reports."""

@@ -8,6 +8,7 @@ import numpy as np
 from tf_darts.data.asset_files import VOCABULARY_FILE, listed
 from tf_darts.data.batches import TrainingBatch
 from tf_darts.data.corpus import Corpus
+from tf_darts.data.fingerprint import Fingerprint, fingerprint_of_text, part_of_words
 from tf_darts.data.text_data import TextData
 from tf_darts.data.text_passes import batchify, evaluation_pairs
 from tf_darts.errors import UserError
@@ -39,6 +40,11 @@ def text_test(
     if bptt < 1:
         raise UserError(f"A length of {bptt} rows: give 1 or more.")
     return evaluation_pairs(batchify(corpus.test, batch_size, part="test"), bptt)
+
+
+def fingerprint_of_test(corpus: Corpus) -> Fingerprint:
+    """What the test part of a corpus is, loaded with it."""
+    return fingerprint_of_text(corpus.vocabulary.words, {"test": part_of_words(corpus.test)})
 
 
 class TextTrainingData(TextData):

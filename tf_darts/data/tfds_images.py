@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import hashlib
 import pathlib
 import re
 from collections.abc import Iterator
@@ -66,13 +67,13 @@ def load(
     split = split_of(name, prepared, part)
     images = allocate(source, builder.info.splits[split].num_examples, shape)
     labels = np.empty(len(images), np.int32)
-    _fill(builder, split, images, labels, image_size)
+    origins = _fill(builder, split, images, labels, image_size)
     if (labels < 0).any():
         raise UserError(
             f"{source}: {(labels < 0).sum()} of the {part}ing images have no class; use another"
             " data set."
         )
-    return ImageSet(name, images, labels, prepared.classes)
+    return ImageSet(name, images, labels, prepared.classes, origins)
 
 
 def prepare(
@@ -219,20 +220,26 @@ def _fill(
     images: np.ndarray,
     labels: np.ndarray,
     image_size: int,
-) -> None:
-    """Reads a split into two arrays."""
+) -> list[bytes] | None:
+    """Reads a split into two arrays; returns the digests of the images where they were scaled."""
 
-    def fit(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return square(image, image_size) if image_size else image, label
+    def fit(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        if not image_size:
+            return image, label
+        return square(image, image_size), label, tf.io.serialize_tensor(image)
 
+    origins = [] if image_size else None
     with _reading(builder):
         dataset = builder.as_dataset(split=split, as_supervised=True)
         dataset = dataset.map(fit, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         start = 0
         for batch in dataset.batch(_READ_BATCH).prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
             end = start + len(batch[1])
-            images[start:end], labels[start:end] = batch
+            images[start:end], labels[start:end] = batch[:2]
+            if origins is not None:
+                origins += [hashlib.sha256(whole).digest() for whole in batch[2]]
             start = end
+    return origins
 
 
 @contextlib.contextmanager

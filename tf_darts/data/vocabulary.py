@@ -3,14 +3,16 @@
 import collections
 import dataclasses
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from tf_darts.errors import UserError
+from tf_darts.runtime.files import shown
 
 EOS = "<eos>"  # ends every line
 UNK = "<unk>"  # stands for every word that has no number of its own
+MORE_UNKNOWN = f"--min_count=2 maps rare training words, and all new ones, to {UNK}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,10 +27,15 @@ class Vocabulary:
 
     @classmethod
     def build(cls, train_words: Iterable[str], min_count: int = 1) -> "Vocabulary":
+        """As `of_counts`, of the words of the training text, `<eos>` included."""
+        return cls.of_counts(collections.Counter(train_words), min_count)
+
+    @classmethod
+    def of_counts(cls, counts: Mapping[str, int], min_count: int = 1) -> "Vocabulary":
         """Numbers the words of the training text in order of first appearance.
 
         Args:
-          train_words: the training text, `<eos>` included.
+          counts: how often each is there, in this order, `<eos>` included.
           min_count: words seen less often become `<unk>`. Above 1 there is always an `<unk>`, so
             that the other texts may have new words.
 
@@ -37,7 +44,6 @@ class Vocabulary:
         """
         if min_count < 1:
             raise UserError(f"--min_count={min_count} is not a number of times; give 1 or more.")
-        counts = collections.Counter(train_words)  # keeps the order of first appearance
         kept = (
             word if word == EOS or count >= min_count else UNK for word, count in counts.items()
         )
@@ -56,12 +62,13 @@ class Vocabulary:
         """How many words there are, `<eos>` and `<unk>` included."""
         return len(self.words)
 
-    def encode(self, words: Iterable[str], where: str) -> np.ndarray:
+    def encode(self, words: Iterable[str], where: str, advice: str = MORE_UNKNOWN) -> np.ndarray:
         """The words' numbers, int32 `[len(words)]`; a new word is `<unk>` if there is one.
 
         Args:
           words: what to encode.
           where: file and line, for the error.
+          advice: what to do about a new word, the end of the error.
 
         Raises:
           UserError: a word is not in the vocabulary, which has no `<unk>`.
@@ -73,6 +80,6 @@ class Vocabulary:
             return np.array([self.index[word] for word in words], np.int32)
         except KeyError as error:
             raise UserError(
-                f"{where}: the word {error} does not occur in the training text, which has no"
-                f" {UNK}; --min_count=2 maps rare training words, and all new ones, to {UNK}."
+                f"{where}: the word {shown(str(error))} does not occur in the training text, which"
+                f" has no {UNK}; {advice}."
             ) from error

@@ -1,12 +1,80 @@
 """Saving and restoring everything a run is made of."""
 
+import contextlib
+import json
+import logging
 import pathlib
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
 
-from tf_darts.errors import UserError
+from tf_darts.errors import StateError, StorageError
+from tf_darts.runtime import files
+from tf_darts.runtime.console import warn
+
+INDEX, DATA = ".index", ".data-00000-of-00001"  # the two files of a checkpoint
+_STATE = "checkpoint"  # TensorFlow's list of a folder's checkpoints
+_PATTERN = frozenset("[]*?\\")  # characters of paths that TensorFlow takes as patterns
+
+# What TensorFlow raises where a checkpoint is broken, or of other variables.
+_BROKEN = (AssertionError, IndexError, ValueError, RuntimeError, tf.errors.OpError)
+
+
+class History(tf.train.experimental.PythonState):
+    """The records of a run's epochs as a part of its checkpoints.
+
+    Attributes:
+      records: one for each epoch, oldest first.
+    """
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+
+    def serialize(self) -> str:
+        """Called when a checkpoint is written."""
+        return json.dumps(self.records)
+
+    def deserialize(self, string_value: str) -> None:
+        """Called when a checkpoint is read."""
+        self.records = json.loads(string_value)
+
+
+def saved(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The whole checkpoints in a folder, as prefixes of their two files, the newest first.
+
+    TensorFlow's list in the folder decides, as runs of old versions saved lower numbers after a
+    rollback; without it, and for what is not in it, the number does.
+    """
+    if not files.is_directory(folder):
+        return []
+    there = [file.with_suffix("") for file in files.entries(folder) if file.suffix == INDEX]
+    there = [prefix for prefix in there if files.is_file(f"{prefix}{DATA}")]
+    listed = _listed(folder)
+    return sorted(there, key=lambda prefix: (_place(prefix, listed), _number(prefix)), reverse=True)
+
+
+def read(prefix: pathlib.Path, variables: Mapping[str, Any]) -> None:
+    """Gives the variables what a checkpoint holds of them.
+
+    Args:
+      prefix: one of `saved`.
+      variables: by their names in the checkpoint, which may have others too.
+
+    Raises:
+      StateError: the checkpoint is broken, or lacks something of the variables.
+    """
+    with _reading(prefix) as path:
+        status = tf.train.Checkpoint(**variables).read(path).expect_partial()
+        status.assert_existing_objects_matched()
+
+
+def names(prefix: pathlib.Path) -> list[str]:
+    """The names of what a checkpoint holds; errors as of `read`."""
+    with _reading(prefix) as path:
+        return [name for name, _ in tf.train.list_variables(path)]
 
 
 class Checkpoints:
@@ -14,47 +82,194 @@ class Checkpoints:
 
     `latest` is saved every so many steps and when a run is stopped: a killed run goes on from it.
     The anchor is a state at an epoch's end, the last one or the best: a diverged run goes back to
-    it, to the same place however often it had been stopped in between. TensorFlow makes a
-    checkpoint visible only when it is whole.
+    it, to the same place however often it had been stopped in between.
+
+    A checkpoint is named after its step, or by the next number where that one is taken: what can
+    be read is never written over. It is written in a folder of its own and then moved in, the
+    index last, so that a kill leaves the ones before it.
 
     Args:
       directory: where the series are, each in its folder.
       variables: what is saved.
       anchor: the name of the anchor's folder.
+
+    Attributes:
+      history: the records that are saved, and restored, with the variables.
     """
 
     def __init__(
         self, directory: pathlib.Path, variables: Mapping[str, Any], anchor: str = "epoch"
     ) -> None:
-        self._checkpoint = tf.train.Checkpoint(**variables)
-        self._latest, self._anchor = (
-            tf.train.CheckpointManager(self._checkpoint, str(directory / name), max_to_keep=keep)
-            for name, keep in (("latest", 2), (anchor, 1))
-        )
+        self.history = History()
+        self._variables = dict(variables)
+        self._checkpoint = tf.train.Checkpoint(**self._variables, history=self.history)
+        self._latest, self._anchor = directory / "latest", directory / anchor
 
     def save(self, step: int, *, anchor: bool = False) -> None:
-        """Saves the state after `step` steps, as the anchor too if so asked."""
+        """Saves the state after `step` steps, as the anchor too if so asked.
+
+        Raises:
+          StorageError: it cannot be written; what was saved before is whole.
+        """
         if anchor:
-            self._anchor.save(checkpoint_number=step)
-        self._latest.save(checkpoint_number=step)
+            self._write(self._anchor, step, keep=1)
+        self._write(self._latest, step, keep=2)
 
-    def restore(self) -> bool:
-        """Goes to the latest checkpoint; False where there is none."""
-        return self._restore(self._latest)
+    def restore(self) -> pathlib.Path | None:
+        """Goes to the latest state that can be read, and says so where it is not the last saved.
 
-    def restore_anchor(self) -> bool:
-        """Goes back to the anchor; False where there is none."""
-        return self._restore(self._anchor)
+        Returns:
+          The checkpoint, or None where none was ever saved.
 
-    def _restore(self, manager: tf.train.CheckpointManager) -> bool:
-        path = manager.latest_checkpoint
-        if path is None:
-            return False
-        try:
-            self._checkpoint.restore(path).assert_existing_objects_matched()
-        except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
-            raise UserError(
-                f"{path}: this checkpoint is broken or of another model; move"
-                f" {manager.directory} away to begin again."
-            ) from error
-        return True
+        Raises:
+          StateError: there are files of checkpoints, and none can be read.
+        """
+        for folder in (self._latest, self._anchor):
+            _check_kinds(folder)
+        candidates = [*saved(self._latest), *saved(self._anchor)]
+        if not candidates:
+            self._check_nothing_is_there()
+            return None
+        first_error: StateError | None = None
+        for prefix in candidates:
+            try:
+                self._read(prefix)
+            except StateError as error:
+                first_error = first_error or error
+                continue
+            if prefix != candidates[0] or prefix.parent != self._latest:
+                lost = candidates[0] if first_error else self._latest
+                warn(f"{lost} cannot be read; going on from {prefix}.")
+            return prefix
+        raise first_error
+
+    def restore_anchor(self) -> None:
+        """Goes back to the anchor; raises `StateError` where there is none that can be read."""
+        for prefix in saved(self._anchor)[:1]:
+            self._read(prefix)
+            return
+        raise StateError(
+            f"{self._anchor}: the checkpoint to go back to is gone; restore it from a copy."
+        )
+
+    def _read(self, prefix: pathlib.Path) -> None:
+        self.history.records = []
+        has_history = any(name.startswith("history/") for name in names(prefix))
+        read(prefix, self._variables | ({"history": self.history} if has_history else {}))
+
+    def _check_nothing_is_there(self) -> None:
+        """Raises `StateError` where half of a checkpoint is all that is left of some."""
+        for folder in (self._latest, self._anchor):
+            left = files.entries(folder) if files.is_directory(folder) else []
+            if any(file.name == _STATE or file.suffix == INDEX for file in left):
+                raise StateError(
+                    f"{folder}: its checkpoints are gone or cannot be read; restore it from a copy,"
+                    " or give another --run_dir to begin again."
+                )
+
+    def _write(self, folder: pathlib.Path, step: int, keep: int) -> None:
+        with _saving(folder):
+            for parent in (folder.parent, folder):
+                parent.mkdir(exist_ok=True)  # not the run's own: it may have been removed
+            before = saved(folder)
+            number = max(step, *(_number(prefix) + 1 for prefix in before), 0)
+            prefix = folder / f"ckpt-{number}"
+            staged = folder / f".{prefix.name}{files.PARTIAL}"
+            shutil.rmtree(staged, ignore_errors=True)
+            try:
+                staged.mkdir()
+                with _plain(staged) as plain:
+                    self._checkpoint.write(str(plain / prefix.name))
+                for ending in (DATA, INDEX):
+                    (staged / f"{prefix.name}{ending}").replace(f"{prefix}{ending}")
+            finally:
+                shutil.rmtree(staged, ignore_errors=True)
+            kept = [prefix, *before][:keep]
+            lines = [f'all_model_checkpoint_paths: "{one.name}"' for one in reversed(kept)]
+            state = "\n".join([f'model_checkpoint_path: "{prefix.name}"', *lines, ""])
+            files.write_atomically(folder / _STATE, state)
+            _remove_others(folder, kept)
+
+
+def _check_kinds(folder: pathlib.Path) -> None:
+    """Raises `StateError` where a file and a folder have changed places: nothing could be saved."""
+    for parent in (folder.parent, folder):
+        files.check_kind(parent, directory=True)
+    for entry in files.entries(folder) if files.is_directory(folder) else []:
+        if entry.name == _STATE or entry.name.startswith("ckpt-"):
+            files.check_kind(entry, directory=False)
+
+
+def _remove_others(folder: pathlib.Path, kept: list[pathlib.Path]) -> None:
+    """Removes older checkpoints, and what kills have left of some; the index first."""
+    names = {f"{prefix.name}{ending}" for prefix in kept for ending in (INDEX, DATA)}
+    others = [file for file in folder.iterdir() if file.name not in names | {_STATE}]
+    for file in sorted(others, key=lambda file: file.suffix != INDEX):
+        if file.name.startswith(".") and file.name.endswith(files.PARTIAL) and file.is_dir():
+            shutil.rmtree(file, ignore_errors=True)
+        elif file.name.startswith(("ckpt-", f".{_STATE}.")) and file.is_file():
+            file.unlink()
+
+
+@contextlib.contextmanager
+def _reading(prefix: pathlib.Path) -> Iterator[str]:
+    """A checkpoint's path for TensorFlow, whose complaints become one sentence."""
+    try:
+        with _plain(prefix.parent) as folder:
+            yield str(folder / prefix.name)
+    except _BROKEN as error:
+        tf.get_logger().addFilter(_is_no_list_of_what_was_not_read)
+        raise StateError(
+            f"{prefix}: this checkpoint is broken or of another model; restore {prefix.parent} from"
+            " a copy, or give another --run_dir to begin again."
+        ) from error
+
+
+def _is_no_list_of_what_was_not_read(record: logging.LogRecord) -> bool:
+    """Of a checkpoint that could not be read TensorFlow lists all that is in it, line by line."""
+    message = record.getMessage()
+    return not message.startswith(("Value in checkpoint could not", "Detecting that an object"))
+
+
+@contextlib.contextmanager
+def _saving(folder: pathlib.Path) -> Iterator[None]:
+    """Makes a `StorageError` of whatever refuses a checkpoint."""
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        message = getattr(error, "strerror", None) or str(getattr(error, "message", error))
+        reason = message.split(" [Op:")[0].rsplit("; ", 1)[-1]
+        raise StorageError(
+            f"{folder}: a checkpoint cannot be written ({reason}); make room or give rights there,"
+            " then repeat the command: it goes on from the last whole one."
+        ) from error
+
+
+@contextlib.contextmanager
+def _plain(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """The folder under a path that TensorFlow takes as it stands, not as a pattern."""
+    if not _PATTERN & set(str(folder.absolute())):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="tf_darts_") as links:
+        link = pathlib.Path(links) / "folder"
+        link.symlink_to(folder.absolute())
+        yield link
+
+
+def _listed(folder: pathlib.Path) -> list[str]:
+    """The names in TensorFlow's list, oldest first; none where the list is missing or broken."""
+    try:
+        state = tf.train.get_checkpoint_state(str(folder))
+    except (tf.errors.OpError, UnicodeDecodeError, ValueError):
+        return []
+    return [] if state is None else [pathlib.Path(p).name for p in state.all_model_checkpoint_paths]
+
+
+def _place(prefix: pathlib.Path, listed: list[str]) -> int:
+    return listed.index(prefix.name) if prefix.name in listed else -1
+
+
+def _number(prefix: pathlib.Path) -> int:
+    digits = prefix.name.removeprefix("ckpt-")
+    return int(digits) if digits.isdecimal() else -1

@@ -43,6 +43,16 @@ def entries(path: Path) -> list[pathlib.Path]:
     return _asked(path, lambda directory: sorted(directory.iterdir()))
 
 
+def check_kind(path: Path, *, directory: bool) -> None:
+    """Raises `StateError` where something else is in the place of a file, or of a directory."""
+    if exists(path) and is_directory(path) != directory:
+        kinds = ("a directory", "a file") if directory else ("a file", "a directory")
+        raise StateError(
+            f"{shown(path)}: must be {kinds[0]}, and is {kinds[1]}; move it away and restore what"
+            " was there from a copy, or give another directory."
+        )
+
+
 def read_bytes(path: Path, advice: str = "") -> bytes:
     """A file's content.
 

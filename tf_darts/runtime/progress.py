@@ -1,11 +1,13 @@
 """A progress bar on a terminal, one line for each epoch everywhere."""
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import tqdm
 
+from tf_darts.runtime.console import say
 from tf_darts.runtime.observer import Observer
 
 # What stands in an epoch's line where a record says that it is so.
@@ -29,14 +31,16 @@ class Progress(Observer):
 
     def on_start(self, step: int, total_steps: int) -> None:
         if step:
-            print(f"{self._label}Resuming after step {step}.", flush=True)
+            say(f"{self._label}Resuming after step {step}.")
         if sys.stderr.isatty():
             self._bar = tqdm.tqdm(
                 total=total_steps, initial=step, unit="step", dynamic_ncols=True, file=sys.stderr
             )
 
     def on_step(self, step: int, metrics: dict[str, float]) -> None:
-        if self._bar is not None:
+        if self._bar is None:
+            return
+        with contextlib.suppress(OSError):  # the terminal is gone, the run is not
             self._bar.update(step - self._bar.n)
             self._bar.set_postfix(
                 loss=f"{metrics['train_loss']:.3f}",
@@ -61,13 +65,15 @@ class Progress(Observer):
 
     def on_end(self) -> None:
         if self._bar is not None:
-            self._bar.close()
+            with contextlib.suppress(OSError):
+                self._bar.close()
             self._bar = None
 
     def _line(self, text: str) -> None:
         """Prints a line without tearing the bar."""
-        if self._bar is not None:
-            self._bar.clear()
-        print(f"{self._label}{text}", flush=True)
-        if self._bar is not None:
-            self._bar.refresh()
+        with contextlib.suppress(OSError):
+            if self._bar is not None:
+                self._bar.clear()
+            say(f"{self._label}{text}")
+            if self._bar is not None:
+                self._bar.refresh()

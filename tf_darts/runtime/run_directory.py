@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import pathlib
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, TextIO, TypeVar
@@ -12,7 +13,14 @@ from tf_darts import __version__
 from tf_darts.errors import StateError
 from tf_darts.runtime import files
 from tf_darts.runtime.extension import Extendable, check_settings
-from tf_darts.runtime.files import write_atomically
+
+HISTORY = "history.jsonl"  # a record for each epoch
+RESULT = "result.json"  # is there when the run has finished
+
+_FILES = {".json", ".jsonl", ".txt"}  # endings of a run's own files
+
+# What a kill has left of a file that was being written, by this and by older versions.
+_LEFT_BEHIND = re.compile(rf"\..+({re.escape(files.PARTIAL)}|\.(jsonl?|txt)\.[a-z0-9_]{{8}})")
 
 _Answer = TypeVar("_Answer")
 NOTHING = Extendable()
@@ -60,7 +68,7 @@ class RunDirectory:
         """
         run = cls.__new__(cls)
         run.path = pathlib.Path(path).expanduser()
-        if not (run.path / "config.json").exists():
+        if not files.exists(run.path / "config.json"):
             raise StateError(
                 f"--run_dir={run.path}: has no run in it (no config.json); give another one."
             )
@@ -82,7 +90,7 @@ class RunDirectory:
         """
         run = cls.__new__(cls)
         run.path = pathlib.Path(path).expanduser()
-        if not (run.path / "config.json").exists():
+        if not files.exists(run.path / "config.json"):
             raise StateError(
                 f"--run_dir={run.path}: has no run in it (no config.json); give another one."
             )
@@ -105,7 +113,7 @@ class RunDirectory:
         """
         run = cls.__new__(cls)
         run.path = pathlib.Path(path).expanduser()
-        if not (run.path / "config.json").exists():
+        if not files.exists(run.path / "config.json"):
             raise StateError(
                 f"--run_dir={run.path}: has no run in it (no config.json); give the chief's, which"
                 " all its workers must see."
@@ -147,9 +155,12 @@ class RunDirectory:
 
     def _claim(self, settings: dict[str, Any], extendable: Extendable) -> bool:
         """Writes `config.json`, or compares with the one that is there."""
-        file = self.path / "config.json"
-        if not file.exists():
-            if any(entry.name != ".lock" for entry in self.path.iterdir()):
+        self._remove_left_behind()
+        for entry in files.entries(self.path):
+            if entry.suffix in _FILES:
+                files.check_kind(entry, directory=False)
+        if not files.exists(self.path / "config.json"):
+            if any(entry.name != ".lock" for entry in files.entries(self.path)):
                 raise StateError(
                     f"--run_dir={self.path}: holds files but no run (no config.json); give an"
                     " empty or a new directory."
@@ -159,6 +170,15 @@ class RunDirectory:
         if self._compare(settings, extendable):
             self._extend(settings)
         return True
+
+    def _remove_left_behind(self) -> None:
+        """Removes what a kill has left of files that were being written."""
+        for folder in (self.path, self.path / "plots"):
+            left = files.entries(folder) if files.is_directory(folder) else []
+            for file in left:
+                if _LEFT_BEHIND.fullmatch(file.name) and files.is_file(file):
+                    with files.writing(file):
+                        file.unlink()
 
     def _compare(self, settings: Mapping[str, Any], extendable: Extendable = NOTHING) -> bool:
         """See `check_settings`."""
@@ -175,8 +195,8 @@ class RunDirectory:
                 f"--run_dir={self.path}: the test of this training was taken already (test.json),"
                 " and a training that goes on would have another; give another directory."
             )
-        with files.writing(self.path / "result.json"):
-            (self.path / "result.json").unlink(missing_ok=True)
+        with files.writing(self.path / RESULT):
+            (self.path / RESULT).unlink(missing_ok=True)
         document = files.read_json(self.path / "config.json") | {"settings": settings}
         self.write_json("config.json", document)
 
@@ -198,16 +218,33 @@ class RunDirectory:
 
     def write_json(self, name: str, document: Any) -> None:
         """Writes a JSON file of the run atomically."""
-        write_atomically(self.path / name, json.dumps(document, indent=2) + "\n")
+        files.write_atomically(self.path / name, json.dumps(document, indent=2) + "\n")
 
     def read_history(self) -> list[dict[str, Any]]:
-        """The records of `history.jsonl`, oldest first."""
+        """The records of `history.jsonl`, oldest first.
+
+        Raises:
+          StateError: it is broken, or its records are not those of the epochs 1, 2, ….
+        """
         return _records(self.path)
 
     def write_history(self, records: list[dict[str, Any]]) -> None:
         """Replaces `history.jsonl`, one record a line."""
         lines = "".join(json.dumps(record) + "\n" for record in records)
-        write_atomically(self.path / "history.jsonl", lines)
+        files.write_atomically(self.path / HISTORY, lines)
+
+    def read_result(self) -> dict[str, Any] | None:
+        """What `result.json` holds; None where the run has not finished.
+
+        Raises:
+          StateError: it is broken.
+        """
+        return _result(self.path)
+
+    def forget_result(self) -> None:
+        """Removes `result.json`: the run goes on."""
+        with files.writing(self.path / RESULT):
+            (self.path / RESULT).unlink(missing_ok=True)
 
 
 class FollowedRun(RunDirectory):
@@ -230,12 +267,31 @@ class FollowedRun(RunDirectory):
     def read_history(self) -> list[dict[str, Any]]:
         return _records(self.path) or _records(self._chief)
 
+    def read_result(self) -> dict[str, Any] | None:
+        return _result(self._chief)
+
     def close(self) -> None:
         self._scratch.cleanup()
 
 
 def _records(path: pathlib.Path) -> list[dict[str, Any]]:
-    file = path / "history.jsonl"
-    if not file.exists():
+    file = path / HISTORY
+    if not files.exists(file):
         return []
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    records = files.read_json_lines(file, "restore it from a copy")
+    for number, record in enumerate(records, start=1):
+        if record.get("epoch") != number or isinstance(record["epoch"], bool):
+            raise StateError(
+                f"{file}: line {number} is not the record of epoch {number}, but of"
+                f" {record.get('epoch')!r}; restore it from a copy."
+            )
+    return records
+
+
+def _result(path: pathlib.Path) -> dict[str, Any] | None:
+    file = path / RESULT
+    if not files.exists(file):
+        return None
+    return files.read_json(
+        file, "restore it from a copy, or remove it and repeat the command that made the run"
+    )

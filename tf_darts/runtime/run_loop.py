@@ -9,11 +9,11 @@ from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 
-from tf_darts.errors import UserError
-from tf_darts.runtime.checkpoints import Checkpoints
+from tf_darts.errors import StateError, UserError
 from tf_darts.runtime.observer import Observer
 from tf_darts.runtime.replicas import ALONE, Replicas
 from tf_darts.runtime.run_directory import RunDirectory
+from tf_darts.runtime.run_state import RunState
 from tf_darts.runtime.signals import Stopped, StopRequest
 
 Means = dict[str, float]
@@ -91,8 +91,7 @@ class RunLoop(abc.ABC):
             "seconds": self._seconds,
         }
         self._replicas = replicas
-        self._checkpoints = Checkpoints(run.checkpoints, {**variables, **place}, anchor)
-        self._history: list[dict[str, Any]] = []
+        self._state = RunState(run, {**variables, **place}, anchor)
         self._clock = 0.0
 
     @abc.abstractmethod
@@ -125,6 +124,11 @@ class RunLoop(abc.ABC):
           scores: of `_evaluate`.
         """
 
+    @property
+    def _history(self) -> list[dict[str, Any]]:
+        """The records of the epochs that are done: a part of the state, like the variables."""
+        return self._state.history
+
     def _is_anchor(self, record: dict[str, Any]) -> bool:
         """Whether a diverged run should go back to this epoch's end."""
         del record
@@ -146,12 +150,17 @@ class RunLoop(abc.ABC):
           Stopped: `stop` was set; the state is saved.
           UserError: the run diverged, and may not roll back (any more).
         """
-        if self._replicas.is_chief and not self._checkpoints.restore():
-            self._checkpoints.save(0, anchor=True)
+        records = self._finished()
+        if records is not None:
+            return records
+        if self._replicas.is_chief and not self._state.restore():
+            self._state.save(0, anchor=True)
         self._replicas.meet()
         if not self._replicas.is_chief:
-            self._checkpoints.restore()
-        self._read_history()
+            self._state.restore()
+        self._run.forget_result()
+        self._state.write_history(int(self._epoch))
+        self._write_artefacts()
         total = sum(self._steps(epoch) for epoch in range(self._epochs))
         self._notify("on_start", int(self._steps_done), total)
         try:
@@ -161,11 +170,9 @@ class RunLoop(abc.ABC):
             self._notify("on_end")
         return self._history
 
-    def _read_history(self) -> None:
-        """Forgets records of epochs that the restored state has not seen."""
-        self._history = self._run.read_history()[: int(self._epoch)]
-        self._run.write_history(self._history)
-        self._write_artefacts()
+    def _finished(self) -> list[dict[str, Any]] | None:
+        """The history of a finished run, of which nothing is left to do; else None."""
+        return self._state.finished(self._epochs)
 
     def _run_epoch(self, epoch: int, stop: StopRequest) -> None:
         """The rest of an epoch, its evaluation and its record."""
@@ -216,8 +223,7 @@ class RunLoop(abc.ABC):
             "rollbacks": int(self._rollbacks),
         }
         anchor = self._is_anchor(record)
-        self._history.append(record)
-        self._run.write_history(self._history)
+        self._state.append(record)
         self._write_artefacts()
         self._notify("on_epoch", record, self._history)
         self._epoch.assign(epoch + 1)
@@ -242,13 +248,20 @@ class RunLoop(abc.ABC):
             )
         self._tick()
         seconds = float(self._seconds)
-        self._checkpoints.restore_anchor()
+        try:
+            self._state.restore_anchor()
+        except StateError as error:
+            raise StateError(
+                f"The {self.activity} diverged at {what}, and cannot go back. {error}"
+            ) from error
         self._replicas.meet()  # before the chief saves another anchor
         self._rollbacks.assign(rollbacks + 1)
         self._seconds.assign(seconds)
-        self._read_history()
-        # Saved at once, so that a kill between here and the next checkpoint forgets nothing.
+        # Saved at once, so that a kill between here and the next checkpoint forgets nothing; and
+        # before the history's file, which a kill may leave ahead of the state, not behind it.
         self._save(anchor=True)
+        self._state.write_history(int(self._epoch))
+        self._write_artefacts()
         self._notify("on_rollback", int(self._steps_done), what)
 
     def _stop(self, stop: StopRequest) -> None:
@@ -263,7 +276,7 @@ class RunLoop(abc.ABC):
         self._tick()
         self._notify("on_checkpoint")
         if self._replicas.is_chief:
-            self._checkpoints.save(int(self._steps_done), anchor=anchor)
+            self._state.save(int(self._steps_done), anchor=anchor)
 
     def _tick(self) -> None:
         """Adds the time since the last tick to the run's own."""

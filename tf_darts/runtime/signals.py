@@ -5,9 +5,12 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
+# kill, Ctrl-C, and a terminal or ssh connection that is closed.
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 
 class StopRequest:
-    """Whether SIGTERM or Ctrl-C came, and which.
+    """Whether SIGTERM, SIGHUP or Ctrl-C came, and which.
 
     Attributes:
       signal_number: the signal, or None while none came.
@@ -37,11 +40,15 @@ class Stopped(Exception):
 
 @contextlib.contextmanager
 def graceful_stop() -> Iterator[StopRequest]:
-    """While it is open, SIGTERM and SIGINT only set the `StopRequest`."""
+    """While it is open, SIGTERM, SIGHUP and SIGINT only set the `StopRequest`.
+
+    A SIGHUP that is ignored stays so: that is what `nohup` is for.
+    """
     request = StopRequest()
-    before = {
-        number: signal.signal(number, request.receive) for number in (signal.SIGTERM, signal.SIGINT)
-    }
+    numbers = set(_SIGNALS)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        numbers.remove(signal.SIGHUP)
+    before = {number: signal.signal(number, request.receive) for number in numbers}
     try:
         yield request
     finally:

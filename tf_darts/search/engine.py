@@ -6,10 +6,12 @@ from typing import Any, ClassVar, Protocol
 from tf_darts import genotype
 from tf_darts.configuration.search import SearchConfig
 from tf_darts.data.batches import SearchBatch
+from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.optimization.schedule import cosine
+from tf_darts.runtime import files
 from tf_darts.runtime.observer import Observer
 from tf_darts.runtime.replicas import ALONE, Replicas
-from tf_darts.runtime.run_directory import RunDirectory
+from tf_darts.runtime.run_directory import RESULT, RunDirectory
 from tf_darts.runtime.run_loop import Means, RunLoop, StepResult
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.search import relaxation
@@ -39,12 +41,19 @@ class SearchData(Protocol):
     def evaluation(self) -> Iterator[Any]:
         """The whole validation part, once."""
 
+    def description(self) -> dict[str, Any]:
+        """The data set's name and its counts, as JSON types."""
+
+    def fingerprint(self) -> Fingerprint:
+        """What the data are, see `data/fingerprint.py`."""
+
 
 class SearchEngine(RunLoop):
     """Runs a search in its run directory, from where it stands to its last epoch.
 
     Besides what every run has, the directory holds `genotype.json`: the current cell, rewritten
-    whenever the cell or its score changes.
+    whenever the cell or its score changes; and at the end `result.json` with the last record's
+    score and cell.
     """
 
     activity: ClassVar[str] = "search"
@@ -77,7 +86,15 @@ class SearchEngine(RunLoop):
 
     def search(self, stop: StopRequest) -> list[dict[str, Any]]:
         """Searches until the last epoch's end; see `RunLoop._run_all`."""
-        return self._run_all(stop)
+        history = self._run_all(stop)
+        if self._run.read_result() is None:
+            names = ("epoch", "step", f"validation_{self._supernet.score}", "cell", "genotype")
+            self._run.write_json(RESULT, {name: history[-1][name] for name in names})
+        return history
+
+    def _finished(self) -> list[dict[str, Any]] | None:
+        # Where the cell's file is gone, it is made anew from the checkpoint.
+        return super()._finished() if files.exists(self._run.path / "genotype.json") else None
 
     def _steps(self, epoch: int) -> int:
         return self._data.steps(epoch)

@@ -16,6 +16,7 @@ from tf_darts.genotype import SPACES
 from tf_darts.report.ranking import write_ranking
 from tf_darts.report.write_warnings import WriteWarnings
 from tf_darts.runs import set_arithmetic
+from tf_darts.runtime import files
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest, graceful_stop
 from tf_darts.search.random_cells import random_cells
@@ -26,6 +27,8 @@ from tf_darts.study.cluster import Role, check_address, lost_chief, role, wait_f
 from tf_darts.study.evaluation import Row, evaluate, load_rows, ranked
 from tf_darts.study.plan import plan
 from tf_darts.study.tuner import StudyTuner
+from tf_darts.training.engine import TrainingData
+from tf_darts.training.kept_data import check_data, named, write_missing
 from tf_darts.training_tasks import training_task
 
 
@@ -46,7 +49,7 @@ def run_study(config: StudyConfig) -> dict[str, Any] | None:
 def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | None:
     """See `run_study`; the stack closes the run directory."""
     part, planned = role(), plan(config)
-    score, score_mode = _check(planned.example)
+    score, score_mode, data = _check(planned.example)
     settings = {"mode": config.mode, "dataset": config.dataset, "seed": config.seed}
     settings |= planned.settings
     if part is Role.WORKER:
@@ -57,6 +60,11 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
             check_address()
         run = RunDirectory(config.run_dir, settings, planned.extendable)
         path = stack.enter_context(contextlib.closing(run)).path
+    training = planned.example.training
+    # Scores of other data are not to be ranked with those that are here.
+    check_data(path, data, named(training))
+    if part is not Role.WORKER and not files.exists(path / "candidates"):
+        write_missing(path, data)
 
     warnings = WriteWarnings("study")
 
@@ -109,11 +117,11 @@ def _is_no_retracing(record: logging.LogRecord) -> bool:
     return "triggered tf.function retracing" not in record.getMessage()
 
 
-def _check(example: Candidate) -> tuple[str, str]:
+def _check(example: Candidate) -> tuple[str, str, TrainingData]:
     """Makes what a candidate is made of, so that wrong input is found before any long work.
 
     Returns:
-      The name of the score, and "min" or "max".
+      The name of the score, "min" or "max", and what the candidates are trained on.
     """
     set_arithmetic(example.training)
     if example.search is not None:
@@ -122,8 +130,8 @@ def _check(example: Candidate) -> tuple[str, str]:
     if cell is None:
         space = example.training.space
         cell = SPACES[space].from_cells(random_cells(TOPOLOGIES[space], 0))
-    network = training_task(example.training, cell).network
-    return network.score, network.score_mode
+    task = training_task(example.training, cell)
+    return task.network.score, task.network.score_mode, task.data
 
 
 def _save_best(path: pathlib.Path, config: StudyConfig, rows: list[Row]) -> None:

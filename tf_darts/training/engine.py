@@ -5,11 +5,12 @@ from typing import Any, ClassVar, Protocol
 
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.data.batches import TrainingBatch
+from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.optimization.averaging import should_start_averaging
 from tf_darts.optimization.schedule import cosine, exponential
 from tf_darts.runtime.observer import Observer
 from tf_darts.runtime.replicas import ALONE, Replicas
-from tf_darts.runtime.run_directory import RunDirectory
+from tf_darts.runtime.run_directory import RESULT, RunDirectory
 from tf_darts.runtime.run_loop import Means, RunLoop, StepResult
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.spaces.network import Network
@@ -36,6 +37,9 @@ class TrainingData(Protocol):
 
     def description(self) -> dict[str, Any]:
         """The data set's name, its counts and moments, as JSON types."""
+
+    def fingerprint(self) -> Fingerprint:
+        """What the data are, see `data/fingerprint.py`."""
 
     def assets(self) -> dict[str, str]:
         """What a trained network must keep of its data, as files of its run by name."""
@@ -86,9 +90,11 @@ class TrainingEngine(RunLoop):
           What `result.json` holds: the record of the epoch whose weights count.
         """
         history = self._run_all(stop)
-        chosen = self._best(history) if self._data.validates else history[-1]
-        result = {"checkpoint": f"checkpoints/{ANCHORS[self._data.validates]}", **chosen}
-        self._run.write_json("result.json", result)
+        result = self._run.read_result()
+        if result is None:
+            chosen = self._best(history) if self._data.validates else history[-1]
+            result = {"checkpoint": f"checkpoints/{ANCHORS[self._data.validates]}", **chosen}
+            self._run.write_json(RESULT, result)
         return result
 
     def _best(self, records: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -1,18 +1,25 @@
 """The test score of a finished training, taken once."""
 
 import dataclasses
-import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import tensorflow as tf
-
 from tf_darts.configuration.training import TrainingConfig
+from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.errors import UserError
 from tf_darts.optimization.averaging import WeightAverage
+from tf_darts.runtime import checkpoints, files
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.spaces.network import Network
+from tf_darts.training.engine import TrainingData
 from tf_darts.training.evaluator import Evaluator, weights_of
+from tf_darts.training.kept_data import DATA_FILE, RESTORE, read_data
+
+_TRAIN_AGAIN = "restore it from a copy, or train again in another --run_dir"
+_TESTED = (
+    "the test is taken once, so restore this file from a copy, or move it away to take the test"
+    " another time"
+)
 
 
 class RunTest(NamedTuple):
@@ -23,12 +30,16 @@ class RunTest(NamedTuple):
       batches: the test part, once.
       batch_size: of the network's state.
       baseline: name and test score of something trivial to compare with, or None.
+      data: what was learnt from, read again.
+      tested: what the test part is.
     """
 
     network: Network
     batches: Iterable[Any]
     batch_size: int
     baseline: tuple[str, float] | None
+    data: TrainingData
+    tested: Fingerprint
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +64,15 @@ class FinishedTraining:
           UserError: there is no run, or it is a search, or it has not finished.
         """
         run, settings = RunDirectory.open(path)
+        try:
+            return cls(run, settings, cls._result(path, run, settings))
+        except UserError:
+            run.close()
+            raise
+
+    @staticmethod
+    def _result(path: str, run: RunDirectory, settings: dict[str, Any]) -> dict[str, Any]:
+        """What `result.json` holds; raises as `open`."""
         if settings.get("mode") != "train":
             raise UserError(
                 f"--run_dir={path}: holds a {settings.get('mode')}, with nothing to test; train"
@@ -60,13 +80,22 @@ class FinishedTraining:
                 f" --genotype={run.path / 'genotype.json'}."
             )
         file = run.path / "result.json"
-        if not file.exists():
+        if not files.exists(file):
             done, epochs = len(run.read_history()), settings.get("epochs")
             raise UserError(
                 f"--run_dir={path}: this training has finished {done} of {epochs} epochs; go on"
                 " with the same --mode=train command first."
             )
-        return cls(run, settings, json.loads(file.read_text(encoding="utf-8")))
+        result = files.read_json(file, _TRAIN_AGAIN)
+        if not isinstance(result.get("checkpoint"), str):
+            raise UserError(f"{file}: cannot be read (it names no checkpoint); {_TRAIN_AGAIN}.")
+        for name, kind in (("dataset", str), ("cell", dict)):
+            if not isinstance(settings.get(name), kind):
+                raise UserError(
+                    f"{run.path / 'config.json'}: cannot be read (it names no {name});"
+                    f" {_TRAIN_AGAIN}."
+                )
+        return result
 
     def config(self, kind: type[TrainingConfig], **operational: Any) -> TrainingConfig:
         """The configuration that the training had."""
@@ -77,46 +106,75 @@ class FinishedTraining:
     def restore(self, network: Network) -> Evaluator:
         """Gives the network the weights that count; raises `UserError` where they are not its."""
         folder = self.run.path / self.result["checkpoint"]
-        path = tf.train.latest_checkpoint(str(folder))
-        variables: dict[str, Any] = weights_of(network)
-        average = None
-        if path and any("average/" in name for name, _ in tf.train.list_variables(path)):
-            average = WeightAverage(network.weights)
-            variables["average"] = average.variables
-        try:
-            if path is None:
-                raise ValueError("there is none")
-            reader = tf.train.Checkpoint(**variables).read(path)
-            reader.assert_existing_objects_matched().expect_partial()
-        except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
-            raise UserError(
-                f"{folder}: the checkpoint is missing, broken or of another cell; train again in"
-                " another --run_dir."
-            ) from error
-        return Evaluator(network, average)
+        for path in checkpoints.saved(folder)[:1]:
+            variables: dict[str, Any] = weights_of(network)
+            average = None
+            if any("average/" in name for name in checkpoints.names(path)):
+                average = WeightAverage(network.weights)
+                variables["average"] = average.variables
+            checkpoints.read(path, variables)
+            return Evaluator(network, average)
+        raise UserError(
+            f"{folder}: the checkpoint is missing; restore it from a copy, or train again in"
+            " another --run_dir."
+        )
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the training measured of its data."""
-        return self._read("data.json") or {}
+        """What the training measured of its data; raises `UserError` where it cannot be read."""
+        known = read_data(self.run.path) or {}
+        if known and not _describes(known):
+            file = self.run.path / DATA_FILE
+            raise UserError(
+                f"{file}: cannot be read (it lacks the size of the vocabulary, or of images their"
+                f" image_shape, mean and std); {RESTORE}."
+            )
+        return known
 
     @property
     def tested(self) -> dict[str, Any] | None:
-        """What the test found, if it was taken."""
-        return self._read("test.json")
+        """What the test found, if it was taken.
+
+        Raises:
+          UserError: it was taken, but what was kept of it cannot be read: it is not taken again.
+        """
+        file = self.run.path / "test.json"
+        if not files.exists(file):
+            return None
+        found = files.read_json(file, _TESTED)
+        scores = [found.get("scores")] + [found[name] for name in ("unaveraged",) if name in found]
+        baseline = ("baseline" in found, "baseline_value" in found)
+        good = all(isinstance(each, dict) and each for each in scores) and all(
+            _is_number(value) for each in scores for value in each.values()
+        )
+        if not good or (any(baseline) and not _is_number(found.get("baseline_value"))):
+            raise UserError(f"{file}: cannot be read (it has no scores in numbers); {_TESTED}.")
+        return found
 
     def test(self, task: RunTest) -> None:
         """Takes the test and writes `test.json`."""
         evaluator = self.restore(task.network)
         batches = list(task.batches) if evaluator.averaged else task.batches
         scores = evaluator.scores(batches, task.batch_size, averaged=evaluator.averaged)
-        document = {"epoch": self.result.get("epoch"), "scores": scores}
+        document = {"epoch": self.result.get("epoch"), "scores": scores, "data": task.tested}
         if evaluator.averaged:
             document["unaveraged"] = evaluator.scores(batches, task.batch_size, averaged=False)
         if task.baseline:
             document["baseline"], document["baseline_value"] = task.baseline
         self.run.write_json("test.json", document)
 
-    def _read(self, name: str) -> dict[str, Any] | None:
-        file = self.run.path / name
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+def _describes(known: dict[str, Any]) -> bool:
+    """Whether this describes a text or images as completely as an export needs it."""
+    if "vocabulary" in known:
+        return isinstance(known["vocabulary"], int)
+    shape, mean, std = (known.get(name) for name in ("image_shape", "mean", "std"))
+    if not all(
+        isinstance(each, list) and all(map(_is_number, each)) for each in (shape, mean, std)
+    ):
+        return False
+    return len(shape) == 3 and len(mean) == len(std) == shape[2] and min(*shape, *std) > 0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

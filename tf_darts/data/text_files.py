@@ -1,0 +1,81 @@
+"""Text files as lines: what encodes them, what ends the lines, and what no text has."""
+
+import codecs
+import io
+import pathlib
+import shlex
+
+from tf_darts.errors import UserError
+from tf_darts.runtime import files
+
+_MARK = "\ufeff"  # the byte order mark; also in the middle, where files were put one after another
+_MARKED = {  # the longer ones first: UTF-32's begins with UTF-16's
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+# What a file that is not UTF-8 may be in, as iconv calls it: the first one that can read it, of
+# texts in Latin letters with an accent here and there, and of others.
+_LATIN = ("CP1252", "ISO-8859-1")
+_OTHERS = ("GB18030", "SHIFT_JIS", "CP1251", *_LATIN)
+
+
+def read_lines(path: pathlib.Path) -> list[str]:
+    r"""A text file's lines, ended by `\n`, `\r\n` or `\r`.
+
+    The file is UTF-8, or UTF-16 or UTF-32 with a byte order mark. Such marks are no part of the
+    text.
+
+    Raises:
+      UserError: the file cannot be read, is in another encoding or no text.
+    """
+    content = files.read_bytes(path, "give a text that can be read")
+    encoding = next((_MARKED[mark] for mark in _MARKED if content.startswith(mark)), "UTF-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}: not {encoding} at byte {error.start}; {_conversion(path, content, encoding)}."
+        ) from error
+    if "\0" in text:
+        raise _null(path, content)
+    # Not str.splitlines, which also cuts at form feeds and other rare characters.
+    return [line.rstrip("\n").lstrip(_MARK) for line in io.StringIO(text, newline=None)]
+
+
+def _conversion(path: pathlib.Path, content: bytes, encoding: str) -> str:
+    """What to do about a file that is not what it should be."""
+    if encoding != "UTF-8":
+        return "its last character may be cut off: copy the file again"
+    latin = sum(byte < 0x80 for byte in content) > 0.75 * len(content)
+    other = next(name for name in (_LATIN if latin else _OTHERS) if _decodes(content, name))
+    return f"if it is {other}, put in its place what {_iconv(path, other)} makes of it"
+
+
+def _null(path: pathlib.Path, content: bytes) -> UserError:
+    """The error of a text with null characters: it is often UTF-16 without a mark."""
+    line = content[: content.index(b"\0")].count(b"\n") + 1
+    even, odd = content[::2].count(0), content[1::2].count(0)
+    if max(even, odd) > len(content) // 4:
+        other = "UTF-16BE" if even > odd else "UTF-16LE"
+        advice = f"it seems to be {other}: put in its place what {_iconv(path, other)} makes of it"
+    else:
+        advice = f"put in its place what tr -d '\\000' < {_quoted(path)} > NEW makes of it"
+    return UserError(f"{path}, line {line}: a null character, which no text has; {advice}.")
+
+
+def _iconv(path: pathlib.Path, encoding: str) -> str:
+    return f"iconv -f {encoding} -t UTF-8 {_quoted(path)} > NEW"
+
+
+def _quoted(path: pathlib.Path) -> str:
+    return shlex.quote(str(path))
+
+
+def _decodes(content: bytes, encoding: str) -> bool:
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
