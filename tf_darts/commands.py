@@ -31,10 +31,10 @@ def search(config: SearchConfig) -> None:
         f"Found after {last['epoch']} epochs and {last['seconds'] / 60:.1f} minutes: {run.cell}\n"
         f"The supernet's validation {score} is {last[f'validation_{score}']:.2f}; on batches, in"
         f" training mode, {last[f'validation_batch_{score}']:.2f} ({baseline}: {value:.2f}).\n"
-        f"Of this cell --mode=train --dataset={config.dataset} makes a network of"
+        f"Of this cell --mode=train --dataset={_quoted(config.dataset)} makes a network of"
         f" {in_words(run.counts)}.\n"
         f"Cell: {run.path / 'genotype.json'}   pictures: {run.path / 'plots'}\n"
-        f"TensorBoard: {_tensorboard()} --logdir={run.path / 'tensorboard'}"
+        f"TensorBoard: {_tensorboard()} --logdir={_quoted(run.path / 'tensorboard')}"
     )
 
 
@@ -52,11 +52,12 @@ def train(config: TrainingConfig) -> None:
             f"The best of {config.epochs} epochs is {run.result['epoch']}: validation {score}"
             f" {run.result[f'validation_{score}']:.2f}{baseline}."
         )
-    data_dir = f" --data_dir={shlex.quote(config.data_dir)}" if config.data_dir else ""
+    test = f"--mode=test --run_dir={_quoted(run.path)}"
+    test += f" --data_dir={_quoted(config.data_dir)}" if config.data_dir else ""
     print(
         f"Run: {run.path}   pictures: {run.path / 'plots'}\n"
-        f"TensorBoard: {_tensorboard()} --logdir={run.path / 'tensorboard'}\n"
-        f"Test it, once: python -m tf_darts.main --mode=test --run_dir={run.path}{data_dir}"
+        f"TensorBoard: {_tensorboard()} --logdir={_quoted(run.path / 'tensorboard')}\n"
+        f"Test it, once: python -m tf_darts.main {test}"
     )
 
 
@@ -66,10 +67,10 @@ def study(config: StudyConfig) -> None:
     if ranking is None:
         print("No candidates are left; the chief has the ranking.")
         return
+    path = pathlib.Path(config.run_dir).expanduser()
     print(
         f"{ranking_summary(ranking)}\n"
-        f"Best cell: {pathlib.Path(config.run_dir) / 'genotype.json'}   ranking:"
-        f" {pathlib.Path(config.run_dir) / 'ranking.md'}, .csv, .json"
+        f"Best cell: {path / 'genotype.json'}   ranking: {path / 'ranking.md'}, .csv, .json"
     )
 
 
@@ -91,7 +92,7 @@ def report(config: ReportConfig) -> None:
     file = write_report(config.run_dirs, config.report_dir, config.reference)
     print(
         f"Report: {file}   pictures: {file.parent / 'plots'}\n"
-        f"TensorBoard: {_tensorboard()} --logdir={file.parent / 'tensorboard'}"
+        f"TensorBoard: {_tensorboard()} --logdir={_quoted(file.parent / 'tensorboard')}"
     )
 
 
@@ -110,7 +111,12 @@ def _tensorboard() -> str:
     if found:
         return "tensorboard"
     here = pathlib.Path.cwd()
-    return str(beside.relative_to(here) if beside.is_relative_to(here) else beside)
+    return _quoted(beside.relative_to(here) if beside.is_relative_to(here) else beside)
+
+
+def _quoted(word: pathlib.Path | str) -> str:
+    """A path or value as a shell takes it."""
+    return shlex.quote(str(word))
 
 
 MODES = {

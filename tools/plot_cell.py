@@ -9,7 +9,6 @@ The last animates the cell over the epochs of a search. Without --output, the pi
 (NAME.gif) in the current folder.
 """
 
-import json
 import pathlib
 import sys
 
@@ -24,7 +23,7 @@ from tf_darts.published_cells import PUBLISHED
 from tf_darts.report.cell_animation import search_animation
 from tf_darts.report.cell_drawing import draw_genotype
 from tf_darts.report.plots import save_figure
-from tf_darts.runtime.files import write_atomically
+from tf_darts.runtime.files import read_json_lines, write_atomically
 
 _SPACE = flags.DEFINE_enum(
     "space", None, list(genotype.SPACES), "The space of a published cell; needed if both have it."
@@ -67,15 +66,15 @@ def animate(history: pathlib.Path, output: pathlib.Path) -> None:
     kind = type(genotype.load(history.with_name("genotype.json")))
     if output.suffix.lower() != ".gif":
         raise UserError(f"{output}: animations are written as .gif; use that.")
+    records = read_json_lines(history, "give the history.jsonl of a search")
     try:
-        records = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
         animation = search_animation(records, kind)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{history}: not the history of a search; give another file.") from error
-    try:
-        write_atomically(output, animation)
-    except OSError as error:
-        raise UserError(f"{output}: cannot write the animation ({error.strerror}).") from error
+    except (ValueError, KeyError, TypeError, UserError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+        raise UserError(
+            f"{history}: not the history of a search ({reason}); give another file."
+        ) from error
+    write_atomically(output, animation)
 
 
 def main(argv: list[str]) -> int:

@@ -6,6 +6,7 @@ import pytest
 from tf_darts.published_cells import PUBLISHED
 from tf_darts.report.ranking import ranking_summary, ranking_table, write_ranking
 from tf_darts.report.ranking_plot import ranking_plot
+from tf_darts.report.write_warnings import WriteWarnings
 
 CELL = PUBLISHED["convolutional"]["darts_v2"]
 
@@ -61,8 +62,9 @@ def cells_of(table):
 
 
 def test_files_of_a_ranking(tmp_path):
-    write_ranking(tmp_path / "study", RANKING)
-    write_ranking(tmp_path / "study", RANKING)  # again, over the old one
+    (tmp_path / "study").mkdir()
+    write_ranking(tmp_path / "study", RANKING, WriteWarnings("study"))
+    write_ranking(tmp_path / "study", RANKING, WriteWarnings("study"))  # again, over the old one
     files = sorted(p.relative_to(tmp_path / "study").as_posix() for p in tmp_path.rglob("*.*"))
     assert files == ["plots/ranking.png", "ranking.csv", "ranking.json", "ranking.md"]
     assert json.loads((tmp_path / "study" / "ranking.json").read_text()) == RANKING
@@ -72,7 +74,7 @@ def test_files_of_a_ranking(tmp_path):
 
 
 def test_csv_has_every_number(tmp_path):
-    write_ranking(tmp_path, RANKING)
+    write_ranking(tmp_path, RANKING, WriteWarnings("study"))
     with (tmp_path / "ranking.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["place"] for row in rows] == ["1", "2", "3", "4", "5", ""]
@@ -121,7 +123,7 @@ def test_plot_has_a_point_for_each_candidate_and_names_the_failed():
 @pytest.mark.parametrize("candidates", [[FAILED] * 9, []])
 def test_nothing_completed(tmp_path, candidates):
     ranking = RANKING | {"candidates": candidates}
-    write_ranking(tmp_path, ranking)
+    write_ranking(tmp_path, ranking, WriteWarnings("study"))
     figure = ranking_plot(ranking)
     assert figure.axes[0].texts[0].get_text() == "no candidate completed"
     assert figure.get_supxlabel().count("failed:") == min(6, len(candidates))

@@ -127,8 +127,8 @@ def nothing(runs, rewrite):
         (empty, "this search run has finished 0 of 50 epochs; go on with"),
         (unfinished, "this train run has finished 2 of 2 epochs; go on with"),
         (other, "holds a report; a report takes the runs of --mode=search, --mode=train"),
-        (broken, "its files are broken or of another tf_darts"),
-        (headless, "its files are broken or of another tf_darts"),
+        (broken, "history.jsonl: cannot be read .line 1 is cut off.; restore it from a copy, or"),
+        (headless, "ranking.json: .* .it has no 'dataset'.; repeat the study's command"),
         (unranked, "has no ranking yet; go on with the same --mode=select"),
     ],
 )

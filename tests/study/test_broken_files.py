@@ -1,13 +1,12 @@
-"""Every file of a study, broken: one sentence whose advice works, or the same ranking."""
+"""Every file of a study, broken in every way: advice that works, or the same ranking."""
 
-import hashlib
 import json
-import random
 import re
 import shutil
 
 import pytest
 
+from tests.support.broken_files import BREAKS, MORE_BREAKS, content_of, copied, flips, remove
 from tests.support.toy_study import BLACK_BOX, SELECTION
 from tf_darts.errors import UserError
 
@@ -24,7 +23,6 @@ FILES = {
     "candidates": "candidates",
     "a candidate": "candidates/{second}",
 }
-FLIPS = 12
 
 
 def write(content):
@@ -35,33 +33,10 @@ def write(content):
     return change
 
 
-def remove(path):
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
-
-
 def make_folder(path):
     remove(path)
     path.mkdir()
     (path / "something").touch()
-
-
-def cut(path):
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2])
-
-
-def flip(seed):
-    def change(path):
-        content = bytearray(path.read_bytes())
-        draw = random.Random(seed)
-        for _ in range(1 + seed % 2):
-            content[draw.randrange(len(content))] ^= 1 << draw.randrange(7)
-        path.write_bytes(bytes(content))
-
-    return change
 
 
 def swap(path):
@@ -75,29 +50,7 @@ def other_operation(cell):
     edge[0] = "tanh" if edge[0] != "tanh" else "relu"
 
 
-WAYS = {
-    "emptied": write(b""),
-    "cut": cut,
-    "null": write(b"null\n"),
-    "a list": write(b"[]\n"),
-    "an empty object": write(b"{}\n"),
-    "a text": write(b'"text"\n'),
-    "a number": write(b"5\n"),
-    "no UTF-8": write(b'{"name": "\xff"}'),
-    "too deep": write(b"[" * 100_000),
-    "a folder": make_folder,
-    "removed": remove,
-    **{f"flipped {seed}": flip(seed) for seed in range(FLIPS)},
-}
-
-
-def snapshot(directory):
-    """What is in a directory, but for the lock's time."""
-    return {
-        path.relative_to(directory).as_posix(): path.is_file()
-        and hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in directory.rglob("*")
-    }
+WAYS = BREAKS | MORE_BREAKS | flips(12)
 
 
 def take_advice(sentence, directory):
@@ -136,7 +89,7 @@ def is_json(name):
 
 def check(toy, study, directory, whole):
     """Runs a study whose file was broken, and follows the advice where it refuses."""
-    before = snapshot(directory)
+    before = content_of(directory)
     try:
         assert toy.run(directory, **study) == whole
         return
@@ -145,7 +98,7 @@ def check(toy, study, directory, whole):
     assert "\n" not in sentence and sentence.endswith(".") and str(directory) in sentence
     assert len(sentence) < 600, sentence
     assert toy.evaluated == []
-    assert snapshot(directory) == before, "it is untouched"
+    assert content_of(directory) == before, "it is untouched"
     assert toy.run(take_advice(sentence, directory), **study) == whole, sentence
 
 
@@ -155,9 +108,9 @@ def test_a_broken_file(toy, tmp_path, finished, name, study):
     directory, file, whole = finished(study, name)
     shutil.move(directory, tmp_path / "good")
     for way, change in WAYS.items():
-        for made in (directory, tmp_path / "away", tmp_path / "another"):
+        for made in (tmp_path / "away", tmp_path / "another"):
             shutil.rmtree(made, ignore_errors=True)
-        shutil.copytree(tmp_path / "good", directory)
+        copied(tmp_path / "good", directory)
         change(file)
         try:
             check(toy, study, directory, whole)

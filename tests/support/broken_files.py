@@ -1,6 +1,7 @@
 """What may happen to a file, and what a program may make of it."""
 
 import contextlib
+import random
 import shutil
 
 from tf_darts.errors import UserError
@@ -46,6 +47,36 @@ BREAKS = {
     "a folder": _a_folder,
     "removed": _removed,
 }
+MORE_BREAKS = {
+    "a text": _content('"text"\n'),
+    "a list of one": _content("[1]\n"),
+    "too deep": _content("[" * 100_000 + "\n"),
+    "no UTF-8": lambda file: file.write_bytes(b'{"name": "\xff"}\n'),
+}
+
+
+def _flipped_somewhere(seed):
+    def change(file):
+        content = bytearray(file.read_bytes())
+        draw = random.Random(seed)
+        for _ in range(1 + seed % 2):
+            content[draw.randrange(len(content))] ^= 1 << draw.randrange(7)
+        file.write_bytes(bytes(content))
+
+    return change
+
+
+def flips(count):
+    """So many breaks of one or two bits."""
+    return {f"flipped {seed}": _flipped_somewhere(seed) for seed in range(count)}
+
+
+def remove(path):
+    """Removes a file or a directory."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def content_of(directory):

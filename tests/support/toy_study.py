@@ -2,8 +2,10 @@
 
 import math
 import zlib
+from types import SimpleNamespace
 
 from tf_darts.config import configure
+from tf_darts.data.fingerprint import fingerprint_of_text
 from tf_darts.genotype import SPACES
 from tf_darts.report import ranking
 from tf_darts.runtime.files import write_atomically
@@ -14,6 +16,11 @@ from tf_darts.study.evaluation import description
 
 SELECTION = {"mode": "select", "dataset": "pydoc", "candidates": "first_order,random", "count": 2}
 BLACK_BOX = {"mode": "random_search", "dataset": "pydoc", "trials": 4}
+
+DATA = SimpleNamespace(
+    description=lambda: {"dataset": "pydoc"},
+    fingerprint=lambda: fingerprint_of_text(["a", "b"], {}),
+)
 
 
 def row(candidate, **others):
@@ -54,7 +61,7 @@ class ToyStudy:
     def __init__(self, monkeypatch):
         self.evaluated, self.answers = [], {}
         monkeypatch.setattr(run_study, "evaluate", self._evaluate)
-        monkeypatch.setattr(run_study, "_check", lambda example: ("perplexity", "min"))
+        monkeypatch.setattr(run_study, "_check", lambda example: ("perplexity", "min", DATA))
         picture = b"\x89PNG"
         monkeypatch.setattr(ranking, "save_figure", lambda f, path: write_atomically(path, picture))
         monkeypatch.setattr(ranking, "ranking_plot", lambda ranking: None)

@@ -55,7 +55,7 @@ def test_animation_of_a_history(tmp_path):
         (["nobody"], "recurrent: darts_v1, darts_v2, enas; convolutional: darts_v1, darts_v2, nas"),
         (["nasnet", "--space=recurrent"], "no published recurrent cell"),
         (["nasnet", "--output=cell.gif"], ".png, .svg, .pdf"),
-        (["nasnet", "--output=nowhere/cell.png"], "nowhere/cell.png: cannot write"),
+        (["nasnet", "--output=nowhere/cell.png"], "nowhere/cell.png: cannot be written"),
         (["broken.json"], "broken.json: not a genotype file"),
         (["enas.json", "--space=convolutional"], "this cell is recurrent"),
         ([], "Give one cell"),

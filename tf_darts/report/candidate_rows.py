@@ -37,7 +37,7 @@ def _fault(row: Any) -> str:
     completed, score = row["status"] == "completed", row["score"]
     if not completed:
         return "" if row["status"] == "failed" and score is None else "its 'status' and 'score'"
-    if not _is_number(score):
+    if not is_number(score):
         return f"its 'score' cannot be {score!r:.60}"
     try:
         cell = SPACES[row["space"]].from_dict(row["genotype"])
@@ -48,12 +48,15 @@ def _fault(row: Any) -> str:
     points = row["snapshots"]
     if not all(isinstance(point, Mapping) and point.keys() >= _POINT for point in points):
         return "its 'snapshots'"
-    if not all(_is_number(point[name]) for point in points for name in _POINT):
+    if not all(is_number(point[name]) for point in points for name in _POINT):
         return "its 'snapshots'"
     return ""
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any, *, or_none: bool = False) -> bool:
+    """Whether a value of a JSON file is a finite number, or null where that is allowed."""
+    if value is None:
+        return or_none
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

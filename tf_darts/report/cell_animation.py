@@ -10,6 +10,7 @@ from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
 from tf_darts.genotype import Genotype
+from tf_darts.report.candidate_rows import is_number
 from tf_darts.report.cell_drawing import draw_genotype
 
 _DPI = 90
@@ -71,7 +72,7 @@ def _title(record: Mapping[str, Any]) -> str:
     scores = [
         f"{name.removeprefix(prefix)} {value:.2f}"
         for name, value in record.items()
-        if name.startswith(prefix) and not name.startswith(others)
+        if name.startswith(prefix) and not name.startswith(others) and is_number(value)
     ]
     return f"epoch {record['epoch']}, supernet's validation {', '.join(scores)}"
 

@@ -42,16 +42,13 @@ def save_figure(figure: Figure, path: pathlib.Path | str) -> None:
     """Writes a figure, atomically, in the format of the path's suffix.
 
     Raises:
-      UserError: the suffix is none of .png, .svg and .pdf, or the file cannot be written.
+      UserError: the suffix is none of .png, .svg and .pdf.
+      StorageError: the file cannot be written.
     """
     suffix = pathlib.Path(path).suffix.lower()
     if suffix not in _FORMATS:
         raise UserError(f"{path}: pictures are written as {', '.join(_FORMATS)}; use one of these.")
-    content = _encode(figure, suffix)
-    try:
-        write_atomically(path, content)
-    except OSError as error:
-        raise UserError(f"{path}: cannot write the picture ({error.strerror}).") from error
+    write_atomically(path, _encode(figure, suffix))
 
 
 def alpha_heatmap(

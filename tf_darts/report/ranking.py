@@ -19,6 +19,7 @@ from tf_darts.report.plots import save_figure
 from tf_darts.report.ranking_plot import ranking_plot
 from tf_darts.report.statistics import Comparison, compare, scores_by_source, summarise
 from tf_darts.report.tables import csv_table, markdown_table, plain_table, short_number
+from tf_darts.report.write_warnings import WriteWarnings
 from tf_darts.runtime.files import write_atomically
 
 REFERENCE = "random"  # the source that the others are compared with
@@ -26,16 +27,26 @@ REFERENCE = "random"  # the source that the others are compared with
 Candidate = Mapping[str, Any]
 
 
-def write_ranking(directory: pathlib.Path, ranking: dict) -> None:
+def write_ranking(directory: pathlib.Path, ranking: dict, warnings: WriteWarnings) -> None:
     """Writes `ranking.json`, `ranking.csv`, `ranking.md` and `plots/ranking.png` in a directory.
 
     Each file is replaced as a whole.
+
+    Args:
+      directory: the study's.
+      ranking: as above.
+      warnings: tell where the picture cannot be written.
+
+    Raises:
+      StorageError: one of the others cannot be written.
     """
-    (directory / "plots").mkdir(parents=True, exist_ok=True)
     write_atomically(directory / "ranking.json", json.dumps(ranking, indent=2) + "\n")
     write_atomically(directory / "ranking.csv", csv_table(_records(ranking)))
     write_atomically(directory / "ranking.md", _document(ranking))
-    save_figure(ranking_plot(ranking), directory / "plots" / "ranking.png")
+    picture = directory / "plots" / "ranking.png"
+    with warnings.writing(picture):
+        picture.parent.mkdir(exist_ok=True)
+        save_figure(ranking_plot(ranking), picture)
 
 
 def ranking_summary(ranking: dict) -> str:

@@ -1,15 +1,26 @@
 """Run directories as a report's entries: searches, trainings, and studies of many of both."""
 
 import contextlib
-import json
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tf_darts.errors import UserError
-from tf_darts.genotype import SPACES, load
+from tf_darts.errors import StateError, UserError
+from tf_darts.genotype import SPACES
 from tf_darts.published_cells import PUBLISHED
+from tf_darts.report.candidate_rows import is_number
 from tf_darts.report.entries import SEARCH_PREFIX, SUPERNET, TRAINED, Entry
+from tf_darts.report.run_files import (
+    need,
+    read_cell,
+    read_counts,
+    read_found_by,
+    read_ranking,
+    read_records,
+    read_result,
+    read_test,
+)
+from tf_darts.runtime import files
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.spaces.convolutional.network import ImageNetwork
 from tf_darts.spaces.network import Network
@@ -20,6 +31,9 @@ _NETWORKS: tuple[type[Network], ...] = (RecurrentNetwork, ImageNetwork)
 # Settings that do not tell groups apart: seeds, what `Entry` has otherwise, how many candidates.
 _NO_SETTINGS = {"mode", "dataset", "seed", "cell", "optimization", "hypergradient"}
 _NO_SETTINGS |= {"candidates", "count", "snapshots", "trials", "tuner"}
+
+# What to do about the file of the search that found a training's cell.
+_GIVEN = "move this file away, and the report takes the cell as given"
 
 
 def read_entries(run_dirs: Sequence[str]) -> list[Entry]:
@@ -41,23 +55,24 @@ def read_entries(run_dirs: Sequence[str]) -> list[Entry]:
 def _read(path: pathlib.Path, name: str) -> list[Entry]:
     with _opened(path) as (run, settings):
         mode = settings.get("mode")
-        if mode not in _READERS:
+        if not isinstance(mode, str) or mode not in _READERS:
             raise UserError(
                 f"--run_dir={path}: holds a {mode}; a report takes the runs of"
-                f" {', '.join(f'--mode={known}' for known in _READERS)}."
+                f" {', '.join(f'--mode={known}' for known in _READERS)}; leave this run out."
             )
         try:
             return _READERS[mode](name, run, settings)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"--run_dir={path}: its files are broken or of another tf_darts ({error!r}); leave"
-                " this run out."
+        except (ValueError, KeyError, TypeError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise StateError(
+                f"--run_dir={path}: its files are of another tf_darts, or were changed ({reason});"
+                " leave this run out of the report."
             ) from error
 
 
 @contextlib.contextmanager
 def _opened(path: pathlib.Path) -> Iterator[tuple[RunDirectory, dict[str, Any]]]:
-    run, settings = RunDirectory.open(path)
+    run, settings = RunDirectory.read(path)
     try:
         yield run, settings
     finally:
@@ -66,14 +81,16 @@ def _opened(path: pathlib.Path) -> Iterator[tuple[RunDirectory, dict[str, Any]]]
 
 def _finished(run: RunDirectory, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The history of a search or training; raises `UserError` before its last epoch's end."""
-    history, epochs = run.read_history(), settings["epochs"]
-    ended = settings["mode"] != "train" or (run.path / "result.json").exists()
+    need(settings, ("epochs",), run.path)
+    history, epochs = read_records(run.path), settings["epochs"]
+    ended = settings["mode"] != "train" or files.exists(run.path / "result.json")
     if len(history) < epochs or not ended:
         raise UserError(
             f"--run_dir={run.path}: this {settings['mode']} run has finished {len(history)} of"
             f" {epochs} epochs; go on with the same --mode={settings['mode']} command first, or"
             " leave it out."
         )
+    need(settings, ("dataset", "seed"), run.path)
     return history
 
 
@@ -81,10 +98,16 @@ def _device_seconds(settings: Mapping[str, Any], history: Sequence[Mapping[str, 
     return history[-1]["seconds"] * settings.get("replicas", 1)
 
 
-def _score(record: Mapping[str, Any]) -> dict[str, str]:
+def _score(run: RunDirectory, record: Mapping[str, Any]) -> dict[str, str]:
     """Name and mode of the score by which people judge a run with such records."""
-    kind = next(network for network in _NETWORKS if f"train_{network.score}" in record)
-    return {"score": kind.score, "score_mode": kind.score_mode}
+    for kind in _NETWORKS:
+        if is_number(record.get(f"train_{kind.score}")):
+            return {"score": kind.score, "score_mode": kind.score_mode}
+    known = " or ".join(kind.score for kind in _NETWORKS)
+    raise StateError(
+        f"{run.path / 'history.jsonl'}: has no score that reports know ({known}); leave this run"
+        " out of the report."
+    )
 
 
 def _settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -99,12 +122,13 @@ def _searched_by(found: Mapping[str, Any]) -> str:
 
 def _animation(search: pathlib.Path) -> pathlib.Path | None:
     file = search / "plots" / "cell.gif"
-    return file if file.exists() else None
+    return file if files.is_file(file) else None
 
 
 def _search_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> list[Entry]:
     history = _finished(run, settings)
-    score = _score(history[-1])
+    score = _score(run, history[-1])
+    value = history[-1].get(f"validation_{score['score']}")
     entry = Entry(
         name=name,
         way=SUPERNET,
@@ -113,8 +137,8 @@ def _search_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> 
         source=_searched_by(settings),
         origin=name,
         seed=settings["seed"],
-        value=history[-1][f"validation_{score['score']}"],
-        cell=load(run.path / "genotype.json"),
+        value=value,
+        cell=read_cell(run.path),
         search_seconds=_device_seconds(settings, history),
         training_seconds=None,
         settings=_settings(settings),
@@ -126,11 +150,11 @@ def _search_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> 
 
 def _training_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> list[Entry]:
     history = _finished(run, settings)
-    score = _score(history[-1])
-    document = _json(run.path / "genotype.json")
-    given = pathlib.Path(document["found_by"].get("given", run.path.name))
-    found_by = _json(given)["found_by"] if given.is_file() else {}
-    published = str(given) in PUBLISHED[document["space"]]
+    score = _score(run, history[-1])
+    cell = read_cell(run.path)
+    given = pathlib.Path(str(read_found_by(run.path / "genotype.json").get("given", run.path.name)))
+    found_by = read_found_by(given, _GIVEN) if files.is_file(given) else {}
+    published = str(given) in PUBLISHED[cell.space]
     found: dict[str, Any] = {
         "source": str(given) if published else found_by.get("source", "given"),
         "search_seconds": None,
@@ -146,11 +170,11 @@ def _training_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -
         **score,
         origin=str(given),
         seed=settings["seed"],
-        value=_json(run.path / "result.json").get(f"validation_{score['score']}"),
-        cell=load(run.path / "genotype.json"),
-        counts=_json(run.path / "counts.json"),
+        value=read_result(run.path, score["score"]),
+        cell=cell,
+        counts=read_counts(run.path),
         training_seconds=_device_seconds(settings, history),
-        test=_test_score(run.path, score["score"]),
+        test=read_test(run.path, score["score"]),
         history=history,
         **found,
     )
@@ -159,7 +183,7 @@ def _training_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -
 
 def _search_of(path: pathlib.Path, training: Mapping[str, Any]) -> dict[str, Any]:
     """What an entry has of the search in a directory; nothing where the search is gone."""
-    if not (path / "config.json").exists():
+    if not files.exists(path / "config.json"):
         return {}
     with _opened(path) as (run, settings):
         if settings.get("mode") != "search":
@@ -173,13 +197,12 @@ def _search_of(path: pathlib.Path, training: Mapping[str, Any]) -> dict[str, Any
 
 
 def _study_entries(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> list[Entry]:
-    file = run.path / "ranking.json"
-    if not file.exists():
+    if not files.exists(run.path / "ranking.json"):
         raise UserError(
             f"--run_dir={run.path}: this study has no ranking yet; go on with the same"
             f" --mode={settings['mode']} command first, or leave it out."
         )
-    ranking = _json(file)
+    ranking = read_ranking(run.path)
     shared = _settings(settings)
     return [
         _candidate_entry(f"{name}/{candidate['name']}", run.path, shared, ranking, candidate)
@@ -199,9 +222,17 @@ def _candidate_entry(
     training, cell = home / "train", candidate["genotype"]
     completed = candidate["status"] == "completed"
     found: dict[str, Any] = {"settings": study_settings}
-    if completed and (training / "config.json").exists():
+    if completed and files.exists(training / "config.json"):
         with _opened(training) as (run, settings):
-            found = {"settings": _settings(settings), "history": run.read_history()}
+            history = read_records(run.path)
+            need(settings, ("epochs",), run.path)
+            if len(history) < settings["epochs"]:
+                raise StateError(
+                    f"{run.path / 'history.jsonl'}: has {len(history)} of {settings['epochs']}"
+                    " epochs, although this candidate has a score; restore it from a copy, or leave"
+                    " this run out of the report."
+                )
+            found = {"settings": _settings(settings), "history": history}
         found |= _search_of(home / "search", found["settings"])
     return Entry(
         name=name,
@@ -217,20 +248,11 @@ def _candidate_entry(
         cell=SPACES[candidate["space"]].from_dict(cell) if cell else None,
         counts=candidate["counts"] or {},
         training_seconds=candidate["training_seconds"],
-        test=_test_score(training, ranking["score"]),
+        test=read_test(training, ranking["score"]),
         tuned=candidate["settings"],
         snapshots=candidate["snapshots"],
         **found | {"search_seconds": candidate["search_seconds"]},
     )
-
-
-def _test_score(path: pathlib.Path, score: str) -> float | None:
-    return _json(path / "test.json").get("scores", {}).get(score)
-
-
-def _json(file: pathlib.Path) -> dict[str, Any]:
-    """What a JSON file holds; {} where there is none."""
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 _READERS: dict[str, Callable[[str, RunDirectory, Mapping[str, Any]], list[Entry]]] = {

@@ -5,8 +5,8 @@ import pathlib
 import shutil
 
 from tf_darts import __version__
-from tf_darts.errors import UserError
-from tf_darts.runtime.files import write_atomically
+from tf_darts.errors import StateError, UserError
+from tf_darts.runtime import files
 
 _MARKER = "config.json"
 _FOLDERS = ("plots", "tensorboard")
@@ -14,11 +14,11 @@ _FOLDERS = ("plots", "tensorboard")
 
 def check_report_directory(path: pathlib.Path) -> None:
     """Raises `UserError` where a directory holds anything but a report, or is none."""
-    if not path.exists():
+    if not files.exists(path):
         return
-    if not path.is_dir():
+    if not files.is_directory(path):
         raise UserError(f"--report_dir={path}: is a file; give a directory.")
-    if any(path.iterdir()) and not _is_report(path):
+    if files.entries(path) and not _is_report(path):
         raise UserError(
             f"--report_dir={path}: holds files that are no report; give an empty or a new"
             " directory, or that of an older report."
@@ -35,25 +35,21 @@ def empty_report_directory(path: pathlib.Path, settings: dict[str, str]) -> None
       settings: of the report; kept in the mark.
 
     Raises:
-      UserError: it cannot be written.
+      StorageError: it cannot be written.
     """
     document = {"tf_darts": __version__, "settings": settings}
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        write_atomically(path / _MARKER, json.dumps(document, indent=2) + "\n")
-        for folder in _FOLDERS:
+    files.make_directory(path)
+    files.write_atomically(path / _MARKER, json.dumps(document, indent=2) + "\n")
+    for folder in _FOLDERS:
+        with files.writing(path / folder):
             if (path / folder).exists():
                 shutil.rmtree(path / folder)
             (path / folder).mkdir()
-    except OSError as error:
-        raise UserError(
-            f"--report_dir={path}: cannot be written ({error.strerror}); give another one."
-        ) from error
 
 
 def _is_report(path: pathlib.Path) -> bool:
     try:
-        document = json.loads((path / _MARKER).read_text(encoding="utf-8"))
-        return document["settings"]["mode"] == "report"
-    except (OSError, ValueError, KeyError, TypeError):
+        settings = files.read_json(path / _MARKER).get("settings")
+    except StateError:
         return False
+    return isinstance(settings, dict) and settings.get("mode") == "report"

@@ -2,20 +2,29 @@
 
 import json
 import pathlib
-from typing import Any
+from typing import Any, ClassVar
 
+from matplotlib.figure import Figure
+
+from tf_darts.report.plots import save_figure
 from tf_darts.report.tensorboard import TensorBoardLog
+from tf_darts.report.write_warnings import WriteWarnings
+from tf_darts.runtime import files
 from tf_darts.runtime.observer import Observer
 
 
 class RunReport(Observer):
     """Opens `tensorboard/` and `plots/` in a run directory, and keeps the log with the run's steps.
 
+    What cannot be written is a warning, one for each cause: a run goes on without its pictures.
+
     Args:
       directory: the run directory.
       settings: the configuration, shown as text.
       baseline: name and value of a score to compare with, or None.
     """
+
+    activity: ClassVar[str]  # "search": what goes on, in warnings
 
     def __init__(
         self,
@@ -24,27 +33,43 @@ class RunReport(Observer):
         baseline: tuple[str, float] | None = None,
     ) -> None:
         self._plots = directory / "plots"
-        self._plots.mkdir(exist_ok=True)
+        self._events = directory / "tensorboard"
         self._settings = settings
         self._baseline = baseline
-        self._log = TensorBoardLog(directory / "tensorboard")
+        self._log = TensorBoardLog(self._events)
+        self._warnings = WriteWarnings(self.activity)
 
     def on_start(self, step: int, total_steps: int) -> None:
         del total_steps
-        self._log.purge_from(step + 1)
+        with self._warnings.writing(self._events):
+            self._log.purge_from(step + 1)
         if step == 0:
             self._log.text("configuration", json_block(self._settings), 0)
 
     def on_rollback(self, step: int, reason: str) -> None:
         self._log.text("rollbacks", f"Back to step {step}: {reason}.", step)
-        self._log.flush()
-        self._log.purge_from(step + 1)
+        with self._warnings.writing(self._events):
+            self._log.flush()
+            self._log.purge_from(step + 1)
 
     def on_checkpoint(self) -> None:
-        self._log.flush()
+        with self._warnings.writing(self._events):
+            self._log.flush()
 
     def on_end(self) -> None:
-        self._log.close()
+        with self._warnings.writing(self._events):
+            self._log.close()
+
+    def _picture(self, name: str, picture: Figure | bytes) -> None:
+        """Writes a file of `plots/`: a figure, or the content of one."""
+        file = self._plots / name
+        with self._warnings.writing(file):
+            with files.writing(self._plots):
+                self._plots.mkdir(exist_ok=True)
+            if isinstance(picture, bytes):
+                files.write_atomically(file, picture)
+            else:
+                save_figure(picture, file)
 
 
 def json_block(document: Any) -> str:

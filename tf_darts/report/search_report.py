@@ -2,15 +2,14 @@
 
 import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from tf_darts.report.cell_animation import search_animation
 from tf_darts.report.cell_drawing import draw_genotype
-from tf_darts.report.plots import alpha_heatmap, learning_curves, save_figure
+from tf_darts.report.plots import alpha_heatmap, learning_curves
 from tf_darts.report.run_report import RunReport, json_block
-from tf_darts.runtime.files import write_atomically
 from tf_darts.spaces.supernet import Supernet
 
 # Which curves of a step stand together in TensorBoard.
@@ -38,6 +37,8 @@ class SearchReport(RunReport):
       baseline: name and value of a score to compare with, or None.
     """
 
+    activity: ClassVar[str] = "search"
+
     def __init__(
         self,
         directory: pathlib.Path,
@@ -54,7 +55,7 @@ class SearchReport(RunReport):
             f"train_{score}": f"{score}/train",
             f"validation_{score}": f"{score}/validation_batch",
         }
-        self._log.scalars({names[key]: value for key, value in metrics.items()}, step)
+        self._log.scalars({names.get(key, f"other/{key}"): v for key, v in metrics.items()}, step)
 
     def on_epoch(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> None:
         step, score = record["step"], self._supernet.score
@@ -93,7 +94,7 @@ class SearchReport(RunReport):
             logarithmic=self._supernet.score_mode == "min",
         )
         for name, figure in figures.items():
-            save_figure(figure, self._plots / f"{name}.png")
+            self._picture(f"{name}.png", figure)
         if record["epoch"] == self._settings["epochs"]:
             animation = search_animation(history, self._supernet.genotype_class)
-            write_atomically(self._plots / "cell.gif", animation)
+            self._picture("cell.gif", animation)

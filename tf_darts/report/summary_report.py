@@ -2,11 +2,13 @@
 
 import pathlib
 import re
+import shlex
 from collections.abc import Sequence
 
+import tensorflow as tf
 from matplotlib.figure import Figure
 
-from tf_darts.errors import UserError
+from tf_darts.errors import StorageError, UserError
 from tf_darts.report.cell_drawing import draw_genotype
 from tf_darts.report.entries import SUPERNET, TRAINED, Entry, Group, distinct, group
 from tf_darts.report.hparams import write_sessions
@@ -18,7 +20,7 @@ from tf_darts.report.report_directory import check_report_directory, empty_repor
 from tf_darts.report.report_plots import cost_plot, overlaid_curves
 from tf_darts.report.report_tables import comparison_rows, paper_rows, ranking_of, reference_of
 from tf_darts.report.tables import markdown_table
-from tf_darts.runtime.files import write_atomically
+from tf_darts.runtime.files import read_bytes, write_atomically
 
 _TABLE_NOTE = """
 Mean ± standard deviation (of n - 1) over n seeds. The search cost is the time of the search alone,
@@ -72,10 +74,17 @@ def write_report(run_dirs: Sequence[str], report_dir: str, reference: str) -> pa
             chosen = [e for e in entries if (e.dataset, e.score, e.way) == (dataset, score, way)]
             if chosen:
                 text += f"\n### {way}\n{note}" + _Section(directory, chosen, reference).text()
-    write_sessions(directory / "tensorboard", entries)
+    sessions = directory / "tensorboard"
+    try:
+        write_sessions(sessions, entries)
+    except tf.errors.OpError as error:
+        raise StorageError(
+            f"{sessions}: cannot be written ({str(error).splitlines()[0]}); make room or give"
+            " rights there, then repeat the command, or give another --report_dir."
+        ) from error
     text += (
         "\n## TensorBoard\n\nThe same as a table of HParams, with the settings that differ:"
-        f"\n\n    tensorboard --logdir={directory / 'tensorboard'}\n"
+        f"\n\n    tensorboard --logdir={shlex.quote(str(sessions))}\n"
     )
     write_atomically(directory / "report.md", text)
     return directory / "report.md"
@@ -161,7 +170,7 @@ class _Section:
         text += self._picture(name, draw_genotype(best.cell), str(best.cell))
         if best.animation:
             file = f"plots/{self._name}_{name}.gif"
-            write_atomically(self._directory / file, best.animation.read_bytes())
+            write_atomically(self._directory / file, read_bytes(best.animation))
             text += f"\nThe same over the epochs of its search:\n\n![epochs]({file})\n"
         return text
 

@@ -1,6 +1,8 @@
 """TensorBoard logs that agree with the checkpoints of a run that is killed and resumed."""
 
+import errno
 import functools
+import os
 import pathlib
 import time
 from collections.abc import Callable, Mapping
@@ -9,6 +11,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from tf_darts.report.plots import figure_to_png
+from tf_darts.runtime import files
 
 _FILES = "events.out.tfevents"
 
@@ -34,6 +37,8 @@ class TensorBoardLog:
         # interpreter exits.
         self._pending: list[Callable[[], object]] = []
         self._writer: tf.summary.SummaryWriter | None = None
+        self._others: set[pathlib.Path] = set()  # files that are not the writer's
+        self._whole = 0  # bytes of the writer's that are whole records
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         """One point of each named curve."""
@@ -49,23 +54,51 @@ class TensorBoardLog:
         self._pending.append(functools.partial(tf.summary.text, name, markdown, step=step))
 
     def flush(self) -> None:
-        """Writes all that was logged since the last flush to the disk."""
-        if not self._pending:
+        """Writes all that was logged since the last flush to the disk.
+
+        Raises:
+          StorageError, OSError, tf.errors.OpError: the system refuses; what was logged is lost, and
+            the next flush begins another file.
+        """
+        pending, self._pending = self._pending, []
+        if not pending:
             return
-        if self._writer is None:
-            self._writer = tf.summary.create_file_writer(str(self._folder))
-        with self._writer.as_default():
-            for write in self._pending:
-                write()
-        self._pending.clear()
-        self._writer.flush()
+        try:
+            if self._writer is None:
+                with files.writing(self._folder):  # not its parents, as TensorFlow would
+                    self._folder.mkdir(exist_ok=True)
+                self._others = set(files.entries(self._folder))
+                self._whole = 0
+                self._writer = tf.summary.create_file_writer(str(self._folder))
+            with self._writer.as_default():
+                for write in pending:
+                    write()
+            self._writer.flush()
+            self._check_whole()
+        except BaseException:
+            self._writer = None
+            raise
+
+    def _check_whole(self) -> None:
+        """Raises `OSError` where the file ends within a record: TensorFlow tells nobody."""
+        for path in set(files.entries(self._folder)) - self._others:
+            with path.open("rb") as file:
+                end = file.seek(0, os.SEEK_END)
+                while self._whole < end:
+                    file.seek(self._whole)  # a record: its length, twice four bytes, its content
+                    self._whole += 16 + int.from_bytes(file.read(8), "little")
+            if self._whole > end:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     def close(self) -> None:
-        """Flushes and closes the file; logging again would begin another."""
+        """Flushes and closes the file; logging again would begin another.
+
+        Raises: as `flush`.
+        """
         self.flush()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
 
     def purge_from(self, step: int) -> None:
         """Tells TensorBoard to forget the points at `step` and later that are in the folder.
@@ -74,9 +107,12 @@ class TensorBoardLog:
         are: a "session start" at that step, in a file of its own, is read after theirs and before
         those that this log writes next. TensorBoard reads files by name, and names begin with the
         second; this waits for the next one where a file already has it.
+
+        Raises: as `flush`.
         """
         self.close()
-        names = [path.name.split(".") for path in self._folder.glob(f"{_FILES}.*")]
+        there = files.entries(self._folder) if files.exists(self._folder) else []
+        names = [path.name.split(".") for path in there if path.name.startswith(f"{_FILES}.")]
         stamps = [int(name[3]) for name in names if name[3].isdigit()]
         if not stamps:
             return

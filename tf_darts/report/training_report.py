@@ -2,11 +2,12 @@
 
 import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from tf_darts.genotype import Genotype
+from tf_darts.report.candidate_rows import is_number
 from tf_darts.report.cell_drawing import draw_genotype
-from tf_darts.report.plots import learning_curves, save_figure
+from tf_darts.report.plots import learning_curves
 from tf_darts.report.run_report import RunReport
 from tf_darts.spaces.network import Network
 
@@ -29,6 +30,8 @@ class TrainingReport(RunReport):
       baseline: name and value of a score to compare with, or None.
     """
 
+    activity: ClassVar[str] = "training"
+
     def __init__(
         self,
         directory: pathlib.Path,
@@ -46,7 +49,7 @@ class TrainingReport(RunReport):
         if step == 0:
             figure = draw_genotype(self._cell, str(self._settings["dataset"]))
             self._log.figure("cell", figure, 0)
-            save_figure(figure, self._plots / "cell.png")
+            self._picture("cell.png", figure)
 
     def on_step(self, step: int, metrics: dict[str, float]) -> None:
         names = dict(_GROUPS)
@@ -55,7 +58,7 @@ class TrainingReport(RunReport):
             for key in metrics
             if key.startswith("train_") and key not in names
         }
-        self._log.scalars({names[key]: value for key, value in metrics.items()}, step)
+        self._log.scalars({names.get(key, f"other/{key}"): v for key, v in metrics.items()}, step)
 
     def on_epoch(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> None:
         score = self._network.score
@@ -64,7 +67,7 @@ class TrainingReport(RunReport):
         scores = {}
         for key, value in record.items():
             stream = next((stream for stream in streams if key.startswith(f"{stream}_")), None)
-            if stream:
+            if stream and is_number(value):
                 scores[f"{key.removeprefix(f'{stream}_')}/{stream}"] = value
         self._log.scalars(scores, record["step"])
         curves = {
@@ -81,4 +84,4 @@ class TrainingReport(RunReport):
             logarithmic=self._network.score_mode == "min",
         )
         self._log.figure("curves", figure, record["step"])
-        save_figure(figure, self._plots / "curves.png")
+        self._picture("curves.png", figure)

@@ -100,7 +100,8 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
     names = [candidate.name for candidate in candidates]
     for name in {name for name in names if names.count(name) > 1}:
         raise UserError(
-            f"--candidates={config.candidates}: {name} is there twice; name each source once."
+            f"--candidates={config.candidates}: {name} is there twice; name each source once, and"
+            " rename the folder of a file that is called as another's."
         )
     return candidates
 

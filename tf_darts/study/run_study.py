@@ -14,6 +14,7 @@ from tf_darts.configuration.study import StudyConfig
 from tf_darts.errors import UserError
 from tf_darts.genotype import SPACES
 from tf_darts.report.ranking import write_ranking
+from tf_darts.report.write_warnings import WriteWarnings
 from tf_darts.runs import set_arithmetic
 from tf_darts.runtime import files
 from tf_darts.runtime.run_directory import RunDirectory
@@ -65,6 +66,8 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
     if part is not Role.WORKER and not files.exists(path / "candidates"):
         write_missing(path, data)
 
+    warnings = WriteWarnings("study")
+
     def rank() -> dict[str, Any]:
         rows = ranked(load_rows(path / "candidates"), score_mode)
         ranking = {
@@ -74,7 +77,7 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
             "mode": config.mode,
             "candidates": rows,
         }
-        write_ranking(path, ranking)
+        write_ranking(path, ranking, warnings)
         _save_best(path, config, rows)
         return ranking
 
@@ -102,7 +105,10 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
     rows = ranking["candidates"]
     if not any(row["status"] == "completed" for row in rows):
         reasons = "; ".join(f"{row['name']}: {row['reason']}" for row in rows[:3])
-        raise UserError(f"--run_dir={path}: all {len(rows)} candidates failed ({reasons}).")
+        raise UserError(
+            f"--run_dir={path}: all {len(rows)} candidates failed ({reasons}); give settings that"
+            " can be trained, and another --run_dir."
+        )
     return ranking
 
 

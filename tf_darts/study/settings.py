@@ -22,9 +22,9 @@ def parse_assignments(text: str, flag: str) -> dict[str, str]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not (name and equals and value):
-            raise UserError(f"--{flag}: {part!r} is not of the form NAME=VALUE.")
+            raise UserError(f"--{flag}: {part!r} is not of the form NAME=VALUE; write it so.")
         if name in pairs:
-            raise UserError(f"--{flag}: {name} is given twice.")
+            raise UserError(f"--{flag}: {name} is given twice; give it once.")
         pairs[name] = value
     return pairs
 
@@ -125,7 +125,10 @@ def parse_tuned(text: str, configs: Mapping[str, SearchConfig | TrainingConfig])
         found = [part for part in parts if part in configs and field in fields(configs[part])]
         if not found:
             known = " or ".join(configs[part].purpose for part in configs)
-            raise UserError(f"--tune: {name} is no setting of {known}, which are tuned here.")
+            raise UserError(
+                f"--tune: {name} is no setting of {known}, which are tuned here; give one of"
+                " theirs, as --help lists them."
+            )
         setting = fields(configs[found[0]])[field]
         tuned.append(_range(found[0], setting, value))
     return tuned
@@ -134,7 +137,7 @@ def parse_tuned(text: str, configs: Mapping[str, SearchConfig | TrainingConfig])
 def _range(part: str, setting: dataclasses.Field, text: str) -> Tuned:
     pieces = text.split(":")
     if setting.type not in (int, float) or setting.name == "seed":
-        raise UserError(f"--tune: {setting.name} is no quantity that can be tuned.")
+        raise UserError(f"--tune: {setting.name} is no quantity that can be tuned; leave it out.")
     if len(pieces) not in (2, 3) or (len(pieces) == 3 and pieces[2] != "log"):
         raise UserError(
             f"--tune: {setting.name}={text} is no range; write {setting.name}=LOW:HIGH or"
@@ -144,7 +147,9 @@ def _range(part: str, setting: dataclasses.Field, text: str) -> Tuned:
         low, high = (setting.type(piece) for piece in pieces[:2])
     except ValueError:
         kind = "whole numbers" if setting.type is int else "numbers"
-        raise UserError(f"--tune: {setting.name}={text} has bounds that are no {kind}.") from None
+        raise UserError(
+            f"--tune: {setting.name}={text} has bounds that are no {kind}; give such ones."
+        ) from None
     for bound in (low, high):
         try:
             check(setting, bound)

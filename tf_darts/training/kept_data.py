@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from tf_darts.data.fingerprint import Fingerprint, differences, different_moments
-from tf_darts.errors import UserError
+from tf_darts.errors import StateError
 from tf_darts.runtime import files
 from tf_darts.training.kept_names import DATA_FILE, FILES, checksums, differs, read_description
 
@@ -45,7 +45,7 @@ def keep_data(
       assets: the names of classes or words as files of the run by name.
 
     Raises:
-      UserError: the run learnt from other data, or what it knows of them cannot be read.
+      StateError: the run learnt from other data, or what it knows of them cannot be read.
       StorageError: the files cannot be written.
     """
     check_data(path, data, how, assets)
@@ -74,11 +74,11 @@ def check_data(
         try:
             differing = differences(known["fingerprint"], data.fingerprint())
         except ValueError as error:
-            raise UserError(f"{path / DATA_FILE}: cannot be read ({error}); {RESTORE}.") from error
+            raise StateError(f"{path / DATA_FILE}: cannot be read ({error}); {RESTORE}.") from error
     else:
         differing = _old_differences(path, known, data.description(), assets or {})
     if differing:
-        raise UserError(
+        raise StateError(
             f"{how}: these are not the data that this run learnt from: {'; '.join(differing)};"
             f" {advice}."
         )
