@@ -61,7 +61,6 @@ def search_task(config: SearchConfig) -> SearchTask:
 @search_task.register
 def _(config: RecurrentSearchConfig) -> SearchTask:
     corpus = text.load(config.dataset, config.data_dir, config.min_count)
-    print(corpus.summary(), flush=True)
     check_language_model(config.units, corpus.vocabulary.size)
     data = TextSearchData(
         corpus,
@@ -91,6 +90,7 @@ def _(config: RecurrentSearchConfig) -> SearchTask:
         units = preset_for("train", config.dataset).units
         return recurrent_counts(cell, words, units)
 
+    print(corpus.summary(), flush=True)
     return SearchTask(supernet, data, (WORD_FREQUENCIES, perplexity), counts)
 
 

@@ -144,7 +144,6 @@ def _text_data(config: RecurrentTrainingConfig, corpus: Corpus) -> TextTrainingD
 @training_task.register
 def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> TrainingTask:
     corpus = text.load(config.dataset, config.data_dir, config.min_count)
-    print(corpus.summary(), flush=True)
     check_language_model(config.units, corpus.vocabulary.size)
     data = _text_data(config, corpus)
     network = language_network(config, cell, corpus.vocabulary.size)
@@ -152,13 +151,13 @@ def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> Trai
         WORD_FREQUENCIES,
         unigram_perplexity(corpus.vocabulary.size, corpus.train, corpus.validation),
     )
+    print(corpus.summary(), flush=True)
     return TrainingTask(network, data, baseline)
 
 
 @test_task.register
 def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> RunTest:
     corpus = text.load(config.dataset, config.data_dir, config.min_count, with_test=True)
-    print(corpus.summary(), flush=True)
     network = language_network(config, cell, corpus.vocabulary.size)
     size = config.test_batch_size
     baseline = (
@@ -167,6 +166,7 @@ def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> RunT
     )
     batches = text_test(corpus, batch_size=size, bptt=config.bptt)
     data = _text_data(config, corpus)
+    print(corpus.summary(), flush=True)
     return RunTest(network, batches, size, baseline, data, fingerprint_of_test(corpus))
 
 
@@ -254,5 +254,5 @@ def _(config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype)
         return RunTest(network, batches, config.evaluation_batch_size, None, data, tested)
     test = images.load(config.dataset, config.data_dir, config.image_size, part="test")
     baseline = MOST_FREQUENT_CLASS, majority_accuracy(data.train_labels, test.labels)
-    batches, tested = data.test(test), test.fingerprint("test")
+    batches, tested = data.test(test), test.fingerprint({"test": None})
     return RunTest(network, batches, config.evaluation_batch_size, baseline, data, tested)

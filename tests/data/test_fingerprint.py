@@ -188,7 +188,7 @@ def test_the_test_part_has_its_own():
     corpus = text.load("pydoc", with_test=True)
     found = fingerprint_of_test(corpus)
     assert found["parts"]["test"]["number"] == len(corpus.test) and len(found["parts"]) == 1
-    assert image_set().fingerprint("test")["parts"].keys() == {"test"}
+    assert image_set().fingerprint({"test": None})["parts"].keys() == {"test"}
 
 
 def write_fruit(root, classes=("apple", "pear"), count=6):
@@ -243,7 +243,7 @@ def test_a_streamed_folder_is_known_by_names_and_sizes(tmp_path):
 
 def test_tfds_images_in_memory_and_streamed(tmp_path, prepare_photos):
     def in_memory(folder, size):
-        return images.load("photos", folder, size).fingerprint("training")
+        return images.load("photos", folder, size).fingerprint({"training": None})
 
     def streamed(folder, **settings):
         settings = {"batch_size": 2, "seed": 1, "validation_examples": 4} | settings

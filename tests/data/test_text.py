@@ -1,5 +1,6 @@
 import os
 import pathlib
+import re
 
 import pytest
 
@@ -112,3 +113,28 @@ def test_directory_that_is_a_file(own):
 def test_unknown_name():
     with pytest.raises(UserError, match=r"--dataset=pbt .* ptb, wikitext2, pydoc, text\.$"):
         text.load("pbt")
+
+
+def test_what_is_missing_is_put_where_the_sentences_say(tmp_path):
+    """Each sentence is done, and the next one comes, until there is a text."""
+    directory = tmp_path / "texts"
+    said = []
+    for _ in range(6):
+        try:
+            made = text.load("text", directory, with_test=True)
+        except UserError as error:
+            said.append(str(error))
+        else:
+            break
+        if "make it with mkdir -p" in said[-1]:
+            directory.mkdir(parents=True)
+        elif "with train.txt, valid.txt and (for a test) test.txt in it" in said[-1]:
+            (directory / "train.txt").write_text("")
+        elif found := re.search(r"put it there as (\w+\.txt)\.$", said[-1]):
+            (directory / found[1]).write_text(
+                "a b\na\n" if found[1] == "valid.txt" else "b a b a\n"
+            )
+        else:
+            assert said[-1].endswith("has no words; put a text there, one sentence a line.")
+            (directory / "train.txt").write_text("a b\na b a\n")
+    assert made.summary().startswith("Read text: train 2 lines, 7 tokens") and len(said) == 5

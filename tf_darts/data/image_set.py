@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -48,9 +48,21 @@ class ImageSet:
         numbers = np.arange(len(self.labels)) if numbers is None else numbers
         return part_of_images((origins[number] for number in numbers), self.labels[numbers])
 
-    def fingerprint(self, part: str) -> Fingerprint:
-        """What all the images are, as the part of that name."""
-        return fingerprint_of_images(self.classes, {part: self.part()}, self.shape)
+    def fingerprint(
+        self,
+        parts: Mapping[str, np.ndarray | None],
+        mean: Sequence[float] = (),
+        std: Sequence[float] = (),
+    ) -> Fingerprint:
+        """What the images are.
+
+        Args:
+          parts: by name the numbers of the images of a part, in their order; None is all.
+          mean: see `fingerprint_of_images`.
+          std: see `fingerprint_of_images`.
+        """
+        made = {name: self.part(numbers) for name, numbers in parts.items()}
+        return fingerprint_of_images(self.classes, made, self.shape, mean, std)
 
 
 def square(images: tf.Tensor | np.ndarray, size: int) -> tf.Tensor:

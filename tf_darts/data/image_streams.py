@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts.data.batches import SearchBatch
-from tf_darts.data.fingerprint import Fingerprint, fingerprint_of_images
+from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.data.image_batches import (
     ImageBatches,
     Passes,
@@ -103,13 +103,8 @@ class ImageSearchData:
             "train_images": len(train),
             "validation_images": len(validation),
         }
-        self._fingerprint = fingerprint_of_images(
-            images.classes,
-            {"training": images.part(train), "validation": images.part(validation)},
-            images.shape,
-            self.mean,
-            self.std,
-        )
+        parts = {"training": train, "validation": validation}
+        self._fingerprint = images.fingerprint(parts, self.mean, self.std)
         self._evaluation = validation
         self._steps = steps_per_epoch or self._passes[0].steps
 

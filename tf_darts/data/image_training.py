@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_darts.data.asset_files import LABELS_FILE, listed
 from tf_darts.data.batches import TrainingBatch
-from tf_darts.data.fingerprint import Fingerprint, fingerprint_of_images
+from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.data.image_batches import (
     ImageBatches,
     Passes,
@@ -98,13 +98,8 @@ class ImageTrainingData:
         self._shape = images.shape
         self._classes = images.classes
         self._name = images.name
-        self._fingerprint = fingerprint_of_images(
-            images.classes,
-            {"training": images.part(train), "validation": images.part(validation)},
-            images.shape,
-            self.mean,
-            self.std,
-        )
+        parts = {"training": train, "validation": validation}
+        self._fingerprint = images.fingerprint(parts, self.mean, self.std)
         self._validation = validation
         self._steps = steps_per_epoch or self._passes.steps
 
