@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tf_darts import __version__, genotype
 from tf_darts.config import preset_for
+from tf_darts.configuration.setting import check, fields
 from tf_darts.configuration.training import (
     ConvolutionalTrainingConfig,
     RecurrentTrainingConfig,
@@ -226,9 +227,23 @@ exporter.register(RecurrentTrainingConfig, LanguageExporter)
 exporter.register(ConvolutionalTrainingConfig, ImageExporter)
 
 
-def _config(training: FinishedTraining, data_dir: str) -> TrainingConfig:
-    preset = preset_for("train", training.settings["dataset"])
-    return training.config(type(preset), data_dir=data_dir)
+def _exporter(training: FinishedTraining, data_dir: str) -> Exporter:
+    """The exporter of a training; raises `UserError` where its `config.json` cannot be a run's."""
+    settings = training.settings
+    try:
+        preset = preset_for("train", str(settings.get("dataset")))
+        for name, field in fields(preset).items():
+            if name in settings:
+                check(field, settings[name])
+        config = training.config(type(preset), data_dir=data_dir)
+        return exporter(config, training)
+    except (UserError, KeyError, TypeError) as error:
+        file = training.run.path / "config.json"
+        reason = str(error).rstrip(".") if isinstance(error, UserError) else "of another space"
+        raise UserError(
+            f"{file}: cannot be a training's ({reason}); put a copy of it back, or train again"
+            " elsewhere."
+        ) from error
 
 
 def _data_again(config: TrainingConfig, one: Exporter) -> TrainingData:
@@ -252,8 +267,8 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
     Raises:
       UserError: the weights are not there, or the data are needed and not to be had.
     """
-    config = _config(training, data_dir)
-    one = exporter(config, training)
+    one = _exporter(training, data_dir)
+    config = one.config
     set_precision(config.precision)
     if not all(exists(training.run.path / name) for name in (DATA_FILE, one.names_file)):
         print(f"{training.run.path} does not say what its data are; reading {config.dataset} once.")

@@ -128,6 +128,23 @@ def test_a_wrong_description(originals, tmp_path, dataset, name, value):
     assert "data.json" in refused(run)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("cell", value) for value in (None, "darts_v2", -1, [], {}, {"recurrent": 7})),
+        *(("dataset", value) for value in (None, 7, [], {})),
+        *(("seed", value) for value in (None, "x", -1, 1.5)),
+        *(("precision", value) for value in (None, "x", [])),
+        *(("weight_decay", value) for value in (None, "x", -1, float("nan"))),
+    ],
+)
+def test_a_configuration_that_cannot_be(run, name, value):
+    document = json.loads((run / "config.json").read_text())
+    document["settings"][name] = value
+    (run / "config.json").write_text(json.dumps(document))
+    assert "config.json" in refused(run)
+
+
 @pytest.mark.parametrize("value", [None, 7, ["checkpoints/best"], {}])
 def test_a_result_without_a_checkpoint(run, value):
     (run / "result.json").write_text(json.dumps({"checkpoint": value}))

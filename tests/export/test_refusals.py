@@ -4,6 +4,7 @@ Refused requests get their sentence each time they are asked, in place of what e
 and before anything is allocated of what they ask for.
 """
 
+import pathlib
 import re
 import resource
 import time
@@ -16,7 +17,9 @@ from tensorflow.python.client import pywrap_tf_session
 from tf_darts.errors import UserError
 from tf_darts.export.language_functions import exported_functions
 from tf_darts.export.language_serving import HOTTEST, LONGEST, TOP_K, LanguageServing
+from tf_darts.export.refusals import ROWS as ROWS_ALLOWED
 from tf_darts.export.rest_requests import answer
+from tf_darts.export.word_table import BYTES as BYTES_ALLOWED
 from tf_darts.export_tasks import export_task
 
 TIMES = 10  # each request: TensorFlow runs in parallel what does not wait
@@ -342,3 +345,11 @@ def test_a_large_vocabulary_bounds_rows_and_words(finished, tmp_path):
     limits = served.signatures()["score_text"].description["limits"]
     assert limits["rows"] == "1 to 111"
     assert limits["text"].endswith("at most 1,000 words")
+
+
+def test_the_bounds_stand_in_the_document():
+    text = pathlib.Path(__file__).parents[2].joinpath("docs", "serving.md").read_text("utf-8")
+    table = text.split("**Bounds.**")[1].split("What is out of bounds")[0]
+    for bound in (ROWS_ALLOWED, BYTES_ALLOWED, LONGEST, HOTTEST, TOP_K, MOST):
+        assert f"{bound:,}" in table
+    assert LENGTH in text
