@@ -216,7 +216,8 @@ def test_a_schedule_that_was_asked_for_stays():
         ),
         (
             {"final_weight_learning_rate": 21.0},
-            "--final_weight_learning_rate=21 is above --weight_learning_rate=20; a schedule falls.",
+            "--final_weight_learning_rate=21 is above --weight_learning_rate=20; a schedule falls,"
+            " so give --final_weight_learning_rate=N of at most 20.",
         ),
         (
             {"finite_difference_radius": 0.02, "hypergradient": "exact"},

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_darts import genotype
+from tf_darts import genotype, given_cells
 from tf_darts.config import computed_settings, preset_for
 from tf_darts.configuration.export import ExportConfig
 from tf_darts.configuration.search import SearchConfig
@@ -189,7 +189,8 @@ def run_training(
     task = training_task(config, cell)
     network, settings = task.network, settings_of(config, replicas) | {"cell": cell.to_dict()}
     with opened_run(config.run_dir, settings, replicas) as run:
-        genotype.save(run.path / "genotype.json", cell, {"mode": "train", "given": config.genotype})
+        found_by = {"mode": "train", **given_cells.origin(config.genotype, cell)}
+        genotype.save(run.path / "genotype.json", cell, found_by)
         keep_data(run, task.data)
         counts = network.counts()
         run.write_json("counts.json", counts)

@@ -11,11 +11,12 @@ import pathlib
 import pickle
 import sys
 
-from absl import app, flags
+from absl import flags
 
 # The code beside this tool, whether or not (another) tf_darts is installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+from tf_darts import program
 from tf_darts.errors import UserError
 from tf_darts.export.official_runs import State, import_official
 
@@ -70,4 +71,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, "import_official_weights")

@@ -62,7 +62,7 @@ def test_animation_of_a_history(tmp_path):
         (["broken/history.jsonl"], "history.jsonl: not the history of a search"),
         (["broken/history.jsonl", "--output=a.png"], "a.png: animations are written as .gif"),
         (["broken/history.jsonl", "--title=T"], "--space and --title are for one cell"),
-        (["nowhere/history.jsonl"], "cannot read the genotype"),
+        (["nowhere/history.jsonl"], "genotype.json: cannot be read (No such file"),
     ],
 )
 def test_mistakes_are_one_sentence(tmp_path, arguments, sentence):

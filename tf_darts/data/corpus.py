@@ -10,6 +10,7 @@ import numpy as np
 
 from tf_darts.data.vocabulary import EOS, Vocabulary
 from tf_darts.errors import UserError
+from tf_darts.runtime.files import is_file, read_bytes
 
 PARTS = ("train", "validation", "test")
 
@@ -93,10 +94,9 @@ def read_lines(path: pathlib.Path) -> list[str]:
     Raises:
       UserError: the file cannot be read or is not UTF-8.
     """
+    content = read_bytes(path, "give a text file")
     try:
-        text = path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the text ({error.strerror}).") from error
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path}: not UTF-8 at byte {error.start} ({error.reason}); convert it, for example"
@@ -125,7 +125,7 @@ def find_files(
     found = {}
     wanted = parts_to_read(with_test)
     for part in wanted:
-        paths = [data_dir / name for name in accepted[part] if (data_dir / name).is_file()]
+        paths = [data_dir / name for name in accepted[part] if is_file(data_dir / name)]
         if paths:
             found[part] = paths[0]
     missing = [part for part in wanted if part not in found]

@@ -15,6 +15,7 @@ from tensorflow_datasets.core.download.extractor import ExtractError
 
 from tf_darts.data import corpus
 from tf_darts.errors import UserError
+from tf_darts.runtime.files import exists, read_bytes
 
 _PROBE_SECONDS = 5  # for each address of the host, of which there may be four
 
@@ -89,7 +90,7 @@ def _warn_if_changed(builder_class: type[LinesBuilder], files: Mapping[str, path
     for part, url in builder_class.RAW_URLS.items():
         if part not in files:
             continue
-        digest = hashlib.sha256(files[part].read_bytes()).hexdigest()
+        digest = hashlib.sha256(read_bytes(files[part])).hexdigest()
         if digest != builder_class.url_infos[url].checksum:
             logging.warning(
                 "%s is not the published %s text of %s (its sha256 differs): perplexities are"
@@ -102,7 +103,7 @@ def _warn_if_changed(builder_class: type[LinesBuilder], files: Mapping[str, path
 
 def _prepare(builder: LinesBuilder) -> None:
     tfds.disable_progress_bar()  # a few megabytes, and the bars garble a log
-    if builder.data_path.exists():
+    if exists(builder.data_path):
         return
     try:
         # TFDS retries for minutes without a network, and has no timeout.

@@ -163,7 +163,7 @@ class DerivedNetwork(keras.Model):
                     f"Images of {input_shape[1]}×{input_shape[2]}: the auxiliary head, after cell"
                     f" {auxiliary_place(self.layers_count)}, needs {least}×{least} pixels and gets"
                     f" {shape[1]}×{shape[2]}; use images of at least {needed}×{needed}, or"
-                    " auxiliary=False."
+                    " leave the head out with --auxiliary_weight=0 (auxiliary=False in Python)."
                 )
 
     def call(

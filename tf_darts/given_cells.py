@@ -1,0 +1,45 @@
+"""What `--genotype` may say: a published cell's name, a file, or the text of a cell."""
+
+import hashlib
+import json
+import pathlib
+from typing import Any
+
+from tf_darts import genotype
+from tf_darts.errors import UserError
+from tf_darts.foreign_cells import is_text
+from tf_darts.genotype import Genotype
+from tf_darts.runtime.files import shown
+
+
+def read(given: str) -> Genotype:
+    """The cell of a file or text; raises `UserError` in one sentence where there is none."""
+    if not is_text(given):
+        return genotype.load(given)
+    try:
+        return genotype.parse(given)
+    except UserError as error:
+        raise UserError(f"--genotype={shown(given)}: {error}") from error
+
+
+def label(given: str) -> str:
+    """A short name for it, fit for a directory; raises `UserError` as `read`."""
+    if is_text(given):
+        return identifier(read(given))
+    file, name = genotype.split_name(given)
+    path = pathlib.Path(file)
+    if name:
+        return f"{path.stem}_{name}"
+    return path.parent.name if path.suffix == ".json" and path.parent.name else path.stem
+
+
+def identifier(cell: Genotype) -> str:
+    """A name that no other cell has."""
+    return f"cell_{hashlib.sha256(json.dumps(cell.to_dict()).encode()).hexdigest()[:8]}"
+
+
+def origin(given: str, cell: Genotype) -> dict[str, Any]:
+    """What a training says of its cell: where it was given, and by which name if it was a text."""
+    if not is_text(given):
+        return {"given": given}
+    return {"given": identifier(cell), "text": given}
