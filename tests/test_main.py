@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -239,9 +240,27 @@ finally:
     assert done.stderr.startswith("tf_darts: --units=0: out of range"), done.stderr
 
 
+@pytest.mark.slow
+def test_ctrl_c_while_it_imports_is_one_line(command):
+    for seconds in (0.5, 4):
+        process = command.start(*SMALL, "--run_dir=/nowhere/run")
+        time.sleep(seconds)  # TensorFlow alone takes longer, and the run directory cannot be made
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        if process.returncode == 2:  # a machine so fast that it got to the run
+            assert "/nowhere/run" in err
+            continue
+        assert (process.returncode, out) == (130, "")
+        assert err.splitlines()[-1] == "tf_darts: interrupted before it began; nothing was written."
+        assert "Traceback" not in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--nodeterministic=1"], "it takes no value; write --nodeterministic"),
+        (["--unit=3"], "--unit is no flag; did you mean --units?"),
+        (["--flagfile=/nowhere"], "--flagfile=/nowhere: cannot be read (No such file"),
         ([], "no --mode given; use one of export, random_search"),
         (["--mode=search", "--dataset=ptbb"], "use one of ptb, wikitext2, pydoc, text"),
         (["--mode=search", "--dataset=pydoc", "--units=0"], "--units=0: out of range"),
@@ -255,7 +274,7 @@ finally:
             ["--mode=train", "--dataset=cifar10", "--genotype=enas"],
             "it goes with --dataset=ptb|wikitext2|pydoc|text",
         ),
-        (["--mode=train", "--dataset=pydoc", "--genotype=none.json"], "cannot read the genotype"),
+        (["--mode=train", "--dataset=pydoc", "--genotype=none.json"], "none.json: cannot be read"),
     ],
 )
 def test_wrong_input_is_one_sentence(command, tmp_path, arguments, words):

@@ -144,8 +144,10 @@ def _asked(
     path: Path, question: Callable[[pathlib.Path], _Answer], advice: str = "give another path"
 ) -> _Answer:
     try:
+        if "\0" in str(path):  # pathlib's `exists` and others would say no
+            raise ValueError("embedded null byte")
         return question(pathlib.Path(path))
-    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise _unreadable(path, reason, advice) from error
 
