@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import pytest
 
@@ -64,3 +65,24 @@ def test_the_papers_settings_make_networks_of_its_size(dataset, cell, weights):
     else:
         network = image_network(made, find_cell(made), (32, 32, 3), classes=10)
     assert network.counts()["weights"] == weights
+
+
+def test_advice_about_the_auxiliary_head_works():
+    def network(pixels, **settings):
+        small = {"channels": 4, "layers": 3, "batch_size": 2} | settings
+        made = dataclasses.replace(training("cifar10", "darts_v2"), **small)
+        return image_network(made, find_cell(made), (pixels, pixels, 3), classes=10)
+
+    with pytest.raises(UserError) as error:
+        network(8)
+    sentence = str(error.value)
+    assert "leave the head out with --auxiliary_weight=0 (auxiliary=False in Python)" in sentence
+    network(8, auxiliary_weight=0.0)
+    network(int(re.search(r"at least (\d+)×", sentence)[1]))
+
+
+@pytest.mark.parametrize("name", ["Genotype", "x" * 5000, "a\0b", "a\nb", "~nobody/x", "/"])
+def test_what_is_no_cell_is_one_sentence(name):
+    with pytest.raises(UserError) as error:
+        find_cell(training("cifar10", name))
+    assert "\n" not in str(error.value) and len(str(error.value)) < 600

@@ -1,4 +1,5 @@
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -273,3 +274,13 @@ def test_description():
 def test_errors(settings, words):
     with pytest.raises(UserError, match=words):
         make(**settings)
+
+
+def test_advice_about_sizes_works():
+    side = 100_000
+    for setting in ("crop_padding", "cutout"):
+        with pytest.raises(UserError) as error:
+            make(**{setting: side})
+        make(**{setting: int(re.search(r"give 0 to (\d+)\.", str(error.value))[1])})
+    make(validation_examples=49, batch_size=1)  # "from 1 to 49"
+    make(validation_examples=50, final=True)  # "or --final"
