@@ -268,7 +268,15 @@ def test_the_official_named_tuple_in_python():
         tf_darts.train(wrong([], []), dataset="digits")
 
 
-def test_a_training_keeps_a_text_beside_a_name_for_it():
+def test_a_training_keeps_a_text_beside_a_name_for_it(tmp_path):
+    ours, theirs = tmp_path / "genotype.json", tmp_path / "theirs.py"
+    genotype.save(ours, V2)
+    theirs.write_text(MODULE)
+    assert given_cells.origin(str(ours), V2) == {"given": str(ours)}
+    assert given_cells.origin(f"{theirs}:SMALL", SMALL) == {
+        "given": given_cells.identifier(SMALL),
+        "file": f"{theirs}:SMALL",
+    }
     assert given_cells.origin("darts_v2", V2) == {"given": "darts_v2"}
     assert given_cells.origin(NESTED, SMALL) == {
         "given": given_cells.identifier(SMALL),

@@ -263,6 +263,15 @@ def load(path: pathlib.Path | str) -> Genotype:
         raise UserError(f"{shown(path)}: {error}") from error
 
 
+def is_ours(path: pathlib.Path | str) -> bool:
+    """Whether a file that `load` reads is of our form; raises `UserError` where it is no file."""
+    try:
+        document = parse_json(read_text(split_name(str(path))[0]).removeprefix("\ufeff"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and "schema_version" in document
+
+
 def parse(text: str, name: str | None = None, source: str = "FILE") -> Genotype:
     """The genotype in a text; raises `UserError`.
 

@@ -9,7 +9,7 @@ from tf_darts import genotype
 from tf_darts.errors import UserError
 from tf_darts.foreign_cells import is_text
 from tf_darts.genotype import Genotype
-from tf_darts.runtime.files import shown
+from tf_darts.runtime.files import is_file, shown
 
 
 def read(given: str) -> Genotype:
@@ -39,7 +39,12 @@ def identifier(cell: Genotype) -> str:
 
 
 def origin(given: str, cell: Genotype) -> dict[str, Any]:
-    """What a training says of its cell: where it was given, and by which name if it was a text."""
-    if not is_text(given):
-        return {"given": given}
-    return {"given": identifier(cell), "text": given}
+    """What a training says of its cell: a published name or a genotype file, where a report looks.
+
+    Of what another program wrote it is a name made of the cell; the text or file stands beside it.
+    """
+    if is_text(given):
+        return {"given": identifier(cell), "text": given}
+    if is_file(genotype.split_name(given)[0]) and not genotype.is_ours(given):
+        return {"given": identifier(cell), "file": given}
+    return {"given": given}
