@@ -37,6 +37,7 @@ def _settings():
 
 # What a setting needs beside it.
 NEEDED = {
+    "cpu_replicas": ["--distribution=mirrored"],
     "learning_rate_decay": ["--schedule=exponential"],
     "color_jitter": ["--random_resized_crop", "--image_size=8"],
     "hue_jitter": ["--random_resized_crop", "--image_size=8"],

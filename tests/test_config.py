@@ -7,6 +7,7 @@ import pytest
 from tf_darts import config
 from tf_darts.config import configure
 from tf_darts.configuration.search import ConvolutionalSearchConfig
+from tf_darts.configuration.setting import check
 from tf_darts.errors import UserError
 
 # What --dataset may be, in messages.
@@ -216,7 +217,8 @@ def test_a_schedule_that_was_asked_for_stays():
         ),
         (
             {"final_weight_learning_rate": 21.0},
-            "--final_weight_learning_rate=21 is above --weight_learning_rate=20; a schedule falls.",
+            "--final_weight_learning_rate=21 is above --weight_learning_rate=20; a schedule falls,"
+            " so give --final_weight_learning_rate=N of at most 20.",
         ),
         (
             {"finite_difference_radius": 0.02, "hypergradient": "exact"},
@@ -505,3 +507,73 @@ def test_a_report_takes_runs_and_no_data_set():
         configure({"mode": "report", "run_dir": "a", "report_dir": ""})
     with pytest.raises(UserError, match="--dataset has no meaning for --mode=report"):
         configure({"mode": "report", "run_dir": "a", "dataset": "ptb"})
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        ({"epochs": 10**20}, "out of range; it must be at least 1 and at most 1000000."),
+        ({"epochs": 10**5000}, "--epochs=a number of thousands of digits: out of range"),
+        ({"crop_padding": 100_000}, "it must be at least 0 and at most 4096."),
+        ({"seed": 2**64}, "it must be at least 0 and at most 9223372036854775807."),
+        ({"weight_decay": 1e30}, "it must be at least 0 and at most 1000."),
+        ({"weight_learning_rate": 10**400}, "it must be more than 0 and at most 10000."),
+        ({"dataset": ["digits"]}, "--dataset=['digits']: it must be a text."),
+        ({"cpu_replicas": 2}, "for --distribution=auto; add --distribution=mirrored, or leave it"),
+        (
+            {"check_replicas": True, "distribution": "one_device"},
+            "--check_replicas has no meaning for --distribution=one_device",
+        ),
+    ],
+)
+def test_what_is_out_of_all_bounds(overrides, sentence):
+    with pytest.raises(UserError) as error:
+        configure({"mode": "search", "dataset": "digits"} | overrides)
+    assert sentence in str(error.value) and "\n" not in str(error.value)
+
+
+def test_bounds_can_be_typed():
+    """The advice is taken: the largest value of each setting that has one is allowed."""
+    presets = {**config.PRESETS, **{(mode, ""): preset for mode, preset in config.COMMON.items()}}
+    bounded = 0
+    for preset in presets.values():
+        for name, field in config.fields(preset).items():
+            if field.type in (int, float):
+                assert field.metadata["maximum"] or field.metadata["below"], name
+            if field.metadata["maximum"] is not None:
+                check(field, field.metadata["maximum"])
+                check(field, field.type(getattr(preset, name)))
+                bounded += 1
+                with pytest.raises(UserError, match="and at most"):
+                    check(field, field.type(field.metadata["maximum"] * 1.5))
+    assert bounded > 100
+
+
+def test_advice_about_settings_works():
+    search = {"mode": "search", "dataset": "cifar10"}
+    with pytest.raises(UserError, match=r"give --final_weight_learning_rate=N of at most 0\.0001"):
+        configure(search | {"weight_learning_rate": 1e-4})
+    configure(search | {"weight_learning_rate": 1e-4, "final_weight_learning_rate": 1e-4})
+    assert configure(search | {"cpu_replicas": 2, "distribution": "mirrored"}).cpu_replicas == 2
+
+
+@pytest.mark.parametrize("name", ["data_dir", "run_dir", "export_dir", "report_dir"])
+def test_paths_that_cannot_be_directories(tmp_path, name):
+    settings = {
+        "export_dir": {"mode": "export", "run_dir": "here"},
+        "report_dir": {"mode": "report", "run_dir": "here"},
+    }.get(name, {"mode": "search", "dataset": "digits"})
+    (tmp_path / "file").touch()
+    for path, reason in (
+        ("n" * 3000, "File name too long"),
+        ("a\0b", "embedded null byte"),
+        ("~nobody_of_that_name/runs", "there is no such home directory"),
+        (str(tmp_path / "file"), "a file is there, and a directory is wanted; give another path"),
+    ):
+        with pytest.raises(UserError, match=reason) as error:
+            configure(settings | {name: path})
+        assert str(error.value).startswith(f"--{name}") and len(str(error.value)) < 600
+    configure(settings | {name: str(tmp_path)})
+    configure(settings | {name: str(tmp_path / "new")})
+    with pytest.raises(UserError, match=r"--run_dir: n+….*File name too long"):
+        configure({"mode": "report", "run_dir": f"here,{'n' * 3000}"})

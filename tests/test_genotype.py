@@ -123,7 +123,16 @@ def test_the_good_documents_are_good(tmp_path):
     ("document", "sentence"),
     [
         (_recurrent() | {"schema_version": 2}, "schema 2, this tf_darts reads 1; upgrade"),
-        (_recurrent() | {"schema_version": "1"}, "schema '1', this tf_darts reads 1"),
+        (_recurrent() | {"schema_version": "1"}, "schema '1', this tf_darts reads 1; write 1"),
+        (_recurrent() | {"schema_version": True}, "schema True, this tf_darts reads 1; write 1"),
+        (_recurrent() | {"schema_version": 1.0}, "schema 1.0, this tf_darts reads 1; write 1"),
+        (
+            _recurrent() | {"colour": 1},
+            "unknown field 'colour'; a genotype file has schema",
+        ),
+        (_recurrent(colour=1), "unknown field 'colour' in its cell; a cell has recurrent, concat"),
+        (_convolutional(nodes=4), "unknown field 'nodes' in its cell; a cell has normal, normal_"),
+        (_recurrent() | {"found_by": 3}, "its found_by is not a JSON object; write {} there."),
         (_recurrent() | {"space": "quantum"}, "unknown space 'quantum'; known: recurrent, conv"),
         (_recurrent() | {"space": ["recurrent"]}, "unknown space ['recurrent']"),
         (_recurrent() | {"space": "convolutional"}, "'normal' is missing"),
@@ -191,20 +200,69 @@ def test_broken_files_are_one_sentence_with_the_path(tmp_path, document, sentenc
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b'{"schema_version": 1', b"\xff\xfe\x00", b"[" * 100_000]
+    ("content", "reason"),
+    [
+        (b"", "it has no cell"),
+        (b"{", "not a genotype file, it is not JSON (line 1: "),
+        (b'{"schema_version": 1', "not a genotype file, it is not JSON (line 1: "),
+        (b"\xff\xfe\x00", "cannot be read (not UTF-8 at byte 0)"),
+        (b"[" * 100_000, "not a genotype file, it is not JSON"),
+    ],
 )
-def test_not_json(tmp_path, content):
+def test_not_json(tmp_path, content, reason):
     file = tmp_path / "genotype.json"
     file.write_bytes(content)
-    with pytest.raises(UserError, match=r"genotype\.json: not a genotype file, it is not JSON"):
+    with pytest.raises(UserError) as error:
         genotype.load(file)
+    assert str(error.value).startswith(f"{file}: {reason}")
+    for form in ("RUN/genotype.json", "Genotype(normal=[", "docs/own_cell.md"):
+        assert form in str(error.value)
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(UserError, match=r"gone\.json: cannot read the genotype \(No such file"):
-        genotype.load(tmp_path / "gone.json")
-    with pytest.raises(UserError, match=r"cannot read the genotype \(Is a directory"):
-        genotype.load(tmp_path)
+    for file, reason in (
+        (tmp_path / "gone.json", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+        (tmp_path / ("n" * 3000), "File name too long"),
+        (tmp_path / "null\0", "embedded null byte"),
+    ):
+        with pytest.raises(UserError, match=rf"cannot be read \({reason}\); give RUN/geno"):
+            genotype.load(file)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"schema_version": 1, "schema_version": 1, "space": "recurrent", "cell": {}}',
+        json.dumps(_recurrent()).replace('"concat"', '"concat": [1], "concat"'),
+    ],
+)
+def test_a_key_that_is_there_twice(tmp_path, content):
+    file = tmp_path / "genotype.json"
+    file.write_text(content)
+    with pytest.raises(UserError, match=r"the key '\w+' is there twice"):
+        genotype.load(file)
+
+
+def test_the_advice_about_unknown_fields_works(tmp_path):
+    file = tmp_path / "genotype.json"
+    document = _convolutional(nodes=4) | {"schema_version": "1", "found_by": None}
+    del document["cell"]["nodes"]  # "so take the other out"
+    document |= {"schema_version": 1, "found_by": {}}  # "write 1 there", "write {} there"
+    file.write_text(json.dumps(document))
+    assert genotype.load(file).to_dict() == document["cell"]
+
+
+def test_lists_ranges_and_flat_edges_make_the_same_cell():
+    edges = [["skip_connect", 0], ("max_pool_3x3", 1), ("sep_conv_3x3", 0), ("skip_connect", 2)]
+    made = ConvolutionalGenotype(edges, range(2, 4), edges, [2, 3])
+    assert made == ConvolutionalGenotype.from_dict(made.to_dict())
+    assert made.normal[1] == (("sep_conv_3x3", 0), ("skip_connect", 2)) and hash(made)
+    assert made == ConvolutionalGenotype(made.normal, made.normal_concat, edges, (2, 3))
+    recurrent = RecurrentGenotype([["tanh", 0], ("relu", 1)], range(1, 3))
+    assert recurrent == RecurrentGenotype((("tanh", 0), ("relu", 1)), (1, 2)) and hash(recurrent)
+    with pytest.raises(UserError, match="expected a list of node numbers"):
+        RecurrentGenotype([["tanh", 0]], range(10**12))
 
 
 def test_a_kill_while_saving_leaves_the_old_file(tmp_path):

@@ -239,9 +239,26 @@ finally:
     assert done.stderr.startswith("tf_darts: --units=0: out of range"), done.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["absl.flags", "tensorflow.python"])
+def test_ctrl_c_while_it_imports_is_one_line(command, tmp_path, module):
+    run_dir = tmp_path / "run"
+    process = command.start(*SMALL, f"--run_dir={run_dir}", PYTHONPROFILEIMPORTTIME="1")
+    next(line for line in process.stderr if module in line)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    ours = [line for line in err.splitlines() if not line.startswith("import time:")]
+    assert ours[-1].endswith("tf_darts: interrupted before it began; nothing was written.")
+    assert "Traceback" not in err and not run_dir.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--nodeterministic=1"], "it takes no value; write --nodeterministic"),
+        (["--unit=3"], "--unit is no flag; did you mean --units?"),
+        (["--flagfile=/nowhere"], "--flagfile=/nowhere: cannot be read (No such file"),
         ([], "no --mode given; use one of export, random_search"),
         (["--mode=search", "--dataset=ptbb"], "use one of ptb, wikitext2, pydoc, text"),
         (["--mode=search", "--dataset=pydoc", "--units=0"], "--units=0: out of range"),
@@ -255,7 +272,7 @@ finally:
             ["--mode=train", "--dataset=cifar10", "--genotype=enas"],
             "it goes with --dataset=ptb|wikitext2|pydoc|text",
         ),
-        (["--mode=train", "--dataset=pydoc", "--genotype=none.json"], "cannot read the genotype"),
+        (["--mode=train", "--dataset=pydoc", "--genotype=none.json"], "none.json: cannot be read"),
     ],
 )
 def test_wrong_input_is_one_sentence(command, tmp_path, arguments, words):

@@ -41,7 +41,7 @@ def test_a_cell_of_the_other_space_names_the_right_data_sets(tmp_path):
 def test_neither_a_name_nor_a_file(tmp_path):
     with pytest.raises(UserError, match=r"no file and no published cell; .* darts_v1, darts_v2"):
         find_cell(training("ptb", "dart_v2"))
-    with pytest.raises(UserError, match="cannot read the genotype"):
+    with pytest.raises(UserError, match=r"none.json: cannot be read \(No such file"):
         find_cell(training("ptb", tmp_path / "none.json"))
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(UserError, match="not a genotype file, it is not JSON"):
@@ -75,3 +75,10 @@ def test_advice_for_images_too_small_for_an_auxiliary_head():
     assert image_network(small, cell, (29, 29, 3), 3).model.auxiliary
     headless = dataclasses.replace(small, auxiliary_weight=0.0)
     assert not image_network(headless, cell, (28, 28, 3), 3).model.auxiliary
+
+
+@pytest.mark.parametrize("name", ["Genotype", "x" * 5000, "a\0b", "a\nb", "~nobody/x", "/"])
+def test_what_is_no_cell_is_one_sentence(name):
+    with pytest.raises(UserError) as error:
+        find_cell(training("cifar10", name))
+    assert "\n" not in str(error.value) and len(str(error.value)) < 600

@@ -16,6 +16,10 @@ import sys
 import types
 from typing import Any
 
+from tf_darts import keras_settings
+
+keras_settings.settle()
+
 __version__ = "0.1.0"
 
 _PUBLIC = {

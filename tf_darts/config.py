@@ -6,7 +6,6 @@ command line (`command_line.py`) makes one flag of each field, so a new setting 
 
 import dataclasses
 import difflib
-import pathlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -27,6 +26,7 @@ from tf_darts.configuration.study import (
 from tf_darts.configuration.testing import RunTestConfig
 from tf_darts.configuration.training import ConvolutionalTrainingConfig, RecurrentTrainingConfig
 from tf_darts.errors import UserError
+from tf_darts.runtime.files import exists, expanded, is_directory, shown
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -139,11 +139,11 @@ def _preset(mode: str, dataset: str | None, data_dir: str) -> Config:
     # Name, configuration and version; a set may also be only in the user's directory.
     name = re.split("[/:]", dataset)[0]
     published = tfds.list_builders()
-    if name in published or (data_dir and name and (pathlib.Path(data_dir) / name).is_dir()):
+    if name in published or (data_dir and name and is_directory(expanded(data_dir) / name)):
         return preset_for(mode, dataset)
     near = difflib.get_close_matches(dataset, sorted({*datasets, *published}))
     hint = f" (did you mean {' or '.join(near)}?)" if near else ""
-    raise UserError(f"--dataset={dataset}: not known{hint}; {choices}")
+    raise UserError(f"--dataset={shown(dataset)}: not known{hint}; {choices}")
 
 
 def _owner(name: str) -> str | None:
@@ -164,17 +164,43 @@ def configure(overrides: Mapping[str, Any]) -> Config:
     """
     mode, dataset = overrides.get("mode"), overrides.get("dataset")
     if mode not in modes():
-        given = f"--mode={mode}: not known" if mode else "no --mode given"
+        given = f"--mode={shown(mode)}: not known" if mode else "no --mode given"
         raise UserError(f"{given}; use one of {', '.join(modes())}.")
+    for name in ("dataset", "data_dir"):
+        if overrides.get(name) is not None:
+            check(settings()[name], overrides[name])
     preset = _preset(mode, dataset, overrides.get("data_dir", ""))
     known = fields(preset)
     for name, value in overrides.items():
         if name not in known:
             owner = f"; it is for {_owner(name)}" if _owner(name) else ""
-            where = f"--mode={mode}" + (f" --dataset={dataset}" if mode not in COMMON else "")
-            raise UserError(f"--{name} has no meaning for {where}{owner}; leave it out.")
+            where = f"--mode={mode}" + (
+                f" --dataset={shown(dataset)}" if mode not in COMMON else ""
+            )
+            what = shown(name)
+            raise UserError(f"--{what} has no meaning for {where}{owner}; leave it out.")
         check(known[name], value)
-    return dataclasses.replace(preset, **overrides).completed(overrides, preset)
+    config = dataclasses.replace(preset, **overrides).completed(overrides, preset)
+    _check_directories(config)
+    return config
+
+
+def _check_directories(config: Config) -> None:
+    """Raises `UserError` where the path of a directory cannot be one."""
+    for name in ("data_dir", "run_dir", "export_dir", "report_dir"):
+        given = getattr(config, name, "")
+        several = isinstance(config, ReportConfig) and name == "run_dir"
+        for path in config.run_dirs if several else [given] * bool(given):
+            try:
+                directory = expanded(path)
+                wrong = exists(directory) and not is_directory(directory)
+            except UserError as error:
+                raise UserError(f"--{name}: {error}") from error
+            if wrong:
+                raise UserError(
+                    f"--{name}={shown(path)}: a file is there, and a directory is wanted; give"
+                    " another path."
+                )
 
 
 def configure_texts(base: Mapping[str, Any], texts: Mapping[str, str], flag: str) -> Config:
@@ -187,12 +213,14 @@ def configure_texts(base: Mapping[str, Any], texts: Mapping[str, str], flag: str
     values = {}
     for name, text in texts.items():
         if name in base:
-            raise UserError(f"--{flag}: {name} is decided by the study; leave it out there.")
+            raise UserError(f"--{flag}: {shown(name)} is decided by the study; leave it out there.")
         kind = preset[name].type if name in preset else str
         try:
             values[name] = _BOOLEANS[text.lower()] if kind is bool else kind(text)
         except (ValueError, KeyError):
-            raise UserError(f"--{flag}: {name}={text} is not {KINDS[kind]}.") from None
+            raise UserError(
+                f"--{flag}: {shown(name)}={shown(text)} is not {KINDS[kind]}."
+            ) from None
     try:
         return configure({**base, **values})
     except UserError as error:

@@ -6,14 +6,13 @@ sentence it is a flag. Progress is printed. Ctrl-C interrupts at once; the same 
 `run_dir` goes on from the last checkpoint.
 """
 
-import hashlib
-import json
 import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tf_darts import genotype as genotypes
+from tf_darts import given_cells
 from tf_darts.config import Config, configure
 from tf_darts.genotype import Genotype
 from tf_darts.published_cells import PUBLISHED
@@ -54,8 +53,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return ",".join(f"{name}={setting}" for name, setting in value.items())
     if isinstance(value, list | tuple):
-        return ",".join(map(os.fspath, value))
+        texts = [os.fspath(part) if isinstance(part, os.PathLike) else part for part in value]
+        return ",".join(texts) if all(isinstance(text, str) for text in texts) else value
     return value
+
+
+def _cell(given: Any) -> Any:
+    """A cell of ours in place of a named tuple or mapping of the official form; else what it is."""
+    if isinstance(given, tuple) and hasattr(given, "_asdict"):
+        given = given._asdict()
+    return genotypes.of_fields(given) if isinstance(given, Mapping) else given
 
 
 def _name(cell: Genotype) -> str:
@@ -63,7 +70,7 @@ def _name(cell: Genotype) -> str:
     for name, published in PUBLISHED[cell.space].items():
         if cell == published:
             return name
-    return f"cell_{hashlib.sha256(json.dumps(cell.to_dict()).encode()).hexdigest()[:8]}"
+    return given_cells.identifier(cell)
 
 
 def _configured(mode: str, settings: Mapping[str, Any]) -> Config:
@@ -86,17 +93,21 @@ def search(**settings: Any) -> SearchRun:
     return run_search(_configured("search", settings), StopRequest())
 
 
-def train(genotype: Genotype | str | os.PathLike, **settings: Any) -> TrainingRun:
+def train(
+    genotype: Genotype | str | os.PathLike | Mapping[str, Any] | tuple, **settings: Any
+) -> TrainingRun:
     """Trains a network of a cell from random weights, or goes on with the training in `run_dir`.
 
     Args:
       genotype: a cell, the file of one, or the name of a published one. Of a search's file, reports
-        know which search it is from.
+        know which search it is from. Cells of other programs may be their text, or a named tuple
+        or mapping with the fields of the official one (docs/own_cell.md).
       **settings: of `--mode=train`.
 
     Raises:
       UserError: as `search`, or the cell is of another space than the data set.
     """
+    genotype = _cell(genotype)
     if not isinstance(genotype, Genotype):
         config = _configured("train", settings | {"genotype": genotype})
         return run_training(config, find_cell(config), StopRequest())

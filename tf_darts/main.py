@@ -3,15 +3,29 @@
 Every setting is a flag (`--help` lists them); `--flagfile=flags/NAME.flags` reads them from a file.
 A run lives in its `--run_dir`, and the same command goes on with it where it was stopped.
 """
+# ruff: noqa: E402 (what must come before the imports that take seconds)
 
 import os
+import signal
 import sys
+from types import FrameType
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
 
-from absl import app, flags, logging
 
-from tf_darts import command_line
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Ends the process at Ctrl-C, while it only imports: an exception would end in any library."""
+    del frame
+    os.write(2, b"tf_darts: interrupted before it began; nothing was written.\n")
+    os._exit(128 + number)
+
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _leave)
+
+from absl import flags, logging
+
+from tf_darts import command_line, program
 from tf_darts.errors import UserError
 from tf_darts.runtime.signals import Stopped
 
@@ -25,6 +39,8 @@ def main(arguments: list[str]) -> int:
         # Not before: TensorFlow takes seconds, which a wrong flag and --help need not.
         from tf_darts.commands import MODES
 
+        if signal.getsignal(signal.SIGINT) is _leave:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         MODES[config.mode](config)
     except UserError as error:
         print(f"tf_darts: {error}", file=sys.stderr)
@@ -40,4 +56,4 @@ if __name__ == "__main__":
     flags.adopt_module_key_flags(command_line)  # so that --help lists them
     # Left to itself, absl shows TensorFlow's INFO lines too; --verbosity=0 brings them back.
     flags.FLAGS.verbosity = logging.WARNING
-    app.run(main)
+    program.run(main, "tf_darts")

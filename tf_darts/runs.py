@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_darts import genotype
+from tf_darts import genotype, given_cells
 from tf_darts.config import computed_settings, preset_for
 from tf_darts.configuration.export import ExportConfig
 from tf_darts.configuration.search import SearchConfig
@@ -212,7 +212,8 @@ def run_training(
     extendable = Extendable({"epochs": config.why_no_more_epochs})
     with opened_run(config.run_dir, settings, replicas, extendable) as run:
         keep_what_is_learnt_from(run, task.data, config, replicas, task.data.assets())
-        genotype.save(run.path / "genotype.json", cell, {"mode": "train", "given": config.genotype})
+        found_by = {"mode": "train", **given_cells.origin(config.genotype, cell)}
+        genotype.save(run.path / "genotype.json", cell, found_by)
         counts = network.counts()
         run.write_json("counts.json", counts)
         print(f"{label}The network has {in_words(counts)}.", flush=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import keras
 
-from tf_darts import genotype
+from tf_darts import genotype, given_cells
 from tf_darts.config import PRESETS
 from tf_darts.configuration.training import (
     ConvolutionalTrainingConfig,
@@ -25,7 +25,9 @@ from tf_darts.data.image_training import ImageTrainingData
 from tf_darts.data.streamed_images import StreamedImageData
 from tf_darts.data.text_training import TextTrainingData, fingerprint_of_test, text_test
 from tf_darts.errors import UserError
+from tf_darts.foreign_cells import FORMS, is_text
 from tf_darts.published_cells import PUBLISHED
+from tf_darts.runtime.files import exists, shown
 from tf_darts.runtime.precision import check_language_model
 from tf_darts.runtime.seeds import derived_seed
 from tf_darts.spaces.convolutional.derived_network import DerivedNetwork
@@ -53,21 +55,22 @@ class TrainingTask(NamedTuple):
 
 
 def find_cell(config: TrainingConfig) -> genotype.Genotype:
-    """The cell that `--genotype` names.
+    """The cell that `--genotype` names, or is.
 
     Raises:
-      UserError: it is neither a published cell nor a file with one, or it is of another space.
+      UserError: it is neither a published cell nor a file or text with one, or it is of another
+        space.
     """
     name, space = config.genotype, config.space
     if name in PUBLISHED[space]:
         return PUBLISHED[space][name]
     known = {name: other for other, cells in PUBLISHED.items() for name in cells}
-    if name not in known and not pathlib.Path(name).suffix and not pathlib.Path(name).exists():
+    if not (name in known or is_text(name) or pathlib.Path(name).suffix or exists(name)):
         raise UserError(
-            f"--genotype={name}: no file and no published cell; for --dataset={config.dataset}"
-            f" use one of {', '.join(PUBLISHED[space])}, or RUN/genotype.json of a search."
+            f"--genotype={shown(name)}: no file and no published cell; for"
+            f" --dataset={config.dataset} use one of {', '.join(PUBLISHED[space])}, or {FORMS}."
         )
-    cell = PUBLISHED[known[name]][name] if name in known else genotype.load(name)
+    cell = PUBLISHED[known[name]][name] if name in known else given_cells.read(name)
     check_space(config, cell)
     return cell
 
@@ -82,8 +85,9 @@ def check_space(config: TrainingConfig, cell: genotype.Genotype) -> None:
         if mode == config.mode and preset.space == cell.space
     ]
     raise UserError(
-        f"--genotype={config.genotype}: a {cell.space} cell; --dataset={config.dataset} needs a"
-        f" {config.space} one; it goes with --dataset={'|'.join(sets)}."
+        f"--genotype={shown(config.genotype)}: a {cell.space} cell;"
+        f" --dataset={config.dataset} needs a {config.space} one; it goes with"
+        f" --dataset={'|'.join(sets)}."
     )
 
 

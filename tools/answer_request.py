@@ -16,11 +16,12 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
 
-from absl import app, flags
+from absl import flags
 
 # The code beside this tool, whether or not (another) tf_darts is installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+from tf_darts import program
 from tf_darts.errors import UserError
 from tf_darts.export.rest_requests import answer, load
 from tf_darts.runtime.files import read_bytes
@@ -60,4 +61,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, "answer_request")

@@ -35,6 +35,7 @@ import tensorflow as tf
 from absl import app, flags
 from benchmark_tasks import TASKS
 
+from tf_darts import program
 from tf_darts.runtime.memory import peak_resident
 from tf_darts.runtime.precision import set_precision
 
@@ -174,4 +175,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, "benchmark")

@@ -26,6 +26,8 @@ from absl import app, flags
 from benchmark_tasks import TASKS
 from run_lowered_step import drawn
 
+from tf_darts import program
+
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("task", "rnn_search", [t for t in TASKS if t != "image_input"], "which step")
 flags.DEFINE_string("output", None, "the directory to make", required=True)
@@ -128,4 +130,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, "lower_step")

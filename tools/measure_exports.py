@@ -24,12 +24,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides i
 
 import numpy as np
 import tensorflow as tf
-from absl import app, flags, logging
+from absl import flags, logging
 
 # The code beside this tool, whether or not (another) tf_darts is installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from tf_darts import genotype
+from tf_darts import genotype, program
 from tf_darts.config import preset_for
 from tf_darts.errors import UserError
 from tf_darts.export import litert
@@ -200,4 +200,4 @@ def main(arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     FLAGS.verbosity = logging.WARNING  # left to itself, absl shows TensorFlow's INFO lines too
-    app.run(main)
+    program.run(main, "measure_exports")

@@ -1,8 +1,10 @@
-"""Draws a cell: a published one by its name, or one that a search found by its file.
+"""Draws a cell: a published one by its name, or one that a search found by its file;
+or one of another program, by file or text (docs/own_cell.md).
 
   python tools/plot_cell.py darts_v2 --space=recurrent --output=cell.png
   python tools/plot_cell.py nasnet
   python tools/plot_cell.py RUN/genotype.json --output=cell.svg
+  python tools/plot_cell.py genotypes.py:MY_CELL
   python tools/plot_cell.py RUN/history.jsonl --output=cell.gif
 
 The last animates the cell over the epochs of a search. Without --output, the picture is NAME.png
@@ -12,18 +14,19 @@ The last animates the cell over the epochs of a search. Without --output, the pi
 import pathlib
 import sys
 
-from absl import app, flags
+from absl import flags
 
 # The code beside this tool, whether or not (another) tf_darts is installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from tf_darts import genotype
+from tf_darts import genotype, given_cells, program
 from tf_darts.errors import UserError
+from tf_darts.foreign_cells import is_text
 from tf_darts.published_cells import PUBLISHED
 from tf_darts.report.cell_animation import search_animation
 from tf_darts.report.cell_drawing import draw_genotype
 from tf_darts.report.plots import save_figure
-from tf_darts.runtime.files import read_json_lines, write_atomically
+from tf_darts.runtime.files import is_file, read_json_lines, write_atomically
 
 _SPACE = flags.DEFINE_enum(
     "space", None, list(genotype.SPACES), "The space of a published cell; needed if both have it."
@@ -41,8 +44,8 @@ def find(name: str, space: str | None) -> genotype.Genotype:
       UserError: there is no such cell, or there is one in both spaces and `space` is None.
     """
     published = {s: cells[name] for s, cells in PUBLISHED.items() if name in cells}
-    if not published and pathlib.Path(name).is_file():
-        cell = genotype.load(name)
+    if not published and (is_text(name) or is_file(genotype.split_name(name)[0])):
+        cell = given_cells.read(name)
         if space not in (None, cell.space):
             raise UserError(f"{name}: this cell is {cell.space}; leave out --space={space}.")
         return cell
@@ -81,7 +84,7 @@ def main(argv: list[str]) -> int:
     """Writes the picture and prints its path; returns the exit status."""
     try:
         if len(argv) != 2:
-            raise UserError("Give one cell: a published name or a genotype.json; see --help.")
+            raise UserError("give one cell: a published name, a file or a text; see --help.")
         given = pathlib.Path(argv[1])
         if given.suffix == ".jsonl":
             if _SPACE.value or _TITLE.value:
@@ -89,14 +92,15 @@ def main(argv: list[str]) -> int:
             output = _OUTPUT.value or f"{given.stem}.gif"
             animate(given, pathlib.Path(output))
         else:
-            output = _OUTPUT.value or f"{given.stem}.png"
+            stem = given_cells.label(argv[1]) if is_text(argv[1]) else given.stem
+            output = _OUTPUT.value or f"{stem}.png"
             save_figure(draw_genotype(find(argv[1], _SPACE.value), _TITLE.value), output)
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(f"plot_cell: {error}", file=sys.stderr)
         return 2
     print(output)
     return 0
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, "plot_cell")

@@ -1,4 +1,5 @@
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -257,7 +258,12 @@ def test_description():
         ({"crop_padding": -1}, "crop_padding of -1"),
         ({"cutout": -1}, "cutout of -1"),
         ({"steps_per_epoch": -1}, "-1 steps per epoch"),
-        ({"validation_examples": 50}, "50 cannot be kept for validation; give from 0 to 49"),
+        ({"validation_examples": 50}, r"50 cannot be kept .* --validation_examples=N from 1 to 49"),
+        (
+            {"crop_padding": 100_000},
+            r"--crop_padding=100000: the images of numbers have \d+ pixels",
+        ),
+        ({"cutout": 100_000}, r"--cutout=100000: the images of numbers have \d+ pixels"),
         ({"validation_examples": -1}, "-1 cannot be kept"),
         ({"train_examples": 41}, r"40 training images, not 41; .* from 1 to 40"),
         ({"train_examples": -1}, "not -1"),
@@ -268,3 +274,13 @@ def test_description():
 def test_errors(settings, words):
     with pytest.raises(UserError, match=words):
         make(**settings)
+
+
+def test_advice_about_sizes_works():
+    side = 100_000
+    for setting in ("crop_padding", "cutout"):
+        with pytest.raises(UserError) as error:
+            make(**{setting: side})
+        make(**{setting: int(re.search(r"give 0 to (\d+)\.", str(error.value))[1])})
+    make(validation_examples=49, batch_size=1)  # "from 1 to 49"
+    make(validation_examples=50, final=True)  # "or --final"

@@ -126,7 +126,7 @@ def test_digits_are_embedded(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"data_dir": "/no/such"}, r"/no/such is not a directory.*mkdir -p /no/such"),
+        ({"data_dir": "/no/such"}, r"/no/such is not a directory; give one that exists\.$"),
         ({"image_size": -1}, "--image_size=-1: give 1 or more"),
     ],
 )

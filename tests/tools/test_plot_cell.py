@@ -38,6 +38,13 @@ def test_genotype_file(tmp_path):
     assert (tmp_path / "genotype.png").is_file()
 
 
+def test_a_cell_of_another_program(tmp_path):
+    text = "Genotype(recurrent=[('tanh', 0), ('relu', 1)], concat=range(1, 3))"
+    done = _plot(tmp_path, text)
+    assert (done.returncode, done.stdout[:5], done.stderr) == (0, "cell_", "")
+    assert (tmp_path / done.stdout.strip()).is_file()
+
+
 def test_animation_of_a_history(tmp_path):
     cell = PUBLISHED["recurrent"]["darts_v1"]
     genotype.save(tmp_path / "genotype.json", cell)
@@ -58,11 +65,14 @@ def test_animation_of_a_history(tmp_path):
         (["nasnet", "--output=nowhere/cell.png"], "nowhere/cell.png: cannot be written"),
         (["broken.json"], "broken.json: not a genotype file"),
         (["enas.json", "--space=convolutional"], "this cell is recurrent"),
-        ([], "Give one cell"),
+        ([], "give one cell"),
+        (["nasnet", "--outpt=a.png"], "plot_cell: --outpt is no flag; did you mean --output?"),
+        (["nasnet", "--space=any"], "plot_cell: --space=any: value should be one of <recurrent|"),
+        (["Genotype(recurrent=[)"], "neither JSON nor a line of Python"),
         (["broken/history.jsonl"], "history.jsonl: not the history of a search"),
         (["broken/history.jsonl", "--output=a.png"], "a.png: animations are written as .gif"),
         (["broken/history.jsonl", "--title=T"], "--space and --title are for one cell"),
-        (["nowhere/history.jsonl"], "cannot read the genotype"),
+        (["nowhere/history.jsonl"], "genotype.json: cannot be read (No such file"),
     ],
 )
 def test_mistakes_are_one_sentence(tmp_path, arguments, sentence):

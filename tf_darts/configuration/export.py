@@ -23,7 +23,9 @@ class ExportConfig:
         "saved_model is for servers, the others are for small devices and other runtimes",
         choices=("saved_model", "litert", "onnx"),
     )
-    version: int = setting(0, "number of the exported version (0: the highest and 1)", minimum=0)
+    version: int = setting(
+        0, "number of the exported version (0: the highest and 1)", minimum=0, maximum=2**63 - 1
+    )
 
     def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
         """The configuration, checked; arguments as of `RunConfig.completed`."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from tf_darts.configuration.setting import setting
+from tf_darts.configuration.setting import MOST_STEPS, setting
 from tf_darts.errors import UserError
 
 PRECISIONS = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
@@ -33,15 +33,23 @@ class RunConfig:
     dataset: str = setting("ptb", "what to learn from")
     data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
     run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)
-    seed: int = setting(0, "of every random draw of the run", minimum=0)
-    epochs: int = setting(50, "passes over the training data", minimum=1)
-    steps_per_epoch: int = setting(0, "shortens an epoch (0: all of it)", minimum=0)
-    batch_size: int = setting(256, "examples of a training and of a validation batch", minimum=2)
-    evaluation_batch_size: int = setting(10, "examples of a batch in evaluation", minimum=1)
+    seed: int = setting(0, "of every random draw of the run", minimum=0, maximum=2**63 - 1)
+    epochs: int = setting(50, "passes over the training data", minimum=1, maximum=10**6)
+    steps_per_epoch: int = setting(
+        0, "shortens an epoch (0: all of it)", minimum=0, maximum=MOST_STEPS
+    )
+    batch_size: int = setting(
+        256, "examples of a training and of a validation batch", minimum=2, maximum=2**20
+    )
+    evaluation_batch_size: int = setting(
+        10, "examples of a batch in evaluation", minimum=1, maximum=2**20
+    )
     momentum: float = setting(0.0, "of the weights' SGD", minimum=0.0, below=1.0)
-    weight_decay: float = setting(5e-7, "of the weights, added to the gradient", minimum=0.0)
+    weight_decay: float = setting(
+        5e-7, "of the weights, added to the gradient", minimum=0.0, maximum=1e3
+    )
     clip_norm: float = setting(
-        0.25, "largest global norm of the weights' gradient (0: none)", minimum=0.0
+        0.25, "largest global norm of the weights' gradient (0: none)", minimum=0.0, maximum=1e30
     )
     precision: str = setting("float32", PRECISION_HELP, choices=PRECISIONS)
     distribution: str = setting(
@@ -56,6 +64,7 @@ class RunConfig:
         "takes a batch in so many parts, one after another, where memory is short (batch norms see"
         " one part)",
         minimum=1,
+        maximum=2**12,
     )
     rematerialize: bool = setting(
         False,
@@ -67,6 +76,7 @@ class RunConfig:
         0,
         "devices to make of the CPU, to try --distribution=mirrored without GPUs",
         minimum=0,
+        maximum=64,
         operational=True,
     )
     check_replicas: bool = setting(
@@ -81,6 +91,7 @@ class RunConfig:
         50,
         "steps between checkpoints, besides one at every epoch's end",
         minimum=1,
+        maximum=MOST_STEPS,
         operational=True,
     )
     max_rollbacks: int = setting(
@@ -88,6 +99,7 @@ class RunConfig:
         "how often a diverged run goes back: a search to its last epoch's end, a training to its"
         " best",
         minimum=0,
+        maximum=10**6,
         operational=True,
     )
 
@@ -103,12 +115,26 @@ class RunConfig:
         """
         raise NotImplementedError
 
+    def check_devices(self) -> None:
+        """Raises `UserError` where a setting of several devices is given to one."""
+        if self.cpu_replicas and self.distribution != "mirrored":
+            raise UserError(
+                f"--cpu_replicas={self.cpu_replicas} has no meaning for"
+                f" --distribution={self.distribution}; add --distribution=mirrored, or leave it"
+                " out."
+            )
+        if self.check_replicas and self.distribution == "one_device":
+            raise UserError(
+                "--check_replicas has no meaning for --distribution=one_device, where there is"
+                " nothing to compare; leave it out."
+            )
+
     def check_falling(self, first: str, last: str) -> None:
         """Raises `UserError` where the last learning rate is above the first."""
         if getattr(self, last) > getattr(self, first):
             raise UserError(
                 f"--{last}={getattr(self, last):g} is above --{first}={getattr(self, first):g}; a"
-                " schedule falls."
+                f" schedule falls, so give --{last}=N of at most {getattr(self, first):g}."
             )
 
     def at(self, kind: str) -> Self:

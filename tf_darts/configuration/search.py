@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from tf_darts.configuration.run import RunConfig
-from tf_darts.configuration.setting import rate, setting
+from tf_darts.configuration.setting import MOST_EXAMPLES, rate, setting
 from tf_darts.errors import UserError
 
 
@@ -28,17 +28,24 @@ class SearchConfig(RunConfig):
         choices=("first_order", "finite_difference", "exact"),
     )
     finite_difference_radius: float = setting(
-        0.01, "epsilon is this over the norm of the vector (eq. 8)", above=0.0
+        0.01, "epsilon is this over the norm of the vector (eq. 8)", above=0.0, maximum=1e3
     )
-    weight_learning_rate: float = setting(20.0, "of w, at its start", above=0.0)
+    weight_learning_rate: float = setting(20.0, "of w, at its start", above=0.0, maximum=1e4)
     final_weight_learning_rate: float = setting(
-        20.0, "of w, where the cosine from the first one ends (equal: constant)", minimum=0.0
+        20.0,
+        "of w, where the cosine from the first one ends (equal: constant)",
+        minimum=0.0,
+        maximum=1e4,
     )
-    alpha_learning_rate: float = setting(3e-3, "of the architecture's Adam", above=0.0)
+    alpha_learning_rate: float = setting(3e-3, "of the architecture's Adam", above=0.0, maximum=1e4)
     alpha_beta_1: float = setting(0.9, "of the architecture's Adam", minimum=0.0, below=1.0)
     alpha_beta_2: float = setting(0.999, "of the architecture's Adam", minimum=0.0, below=1.0)
-    alpha_weight_decay: float = setting(1e-3, "of alpha, added to the gradient", minimum=0.0)
-    alpha_scale: float = setting(1e-3, "standard deviation of the first alpha", minimum=0.0)
+    alpha_weight_decay: float = setting(
+        1e-3, "of alpha, added to the gradient", minimum=0.0, maximum=1e3
+    )
+    alpha_scale: float = setting(
+        1e-3, "standard deviation of the first alpha", minimum=0.0, maximum=1e3
+    )
 
     @property
     def unused(self) -> dict[str, str]:
@@ -59,6 +66,7 @@ class SearchConfig(RunConfig):
         for name, why in self.unused.items():
             if name in given:
                 raise UserError(f"--{name} has no meaning for {why}; leave it out.")
+        self.check_devices()
         config, first, last = self, "weight_learning_rate", "final_weight_learning_rate"
         constant = getattr(preset, first) == getattr(preset, last)
         if constant and last not in given:
@@ -79,18 +87,20 @@ class RecurrentSearchConfig(SearchConfig):
     purpose: ClassVar[str] = "searches on texts"
     space: ClassVar[str] = "recurrent"
 
-    units: int = setting(300, "width of embedding and hidden state", minimum=1)
-    bptt: int = setting(35, "time steps of a batch", minimum=4)
+    units: int = setting(300, "width of embedding and hidden state", minimum=1, maximum=2**16)
+    bptt: int = setting(35, "time steps of a batch", minimum=4, maximum=10**4)
     short_probability: float = setting(
         0.05, "how often a training batch has half the time steps", minimum=0.0, below=1.0
     )
-    min_count: int = setting(1, "rarer training words become <unk>", minimum=1)
+    min_count: int = setting(1, "rarer training words become <unk>", minimum=1, maximum=10**9)
     embedding_dropout: float = rate(0.0, "whole rows (words) of the embedding")
     input_dropout: float = rate(0.2, "the embedded words")
     cell_input_dropout: float = rate(0.75, "x inside the cell")
     hidden_dropout: float = rate(0.25, "the states inside the cell")
     output_dropout: float = rate(0.75, "the cell's outputs")
-    slowness: float = setting(1e-3, "weight of mean (h_t - h_t-1)^2 in w's loss", minimum=0.0)
+    slowness: float = setting(
+        1e-3, "weight of mean (h_t - h_t-1)^2 in w's loss", minimum=0.0, maximum=1e6
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -101,12 +111,20 @@ class ConvolutionalSearchConfig(SearchConfig):
     space: ClassVar[str] = "convolutional"
     many_small_operations: ClassVar[bool] = True
 
-    channels: int = setting(16, "of the first cell's nodes", minimum=1)
-    layers: int = setting(8, "cells of the supernet, two of them reduction cells", minimum=3)
-    image_size: int = setting(0, "pixels of a side (0: the data set's own)", minimum=0)
+    channels: int = setting(16, "of the first cell's nodes", minimum=1, maximum=2**14)
+    layers: int = setting(
+        8, "cells of the supernet, two of them reduction cells", minimum=3, maximum=10**3
+    )
+    image_size: int = setting(
+        0, "pixels of a side (0: the data set's own)", minimum=0, maximum=2**13
+    )
     train_portion: float = setting(
         0.5, "of the training images, for w; the rest is for alpha", above=0.0, below=1.0
     )
-    train_examples: int = setting(0, "takes so many of the training images (0: all)", minimum=0)
-    crop_padding: int = setting(4, "pixels around an image before its random crop", minimum=0)
+    train_examples: int = setting(
+        0, "takes so many of the training images (0: all)", minimum=0, maximum=MOST_EXAMPLES
+    )
+    crop_padding: int = setting(
+        4, "pixels around an image before its random crop", minimum=0, maximum=2**12
+    )
     flip: bool = setting(True, "half of the images, left to right")

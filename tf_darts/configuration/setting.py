@@ -5,6 +5,11 @@ import math
 from typing import Any
 
 from tf_darts.errors import UserError
+from tf_darts.runtime.files import shown
+
+# More than any run can want, and no more than counters hold.
+MOST_STEPS = 10**9
+MOST_EXAMPLES = 2**31 - 1
 
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
@@ -14,6 +19,7 @@ def setting(
     help: str,
     *,
     minimum: float | None = None,
+    maximum: float | None = None,
     below: float | None = None,
     above: float | None = None,
     choices: tuple[str, ...] | None = None,
@@ -25,6 +31,8 @@ def setting(
       default: its value in the preset.
       help: one line for `--help`.
       minimum: the smallest value allowed.
+      maximum: the largest value allowed: far beyond what is of use, and within what the machine's
+        numbers hold.
       below: values must be smaller than this.
       above: values must be larger than this.
       choices: the only values allowed.
@@ -34,6 +42,7 @@ def setting(
     metadata = {
         "help": help,
         "minimum": minimum,
+        "maximum": maximum,
         "below": below,
         "above": above,
         "choices": choices,
@@ -56,11 +65,11 @@ def check(field: dataclasses.Field, value: Any) -> None:
     """Raises `UserError` where type or metadata do not allow the value."""
     kind = int | float if field.type is float else field.type
     if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
-        raise UserError(f"--{field.name}={value!r}: it must be {KINDS[field.type]}.")
+        raise UserError(f"--{field.name}={shown(_repr(value))}: it must be {KINDS[field.type]}.")
     allowed = field.metadata
     if allowed["choices"] and value not in allowed["choices"]:
         raise UserError(
-            f"--{field.name}={value}: not known; use one of {', '.join(allowed['choices'])}."
+            f"--{field.name}={shown(value)}: not known; use one of {', '.join(allowed['choices'])}."
         )
     if not isinstance(value, int | float) or isinstance(value, bool):
         return
@@ -69,10 +78,24 @@ def check(field: dataclasses.Field, value: Any) -> None:
         (allowed["above"], "more than", lambda v, b: v > b),
         (allowed["below"], "less than", lambda v, b: v < b),
     ]
+    if allowed["maximum"] is not None and math.inf > value > allowed["maximum"]:
+        bounds.append((allowed["maximum"], "at most", lambda v, b: v <= b))
     bounds = [bound for bound in bounds if bound[0] is not None]
-    inside = all(holds(value, bound) for bound, _, holds in bounds)
-    if not (inside and math.isfinite(value)):
-        words = " and ".join(f"{text} {bound:g}" for bound, text, _ in bounds)
-        if not math.isfinite(value):
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if not (finite and all(holds(value, bound) for bound, _, holds in bounds)):
+        words = " and ".join(f"{text} {_written(bound)}" for bound, text, _ in bounds)
+        if not finite:
             words = f"a finite number {words}".rstrip()
-        raise UserError(f"--{field.name}={value}: out of range; it must be {words}.")
+        raise UserError(f"--{field.name}={shown(value)}: out of range; it must be {words}.")
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:  # of a class that is not ours
+        return type(value).__name__
+
+
+def _written(bound: float) -> str:
+    """A bound as it may be typed: a whole number has all its digits."""
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"

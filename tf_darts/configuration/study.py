@@ -27,14 +27,14 @@ class StudyConfig(abc.ABC):
     dataset: str = setting("", "what to learn from")
     data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
     run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)
-    seed: int = setting(0, "of every random draw of the run", minimum=0)
+    seed: int = setting(0, "of every random draw of the run", minimum=0, maximum=2**31 - 1)
     precision: str = setting("float32", PRECISION_HELP, choices=PRECISIONS)
     deterministic: bool = setting(
         False, "op determinism: bit-identical repetition, a little slower", operational=True
     )
     train_settings: str = setting("", "of each candidate's training: NAME=VALUE,NAME=VALUE,...")
     chief_patience: float = setting(
-        120.0, "seconds that a worker waits for its chief", above=0.0, operational=True
+        120.0, "seconds that a worker waits for its chief", above=0.0, maximum=1e7, operational=True
     )
 
     def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
@@ -67,9 +67,12 @@ class SelectConfig(StudyConfig):
         " finite_difference, exact, random, joint_alternating, joint_simultaneous, published"
         " cells, files",
     )
-    count: int = setting(4, "seeds of each source, from --seed on", minimum=1)
+    count: int = setting(4, "seeds of each source, from --seed on", minimum=1, maximum=10**4)
     snapshots: int = setting(
-        0, "so many cells that a search held on its way are trained too (Figure 3)", minimum=0
+        0,
+        "so many cells that a search held on its way are trained too (Figure 3)",
+        minimum=0,
+        maximum=10**4,
     )
     search_settings: str = setting("", "of each candidate's search: NAME=VALUE,NAME=VALUE,...")
 
@@ -86,7 +89,7 @@ class RandomSearchConfig(StudyConfig):
 
     mode: str = setting("random_search", "what to do", choices=("random_search",))
     tuner: str = setting("random", "keras-tuner's that proposes trials", choices=TUNERS)
-    trials: int = setting(16, "how many; hyperband decides by itself", minimum=1)
+    trials: int = setting(16, "how many; hyperband decides by itself", minimum=1, maximum=10**5)
 
     def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
         check_trials(self.tuner, given)
@@ -106,9 +109,12 @@ class TuneConfig(StudyConfig):
     mode: str = setting("tune", "what to do", choices=("tune",))
     tune: str = setting("", "what is tuned: FIELD=LOW:HIGH[:log],...; search.FIELD of searches")
     tuner: str = setting("random", "keras-tuner's that proposes trials", choices=TUNERS)
-    trials: int = setting(16, "how many; hyperband decides by itself", minimum=1)
+    trials: int = setting(16, "how many; hyperband decides by itself", minimum=1, maximum=10**5)
     genotype: str = setting(
-        "", "the cell: a genotype.json, or the name of a published one", operational=True
+        "",
+        "the cell: a genotype.json, the name of a published one, or a file or text of another"
+        " program (docs/own_cell.md)",
+        operational=True,
     )
     search_settings: str = setting("", "of each candidate's search: NAME=VALUE,NAME=VALUE,...")
 

@@ -1,12 +1,12 @@
 """The settings of training a derived network from random weights."""
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+from tf_darts import given_cells
 from tf_darts.configuration.run import RunConfig
-from tf_darts.configuration.setting import rate, setting
+from tf_darts.configuration.setting import MOST_EXAMPLES, rate, setting
 from tf_darts.errors import UserError
 from tf_darts.published_cells import PUBLISHED
 
@@ -20,23 +20,28 @@ class TrainingConfig(RunConfig):
     mode: str = setting("train", "what to do", choices=("train",))
     # Not computed with: the cell itself is among a run's settings, wherever its file was.
     genotype: str = setting(
-        "", "the cell: a genotype.json, or the name of a published one", operational=True
+        "",
+        "the cell: a genotype.json, the name of a published one, or a file or text of another"
+        " program (docs/own_cell.md)",
+        operational=True,
     )
-    epochs: int = setting(8000, "passes over the training data", minimum=1)
-    batch_size: int = setting(64, "examples of a training batch", minimum=2)
-    weight_decay: float = setting(8e-7, "of the weights, added to the gradient", minimum=0.0)
-    learning_rate: float = setting(20.0, "of the weights, at its start", above=0.0)
+    epochs: int = setting(8000, "passes over the training data", minimum=1, maximum=10**6)
+    batch_size: int = setting(64, "examples of a training batch", minimum=2, maximum=2**20)
+    weight_decay: float = setting(
+        8e-7, "of the weights, added to the gradient", minimum=0.0, maximum=1e3
+    )
+    learning_rate: float = setting(20.0, "of the weights, at its start", above=0.0, maximum=1e4)
 
     def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
         del given, preset
+        self.check_devices()
         if not self.genotype:
             raise UserError(
                 "no --genotype given; --mode=train needs a cell: --genotype=RUN/genotype.json of a"
                 f" search, or a published one, for --dataset={self.dataset} one of"
                 f" {', '.join(PUBLISHED[self.space])}."
             )
-        path = pathlib.Path(self.genotype)
-        return self.at(path.parent.name if path.suffix and path.parent.name else path.stem)
+        return self.at(given_cells.label(self.genotype))
 
     @property
     def why_no_more_epochs(self) -> str:
@@ -54,33 +59,37 @@ class RecurrentTrainingConfig(TrainingConfig):
     purpose: ClassVar[str] = "trainings on texts"
     space: ClassVar[str] = "recurrent"
 
-    units: int = setting(850, "width of embedding and hidden state", minimum=1)
-    bptt: int = setting(35, "mean time steps of a batch", minimum=6)
+    units: int = setting(850, "width of embedding and hidden state", minimum=1, maximum=2**16)
+    bptt: int = setting(35, "mean time steps of a batch", minimum=6, maximum=10**4)
     short_probability: float = setting(
         0.05, "how often a training batch has half the time steps", minimum=0.0, below=1.0
     )
-    min_count: int = setting(1, "rarer training words become <unk>", minimum=1)
-    test_batch_size: int = setting(1, "texts side by side in the test", minimum=1)
+    min_count: int = setting(1, "rarer training words become <unk>", minimum=1, maximum=10**9)
+    test_batch_size: int = setting(1, "texts side by side in the test", minimum=1, maximum=2**20)
     embedding_dropout: float = rate(0.1, "whole rows (words) of the embedding")
     input_dropout: float = rate(0.2, "the embedded words")
     cell_input_dropout: float = rate(0.75, "x inside the cell")
     hidden_dropout: float = rate(0.25, "the states inside the cell")
     output_dropout: float = rate(0.75, "the cell's outputs")
-    slowness: float = setting(1e-3, "weight of mean (h_t - h_t-1)^2 in the loss", minimum=0.0)
+    slowness: float = setting(
+        1e-3, "weight of mean (h_t - h_t-1)^2 in the loss", minimum=0.0, maximum=1e6
+    )
     activation: float = setting(
-        0.0, "weight of mean h_t^2, after output dropout, in the loss", minimum=0.0
+        0.0, "weight of mean h_t^2, after output dropout, in the loss", minimum=0.0, maximum=1e6
     )
     averaging_patience: int = setting(
         5,
         "weights are averaged from where validation is no better than the best of all but the last"
         " so many epochs (0: never)",
         minimum=0,
+        maximum=10**6,
     )
     max_rollbacks: int = setting(
         10,
         "how often a diverged run goes back: a search to its last epoch's end, a training to its"
         " best",
         minimum=0,
+        maximum=10**6,
         operational=True,
     )
 
@@ -93,15 +102,19 @@ class ConvolutionalTrainingConfig(TrainingConfig):
     space: ClassVar[str] = "convolutional"
     many_small_operations: ClassVar[bool] = True
 
-    epochs: int = setting(600, "passes over the training data", minimum=1)
-    batch_size: int = setting(96, "examples of a training batch", minimum=2)
-    evaluation_batch_size: int = setting(256, "examples of a batch in evaluation", minimum=1)
-    momentum: float = setting(0.9, "of the weights' SGD", minimum=0.0, below=1.0)
-    weight_decay: float = setting(3e-4, "of the weights, added to the gradient", minimum=0.0)
-    clip_norm: float = setting(
-        5.0, "largest global norm of the weights' gradient (0: none)", minimum=0.0
+    epochs: int = setting(600, "passes over the training data", minimum=1, maximum=10**6)
+    batch_size: int = setting(96, "examples of a training batch", minimum=2, maximum=2**20)
+    evaluation_batch_size: int = setting(
+        256, "examples of a batch in evaluation", minimum=1, maximum=2**20
     )
-    learning_rate: float = setting(0.025, "of the weights, at its start", above=0.0)
+    momentum: float = setting(0.9, "of the weights' SGD", minimum=0.0, below=1.0)
+    weight_decay: float = setting(
+        3e-4, "of the weights, added to the gradient", minimum=0.0, maximum=1e3
+    )
+    clip_norm: float = setting(
+        5.0, "largest global norm of the weights' gradient (0: none)", minimum=0.0, maximum=1e30
+    )
+    learning_rate: float = setting(0.025, "of the weights, at its start", above=0.0, maximum=1e4)
     schedule: str = setting(
         "cosine",
         "of the learning rate: cosine to 0, or exponential",
@@ -115,17 +128,25 @@ class ConvolutionalTrainingConfig(TrainingConfig):
         "cifar (one convolution before the cells) or imagenet (three that halve the resolution)",
         choices=("cifar", "imagenet"),
     )
-    channels: int = setting(36, "of the first cell's nodes", minimum=1)
-    layers: int = setting(20, "cells of the network, two of them reduction cells", minimum=3)
+    channels: int = setting(36, "of the first cell's nodes", minimum=1, maximum=2**14)
+    layers: int = setting(
+        20, "cells of the network, two of them reduction cells", minimum=3, maximum=10**3
+    )
     auxiliary_weight: float = setting(
-        0.4, "of the auxiliary head's loss (0: no such head)", minimum=0.0
+        0.4, "of the auxiliary head's loss (0: no such head)", minimum=0.0, maximum=1e3
     )
     drop_path: float = rate(0.2, "paths in the cells, in the end: it rises from 0")
     label_smoothing: float = rate(0.0, "share of the target spread over all classes")
-    image_size: int = setting(0, "pixels of a side (0: the data set's own)", minimum=0)
-    crop_padding: int = setting(4, "pixels around an image before its random crop", minimum=0)
+    image_size: int = setting(
+        0, "pixels of a side (0: the data set's own)", minimum=0, maximum=2**13
+    )
+    crop_padding: int = setting(
+        4, "pixels around an image before its random crop", minimum=0, maximum=2**12
+    )
     flip: bool = setting(True, "half of the images, left to right")
-    cutout: int = setting(16, "pixels of a side of the square cut out of an image", minimum=0)
+    cutout: int = setting(
+        16, "pixels of a side of the square cut out of an image", minimum=0, maximum=2**13
+    )
     random_resized_crop: bool = setting(
         False, "images are random parts of larger ones, read while training"
     )
@@ -133,9 +154,11 @@ class ConvolutionalTrainingConfig(TrainingConfig):
         0.0, "range of brightness, contrast and saturation around 1", minimum=0.0, below=1.0
     )
     hue_jitter: float = setting(0.0, "range of the hue's shift, 0.5 is all", minimum=0.0, below=0.5)
-    train_examples: int = setting(0, "takes so many of the training images (0: all)", minimum=0)
+    train_examples: int = setting(
+        0, "takes so many of the training images (0: all)", minimum=0, maximum=MOST_EXAMPLES
+    )
     validation_examples: int = setting(
-        5000, "training images that are kept for validation", minimum=1
+        5000, "training images that are kept for validation", minimum=1, maximum=MOST_EXAMPLES
     )
     final: bool = setting(
         False, "learns from all training images, without validation; the last weights count"

@@ -56,7 +56,7 @@ def split_examples(
     if not 0 <= held < total:
         raise UserError(
             f"{name} has {total} training images, of which {held} cannot be kept for validation;"
-            f" give from 0 to {total - 1} validation examples."
+            f" give --validation_examples=N from 1 to {total - 1}, or --final to keep none."
         )
     check_examples(name, train_examples, total - held)
     return held, train_examples or total - held
@@ -141,6 +141,17 @@ class ImageBatches:
         for setting, value in (("crop_padding", crop_padding), ("cutout", cutout)):
             if value < 0:
                 raise UserError(f"A {setting} of {value}: give 1 or more pixels, or 0.")
+        side = min(images.shape[:2])
+        if crop_padding > side:
+            raise UserError(
+                f"--crop_padding={crop_padding}: the images of {images.name} have {side} pixels a"
+                f" side, so that many crops would show the border only; give 0 to {side}."
+            )
+        if cutout >= 2 * side:
+            raise UserError(
+                f"--cutout={cutout}: the images of {images.name} have {side} pixels a side, so that"
+                f" nothing would be left of them; give 0 to {side}."
+            )
         self.mean, self.std = moments(images.images, used)
         self._seed = seed
         self._dtype = dtype

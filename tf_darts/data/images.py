@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from tf_darts.data import digits, image_folder, tfds_images
+from tf_darts.data.directory import data_directory
 from tf_darts.data.image_set import ImageSet
 from tf_darts.errors import UserError
 
@@ -47,12 +48,7 @@ def load(
         raise ValueError(f"a data set has the parts train and test, not {part}")
     if image_size < 0:
         raise UserError(f"--image_size={image_size}: give 1 or more pixels, or 0 to keep the size.")
-    directory = pathlib.Path(data_dir).expanduser() if data_dir else None
-    if directory and not directory.is_dir():
-        raise UserError(
-            f"--data_dir={directory} is not a directory; give one that exists, or make it with"
-            f" mkdir -p {directory}."
-        )
+    directory = data_directory(data_dir, downloads=name not in IMAGE_DATASETS)
     if name in IMAGE_DATASETS:
         return IMAGE_DATASETS[name](directory, image_size, part)
     return tfds_images.load(name, directory, image_size, part)

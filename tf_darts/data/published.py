@@ -104,7 +104,7 @@ def _warn_if_changed(builder_class: type[LinesBuilder], paths: Mapping[str, path
 
 def _prepare(builder: LinesBuilder) -> None:
     tfds.disable_progress_bar()  # a few megabytes, and the bars garble a log
-    if builder.data_path.exists():
+    if files.exists(builder.data_path):
         return
     try:
         # TFDS retries for minutes without a network, and has no timeout.

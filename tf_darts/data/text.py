@@ -10,10 +10,11 @@ import pathlib
 from collections.abc import Callable
 
 from tf_darts.data import corpus, published, pydoc
+from tf_darts.data.directory import data_directory
 from tf_darts.data.ptb import Ptb
 from tf_darts.data.wikitext2 import Wikitext2
 from tf_darts.errors import UserError
-from tf_darts.runtime import files
+from tf_darts.runtime.files import shown
 
 _OWN_FILES = {"train": ("train.txt",), "validation": ("valid.txt",), "test": ("test.txt",)}
 
@@ -58,12 +59,8 @@ def load(
     """
     if name not in TEXT_DATASETS:
         raise UserError(
-            f"--dataset={name} is not a text data set; use one of {', '.join(TEXT_DATASETS)}."
+            f"--dataset={shown(name)} is not a text data set; use one of"
+            f" {', '.join(TEXT_DATASETS)}."
         )
-    directory = pathlib.Path(data_dir).expanduser() if data_dir else None
-    if directory and not files.is_directory(directory):
-        raise UserError(
-            f"--data_dir={files.shown(directory)} is not a directory; give one that exists, or make"
-            f" it with mkdir -p {files.shown(directory)}."
-        )
+    directory = data_directory(data_dir, downloads=name != "text")
     return TEXT_DATASETS[name](directory, min_count, with_test)

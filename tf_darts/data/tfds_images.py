@@ -16,6 +16,7 @@ import tensorflow_datasets as tfds
 
 from tf_darts.data.image_set import ImageSet, allocate, differing_sizes, square
 from tf_darts.errors import UserError
+from tf_darts.runtime.files import exists
 
 _PROBE_SECONDS = 5  # for each address of a host, of which there may be four
 _PROBED_HOSTS = 3
@@ -176,7 +177,7 @@ def _prepare(
     name: str, builder: tfds.core.DatasetBuilder, manual_dir: pathlib.Path | None = None
 ) -> None:
     tfds.disable_progress_bar()  # the bars garble a log
-    if builder.data_path.exists():
+    if exists(builder.data_path):
         return
     try:
         if not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:

@@ -17,10 +17,22 @@ _SHOWN = 120  # characters of a path in a sentence
 PARTIAL = ".partial"  # ends the name of what a kill may leave half-written
 
 
-def shown(path: Path) -> str:
-    """A path as sentences show it: what is far too long to be one is cut."""
-    text = str(path)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+def shown(value: object) -> str:
+    """A path or value as a sentence shows it: on one line, and cut where it is far too long."""
+    try:
+        text = str(value)
+    except ValueError:  # a whole number of more digits than Python writes
+        return "a number of thousands of digits"
+    cut = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in cut)
+
+
+def expanded(path: Path) -> pathlib.Path:
+    """A path with `~` and `~user` made home directories; raises `UserError` where none is known."""
+    try:
+        return pathlib.Path(path).expanduser()
+    except RuntimeError as error:
+        raise _unreadable(path, "there is no such home directory", "give another path") from error
 
 
 def exists(path: Path) -> bool:
@@ -142,15 +154,17 @@ def _asked(
     path: Path, question: Callable[[pathlib.Path], _Answer], advice: str = "give another path"
 ) -> _Answer:
     try:
+        if "\0" in str(path):  # pathlib's `exists` and others would say no
+            raise ValueError("embedded null byte")
         return question(pathlib.Path(path))
-    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise _unreadable(path, reason, advice) from error
 
 
 def _parsed(path: Path, text: str, line: int, advice: str, kind: type) -> Any:
     try:
-        document = json.loads(text, object_pairs_hook=_distinct)
+        document = parse_json(text)
     except (ValueError, RecursionError) as error:
         line += getattr(error, "lineno", 1) - 1
         reason = getattr(error, "msg", None) or str(error) or "nested too deeply"
@@ -161,13 +175,18 @@ def _parsed(path: Path, text: str, line: int, advice: str, kind: type) -> Any:
     return document
 
 
+def parse_json(text: str) -> Any:
+    """What a JSON text holds; raises `ValueError` (a key twice too) or `RecursionError`."""
+    return json.loads(text, object_pairs_hook=_distinct)
+
+
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object; raises `ValueError` where a key is in it twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} is there twice")
+        raise ValueError(f"the key {shown(repr(twice))} is there twice")
     return found
 
 

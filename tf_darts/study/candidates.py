@@ -8,7 +8,8 @@ from tf_darts.configuration.search import SearchConfig
 from tf_darts.configuration.study import SelectConfig
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.errors import UserError
-from tf_darts.genotype import SPACES, Genotype
+from tf_darts.foreign_cells import is_text
+from tf_darts.genotype import SPACES, Genotype, split_name
 from tf_darts.search.random_cells import random_cells
 from tf_darts.spaces.topologies import TOPOLOGIES
 from tf_darts.study.settings import search_config
@@ -65,6 +66,11 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
       UserError: a source that is none, a file that holds no cell of this space, or settings of
         searches where nothing is searched.
     """
+    if is_text(config.candidates):
+        raise UserError(
+            "--candidates takes no text of a cell, which has commas in it; put the text into a file"
+            " and name that."
+        )
     sources = [part.strip() for part in config.candidates.split(",") if part.strip()]
     if not sources:
         raise UserError("--candidates is empty; name at least one source.")
@@ -115,7 +121,9 @@ def _given(source: str, training: TrainingConfig) -> Candidate:
             f"--candidates: {source} is none of {', '.join(SEARCHES)} and random, and no cell:"
             f" {error}"
         ) from error
-    path = pathlib.Path(source)
+    file, chosen = split_name(source)
+    path = pathlib.Path(file)
     name = "_".join([*path.parts[-2:-1], path.stem]) if path.suffix else source
+    name = f"{name}_{chosen}" if chosen else name
     name = re.sub(r"[^\w.-]+", "_", name)
     return Candidate(name, "given", None, cell, None, training)

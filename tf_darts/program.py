@@ -1,0 +1,88 @@
+"""How a command of this project runs: its flags are read, and what stops it is one line."""
+
+import re
+import sys
+from collections.abc import Callable
+
+from absl import app, flags
+
+from tf_darts.errors import UserError
+
+_LONGEST = 400  # characters of a sentence about flags
+
+# What absl's parsers say of a value that they cannot read.
+_REASONS = {
+    r"invalid literal for int\(\).*": "it must be a whole number",
+    r"could not convert string to float.*": "it must be a number",
+    r"\('Non-boolean argument to boolean flag'.*": "it must be true or false",
+}
+
+
+def run(main: Callable[[list[str]], int | None], name: str) -> None:
+    """Parses the flags, runs `main` with the other arguments and exits with its status.
+
+    A wrong flag, a `UserError` or a wrong use is one line and status 2, Ctrl-C one line and 130.
+    """
+
+    def guarded(arguments: list[str]) -> int | None:
+        try:
+            return main(arguments)
+        except (UserError, app.UsageError) as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            return 2
+
+    def parsed(arguments: list[str]) -> list[str]:
+        try:
+            return parse(arguments)
+        except UserError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            sys.exit(2)
+
+    try:
+        app.run(guarded, flags_parser=parsed)
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted.", file=sys.stderr)
+        sys.exit(130)
+
+
+def parse(arguments: list[str], values: flags.FlagValues = flags.FLAGS) -> list[str]:
+    """The arguments that are no flags; raises `UserError` where a flag is wrong.
+
+    Args:
+      arguments: the program's name and all that follows it.
+      values: the flags that there are.
+    """
+    try:
+        return values(arguments)
+    except (flags.Error, ValueError) as error:  # ValueError: --noNAME=VALUE; a flagfile's encoding
+        text = " ".join(_sentence(error).split()).rstrip(".")
+        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+        raise UserError(f"{text[:_LONGEST]}{'…' if len(text) > _LONGEST else ''}.") from error
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, flags.UnrecognizedFlagError):
+        near = re.findall(r"[\w-]+", text.partition("Did you mean:")[2])
+        hint = f"; did you mean {' or '.join(f'--{name}' for name in near)}?" if near else ";"
+        return f"--{error.flagname} is no flag{hint} --help lists them"
+    if isinstance(error, flags.CantOpenFlagFileError):
+        refused = error.__context__
+        return f"--flagfile={refused.filename}: cannot be read ({refused.strerror}); give another"
+    if isinstance(error, UnicodeDecodeError):
+        return f"--flagfile: a file is not UTF-8 at byte {error.start}; write it as UTF-8"
+    if text.startswith("Missing value for flag "):
+        flag = text.removeprefix("Missing value for flag ")
+        return f"{flag}: a value is missing; write {flag}=VALUE"
+    if text.endswith(" does not take an argument"):
+        flag = text.removesuffix(" does not take an argument")
+        name = flag.partition("=")[0].lstrip("-").removeprefix("no")
+        return f"{flag}: it takes no value; write --no{name} or --{name}=false"
+    head, colon, reason = text.removeprefix("flag ").partition(": ")
+    for pattern, words in _REASONS.items():
+        if re.fullmatch(pattern, reason, re.DOTALL):
+            return f"{head}: {words}"
+    required = re.fullmatch(r"Flag (--\w+) must have a value other than None\.", reason)
+    if required:
+        return f"no {required[1]} given; write {required[1]}=VALUE"
+    return head + colon + reason
