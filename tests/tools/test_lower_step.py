@@ -95,7 +95,7 @@ def test_refused_before_any_work(flags, sentence, tmp_path):
         text=True,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert sentence in done.stderr + done.stdout
     assert not list(tmp_path.iterdir())
 
