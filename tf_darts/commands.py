@@ -14,6 +14,7 @@ from tf_darts.configuration.training import TrainingConfig
 from tf_darts.report.ranking import ranking_summary
 from tf_darts.report.summary_report import write_report
 from tf_darts.runs import in_words, run_export, run_search, run_test, run_training
+from tf_darts.runtime.console import say
 from tf_darts.runtime.signals import graceful_stop
 from tf_darts.runtime.threads import operations_side_by_side
 from tf_darts.study.run_study import run_study
@@ -27,7 +28,7 @@ def search(config: SearchConfig) -> None:
     with graceful_stop() as stop:
         run = run_search(config, stop)
     last, score, (baseline, value) = run.history[-1], run.score, run.baseline
-    print(
+    say(
         f"Found after {last['epoch']} epochs and {last['seconds'] / 60:.1f} minutes: {run.cell}\n"
         f"The supernet's validation {score} is {last[f'validation_{score}']:.2f}; on batches, in"
         f" training mode, {last[f'validation_batch_{score}']:.2f} ({baseline}: {value:.2f}).\n"
@@ -48,13 +49,13 @@ def train(config: TrainingConfig) -> None:
     if run.validates:
         score = run.score
         baseline = f" ({run.baseline[0]}: {run.baseline[1]:.2f})" if run.baseline else ""
-        print(
+        say(
             f"The best of {config.epochs} epochs is {run.result['epoch']}: validation {score}"
             f" {run.result[f'validation_{score}']:.2f}{baseline}."
         )
     test = f"--mode=test --run_dir={_quoted(run.path)}"
     test += f" --data_dir={_quoted(config.data_dir)}" if config.data_dir else ""
-    print(
+    say(
         f"Run: {run.path}   pictures: {run.path / 'plots'}\n"
         f"TensorBoard: {_tensorboard()} --logdir={_quoted(run.path / 'tensorboard')}\n"
         f"Test it, once: python -m tf_darts.main {test}"
@@ -65,10 +66,10 @@ def study(config: StudyConfig) -> None:
     """`--mode=select`, `random_search` and `tune`: trains candidates and ranks them."""
     ranking = run_study(config)
     if ranking is None:
-        print("No candidates are left; the chief has the ranking.")
+        say("No candidates are left; the chief has the ranking.")
         return
     path = pathlib.Path(config.run_dir).expanduser()
-    print(
+    say(
         f"{ranking_summary(ranking)}\n"
         f"Best cell: {path / 'genotype.json'}   ranking: {path / 'ranking.md'}, .csv, .json"
     )
@@ -81,16 +82,16 @@ def test(config: RunTestConfig) -> None:
         f" ({found['baseline']}: {found['baseline_value']:.2f})" if "baseline" in found else ""
     )
     scores = ", ".join(f"{name} {value:.2f}" for name, value in found["scores"].items())
-    print(f"Test of {pathlib.Path(config.run_dir).expanduser()}: {scores}{baseline}.")
+    say(f"Test of {pathlib.Path(config.run_dir).expanduser()}: {scores}{baseline}.")
     if "unaveraged" in found:
         scores = ", ".join(f"{name} {value:.2f}" for name, value in found["unaveraged"].items())
-        print(f"With the last weights in place of their average: {scores}.")
+        say(f"With the last weights in place of their average: {scores}.")
 
 
 def report(config: ReportConfig) -> None:
     """`--mode=report`: one document over the results of several runs."""
     file = write_report(config.run_dirs, config.report_dir, config.reference)
-    print(
+    say(
         f"Report: {file}   pictures: {file.parent / 'plots'}\n"
         f"TensorBoard: {_tensorboard()} --logdir={_quoted(file.parent / 'tensorboard')}"
     )
@@ -100,8 +101,8 @@ def export(config: ExportConfig) -> None:
     """`--mode=export`: the network of a finished training as others load it, a SavedModel first."""
     exported = run_export(config)
     for note in exported.notes:
-        print(note)
-    print(f"Exported and checked: {exported.path}; what it is: {exported.path / 'model_card.md'}")
+        say(note)
+    say(f"Exported and checked: {exported.path}; what it is: {exported.path / 'model_card.md'}")
 
 
 def _tensorboard() -> str:

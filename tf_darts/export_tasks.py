@@ -32,6 +32,7 @@ from tf_darts.export.onnx_model import write_onnx
 from tf_darts.export.saved_model import write_version
 from tf_darts.export.serving_model import ServingModel
 from tf_darts.export.versions import NewVersion
+from tf_darts.runtime.console import say
 from tf_darts.runtime.files import exists
 from tf_darts.runtime.precision import set_precision
 from tf_darts.spaces.network import Network
@@ -271,7 +272,7 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
     config = one.config
     set_precision(config.precision)
     if not all(exists(training.run.path / name) for name in (DATA_FILE, one.names_file)):
-        print(f"{training.run.path} does not say what its data are; reading {config.dataset} once.")
+        say(f"{training.run.path} does not say what its data are; reading {config.dataset} once.")
         data = _data_again(config, one)
         write_missing(training.run.path, data, data.assets())
     trained = one.network(config)

@@ -7,7 +7,6 @@ A run lives in its `--run_dir`, and the same command goes on with it where it wa
 
 import os
 import signal
-import sys
 from types import FrameType
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
@@ -27,6 +26,7 @@ from absl import flags, logging
 
 from tf_darts import command_line, program
 from tf_darts.errors import UserError
+from tf_darts.runtime.console import warn
 from tf_darts.runtime.signals import Stopped
 
 
@@ -43,10 +43,10 @@ def main(arguments: list[str]) -> int:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         MODES[config.mode](config)
     except UserError as error:
-        print(f"tf_darts: {error}", file=sys.stderr)
+        warn(f"tf_darts: {error}")
         return 2
     except Stopped as stopped:
-        print(f"tf_darts: {stopped}", file=sys.stderr)
+        warn(f"tf_darts: {stopped}")
         return 128 + stopped.signal_number
     return 0
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from absl import app, flags
 
 from tf_darts.errors import UserError
+from tf_darts.runtime.console import warn
+from tf_darts.runtime.files import shown
 
 _LONGEST = 400  # characters of a sentence about flags
 
@@ -21,27 +23,32 @@ _REASONS = {
 def run(main: Callable[[list[str]], int | None], name: str) -> None:
     """Parses the flags, runs `main` with the other arguments and exits with its status.
 
-    A wrong flag, a `UserError` or a wrong use is one line and status 2, Ctrl-C one line and 130.
+    A wrong flag, a `UserError`, a wrong use or what the system refuses is one line and status 2,
+    Ctrl-C one line and 130.
     """
 
     def guarded(arguments: list[str]) -> int | None:
         try:
             return main(arguments)
         except (UserError, app.UsageError) as error:
-            print(f"{name}: {error}", file=sys.stderr)
+            warn(f"{name}: {error}")
+            return 2
+        except OSError as error:  # what no other place has made a sentence of
+            where = f"{shown(error.filename)}: " if error.filename else ""
+            warn(f"{name}: {where}{error.strerror or error}.")
             return 2
 
     def parsed(arguments: list[str]) -> list[str]:
         try:
             return parse(arguments)
         except UserError as error:
-            print(f"{name}: {error}", file=sys.stderr)
+            warn(f"{name}: {error}")
             sys.exit(2)
 
     try:
         app.run(guarded, flags_parser=parsed)
     except KeyboardInterrupt:
-        print(f"{name}: interrupted.", file=sys.stderr)
+        warn(f"{name}: interrupted.")
         sys.exit(130)
 
 

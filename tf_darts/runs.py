@@ -18,6 +18,7 @@ from tf_darts.export_tasks import FORMATS, export_task
 from tf_darts.report.search_report import SearchReport
 from tf_darts.report.training_report import TrainingReport
 from tf_darts.runtime import memory
+from tf_darts.runtime.console import say
 from tf_darts.runtime.distribution import open_replicas
 from tf_darts.runtime.extension import Extendable
 from tf_darts.runtime.precision import set_precision
@@ -216,7 +217,7 @@ def run_training(
         genotype.save(run.path / "genotype.json", cell, found_by)
         counts = network.counts()
         run.write_json("counts.json", counts)
-        print(f"{label}The network has {in_words(counts)}.", flush=True)
+        say(f"{label}The network has {in_words(counts)}.")
         observers = [
             Progress(network.score, config.epochs, label),
             TrainingReport(run.path, network, cell, settings, task.baseline),

@@ -22,6 +22,7 @@ from tf_darts.data.baselines import (
 from tf_darts.data.image_streams import ImageSearchData
 from tf_darts.data.streams import TextSearchData
 from tf_darts.genotype import ConvolutionalGenotype, Genotype, RecurrentGenotype
+from tf_darts.runtime.console import say
 from tf_darts.runtime.precision import check_language_model
 from tf_darts.runtime.seeds import derived_seed
 from tf_darts.search.engine import SearchData
@@ -90,7 +91,7 @@ def _(config: RecurrentSearchConfig) -> SearchTask:
         units = preset_for("train", config.dataset).units
         return recurrent_counts(cell, words, units)
 
-    print(corpus.summary(), flush=True)
+    say(corpus.summary())
     return SearchTask(supernet, data, (WORD_FREQUENCIES, perplexity), counts)
 
 

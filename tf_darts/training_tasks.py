@@ -27,6 +27,7 @@ from tf_darts.data.text_training import TextTrainingData, fingerprint_of_test, t
 from tf_darts.errors import UserError
 from tf_darts.foreign_cells import FORMS, is_text
 from tf_darts.published_cells import PUBLISHED
+from tf_darts.runtime.console import say
 from tf_darts.runtime.files import exists, shown
 from tf_darts.runtime.precision import check_language_model
 from tf_darts.runtime.seeds import derived_seed
@@ -155,7 +156,7 @@ def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> Trai
         WORD_FREQUENCIES,
         unigram_perplexity(corpus.vocabulary.size, corpus.train, corpus.validation),
     )
-    print(corpus.summary(), flush=True)
+    say(corpus.summary())
     return TrainingTask(network, data, baseline)
 
 
@@ -170,7 +171,7 @@ def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> RunT
     )
     batches = text_test(corpus, batch_size=size, bptt=config.bptt)
     data = _text_data(config, corpus)
-    print(corpus.summary(), flush=True)
+    say(corpus.summary())
     return RunTest(network, batches, size, baseline, data, fingerprint_of_test(corpus))
 
 

@@ -1,6 +1,7 @@
 """Lines for whoever looks on, who may be gone."""
 
 import contextlib
+import os
 import sys
 from typing import TextIO
 
@@ -15,8 +16,13 @@ def say(text: str, stream: TextIO | None = None) -> None:
       text: the line.
       stream: where to; standard output by default.
     """
-    with contextlib.suppress(OSError):
-        print(text, file=stream or sys.stdout, flush=True)
+    stream = stream or sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except OSError:
+        # What is left in the stream would be written, and refused, again when Python ends.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def warn(text: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_darts.runtime.console import say
 from tf_darts.runtime.footprint import Footprint, size_in_bytes
 
 # Chosen on measured processes (docs/performance.md): what TensorFlow
@@ -152,12 +153,9 @@ def announce(need: Need, advice: str, label: str = "") -> None:
     wanted, free = (need.total, available()) if on_gpu is None else (need.on_device, on_gpu)
     place = "this machine has" if on_gpu is None else "the GPU has"
     known = "" if free is None else f"; {place} {in_gigabytes(free)} for it"
-    print(f"{label}It will need about {in_gigabytes(wanted)} of memory{known}.", flush=True)
+    say(f"{label}It will need about {in_gigabytes(wanted)} of memory{known}.")
     if free is not None and wanted > free:
-        print(
-            f"{label}WARNING: that is too much, and the run may be killed for it; {advice}.",
-            flush=True,
-        )
+        say(f"{label}WARNING: that is too much, and the run may be killed for it; {advice}.")
 
 
 def advice(batch_size: int, micro_batches: int, rematerialize: bool | None) -> str:

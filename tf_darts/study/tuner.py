@@ -13,6 +13,7 @@ from keras_tuner.errors import FailedTrialError, FatalError
 
 from tf_darts.errors import StateError, StorageError, UserError
 from tf_darts.runtime import files
+from tf_darts.runtime.console import say
 from tf_darts.study.candidates import Candidate
 from tf_darts.study.evaluation import (
     RESULT,
@@ -80,7 +81,7 @@ class StudyTuner(BaseTuner):
             name = self._name_of(trial)
             row = load_row(self._candidates / name)
             if row is None:
-                print(f"[{name}] has no {RESULT}; it is evaluated again", flush=True)
+                say(f"[{name}] has no {RESULT}; it is evaluated again")
                 self.oracle.repeat(trial)
             elif row["status"].upper() != trial.status or not _is_same(row["score"], trial.score):
                 raise StateError(
@@ -109,13 +110,13 @@ class StudyTuner(BaseTuner):
             raise FatalError("a study stops") from error
         except UserError as error:
             save_row(folder, failure(candidate, str(error)))
-            print(f"[{candidate.name}] failed: {error}", flush=True)
+            say(f"[{candidate.name}] failed: {error}")
             raise FailedTrialError(str(error)) from error
         except (OSError, *_FILE_ERRORS) as error:
             raise FatalError("a study stops") from _refusal(folder, error)
         except Exception as error:
             raise FatalError("a study stops") from error
-        print(f"[{candidate.name}] score {row['score']:.2f}", flush=True)
+        say(f"[{candidate.name}] score {row['score']:.2f}")
         return {OBJECTIVE: row["score"]}
 
     def _row(self, candidate: Candidate, folder: pathlib.Path) -> Row:
