@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_darts import genotype
-from tf_darts.config import computed_settings, preset_for
+from tf_darts.config import computed_settings, legacy_settings, preset_for
 from tf_darts.configuration.export import ExportConfig
 from tf_darts.configuration.search import SearchConfig
 from tf_darts.configuration.testing import RunTestConfig
@@ -140,12 +140,13 @@ def opened_run(
     path: str, settings: dict[str, Any], replicas: Replicas
 ) -> Iterator[RunDirectory | FollowedRun]:
     """The run directory, of which only the chief of several workers has the keeping."""
+    legacy = legacy_settings()
     with replicas.guarded(), contextlib.ExitStack() as stack:
         if replicas.is_chief:
-            run = stack.enter_context(contextlib.closing(RunDirectory(path, settings)))
+            run = stack.enter_context(contextlib.closing(RunDirectory(path, settings, legacy)))
         replicas.meet()
         if not replicas.is_chief:
-            run = stack.enter_context(contextlib.closing(FollowedRun(path, settings)))
+            run = stack.enter_context(contextlib.closing(FollowedRun(path, settings, legacy)))
         yield run
 
 

@@ -8,18 +8,21 @@ import keras
 
 from tf_darts import genotype
 from tf_darts.config import PRESETS
+from tf_darts.configuration.search import ConvolutionalSearchConfig
 from tf_darts.configuration.training import (
     ConvolutionalTrainingConfig,
     RecurrentTrainingConfig,
     TrainingConfig,
 )
-from tf_darts.data import images, text
+from tf_darts.data import image_folder, images, text
 from tf_darts.data.baselines import (
     MOST_FREQUENT_CLASS,
     WORD_FREQUENCIES,
     majority_accuracy,
     unigram_perplexity,
 )
+from tf_darts.data.division import GIVEN, told
+from tf_darts.data.image_set import ImageSet
 from tf_darts.data.image_training import ImageTrainingData
 from tf_darts.data.streamed_images import StreamedImageData
 from tf_darts.data.text_training import TextTrainingData, text_test
@@ -161,6 +164,18 @@ def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> RunT
     return RunTest(network, text_test(corpus, batch_size=size, bptt=config.bptt), size, baseline)
 
 
+def load_images(config: ConvolutionalSearchConfig | ConvolutionalTrainingConfig) -> ImageSet:
+    """The training images, with the user's own validation images where they are to be used."""
+    part = image_folder.WITH_VALIDATION if config.division == GIVEN else "train"
+    return images.load(config.dataset, config.data_dir, config.image_size, part)
+
+
+def tell(config: ConvolutionalSearchConfig | ConvolutionalTrainingConfig, summary: str) -> None:
+    """Says what was read of the user's own images; of others it is known."""
+    if config.dataset == "folder":
+        print(summary, flush=True)
+
+
 def _image_data(
     config: ConvolutionalTrainingConfig,
 ) -> tuple[ImageTrainingData | StreamedImageData, tuple[int, int, int], int]:
@@ -171,6 +186,7 @@ def _image_data(
         "validation_examples": config.validation_examples,
         "final": config.final,
         "train_examples": config.train_examples,
+        "division": config.division,
         "flip": config.flip,
         "steps_per_epoch": config.steps_per_epoch,
         "evaluation_batch_size": config.evaluation_batch_size,
@@ -185,7 +201,7 @@ def _image_data(
             **common,
         )
         return data, data.shape, len(data.classes)
-    image_set = images.load(config.dataset, config.data_dir, config.image_size)
+    image_set = load_images(config)
     data = ImageTrainingData(
         image_set, crop_padding=config.crop_padding, cutout=config.cutout, **common
     )
@@ -229,6 +245,7 @@ def image_network(
 @training_task.register
 def _(config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype) -> TrainingTask:
     data, shape, classes = _image_data(config)
+    tell(config, data.summary)
     network = image_network(config, cell, shape, classes)
     baseline = None
     if isinstance(data, ImageTrainingData) and data.validates:
@@ -243,5 +260,6 @@ def _(config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype)
     if isinstance(data, StreamedImageData):
         return RunTest(network, data.test(), config.evaluation_batch_size, None)
     test = images.load(config.dataset, config.data_dir, config.image_size, part="test")
+    tell(config, told(test.name, test.classes, {"test part": test.labels}, test.left_out))
     baseline = MOST_FREQUENT_CLASS, majority_accuracy(data.train_labels, test.labels)
     return RunTest(network, data.test(test), config.evaluation_batch_size, baseline)

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+from tf_darts.configuration.division import divided, division_setting
 from tf_darts.configuration.run import RunConfig
 from tf_darts.configuration.setting import rate, setting
 from tf_darts.errors import UserError
@@ -108,5 +109,9 @@ class ConvolutionalSearchConfig(SearchConfig):
         0.5, "of the training images, for w; the rest is for alpha", above=0.0, below=1.0
     )
     train_examples: int = setting(0, "takes so many of the training images (0: all)", minimum=0)
+    division: str = division_setting()
     crop_padding: int = setting(4, "pixels around an image before its random crop", minimum=0)
     flip: bool = setting(True, "half of the images, left to right")
+
+    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+        return divided(super().completed(given, preset), given, "train_portion")

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+from tf_darts.configuration.division import divided, division_setting
 from tf_darts.configuration.run import RunConfig
 from tf_darts.configuration.setting import rate, setting
 from tf_darts.errors import UserError
@@ -129,6 +130,7 @@ class ConvolutionalTrainingConfig(TrainingConfig):
     validation_examples: int = setting(
         5000, "training images that are kept for validation", minimum=1
     )
+    division: str = division_setting()
     final: bool = setting(
         False, "learns from all training images, without validation; the last weights count"
     )
@@ -152,4 +154,4 @@ class ConvolutionalTrainingConfig(TrainingConfig):
             raise UserError(
                 "--random_resized_crop needs --image_size=N, the pixels of a side of the parts."
             )
-        return super().completed(given, preset)
+        return divided(super().completed(given, preset), given, "validation_examples")

@@ -19,12 +19,18 @@ class ImageSet:
       images: uint8 `[images, height, width, channels]`.
       labels: the numbers of the classes, int32 `[images]`.
       classes: the names of the classes.
+      given: how many of the images, the last ones, are a validation part of the user's own.
+      left_out: what the reader found and left out, in words.
+      formats: of the files that the images were read from, where there are such.
     """
 
     name: str
     images: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
+    given: int = 0
+    left_out: str = ""
+    formats: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -4,7 +4,7 @@ import fcntl
 import json
 import pathlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tf_darts import __version__
@@ -20,18 +20,26 @@ class RunDirectory:
       resumed: whether a run was here already.
     """
 
-    def __init__(self, path: str | pathlib.Path, settings: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        path: str | pathlib.Path,
+        settings: dict[str, Any],
+        legacy: Mapping[str, Any] | None = None,
+    ) -> None:
         """Makes or opens the directory and holds it until the process ends.
 
         Args:
           path: the directory; it is made where it is missing.
           settings: what decides the run's results, as JSON types.
+          legacy: settings that older versions did not have, with the values by which their runs
+            went.
 
         Raises:
           UserError: the directory is another configuration's, is no run directory, cannot be
             written, or is in use.
         """
         self.path = pathlib.Path(path).expanduser()
+        self._legacy = legacy or {}
         self._hold(lambda: self._claim(settings))
 
     @classmethod
@@ -55,8 +63,15 @@ class RunDirectory:
         return run, run._settings()
 
     @classmethod
-    def join(cls, path: str | pathlib.Path, settings: dict[str, Any]) -> pathlib.Path:
+    def join(
+        cls,
+        path: str | pathlib.Path,
+        settings: dict[str, Any],
+        legacy: Mapping[str, Any] | None = None,
+    ) -> pathlib.Path:
         """The directory of a run that another process holds and lets this one work on.
+
+        Arguments are as of the class.
 
         Raises:
           UserError: there is no run, or one of another configuration.
@@ -68,6 +83,7 @@ class RunDirectory:
                 f"--run_dir={run.path}: has no run in it (no config.json); give the chief's, which"
                 " all its workers must see."
             )
+        run._legacy = legacy or {}
         run._compare(settings)
         return run.path
 
@@ -114,7 +130,8 @@ class RunDirectory:
 
     def _compare(self, settings: dict[str, Any]) -> None:
         """Raises `UserError` where the run that is here has other settings."""
-        before = self._settings()
+        missing = {name: value for name, value in self._legacy.items() if name in settings}
+        before = missing | self._settings()
         names = sorted(before.keys() | settings.keys())
         differences = [
             f"{name} was {before.get(name)!r} and is now {settings.get(name)!r}"
@@ -163,9 +180,14 @@ class FollowedRun(RunDirectory):
       path: the scratch directory, gone when the run is closed.
     """
 
-    def __init__(self, path: str | pathlib.Path, settings: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        path: str | pathlib.Path,
+        settings: dict[str, Any],
+        legacy: Mapping[str, Any] | None = None,
+    ) -> None:
         """Opens a run that another process holds; raises as `RunDirectory.join`."""
-        self._chief = RunDirectory.join(path, settings)
+        self._chief = RunDirectory.join(path, settings, legacy)
         self._scratch = tempfile.TemporaryDirectory(prefix="tf_darts_worker_")
         self.path = pathlib.Path(self._scratch.name)
 

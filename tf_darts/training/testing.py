@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tf_darts.config import legacy_settings
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.errors import UserError
 from tf_darts.optimization.averaging import WeightAverage
@@ -71,7 +72,8 @@ class FinishedTraining:
     def config(self, kind: type[TrainingConfig], **operational: Any) -> TrainingConfig:
         """The configuration that the training had."""
         names = {field.name for field in dataclasses.fields(kind)}
-        known = {name: value for name, value in self.settings.items() if name in names}
+        recorded = legacy_settings() | self.settings
+        known = {name: value for name, value in recorded.items() if name in names}
         return kind(**known, **operational)
 
     def restore(self, network: Network) -> Evaluator:
