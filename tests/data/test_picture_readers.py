@@ -29,7 +29,7 @@ OTHER = Image.fromarray(255 - SMOOTH)
 
 def file(image, kind, **options):
     out = io.BytesIO()
-    image.save(out, kind, **options)
+    image.copy().save(out, kind, **options)  # an earlier way of saving stays with an image
     return out.getvalue()
 
 
@@ -46,7 +46,7 @@ def marked(orientation, kind="JPEG", words=False, big=False, **options):
 
 
 def animation(kind, one=RGB, other=OTHER, **options):
-    return file(one, kind, save_all=True, append_images=[other], **options)
+    return file(one, kind, save_all=True, append_images=[other.copy()], **options)
 
 
 BW = GREY.point(lambda value: 255 * (value > 120), "1")

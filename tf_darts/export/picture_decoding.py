@@ -115,11 +115,17 @@ def _png(data: Bytes) -> tf.Tensor:
         # With four channels, black and white of 1 bit would be 0 and 1.
         return tf.tile(tf.io.decode_png(data.file, channels=1), [1, 1, 3])
 
-    depth, grey = data.number(24, 1), tf.equal(data.number(25, 1), 0)
-    return tf.case(
-        [(grey & (depth > 8), deep), (grey & (depth < 8), shallow)],
-        default=lambda: _on_white(tf.io.decode_png(data.file, channels=4)),
-    )
+    def palette() -> tf.Tensor:
+        # With four channels, palettes of less than 8 bits would be mistaken for their numbers.
+        pixels = tf.io.decode_png(data.file)
+        opaque = tf.equal(tf.shape(pixels)[-1], 3)
+        return tf.cond(opaque, lambda: pixels[..., :3], lambda: _on_white(pixels))
+
+    depth, colours = data.number(24, 1), data.number(25, 1)
+    grey = tf.equal(colours, 0)
+    cases = [(grey & (depth > 8), deep), (grey & (depth < 8), shallow)]
+    cases.append((tf.equal(colours, 3), palette))
+    return tf.case(cases, default=lambda: _on_white(tf.io.decode_png(data.file, channels=4)))
 
 
 def _gif(data: Bytes) -> tf.Tensor:
@@ -164,7 +170,7 @@ def _bmp(data: Bytes) -> tf.Tensor:
         start = 14 + data.number(14, 4)
         colours = tf.io.decode_raw(_part(data.file, start, data.number(10, 4)), tf.uint8)
         colours = tf.reshape(colours[: tf.size(colours) // 4 * 4], [-1, 4])[:, 2::-1]
-        numbers = tf.cast(tf.io.decode_bmp(data.file, channels=1)[..., 0], tf.int32)
+        numbers = tf.cast(tf.io.decode_bmp(data.file)[..., 0], tf.int32)
         # Numbers beyond the table are black.
         colours = tf.pad(colours, [[0, tf.maximum(256 - tf.shape(colours)[0], 0)], [0, 0]])
         return tf.gather(colours, numbers)
