@@ -106,10 +106,42 @@ def test_presets_for_images_are_the_papers(dataset):
     made = dataclasses.asdict(configure({"mode": "search", "dataset": dataset}))
     small = {"crop_padding": 1, "flip": False} if dataset == "digits" else {}
     assert made == PAPER_IMAGES | OURS | small | {
+        "division": "by_class" if dataset == "folder" else "shuffled",
         "mode": "search",
         "dataset": dataset,
         "run_dir": f"runs/search_{dataset}_finite_difference_seed0",
     }
+
+
+@pytest.mark.parametrize("mode", ["search", "train"])
+def test_a_validation_folder_is_used(tmp_path, mode):
+    for part in ("train", "val"):
+        (tmp_path / part / "cat").mkdir(parents=True)
+    share = {"search": "train_portion", "train": "validation_examples"}[mode]
+    value = {"search": 0.25, "train": 20}[mode]
+    given = {"mode": mode, "dataset": "folder", "data_dir": str(tmp_path)}
+    given |= {"genotype": "darts_v2"} if mode == "train" else {}
+    assert configure(given).division == "given"
+    words = rf"^--{share} has no meaning where {tmp_path}/val has .*--division=by_class"
+    with pytest.raises(UserError, match=words):
+        configure(given | {share: value})
+    other = configure(given | {share: value, "division": "by_class"})  # as the sentence says
+    assert (other.division, getattr(other, share)) == ("by_class", value)
+    (tmp_path / "valid" / "cat").mkdir(parents=True)
+    with pytest.raises(UserError, match="two folders of validation images, val and valid; keep"):
+        configure(given)
+
+
+def test_given_validation_images_must_be_there(tmp_path):
+    (tmp_path / "train" / "cat").mkdir(parents=True)
+    given = {"mode": "search", "dataset": "folder", "data_dir": str(tmp_path)}
+    with pytest.raises(UserError, match=r"--division=given needs --dataset=folder and"):
+        configure(given | {"division": "given"})
+    assert configure(given).division == "by_class"
+
+
+def test_runs_of_before_the_division_were_shuffled():
+    assert config.legacy_settings() == {"division": "shuffled"}
 
 
 def test_there_are_no_other_presets():

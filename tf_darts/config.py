@@ -47,6 +47,8 @@ _CIFAR10 = ConvolutionalSearchConfig(
 _TRAIN_CIFAR10 = ConvolutionalTrainingConfig(dataset="cifar10")
 # Digits are not the same in a mirror, and these are 8 pixels wide.
 _DIGITS = {"dataset": "digits", "crop_padding": 1, "flip": False}
+# The user's own classes may be of any size, small ones too.
+_FOLDER = {"dataset": "folder", "division": "by_class"}
 
 # The paper searches on ptb and cifar10, and trains on wikitext2 and imagenet2012 too; other texts
 # and images take their settings.
@@ -57,7 +59,7 @@ PRESETS: Mapping[tuple[str, str], RunConfig] = {
     ("search", "text"): RecurrentSearchConfig(dataset="text"),
     ("search", "cifar10"): _CIFAR10,
     ("search", "digits"): dataclasses.replace(_CIFAR10, **_DIGITS),
-    ("search", "folder"): dataclasses.replace(_CIFAR10, dataset="folder"),
+    ("search", "folder"): dataclasses.replace(_CIFAR10, **_FOLDER),
     ("train", "ptb"): RecurrentTrainingConfig(),
     ("train", "wikitext2"): RecurrentTrainingConfig(
         dataset="wikitext2", units=700, hidden_dropout=0.15, weight_decay=5e-7
@@ -69,7 +71,7 @@ PRESETS: Mapping[tuple[str, str], RunConfig] = {
     ("train", "digits"): dataclasses.replace(
         _TRAIN_CIFAR10, **_DIGITS, auxiliary_weight=0.0, cutout=0, validation_examples=300
     ),
-    ("train", "folder"): dataclasses.replace(_TRAIN_CIFAR10, dataset="folder"),
+    ("train", "folder"): dataclasses.replace(_TRAIN_CIFAR10, **_FOLDER),
     ("train", "imagenet2012"): ConvolutionalTrainingConfig(
         dataset="imagenet2012",
         epochs=250,
@@ -116,6 +118,12 @@ def settings() -> dict[str, dataclasses.Field]:
     for preset in (*PRESETS.values(), *COMMON.values()):
         known |= fields(preset)
     return known
+
+
+def legacy_settings() -> dict[str, Any]:
+    """Settings that older versions did not have, with the values by which their runs went."""
+    known = {name: field.metadata["legacy"] for name, field in settings().items()}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def modes() -> list[str]:

@@ -29,6 +29,8 @@ from tf_darts.export.language_functions import exported_functions, trained_funct
 from tf_darts.export.language_serving import LanguageServing
 from tf_darts.export.litert import write_litert
 from tf_darts.export.onnx_model import write_onnx
+from tf_darts.export.picture_decoding import TAKES
+from tf_darts.export.picture_files import KINDS
 from tf_darts.export.saved_model import write_version
 from tf_darts.export.serving_model import ServingModel
 from tf_darts.export.versions import NewVersion
@@ -302,6 +304,13 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
 
 def _saved_model(task: ExportTask, version: NewVersion) -> list[str]:
     write_version(task.served, task.live, task.card, version)
+    taken = {kind.upper() for kind in KINDS}
+    others = [kind for kind in task.card["data"].get("formats", []) if kind not in taken]
+    if others:
+        return [
+            f"The training images were also {', '.join(others)} files, which serve_bytes does not"
+            f" take; it takes {TAKES}."
+        ]
     return []
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_darts import genotype, given_cells
-from tf_darts.config import computed_settings, preset_for
+from tf_darts.config import computed_settings, legacy_settings, preset_for
 from tf_darts.configuration.export import ExportConfig
 from tf_darts.configuration.search import SearchConfig
 from tf_darts.configuration.testing import RunTestConfig
@@ -145,12 +145,14 @@ def opened_run(
 
     `extendable` says with which settings the run may go on where they have grown.
     """
+    legacy = legacy_settings()
     with replicas.guarded(), contextlib.ExitStack() as stack:
         if replicas.is_chief:
-            run = stack.enter_context(contextlib.closing(RunDirectory(path, settings, extendable)))
+            run = RunDirectory(path, settings, extendable, legacy)
+            stack.enter_context(contextlib.closing(run))
         replicas.meet()
         if not replicas.is_chief:
-            run = stack.enter_context(contextlib.closing(FollowedRun(path, settings)))
+            run = stack.enter_context(contextlib.closing(FollowedRun(path, settings, legacy)))
         yield run
 
 

@@ -12,7 +12,7 @@ from tf_darts.configuration.search import (
     RecurrentSearchConfig,
     SearchConfig,
 )
-from tf_darts.data import images, text
+from tf_darts.data import text
 from tf_darts.data.baselines import (
     MOST_FREQUENT_CLASS,
     WORD_FREQUENCIES,
@@ -33,7 +33,7 @@ from tf_darts.spaces.recurrent.counts import counts as recurrent_counts
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.supernet import RecurrentSupernet
 from tf_darts.spaces.supernet import Supernet
-from tf_darts.training_tasks import image_model
+from tf_darts.training_tasks import image_model, load_images, tell
 
 
 class SearchTask(NamedTuple):
@@ -97,13 +97,14 @@ def _(config: RecurrentSearchConfig) -> SearchTask:
 
 @search_task.register
 def _(config: ConvolutionalSearchConfig) -> SearchTask:
-    image_set = images.load(config.dataset, config.data_dir, config.image_size)
+    image_set = load_images(config)
     data = ImageSearchData(
         image_set,
         batch_size=config.batch_size,
         seed=derived_seed(config.seed, "images"),
         train_portion=config.train_portion,
         train_examples=config.train_examples,
+        division=config.division,
         crop_padding=config.crop_padding,
         flip=config.flip,
         steps_per_epoch=config.steps_per_epoch,
@@ -111,6 +112,7 @@ def _(config: ConvolutionalSearchConfig) -> SearchTask:
         joint=config.optimization != "bilevel",
         dtype=keras.config.floatx(),
     )
+    tell(config, data.summary)
     model = RelaxedImageClassifier(
         classes=len(image_set.classes),
         channels=config.channels,

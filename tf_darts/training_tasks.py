@@ -8,12 +8,13 @@ import keras
 
 from tf_darts import genotype, given_cells
 from tf_darts.config import PRESETS
+from tf_darts.configuration.search import ConvolutionalSearchConfig
 from tf_darts.configuration.training import (
     ConvolutionalTrainingConfig,
     RecurrentTrainingConfig,
     TrainingConfig,
 )
-from tf_darts.data import images, text
+from tf_darts.data import image_folder, images, text
 from tf_darts.data.baselines import (
     MOST_FREQUENT_CLASS,
     WORD_FREQUENCIES,
@@ -21,6 +22,8 @@ from tf_darts.data.baselines import (
     unigram_perplexity,
 )
 from tf_darts.data.corpus import Corpus
+from tf_darts.data.division import GIVEN, told
+from tf_darts.data.image_set import ImageSet
 from tf_darts.data.image_training import ImageTrainingData
 from tf_darts.data.streamed_images import StreamedImageData
 from tf_darts.data.text_training import TextTrainingData, fingerprint_of_test, text_test
@@ -175,6 +178,18 @@ def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> RunT
     return RunTest(network, batches, size, baseline, data, fingerprint_of_test(corpus))
 
 
+def load_images(config: ConvolutionalSearchConfig | ConvolutionalTrainingConfig) -> ImageSet:
+    """The training images, with the user's own validation images where they are to be used."""
+    part = image_folder.WITH_VALIDATION if config.division == GIVEN else "train"
+    return images.load(config.dataset, config.data_dir, config.image_size, part)
+
+
+def tell(config: ConvolutionalSearchConfig | ConvolutionalTrainingConfig, summary: str) -> None:
+    """Says what was read of the user's own images; of others it is known."""
+    if config.dataset == "folder":
+        say(summary)
+
+
 def _image_data(
     config: ConvolutionalTrainingConfig,
 ) -> tuple[ImageTrainingData | StreamedImageData, tuple[int, int, int], int]:
@@ -185,6 +200,7 @@ def _image_data(
         "validation_examples": config.validation_examples,
         "final": config.final,
         "train_examples": config.train_examples,
+        "division": config.division,
         "flip": config.flip,
         "steps_per_epoch": config.steps_per_epoch,
         "evaluation_batch_size": config.evaluation_batch_size,
@@ -199,7 +215,7 @@ def _image_data(
             **common,
         )
         return data, data.shape, len(data.classes)
-    image_set = images.load(config.dataset, config.data_dir, config.image_size)
+    image_set = load_images(config)
     data = ImageTrainingData(
         image_set, crop_padding=config.crop_padding, cutout=config.cutout, **common
     )
@@ -243,6 +259,7 @@ def image_network(
 @training_task.register
 def _(config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype) -> TrainingTask:
     data, shape, classes = _image_data(config)
+    tell(config, data.summary)
     network = image_network(config, cell, shape, classes)
     baseline = None
     if isinstance(data, ImageTrainingData) and data.validates:
@@ -258,6 +275,7 @@ def _(config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype)
         batches, tested = data.test(), data.test_fingerprint()
         return RunTest(network, batches, config.evaluation_batch_size, None, data, tested)
     test = images.load(config.dataset, config.data_dir, config.image_size, part="test")
+    tell(config, told(test.name, test.classes, {"test part": test.labels}, test.left_out))
     baseline = MOST_FREQUENT_CLASS, majority_accuracy(data.train_labels, test.labels)
     batches, tested = data.test(test), test.fingerprint({"test": None})
     return RunTest(network, batches, config.evaluation_batch_size, baseline, data, tested)

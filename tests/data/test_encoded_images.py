@@ -3,6 +3,7 @@ import collections
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tf_darts.data import encoded_images, tfds_images
 from tf_darts.data.encoded_images import FileImages, TfdsImages
@@ -140,15 +141,15 @@ def test_other_file_formats(photos, monkeypatch):
 
 @pytest.fixture
 def files(tmp_path):
-    paths = [tmp_path / str(number) for number in range(30)]
-    for path in paths:
-        path.write_text(path.name)
+    paths = [tmp_path / f"{number}.png" for number in range(30)]
+    for number, path in enumerate(paths):
+        Image.new("RGB", (2, 2), (number, 0, 0)).save(path)
     return FileImages(list(map(str, paths)), np.arange(30, dtype=np.int32))
 
 
 def test_files_in_order(files):
     assert files.count == 30
-    assert [(int(text.numpy()), int(label)) for text, label in files.ordered()] == [
+    assert [(int(image[0, 0, 0]), int(label)) for image, label in files.ordered()] == [
         (number, number) for number in range(30)
     ]
     assert files.ordered().element_spec[1].dtype == tf.int32
@@ -156,8 +157,8 @@ def test_files_in_order(files):
 
 @pytest.mark.parametrize("start", [0, 1, 17, 29, 30])
 def test_files_shuffled(files, start):
-    whole = [(int(text.numpy()), int(label)) for text, label in files.shuffled(1, 2, 0)]
-    assert all(text == label for text, label in whole)
+    whole = [(int(image[0, 0, 0]), int(label)) for image, label in files.shuffled(1, 2, 0)]
+    assert all(image == label for image, label in whole)
     assert sorted(whole) == [(number, number) for number in range(30)]
     assert labels(files.shuffled(1, 2, start)) == [label for _, label in whole[start:]]
     for other in ((1, 3), (2, 2)):

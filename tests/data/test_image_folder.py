@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_darts.data import images
+from tf_darts.data import image_folder, images
 from tf_darts.errors import UserError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 6, 3)).astype(np.uint8)
@@ -184,8 +184,8 @@ def test_photographs_are_upright(tmp_path):
     save(tmp_path / "b" / "1.png", np.rot90(PIXELS, -1))
     made = load(tmp_path, image_size=5).images
     np.testing.assert_array_equal(made[0], made[1])
-    with pytest.raises(UserError, match="differ in size"):
-        load(tmp_path)
+    made = load(tmp_path).images  # of one size, as both are upright
+    np.testing.assert_array_equal(made[0], made[1])
     save(tmp_path / "b" / "1.png")
     with pytest.raises(UserError, match="differ in size"):
         load(tmp_path)
@@ -232,5 +232,69 @@ def test_one_class(tmp_path):
 def test_an_empty_class(tmp_path):
     save(tmp_path / "cat" / "1.png")
     (tmp_path / "dog").mkdir()
-    with pytest.raises(UserError, match=rf"^{tmp_path / 'dog'} has no images \(\.png, .*remove"):
+    with pytest.raises(UserError, match=rf"^{tmp_path / 'dog'} has no images \(JPEG, .*remove"):
+        load(tmp_path)
+
+
+def test_all_formats_are_read_and_what_is_left_out_is_told(tmp_path):
+    for number, suffix in enumerate(("png", "webp", "tif", "TIFF", "ppm", "jpg")):
+        save(tmp_path / "a b" / f"{number}.{suffix}", np.full_like(PIXELS, 100))
+    save(tmp_path / "été" / "1.png")
+    (tmp_path / "été" / "1.png").rename(tmp_path / "été" / "without suffix")
+    save(tmp_path / "été" / "deeper" / "2.png")
+    (tmp_path / "été" / "notes.txt").write_text("P3 words")
+    (tmp_path / "été" / ".DS_Store").write_bytes(b"123")
+    (tmp_path / "été" / "gone.png").symlink_to("/no/such.png")
+    (tmp_path / "README.md").write_text("of the set")
+    found = image_folder.find_files(tmp_path)
+    assert found.classes == ("a b", "été")
+    assert np.bincount(found.labels).tolist() == [6, 1]
+    assert found.left_out == (
+        "1 dead links (été/gone.png), 1 folders inside of classes (été/deeper),"
+        " 1 hidden (été/.DS_Store), 2 no pictures (README.md, été/notes.txt)"
+    )
+    made = load(tmp_path)
+    assert made.formats == ("JPEG", "PNG", "PPM", "TIFF", "WEBP")
+    np.testing.assert_allclose(made.images[:6], 100, atol=2)
+
+
+def test_a_linked_class(tmp_path):
+    save(tmp_path / "elsewhere" / "1.png")
+    save(tmp_path / "data" / "a" / "1.png")
+    (tmp_path / "data" / "b").symlink_to(tmp_path / "elsewhere")
+    assert load(tmp_path / "data").classes == ("a", "b")
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_a_validation_part_of_the_users_own(tmp_path, name):
+    split_folder(tmp_path)
+    for number, label in enumerate("ab"):
+        save(tmp_path / name / label / "1.png", PIXELS + np.uint8(20 + number))
+    assert f"folders ({name})" in image_folder.find_files(tmp_path).left_out
+    made = load(tmp_path, part="train and validation")
+    assert (made.given, made.left_out) == (2, "")
+    expected = [PIXELS + np.uint8(number) for number in (0, 1, 20, 21)]
+    np.testing.assert_array_equal(made.images, expected)
+    save(tmp_path / name / "c" / "1.png")
+    words = rf"the class c is only in {name}; give train and {name} folders of the same names"
+    with pytest.raises(UserError, match=words):
+        load(tmp_path, part="train and validation")
+    (tmp_path / "train" / "c").mkdir()
+    save(tmp_path / "train" / "c" / "1.png")  # as the sentence says
+    assert load(tmp_path, part="train and validation").given == 3
+
+
+def test_no_validation_part(tmp_path):
+    split_folder(tmp_path)
+    with pytest.raises(UserError, match=r"no validation part of its own; .*--division=by_class"):
+        load(tmp_path, part="train and validation")
+    with pytest.raises(UserError, match="digits has no validation part of its own"):
+        images.load("digits", part="train and validation")
+
+
+def test_parts_of_other_names(tmp_path):
+    for part in ("Train", "Val"):
+        save(tmp_path / part / "cat" / "1.png")
+    words = "Train has no images .*the parts of a data set are called train, val and test: rename"
+    with pytest.raises(UserError, match=words):
         load(tmp_path)

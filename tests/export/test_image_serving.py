@@ -6,7 +6,8 @@ import tensorflow as tf
 from PIL import Image
 
 from tf_darts.data.image_set import square
-from tf_darts.export.image_serving import ImageServing, centre, decode, whole
+from tf_darts.export.image_serving import ImageServing, centre, whole
+from tf_darts.export.picture_decoding import decode
 
 LABELS = tuple("abcdefgh")
 

@@ -122,3 +122,13 @@ def test_json(open_run):
     run = open_run()
     run.write_json("result.json", {"score": 1.5})
     assert json.loads((run.path / "result.json").read_text()) == {"score": 1.5}
+
+
+def test_a_setting_that_an_older_run_lacks(tmp_path):
+    RunDirectory(tmp_path, {"units": 8}).close()
+    legacy = {"division": "shuffled", "of_other_runs": 1}
+    with pytest.raises(UserError, match="division was 'shuffled' and is now 'by_class'"):
+        RunDirectory(tmp_path, {"units": 8, "division": "by_class"}, legacy)
+    run = RunDirectory(tmp_path, {"units": 8, "division": "shuffled"}, legacy)
+    assert run.resumed
+    run.close()

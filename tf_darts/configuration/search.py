@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+from tf_darts.configuration.division import divided, division_setting
 from tf_darts.configuration.run import RunConfig
 from tf_darts.configuration.setting import MOST_EXAMPLES, rate, setting
 from tf_darts.errors import UserError
@@ -124,7 +125,11 @@ class ConvolutionalSearchConfig(SearchConfig):
     train_examples: int = setting(
         0, "takes so many of the training images (0: all)", minimum=0, maximum=MOST_EXAMPLES
     )
+    division: str = division_setting()
     crop_padding: int = setting(
         4, "pixels around an image before its random crop", minimum=0, maximum=2**12
     )
     flip: bool = setting(True, "half of the images, left to right")
+
+    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+        return divided(super().completed(given, preset), given, "train_portion")

@@ -24,6 +24,7 @@ def setting(
     above: float | None = None,
     choices: tuple[str, ...] | None = None,
     operational: bool = False,
+    legacy: Any = None,
 ) -> Any:
     """A field of a configuration.
 
@@ -38,6 +39,8 @@ def setting(
       choices: the only values allowed.
       operational: it changes how a run goes about its work, not what it computes, so a run may
         be resumed with another value.
+      legacy: of a setting that older versions did not have, the value by which their runs went;
+        None where they had it.
     """
     metadata = {
         "help": help,
@@ -47,6 +50,7 @@ def setting(
         "above": above,
         "choices": choices,
         "operational": operational,
+        "legacy": legacy,
     }
     return dataclasses.field(default=default, metadata=metadata)
 

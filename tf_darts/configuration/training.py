@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from tf_darts import given_cells
+from tf_darts.configuration.division import divided, division_setting
 from tf_darts.configuration.run import RunConfig
 from tf_darts.configuration.setting import MOST_EXAMPLES, rate, setting
 from tf_darts.errors import UserError
@@ -160,6 +161,7 @@ class ConvolutionalTrainingConfig(TrainingConfig):
     validation_examples: int = setting(
         5000, "training images that are kept for validation", minimum=1, maximum=MOST_EXAMPLES
     )
+    division: str = division_setting()
     final: bool = setting(
         False, "learns from all training images, without validation; the last weights count"
     )
@@ -183,7 +185,7 @@ class ConvolutionalTrainingConfig(TrainingConfig):
             raise UserError(
                 "--random_resized_crop needs --image_size=N, the pixels of a side of the parts."
             )
-        return super().completed(given, preset)
+        return divided(super().completed(given, preset), given, "validation_examples")
 
     @property
     def why_no_more_epochs(self) -> str:

@@ -1,12 +1,14 @@
 """Where encoded images with labels are read from: files, or the shards of a TFDS data set.
 
-A source gives `(encoded, label)` pairs, a scalar string and a scalar int32 each, as a
-`tf.data.Dataset`: `ordered()` as they lie there, and `shuffled(seed, number, start)` in the order
-of one pass, from example `start` on. The order is a function of (seed, number) alone.
+A source gives `(image, label)` pairs as a `tf.data.Dataset`; an image is a scalar string, encoded,
+or uint8 `[height, width, 3]`, a label a scalar int32. It gives them `ordered()` as they lie there,
+and `shuffled(seed, number, start)` in the order of one pass, from example `start` on. The order is
+a function of (seed, number) alone.
 """
 
 import functools
 import hashlib
+import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -15,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from tf_darts.data import tfds_images
+from tf_darts.data import pictures, tfds_images
 from tf_darts.data.fingerprint import Part, part_of_images
 from tf_darts.data.tfds_images import PreparedImages
 from tf_darts.errors import UserError
@@ -28,9 +30,10 @@ _MANY_SHARDS = 8 * _PARALLEL_SHARDS
 
 
 class EncodedImages(Protocol):
-    """A source of encoded images; `count` is how many."""
+    """A source of images; `count` is how many, `failure` what was wrong where reading ended."""
 
     count: int
+    failure: UserError | None
 
     def part(self) -> Part:
         """What the images are, without reading them."""
@@ -43,11 +46,18 @@ class EncodedImages(Protocol):
 
 
 class FileImages:
-    """Image files; a pass is a permutation of all of them."""
+    """Image files; a pass is a permutation of all of them.
+
+    They are read as those of a folder in memory are (`pictures.read`), and given decoded.
+
+    Attributes:
+      failure: what was wrong with the file at which reading ended.
+    """
 
     def __init__(self, paths: Sequence[str], labels: np.ndarray) -> None:
         """Takes the files and their classes, int32 `[files]`."""
         self.count = len(paths)
+        self.failure: UserError | None = None
         self._paths = np.array(paths, dtype=object)
         self._labels = labels
 
@@ -75,7 +85,18 @@ class FileImages:
         # Typed, as an empty list of strings would become numbers.
         paths = tf.constant(self._paths[numbers].tolist(), tf.string, [len(numbers)])
         files = tf.data.Dataset.from_tensor_slices((paths, self._labels[numbers]))
-        return _mapped(files, lambda path, label: (tf.io.read_file(path), label))
+        return _mapped(files, self._pair)
+
+    def _pair(self, path: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels = tf.numpy_function(self._pixels, [path], tf.uint8, stateful=False)
+        return tf.ensure_shape(pixels, [None, None, 3]), label
+
+    def _pixels(self, path: bytes) -> np.ndarray:
+        try:
+            return pictures.read(pathlib.Path(os.fsdecode(path)), grey=False)
+        except UserError as error:
+            self.failure = error
+            raise
 
 
 class TfdsImages:
@@ -97,6 +118,7 @@ class TfdsImages:
         Raises:
           UserError: the data set is not kept as TFRecord files.
         """
+        self.failure = None
         self._prepared = prepared
         self._split = split
         builder = prepared.builder

@@ -10,13 +10,6 @@ from tf_darts.data.image_set import ImageSet
 from tf_darts.errors import UserError
 from tf_darts.runtime.seeds import derived_seed
 
-_SPLIT_SEED = 0  # not the run's: all runs use the same images for the same
-
-
-def fixed_order(total: int) -> np.ndarray:
-    """The numbers 0..total-1 shuffled the same way for all runs, from which parts are cut."""
-    return np.random.Generator(np.random.Philox(_SPLIT_SEED)).permutation(total)
-
 
 def check_batches(batch_size: int, evaluation_batch_size: int, steps_per_epoch: int) -> None:
     """Raises `UserError` where one of these is out of range."""

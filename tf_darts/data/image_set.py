@@ -29,6 +29,9 @@ class ImageSet:
       origins: what an image's digest is taken of, by image: arrays of uint8, or bytes. By default
         its pixels; where they were decoded or scaled by us, what they were made of, as pixels may
         differ in the last bit from one machine to another.
+      given: how many of the images, the last ones, are a validation part of the user's own.
+      left_out: what the reader found and left out, in words.
+      formats: of the files that the images were read from, where there are such.
     """
 
     name: str
@@ -36,6 +39,9 @@ class ImageSet:
     labels: np.ndarray
     classes: tuple[str, ...]
     origins: Sequence[np.ndarray | bytes] | None = None
+    given: int = 0
+    left_out: str = ""
+    formats: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -6,13 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts.data.batches import SearchBatch
+from tf_darts.data.division import SHUFFLED, check_division, divide, told, warn_of_missing
 from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.data.image_batches import (
     ImageBatches,
     Passes,
     check_batches,
     check_examples,
-    fixed_order,
 )
 from tf_darts.data.image_set import ImageSet
 from tf_darts.errors import UserError
@@ -22,9 +22,10 @@ from tf_darts.runtime.seeds import derived_seed
 class ImageSearchData:
     """Batches for the bilevel search on images.
 
-    The images are shuffled once, the same way for all seeds, and split into a half for the
-    weights and a half for the architecture. Each half is read in passes of its own, side by side.
-    Everything is a function of (seed, step), so any step can be gone to directly.
+    The images are divided once, the same way for all seeds, into a half for the weights and a half
+    for the architecture; where the user gave validation images, these are the architecture's. Each
+    half is read in passes of its own, side by side. Everything is a function of (seed, step), so
+    any step can be gone to directly.
 
     With `steps_per_epoch` 0 an epoch is a pass over the weights' half. Otherwise epoch e is the
     steps from e·steps_per_epoch on of all passes in a row, so that short epochs still see all.
@@ -33,6 +34,7 @@ class ImageSearchData:
       evaluation_batch_size: images in the batches of `evaluation`.
       mean, std: of each channel of the pixels of both halves, in units of 0..255, float64.
       train_labels, validation_labels: the classes of the two halves, int32.
+      summary: a line about the halves.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class ImageSearchData:
         seed: int,
         train_portion: float = 0.5,
         train_examples: int = 0,
+        division: str = SHUFFLED,
         crop_padding: int = 4,
         flip: bool = True,
         steps_per_epoch: int = 0,
@@ -56,8 +59,11 @@ class ImageSearchData:
           images: the training images.
           batch_size: images in a training and in a validation batch.
           seed: of the order and the augmentation.
-          train_portion: the share of the weights' half.
-          train_examples: how many of the images are used; 0 is all.
+          train_portion: the share of the weights' half; has no meaning for images with a
+            validation part of their own.
+          train_examples: how many of the images are used, beside a validation part of their own; 0
+            is all.
+          division: how the images are divided, see `divide`.
           crop_padding: the black border of which images are cut out at random; 0 is no cutting.
           flip: whether half of the images are mirrored.
           steps_per_epoch: steps of an epoch; 0 is one pass over the weights' half.
@@ -72,10 +78,20 @@ class ImageSearchData:
         check_batches(batch_size, evaluation_batch_size, steps_per_epoch)
         if not 0 < train_portion < 1:
             raise UserError(f"A train_portion of {train_portion} is not between 0 and 1.")
-        total = len(images.labels)
+        check_division(images.name, division, images.given)
+        total = len(images.labels) - images.given
         check_examples(images.name, train_examples, total)
-        used = fixed_order(total)[: train_examples or total]
-        train, validation = np.split(used, [int(train_portion * len(used))])
+        count = train_examples or total
+        learnt = count if images.given else int(train_portion * count)
+        train, validation = divide(
+            images.labels,
+            division,
+            train=learnt,
+            validation=count - learnt,
+            given=images.given,
+            train_first=True,
+        )
+        used = np.concatenate([train, validation])
         self._passes: list[Passes] = []
         if joint:
             order_seed = derived_seed(seed, "joint", "order")
@@ -96,6 +112,9 @@ class ImageSearchData:
         self.mean, self.std = self._batches.mean, self._batches.std
         self.train_labels = images.labels[train]
         self.validation_labels = images.labels[validation]
+        parts = {"half for w": self.train_labels, "half for alpha": self.validation_labels}
+        self.summary = told(images.name, images.classes, parts, images.left_out)
+        warn_of_missing(images.name, images.classes, parts)
         self._description = {
             "dataset": images.name,
             "image_shape": list(images.shape),

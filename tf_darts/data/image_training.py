@@ -1,18 +1,19 @@
 """Images in memory as the resumable stream of batches that a derived network is trained on."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tf_darts.data.asset_files import LABELS_FILE, listed
 from tf_darts.data.batches import TrainingBatch
+from tf_darts.data.division import SHUFFLED, check_division, divide, told, warn_of_missing
 from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.data.image_batches import (
     ImageBatches,
     Passes,
     check_batches,
-    fixed_order,
     split_examples,
 )
 from tf_darts.data.image_set import ImageSet
@@ -23,9 +24,9 @@ from tf_darts.runtime.seeds import derived_seed
 class ImageTrainingData:
     """Batches for training an image classifier.
 
-    The images are shuffled once, the same way for all seeds; the first `validation_examples` are
-    for validation, the others for training. Everything is a function of (seed, step), so any step
-    can be gone to directly.
+    The images are divided once, the same way for all seeds: `validation_examples` are for
+    validation, or those that the user gave for it, the others for training. Everything is a
+    function of (seed, step), so any step can be gone to directly.
 
     With `steps_per_epoch` 0 an epoch is a pass. Otherwise epoch e is the steps from
     e·steps_per_epoch on of all passes in a row, so that short epochs still see all.
@@ -34,9 +35,10 @@ class ImageTrainingData:
       evaluation_batch_size: images in the batches of `evaluation` and `test`.
       validates: whether there are validation images.
       mean, std: of each channel of the pixels trained on, in units of 0..255, float64. They depend
-        on the images, `validation_examples`, `final` and `train_examples` only, so that a test
-        that is given the same ones normalises as the training did.
+        on the images, `division`, `validation_examples`, `final` and `train_examples` only, so
+        that a test that is given the same ones normalises as the training did.
       train_labels, validation_labels: the classes of the two parts, int32.
+      summary: a line about the parts.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class ImageTrainingData:
         validation_examples: int,
         final: bool = False,
         train_examples: int = 0,
+        division: str = SHUFFLED,
         crop_padding: int = 4,
         flip: bool = True,
         cutout: int = 0,
@@ -61,9 +64,11 @@ class ImageTrainingData:
           images: the training images.
           batch_size: images in a training batch.
           seed: of the order and the augmentation.
-          validation_examples: how many images are kept for validation; may be 0.
+          validation_examples: how many images are kept for validation; may be 0, and has no
+            meaning for images with a validation part of their own.
           final: trains on the validation images too, and validates on nothing.
           train_examples: how many of the images that remain are trained on; 0 is all.
+          division: how the images are divided, see `divide`.
           crop_padding: the black border of which images are cut out at random; 0 is no cutting.
           flip: whether half of the images are mirrored.
           cutout: the side in pixels of the square that is blanked at random; 0 is none.
@@ -75,10 +80,13 @@ class ImageTrainingData:
           UserError: a setting is out of range, or there are too few images for it.
         """
         check_batches(batch_size, evaluation_batch_size, steps_per_epoch)
-        total = len(images.labels)
-        held, used = split_examples(images.name, total, validation_examples, final, train_examples)
-        order = fixed_order(total)
-        validation, train = order[:held], order[held : held + used]
+        check_division(images.name, division, images.given)
+        given = 0 if final else images.given
+        total, kept = len(images.labels) - given, 0 if images.given else validation_examples
+        held, used = split_examples(images.name, total, kept, final, train_examples)
+        train, validation = divide(
+            images.labels, division, train=used, validation=held, given=given
+        )
         order_seed = derived_seed(seed, "train", "order")
         self._passes = Passes(train, batch_size, order_seed, name=images.name, part="training part")
         self._batches = ImageBatches(
@@ -91,10 +99,14 @@ class ImageTrainingData:
             cutout=cutout,
         )
         self.evaluation_batch_size = evaluation_batch_size
-        self.validates = held > 0
+        self.validates = len(validation) > 0
         self.mean, self.std = self._batches.mean, self._batches.std
         self.train_labels = images.labels[train]
         self.validation_labels = images.labels[validation]
+        parts = {"training part": self.train_labels, "validation part": self.validation_labels}
+        self.summary = told(images.name, images.classes, parts, images.left_out)
+        warn_of_missing(images.name, images.classes, parts)
+        self._formats = images.formats
         self._shape = images.shape
         self._classes = images.classes
         self._name = images.name
@@ -156,7 +168,7 @@ class ImageTrainingData:
             )
         return self._batches.plain_of(images, self.evaluation_batch_size)
 
-    def description(self) -> dict[str, str | int | list[int] | list[float]]:
+    def description(self) -> dict[str, Any]:
         """The data set's name and counts, and what its pixels are normalised by."""
         return {
             "dataset": self._name,
@@ -166,6 +178,7 @@ class ImageTrainingData:
             "validation_images": len(self.validation_labels),
             "mean": self.mean.tolist(),
             "std": self.std.tolist(),
+            **({"formats": list(self._formats)} if self._formats else {}),
         }
 
     def fingerprint(self) -> Fingerprint:

@@ -24,7 +24,7 @@ def load(
     name: str,
     data_dir: str | os.PathLike[str] | None = None,
     image_size: int = 0,
-    part: Literal["train", "test"] = "train",
+    part: Literal["train", "train and validation", "test"] = "train",
 ) -> ImageSet:
     """Loads the training or the test images of an image data set.
 
@@ -37,15 +37,21 @@ def load(
       image_size: images become squares with so many pixels a side; 0 keeps them as they are.
       part: which images. The test images of a TFDS set are those of its split `test`, or of
         `validation` where `test` is missing or has no classes; those of a folder are in its
-        folder `test`.
+        folder `test`. Only a folder may have a validation part of its own, `DIR/val`: with
+        `train and validation` its images stand behind the training images.
 
     Raises:
       UserError: the name is unknown, or the data are absent, incomplete, unreadable, too large,
         or of differing sizes, or there is no such part.
       ValueError: `part` is neither.
     """
-    if part not in ("train", "test"):
+    if part not in ("train", image_folder.WITH_VALIDATION, "test"):
         raise ValueError(f"a data set has the parts train and test, not {part}")
+    if part == image_folder.WITH_VALIDATION and name != "folder":
+        raise UserError(
+            f"--dataset={name} has no validation part of its own; give --division=shuffled or"
+            " --division=by_class."
+        )
     if image_size < 0:
         raise UserError(f"--image_size={image_size}: give 1 or more pixels, or 0 to keep the size.")
     directory = data_directory(data_dir, downloads=name not in IMAGE_DATASETS)

@@ -86,7 +86,10 @@ def central_region(size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def image_size(encoded: tf.Tensor) -> tf.Tensor:
-    """Height and width of an encoded image, int32 `[2]`; of a JPEG its head suffices."""
+    """Height and width of an image, int32 `[2]`; of an encoded JPEG its head suffices."""
+    encoded = tf.convert_to_tensor(encoded)
+    if encoded.dtype != tf.string:
+        return tf.shape(encoded)[:2]
     return tf.cond(
         tf.io.is_jpeg(encoded),
         lambda: tf.image.extract_jpeg_shape(encoded)[:2],
@@ -95,15 +98,18 @@ def image_size(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def decode_region(encoded: tf.Tensor, corner: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """A region of a JPEG, PNG, GIF or BMP image, uint8 RGB.
+    """A region of an image, uint8 RGB.
 
     Args:
-      encoded: the file's bytes, a scalar string.
+      encoded: a JPEG, PNG, GIF or BMP file's bytes, a scalar string; or what was decoded of one,
+        uint8 `[height, width, 3]`.
       corner: of the region, int32 `[2]`.
       size: of the region, int32 `[2]`.
     """
+    encoded, end = tf.convert_to_tensor(encoded), corner + size
+    if encoded.dtype != tf.string:
+        return encoded[corner[0] : end[0], corner[1] : end[1]]
     window = tf.concat([corner, size], axis=0)
-    end = corner + size
     region = tf.cond(
         tf.io.is_jpeg(encoded),
         # Rows and columns outside of the window are skipped, most of the work with them.

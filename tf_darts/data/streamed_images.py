@@ -3,16 +3,26 @@
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from tf_darts.data import image_folder, photo_augmentation, tfds_images
+from tf_darts.data import image_folder, photo_augmentation, pictures, tfds_images
 from tf_darts.data.asset_files import LABELS_FILE, listed
 from tf_darts.data.batches import TrainingBatch
+from tf_darts.data.division import (
+    GIVEN,
+    SHUFFLED,
+    check_division,
+    divide,
+    told,
+    warn_of_missing,
+)
 from tf_darts.data.encoded_images import EncodedImages, FileImages, TfdsImages
 from tf_darts.data.fingerprint import Fingerprint, fingerprint_of_images
-from tf_darts.data.image_batches import check_batches, fixed_order, split_examples
+from tf_darts.data.image_batches import check_batches, split_examples
 from tf_darts.data.photo_augmentation import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -38,6 +48,7 @@ class StreamedImageData:
       evaluation_batch_size: images in the batches of `evaluation` and `test`.
       validates: whether there are validation images.
       classes: the names of the classes.
+      summary: a line about the parts; empty for a data set of TFDS.
       shape: height, width and channels of the images, always RGB.
     """
 
@@ -53,6 +64,7 @@ class StreamedImageData:
         validation_examples: int,
         final: bool = False,
         train_examples: int = 0,
+        division: str = SHUFFLED,
         flip: bool = True,
         colour_jitter: ColourJitter | Sequence[float] = MOBILE_JITTER,
         steps_per_epoch: int = 0,
@@ -77,6 +89,8 @@ class StreamedImageData:
           validation_examples: how many of the training images are kept for validation; may be 0.
           final: trains on the validation images too, and validates on nothing.
           train_examples: how many of the images that remain are trained on; 0 is all.
+          division: how the images of a folder are divided, see `divide`; those of TFDS are as
+            shuffled.
           flip: whether half of the images are mirrored.
           colour_jitter: brightness, contrast, saturation and hue, see `ColourJitter`.
           steps_per_epoch: steps of an epoch; 0 is one pass.
@@ -98,16 +112,19 @@ class StreamedImageData:
                 f"A colour jitter of {', '.join(map(str, jitter))}: give brightness, contrast and"
                 " saturation from 0 to 1 and a hue from 0 to 0.5."
             )
-        open_source = _folder if name == "folder" else _tfds
-        parts = open_source(name, _directory(data_dir), _directory(manual_dir))
-        self.classes, total, mixed, take, self._open_test = parts
-        held, used = split_examples(name, total, validation_examples, final, train_examples)
+        if name == "folder":
+            source = _Folder(_directory(data_dir), division, final)
+        else:
+            source = _Tfds(name, _directory(data_dir), _directory(manual_dir), division)
+        self._source, self.classes = source, source.classes
+        kept = 0 if division == GIVEN else validation_examples
+        held, used = split_examples(name, source.total, kept, final, train_examples)
         if used < batch_size:
             raise UserError(
                 f"The training part of {name} has {used} images, but a batch has {batch_size};"
                 " use a smaller --batch_size or more images."
             )
-        if held and not mixed:
+        if held and not source.mixed:
             logging.warning(
                 "%s was prepared unshuffled: its first %d images, kept for validation, may be of"
                 " few classes.",
@@ -115,18 +132,18 @@ class StreamedImageData:
                 held,
             )
         self.evaluation_batch_size = evaluation_batch_size
-        self.validates = held > 0
         self.shape = (image_size, image_size, 3)
-        self._train = take(held, held + used)
-        self._validation = take(0, held) if held else None
+        self._train, self._validation, self.summary = source.parts(used, held)
+        self.validates = self._validation is not None
         self._description = {
             "dataset": name,
             "image_shape": list(self.shape),
             "classes": len(self.classes),
             "train_images": used,
-            "validation_images": held,
+            "validation_images": self._validation.count if self._validation else 0,
             "mean": list(mean),
             "std": list(std),
+            **source.description,
         }
         self._batch_size = batch_size
         self._order_seed = derived_seed(seed, "train", "order")
@@ -174,9 +191,9 @@ class StreamedImageData:
         Raises:
           UserError: there is no test part, or it has other classes.
         """
-        yield from self._plain(self._open_test())
+        yield from self._plain(self._source.test())
 
-    def description(self) -> dict[str, str | int | list[int] | list[float]]:
+    def description(self) -> dict[str, Any]:
         """The data set's name and counts, and what its pixels are normalised by."""
         return dict(self._description)
 
@@ -189,7 +206,7 @@ class StreamedImageData:
 
     def test_fingerprint(self) -> Fingerprint:
         """What the test part is; raises as `test`."""
-        return fingerprint_of_images(self.classes, {"test": self._open_test().part()}, self.shape)
+        return fingerprint_of_images(self.classes, {"test": self._source.test().part()}, self.shape)
 
     def assets(self) -> dict[str, str]:
         """What a trained network must keep of its data, as files of its run by name."""
@@ -202,18 +219,24 @@ class StreamedImageData:
         # Numbered over the whole run, as each has an augmentation of its own.
         position = number * self._pass_steps * self._batch_size + start
         dataset = images.take((last - first) * self._batch_size).enumerate(position)
-        return self._batched(dataset, self._augmented, self._batch_size)
+        return self._batched(dataset, self._augmented, self._batch_size, self._train)
 
     def _plain(self, images: EncodedImages) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        return self._batched(images.ordered(), self._centred, self.evaluation_batch_size)
+        return self._batched(images.ordered(), self._centred, self.evaluation_batch_size, images)
 
     def _batched(
-        self, dataset: tf.data.Dataset, make: Callable[..., tuple], batch_size: int
+        self,
+        dataset: tf.data.Dataset,
+        make: Callable[..., tuple],
+        batch_size: int,
+        source: EncodedImages,
     ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         made = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         try:
             yield from made.batch(batch_size).prefetch(2)
         except tf.errors.OpError as error:
+            if source.failure:
+                raise source.failure from error
             reason = error.message.partition("\n")[0]
             raise UserError(
                 f"{self._description['dataset']}: an image is damaged or not to be read ({reason});"
@@ -248,44 +271,84 @@ class StreamedImageData:
         return tf.cast((tf.ensure_shape(image, self.shape) - mean) / std, self._dtype)
 
 
-# The names of the classes, how many training images there are, whether the classes are mixed in
-# them, what gives a slice of them, and what opens the test images.
-_Parts = tuple[
-    tuple[str, ...], int, bool, Callable[[int, int], EncodedImages], Callable[[], EncodedImages]
-]
+class _Tfds:
+    """An image classification set of TensorFlow Datasets.
+
+    Attributes:
+      classes: their names.
+      total: how many training images there are.
+      mixed: whether the classes are mixed in them.
+      description: what is to be said of the set beside its counts.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        data_dir: pathlib.Path | None,
+        manual_dir: pathlib.Path | None,
+        division: str,
+    ) -> None:
+        if division != SHUFFLED:
+            raise UserError(
+                f"--division={division} is for images in memory and for --dataset=folder;"
+                f" --dataset={name} is streamed in slices of its shuffled files: leave it out."
+            )
+        self._name = name
+        self._prepared = tfds_images.prepare(name, data_dir, manual_dir)
+        self._train = tfds_images.split_of(name, self._prepared, "train")
+        info = self._prepared.builder.info
+        self.classes = self._prepared.classes
+        self.total = info.splits[self._train].num_examples
+        self.mixed = not info.disable_shuffling
+        self.description: dict[str, Any] = {}
+
+    def parts(self, used: int, held: int) -> tuple[EncodedImages, EncodedImages | None, str]:
+        """What is learnt from, what is validated on, and a line about both."""
+        train = TfdsImages(self._prepared, f"{self._train}[{held}:{held + used}]")
+        if not held:
+            return train, None, ""
+        return train, TfdsImages(self._prepared, f"{self._train}[0:{held}]"), ""
+
+    def test(self) -> EncodedImages:
+        """The test images."""
+        return TfdsImages(self._prepared, tfds_images.split_of(self._name, self._prepared, "test"))
 
 
-def _tfds(name: str, data_dir: pathlib.Path | None, manual_dir: pathlib.Path | None) -> _Parts:
-    prepared = tfds_images.prepare(name, data_dir, manual_dir)
-    train = tfds_images.split_of(name, prepared, "train")
+class _Folder:
+    """The user's own images; attributes and methods as of `_Tfds`."""
 
-    def open_test() -> EncodedImages:
-        return TfdsImages(prepared, tfds_images.split_of(name, prepared, "test"))
+    mixed = True
 
-    return (
-        prepared.classes,
-        prepared.builder.info.splits[train].num_examples,
-        not prepared.builder.info.disable_shuffling,
-        lambda start, end: TfdsImages(prepared, f"{train}[{start}:{end}]"),
-        open_test,
-    )
+    def __init__(self, data_dir: pathlib.Path | None, division: str, final: bool) -> None:
+        part = image_folder.WITH_VALIDATION if division == GIVEN else "train"
+        self._data_dir, self._division = data_dir, division
+        self._files = image_folder.find_files(data_dir, part)
+        check_division("folder", division, self._files.given)
+        self._given = 0 if final else self._files.given
+        self.classes = self._files.classes
+        self.total = len(self._files.paths) - self._given
+        self.description = {"formats": list(pictures.formats(self._files.paths))}
+
+    def parts(self, used: int, held: int) -> tuple[EncodedImages, EncodedImages | None, str]:
+        labels = self._files.labels
+        parts = divide(labels, self._division, train=used, validation=held, given=self._given)
+        found = {"training part": labels[parts.train]}
+        found["validation part"] = labels[parts.validation]
+        warn_of_missing("folder", self.classes, found)
+        summary = told("folder", self.classes, found, self._files.left_out)
+        train, validation = (_of(self._files, numbers) for numbers in parts)
+        return train, validation if validation.count else None, summary
+
+    def test(self) -> EncodedImages:
+        files = image_folder.find_files(self._data_dir, "test")
+        print(
+            told("folder", files.classes, {"test part": files.labels}, files.left_out), flush=True
+        )
+        return _of(files, np.arange(len(files.paths)))
 
 
-def _folder(name: str, data_dir: pathlib.Path | None, manual_dir: pathlib.Path | None) -> _Parts:
-    del name, manual_dir
-    paths, labels, classes = image_folder.find_files(data_dir)
-    # By class in the folder: a slice must have some of each.
-    order = fixed_order(len(paths))
-
-    def take(start: int, end: int) -> EncodedImages:
-        numbers = order[start:end]
-        return FileImages([str(paths[number]) for number in numbers], labels[numbers])
-
-    def open_test() -> EncodedImages:
-        files = image_folder.find_files(data_dir, "test")
-        return FileImages(list(map(str, files.paths)), files.labels)
-
-    return classes, len(paths), True, take, open_test
+def _of(files: image_folder.ImageFiles, numbers: np.ndarray) -> FileImages:
+    return FileImages([str(files.paths[number]) for number in numbers], files.labels[numbers])
 
 
 def _directory(path: str | os.PathLike[str] | None) -> pathlib.Path | None:

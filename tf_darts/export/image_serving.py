@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tf_darts.data.image_set import centred
 from tf_darts.data.photo_augmentation import central_region, resize
+from tf_darts.export.picture_decoding import TAKES, decode
 from tf_darts.export.serving_model import DEFAULT, ServingModel, Signature
 
 _TOP = 5  # classes that an answer names
@@ -37,7 +38,8 @@ class ImageServing(ServingModel):
     """Classes of images.
 
     `serving_default` takes `images`, uint8 [batch, height, width, channels] as trained on;
-    `serve_bytes` takes `image_bytes`, string [batch], JPEG or PNG files of any size. Both return
+    `serve_bytes` takes `image_bytes`, string [batch], picture files, see `picture_decoding`. Both
+    return
 
     - `probabilities`: float32 [batch, classes],
     - `top_classes`, `top_labels`, `top_probabilities`: int32, string, float32 [batch, k], the
@@ -106,6 +108,7 @@ class ImageServing(ServingModel):
     def about(self) -> dict[str, Any]:
         return {
             "image_shape": list(self._shape),
+            "image_bytes": TAKES,
             "classes": self._classes,
             "pixel_mean": self._mean.tolist(),
             "pixel_std": self._std.tolist(),
@@ -128,11 +131,12 @@ class ImageServing(ServingModel):
         """The answer to encoded images, string [batch]."""
         spec = tf.TensorSpec(self._shape, tf.float32)
 
-        def read(file: tf.Tensor) -> tf.Tensor:
-            image = decode(file, self._shape[-1])
+        def read(one: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            image = decode(one[0], self._shape[-1], one[1])
             return tf.ensure_shape(self._fit(image, self._shape), self._shape)
 
-        return self._answer(tf.map_fn(read, image_bytes, fn_output_signature=spec))
+        numbered = image_bytes, tf.range(tf.size(image_bytes))
+        return self._answer(tf.map_fn(read, numbered, fn_output_signature=spec))
 
     def _answer(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         probabilities = self._probabilities(pixels)
@@ -146,28 +150,3 @@ class ImageServing(ServingModel):
 
     def _probabilities(self, pixels: tf.Tensor) -> tf.Tensor:
         return tf.nn.softmax(self._classify((pixels - self._mean) / self._std))
-
-
-def decode(file: tf.Tensor, channels: int) -> tf.Tensor:
-    """The pixels of a JPEG or PNG file, uint8 [h, w, channels].
-
-    Transparent parts are laid on white. How a camera was held (EXIF) is not looked at.
-
-    Args:
-      file: its bytes, scalar string.
-      channels: 1 (greyscale) or 3.
-    """
-
-    def png() -> tf.Tensor:
-        pixels = tf.cast(tf.io.decode_png(file, channels=4), tf.float32)
-        opaque = pixels[..., 3:] / 255
-        colours = pixels[..., :3] * opaque + 255 * (1 - opaque)
-        if channels == 1:
-            colours = tf.image.rgb_to_grayscale(colours)
-        return tf.cast(tf.round(colours), tf.uint8)
-
-    def jpeg() -> tf.Tensor:
-        return tf.io.decode_jpeg(file, channels=channels)
-
-    image = tf.cond(tf.io.is_jpeg(file), jpeg, png)
-    return tf.ensure_shape(image, [None, None, channels])

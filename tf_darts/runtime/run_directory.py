@@ -41,6 +41,7 @@ class RunDirectory:
         path: str | pathlib.Path,
         settings: dict[str, Any],
         extendable: Extendable = NOTHING,
+        legacy: Mapping[str, Any] | None = None,
     ) -> None:
         """Makes or opens the directory and holds it until the process ends.
 
@@ -48,12 +49,15 @@ class RunDirectory:
           path: the directory; it is made where it is missing.
           settings: what decides the run's results, as JSON types.
           extendable: settings with which the run may go on where they have grown.
+          legacy: settings that older versions did not have, with the values by which their runs
+            went.
 
         Raises:
           StateError: the directory is another configuration's, is no run directory, cannot be
             written, or is in use; or the run cannot be extended.
         """
         self.path = pathlib.Path(path).expanduser()
+        self._legacy = legacy or {}
         self._hold(lambda: self._claim(settings, extendable))
 
     @classmethod
@@ -105,8 +109,15 @@ class RunDirectory:
         return run, run._settings()
 
     @classmethod
-    def join(cls, path: str | pathlib.Path, settings: dict[str, Any]) -> pathlib.Path:
+    def join(
+        cls,
+        path: str | pathlib.Path,
+        settings: dict[str, Any],
+        legacy: Mapping[str, Any] | None = None,
+    ) -> pathlib.Path:
         """The directory of a run that another process holds and lets this one work on.
+
+        Arguments are as of the class.
 
         Raises:
           StateError: there is no run, or one of another configuration.
@@ -118,6 +129,7 @@ class RunDirectory:
                 f"--run_dir={run.path}: has no run in it (no config.json); give the chief's, which"
                 " all its workers must see."
             )
+        run._legacy = legacy or {}
         run._compare(settings)
         return run.path
 
@@ -182,7 +194,8 @@ class RunDirectory:
 
     def _compare(self, settings: Mapping[str, Any], extendable: Extendable = NOTHING) -> bool:
         """See `check_settings`."""
-        return check_settings(self.path, self._settings(), settings, extendable)
+        missing = {name: value for name, value in self._legacy.items() if name in settings}
+        return check_settings(self.path, missing | self._settings(), settings, extendable)
 
     def _extend(self, settings: Mapping[str, Any]) -> None:
         """Lets the run go on with settings that have grown; it has not finished any more.
@@ -254,9 +267,14 @@ class FollowedRun(RunDirectory):
       path: the scratch directory, gone when the run is closed.
     """
 
-    def __init__(self, path: str | pathlib.Path, settings: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        path: str | pathlib.Path,
+        settings: dict[str, Any],
+        legacy: Mapping[str, Any] | None = None,
+    ) -> None:
         """Opens a run that another process holds; raises as `RunDirectory.join`."""
-        self._chief = RunDirectory.join(path, settings)
+        self._chief = RunDirectory.join(path, settings, legacy)
         self._scratch = tempfile.TemporaryDirectory(prefix="tf_darts_worker_")
         self.path = pathlib.Path(self._scratch.name)
 

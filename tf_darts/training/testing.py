@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from tf_darts.config import legacy_settings
 from tf_darts.configuration.training import TrainingConfig
 from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.errors import UserError
@@ -100,7 +101,8 @@ class FinishedTraining:
     def config(self, kind: type[TrainingConfig], **operational: Any) -> TrainingConfig:
         """The configuration that the training had."""
         names = {field.name for field in dataclasses.fields(kind)}
-        known = {name: value for name, value in self.settings.items() if name in names}
+        recorded = legacy_settings() | self.settings
+        known = {name: value for name, value in recorded.items() if name in names}
         return kind(**known, **operational)
 
     def restore(self, network: Network) -> Evaluator:

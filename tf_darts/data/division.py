@@ -1,0 +1,146 @@
+"""How a data set's training images are divided into a part for learning and one for validation."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from absl import logging
+
+from tf_darts.errors import UserError
+
+BY_CLASS = "by_class"  # each class by itself
+SHUFFLED = "shuffled"  # all images together, which is the paper's way
+GIVEN = "given"  # the images come with a validation part of their own
+DIVISIONS = (BY_CLASS, SHUFFLED, GIVEN)
+
+_SPLIT_SEED = 0  # not the run's: all runs use the same images for the same
+
+
+class Parts(NamedTuple):
+    """The numbers of the images of each part."""
+
+    train: np.ndarray
+    validation: np.ndarray
+
+
+def fixed_order(total: int) -> np.ndarray:
+    """The numbers 0..total-1 shuffled the same way for all runs, from which parts are cut."""
+    return np.random.Generator(np.random.Philox(_SPLIT_SEED)).permutation(total)
+
+
+def divide(
+    labels: np.ndarray,
+    division: str,
+    *,
+    train: int,
+    validation: int,
+    given: int = 0,
+    train_first: bool = False,
+) -> Parts:
+    """Divides images into two parts; what is in neither is left out.
+
+    By class, each part has of each class its share of all images, up to rounding: a class of two
+    or more images is in both parts where they have as many images as there are classes, a class
+    of one image is in the training part.
+
+    Args:
+      labels: the classes of all images, int32 `[images]`.
+      division: one of `DIVISIONS`.
+      train: how many images to learn from.
+      validation: how many to validate on, of those that are not given for it.
+      given: how many images, the last ones, are given for validation; all of them are taken.
+      train_first: whether of shuffled images the first ones are learnt from, or the others.
+    """
+    total = len(labels) - given
+    order = fixed_order(total)
+    if division == SHUFFLED:
+        if train_first:
+            return Parts(order[:train], order[train : train + validation])
+        return Parts(order[validation : validation + train], order[:validation])
+    held = _share(labels[order], validation, keep=1)
+    rest = order[~held]
+    learnt = rest[_share(labels[rest], train, keep=0)]
+    return Parts(learnt, np.concatenate([order[held], np.arange(total, len(labels))]))
+
+
+def check_division(name: str, division: str, given: int) -> None:
+    """Raises `UserError` where the division is not that of the images."""
+    if division not in DIVISIONS:
+        raise UserError(f"division={division}: not known; use one of {', '.join(DIVISIONS)}.")
+    if (division == GIVEN) != bool(given):
+        have, other = ("a", "without") if given else ("no", "with")
+        raise UserError(
+            f"{name} was read with {have} validation part of its own; read it {other} one for"
+            f" division={division}."
+        )
+
+
+def warn_of_missing(name: str, classes: Sequence[str], labels: dict[str, np.ndarray]) -> None:
+    """Warns of classes of which a part has no image.
+
+    Args:
+      name: the data set's.
+      classes: the names of the classes.
+      labels: the classes of the images of each part, by the part's name; an empty part is none.
+    """
+    for part, present in labels.items():
+        missing = sorted(set(range(len(classes))) - set(np.unique(present).tolist()))
+        if len(present) and missing:
+            more = f" (and of {len(missing) - 1:,} other classes)" if len(missing) > 1 else ""
+            logging.warning(
+                "%s: the %s has no image of the class %s%s; add images of it, or make the part"
+                " larger.",
+                *(name, part, classes[missing[0]], more),
+            )
+
+
+def _share(labels: np.ndarray, count: int, keep: int) -> np.ndarray:
+    """Which of the images, in their order, make a part of `count`, as a mask.
+
+    Args:
+      labels: their classes.
+      count: how many to take.
+      keep: how many of each class are left where that is possible.
+    """
+    if not count:
+        return np.zeros(len(labels), bool)
+    _, classes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    exact = sizes * (count / len(labels))
+    taken = np.floor(exact).astype(np.int64)
+    # One of each at least, then by the largest remainder.
+    most = np.maximum(sizes - keep, 0)
+    taken = np.minimum(np.maximum(taken, 1), most)
+    while (left := count - taken.sum()) != 0:
+        change = 1 if left > 0 else -1
+        room = taken < most if change > 0 else taken > (taken.max() > 1)
+        if not room.any():
+            most = sizes  # what was to be kept is needed
+            continue
+        wanted = np.where(room, change * (exact - taken), -np.inf)
+        taken[np.argmax(wanted)] += change
+    ranks = np.empty(len(labels), np.int64)
+    sequence = np.argsort(classes, kind="stable")
+    starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    ranks[sequence] = np.arange(len(labels)) - starts
+    return ranks < taken[classes]
+
+
+def told(
+    name: str, classes: Sequence[str], labels: dict[str, np.ndarray], left_out: str = ""
+) -> str:
+    """One line: how many images of which classes are in which part, and what was left out.
+
+    Args:
+      name: the data set's.
+      classes: the names of the classes.
+      labels: the classes of the images of each part, by the part's name.
+      left_out: what else was found, in words.
+    """
+    counts = np.bincount(np.concatenate(list(labels.values())), minlength=len(classes))
+    fewest, most = int(counts.argmin()), int(counts.argmax())
+    parts = ", ".join(f"{len(part):,} in the {of}" for of, part in labels.items())
+    line = (
+        f"{name}: {counts.sum():,} images of {len(classes):,} classes (from {counts[fewest]:,} of"
+        f" {classes[fewest]} to {counts[most]:,} of {classes[most]}): {parts}"
+    )
+    return f"{line}; left out: {left_out}." if left_out else f"{line}."
