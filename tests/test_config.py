@@ -35,6 +35,7 @@ PAPER = {
     "alpha_weight_decay": 1e-3,
     "alpha_scale": 1e-3,
     "precision": "float32",
+    "accelerate": "auto",
     "units": 300,
     "bptt": 35,
     "short_probability": 0.05,

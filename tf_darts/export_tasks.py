@@ -28,6 +28,7 @@ from tf_darts.export.onnx_model import write_onnx
 from tf_darts.export.saved_model import write_version
 from tf_darts.export.serving_model import ServingModel
 from tf_darts.runtime.precision import set_precision
+from tf_darts.spaces.fast_forms import set_acceleration
 from tf_darts.spaces.network import Network
 from tf_darts.training.kept_data import keep_data
 from tf_darts.training.testing import FinishedTraining
@@ -196,6 +197,7 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
     config = _config(training, data_dir)
     one = exporter(config, training)
     set_precision(config.precision)
+    set_acceleration(config.accelerate)
     if not (training.data and (training.run.path / one.names_file).exists()):
         print(f"{training.run.path} does not say what its data are; reading {config.dataset} once.")
         keep_data(training.run, training_task(config, one.cell).data)
