@@ -66,15 +66,19 @@ def registered() -> tuple[FastForm, ...]:
     return tuple(_forms.values())
 
 
+def allowed(layer: type) -> bool:
+    """Whether the fast form of a layer class is there and not left out; it may still not apply."""
+    return layer in _forms and not issubclass(layer, _left_out)
+
+
 def fast_form(layer: type, *arguments: Any) -> Callable[[], Any] | None:
     """The fast form of a layer class, ready to be called; None where the layer computes itself.
 
     It is asked when a function is traced, so what is traced already does not change.
     """
-    form = _forms.get(layer)
-    if form is None or issubclass(layer, _left_out) or not form.applies(*arguments):
+    if not allowed(layer) or not _forms[layer].applies(*arguments):
         return None
-    return functools.partial(form.function, *arguments)
+    return functools.partial(_forms[layer].function, *arguments)
 
 
 def set_acceleration(name: str) -> None:
