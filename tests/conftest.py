@@ -18,6 +18,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tensorflow_datasets.core import registered
 
+import tf_darts.accelerate  # noqa: F401, as every run has them
 from tf_darts.runtime.precision import set_precision
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]

@@ -36,6 +36,7 @@ PAPER = {
     "alpha_weight_decay": 1e-3,
     "alpha_scale": 1e-3,
     "precision": "float32",
+    "accelerate": "auto",
     "units": 300,
     "bptt": 35,
     "short_probability": 0.05,
@@ -300,7 +301,11 @@ def test_computed_settings_leave_out_what_does_not_matter():
         "deterministic",
         "checkpoint_steps",
         "max_rollbacks",
+        "accelerate",
     }
+    # Runs from before there was the setting have none in their config.json, and go on.
+    off = config.computed_settings(_search(accelerate="off"))
+    assert off == config.computed_settings(_search()) | {"accelerate": "off"}
 
 
 def test_computed_settings_survive_json():

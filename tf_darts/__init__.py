@@ -67,6 +67,8 @@ def __getattr__(name: str) -> Any:
     """A public name, from where it is."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _MODULES[name].startswith("tf_darts.spaces."):
+        importlib.import_module("tf_darts.accelerate")  # registers the layers' fast forms
     value = getattr(importlib.import_module(_MODULES[name]), name)
     setattr(sys.modules[__name__], name, value)
     return value

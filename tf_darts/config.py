@@ -236,9 +236,16 @@ def configure_texts(base: Mapping[str, Any], texts: Mapping[str, str], flag: str
 
 
 def computed_settings(config: RunConfig) -> dict[str, Any]:
-    """The settings that decide what a run computes, as JSON types: a resumed run shares them."""
-    return {
+    """The settings that decide what a run computes, as JSON types: a resumed run shares them.
+
+    `accelerate` is among them where it is "off": it changes how numbers are rounded. Runs from
+    before there was the setting are as with "auto".
+    """
+    found = {
         name: getattr(config, name)
         for name, field in fields(config).items()
         if not field.metadata["operational"]
     }
+    if found["accelerate"] == "auto":
+        del found["accelerate"]
+    return found

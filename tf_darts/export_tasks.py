@@ -37,6 +37,7 @@ from tf_darts.export.versions import NewVersion
 from tf_darts.runtime.console import say
 from tf_darts.runtime.files import exists
 from tf_darts.runtime.precision import set_precision
+from tf_darts.spaces.fast_forms import set_acceleration
 from tf_darts.spaces.network import Network
 from tf_darts.training.engine import TrainingData
 from tf_darts.training.kept_data import ANOTHER_TRAINING, check_data, named, write_missing
@@ -273,6 +274,7 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
     one = _exporter(training, data_dir)
     config = one.config
     set_precision(config.precision)
+    set_acceleration(config.accelerate)
     if not all(exists(training.run.path / name) for name in (DATA_FILE, one.names_file)):
         say(f"{training.run.path} does not say what its data are; reading {config.dataset} once.")
         data = _data_again(config, one)

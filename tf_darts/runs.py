@@ -29,6 +29,7 @@ from tf_darts.runtime.signals import StopRequest
 from tf_darts.search.engine import SearchEngine
 from tf_darts.search.memory import need_of_search
 from tf_darts.search_tasks import search_task
+from tf_darts.spaces.fast_forms import set_acceleration
 from tf_darts.spaces.supernet import Supernet
 from tf_darts.training.engine import TrainingEngine
 from tf_darts.training.kept_data import ANOTHER_TRAINING, Data, check_data, keep_data, named
@@ -105,8 +106,9 @@ def in_words(counts: dict[str, int]) -> str:
 
 
 def set_arithmetic(config: SearchConfig | TrainingConfig) -> None:
-    """Precision and determinism of all that is made from now on."""
+    """Precision, fast forms and determinism of all that is made from now on."""
     set_precision(config.precision)
+    set_acceleration(config.accelerate)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
 

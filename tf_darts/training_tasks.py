@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import keras
 
+import tf_darts.accelerate  # noqa: F401, the fast forms of all that is made here
 from tf_darts import genotype, given_cells
 from tf_darts.config import PRESETS
 from tf_darts.configuration.search import ConvolutionalSearchConfig

@@ -36,8 +36,10 @@ from absl import app, flags
 from benchmark_tasks import TASKS
 
 from tf_darts import program
+from tf_darts.configuration.run import ACCELERATIONS
 from tf_darts.runtime.memory import peak_resident
 from tf_darts.runtime.precision import set_precision
+from tf_darts.spaces.fast_forms import set_acceleration
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum(
@@ -47,6 +49,7 @@ flags.DEFINE_enum(
     "which step",
 )
 flags.DEFINE_string("precision", "float32", "as --precision of a run")
+flags.DEFINE_enum("accelerate", "auto", ACCELERATIONS, "as --accelerate of a run")
 flags.DEFINE_string(
     "against_precision", None, "another one, whose steps are timed in turn with ours"
 )
@@ -117,6 +120,7 @@ def main(arguments: list[str]) -> None:
         other = TASKS[FLAGS.task]().run
         timed(other, 0, 1 + FLAGS.warmup)
     set_precision(FLAGS.precision)
+    set_acceleration(FLAGS.accelerate)
     start = time.perf_counter()
     task = TASKS[FLAGS.task]()
     run, flops, sizes, need = task.run, task.flops, task.sizes, task.need

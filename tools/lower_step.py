@@ -9,6 +9,7 @@ kernels of TensorFlow and its order of work are left behind. DIR gets the progra
 in the arguments of the next step, and what TensorFlow's own steps gave here.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -23,10 +24,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 from absl import app, flags
-from benchmark_tasks import TASKS
+from benchmark_tasks import TASKS, Task
 from run_lowered_step import drawn
 
 from tf_darts import program
+from tf_darts.spaces.convolutional.derived_network import DerivedNetwork
+from tf_darts.spaces.fast_forms import without
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("task", "rnn_search", [t for t in TASKS if t != "image_input"], "which step")
@@ -80,9 +83,12 @@ def main(arguments: list[str]) -> None:
     if FLAGS.clear and FLAGS.task != "cnn_train":
         raise app.UsageError("--clear: --task=cnn_train alone has two forms")
     tf.config.experimental.enable_tensor_float_32_execution(FLAGS.tf32)
-    task = TASKS[FLAGS.task]()
-    if FLAGS.clear:
-        task.step.network.model.fused = False
+    with without(DerivedNetwork) if FLAGS.clear else contextlib.nullcontext():
+        lower(TASKS[FLAGS.task](), directory)
+
+
+def lower(task: Task, directory: pathlib.Path) -> None:
+    """Lowers a task's step."""
     given = tf.nest.map_structure(tf.convert_to_tensor, task.arguments)
 
     def results(*given: Any) -> dict[str, tf.Tensor]:

@@ -7,6 +7,7 @@ from tf_darts.runtime.memory import sized
 from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.network import CifarNetwork, ImageNetwork
 from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
+from tf_darts.spaces.fast_forms import without
 from tf_darts.spaces.recurrent import memory
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.network import LanguageModel, RecurrentNetwork
@@ -69,11 +70,21 @@ def test_replicas_take_the_clear_form():
         network.footprint(of, replicas=count)
         for of, count in ((batch, 1), (batch, 2), (batch_of(network, 2), 2))
     )
-    # Seven or more tensors of each of the 36 edges, where the fused form keeps two.
+    # Seven or more tensors of each of the 36 edges, where the fast form keeps two.
     assert 4 < clear.kept / plain.kept < 8
     assert 3.9 < clear.kept / small.kept < 4.01
     twice = network.footprint(batch, order=2, replicas=2)
     assert twice.kept > 2.5 * clear.kept
+
+
+def test_without_fast_forms_as_with_replicas():
+    network, trained = relaxed_text(), derived_text()
+    batch = batch_of(network, 8)
+    fast = trained.footprint(batch)
+    with without():
+        assert network.footprint(batch) == network.footprint(batch, replicas=2)
+        # The loop keeps more tensors of every time step than the fast form writes.
+        assert 1.2 < trained.footprint(batch).kept / fast.kept < 3
 
 
 def test_what_a_derived_recurrence_writes():

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 from tf_darts.configuration.setting import MOST_STEPS, setting
 from tf_darts.errors import UserError
 
+ACCELERATIONS = ("auto", "off")
 PRECISIONS = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
 PRECISION_HELP = (
     "of the arithmetic; mixed: variables and losses float32, large products and the activations of"
@@ -52,6 +53,12 @@ class RunConfig:
         0.25, "largest global norm of the weights' gradient (0: none)", minimum=0.0, maximum=1e30
     )
     precision: str = setting("float32", PRECISION_HELP, choices=PRECISIONS)
+    accelerate: str = setting(
+        "auto",
+        "off: every layer computes what its equation says, as it says it, which is slower and the"
+        " same within rounding; auto: by the fast forms that apply (docs/performance.md)",
+        choices=ACCELERATIONS,
+    )
     distribution: str = setting(
         "auto",
         "where a step is computed: one_device; mirrored, on all GPUs of this machine, each with its"

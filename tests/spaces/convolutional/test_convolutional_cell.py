@@ -1,53 +1,18 @@
-"""The relaxed cell: the fast computation against the clear one, and its parts."""
+"""The relaxed cell and its parts."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.genotype import CONVOLUTIONAL_PRIMITIVES, EXTRA_CONVOLUTIONAL_PRIMITIVES
+from tf_darts.genotype import CONVOLUTIONAL_PRIMITIVES
 from tf_darts.spaces.convolutional.cell import (
     MixedOperation,
     RelaxedCell,
     convolutional_topology,
 )
-from tf_darts.spaces.convolutional.fused_cell import fused_edges
-from tf_darts.spaces.convolutional.operations import make_operation
+from tf_darts.spaces.fast_forms import without
 
-TOLERANCES = {"float64": 1e-12, "float32": 1e-5}
-KINDS = {
-    "normal": dict(),
-    "reduction": dict(reduction=True),
-    "after_reduction": dict(reduction_before=True),
-}
-BATCH, NODES = 3, 2
-
-
-@pytest.fixture
-def precise(request):
-    """Makes the parameter's type the type of everything new."""
-    if request.param == "float64":
-        request.getfixturevalue("float64")
-    return request.param
-
-
-both_types = pytest.mark.parametrize("precise", TOLERANCES, indirect=True)
-
-
-def norm(values):
-    return np.sqrt(sum(np.sum(np.square(value, dtype="float64")) for value in values))
-
-
-def same(ours, theirs, dtype):
-    """Relative to the norm of the whole."""
-    assert [value.shape for value in ours] == [value.shape for value in theirs]
-    difference = [np.subtract(one, other) for one, other in zip(ours, theirs, strict=True)]
-    assert norm(theirs) > 0
-    assert norm(difference) <= TOLERANCES[dtype] * norm(theirs)
-
-
-def dense(gradients):
-    """As arrays; that of a gathered table is not dense."""
-    return [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
+NODES = 2
 
 
 def spread_statistics(layer):
@@ -56,90 +21,6 @@ def spread_statistics(layer):
     for variable in layer.non_trainable_variables:
         low, high = (-0.5, 0.5) if variable.name == "running_mean" else (0.5, 1.5)
         variable.assign(rng.uniform(low, high, variable.shape))
-
-
-def evaluate(function, inputs, mixing, layers, training):
-    """Outputs, gradients by inputs, mixing and weights, and what running statistics become."""
-    weights = [weight for layer in layers for weight in layer.trainable_variables]
-    running = [value for layer in layers for value in layer.non_trainable_variables]
-    before = [value.numpy() for value in running]
-    with tf.GradientTape() as tape:
-        tape.watch([*inputs, mixing])
-        outputs = function(inputs, mixing, training=training)
-        probe = np.random.default_rng(3).standard_normal(outputs.shape)
-        total = tf.reduce_sum(outputs * tf.constant(probe, outputs.dtype))
-    arguments = [*inputs, mixing, *(weight.value for weight in weights)]
-    gradients = dense(tape.gradient(total, arguments, unconnected_gradients="zero"))
-    after = [value.numpy() for value in running]
-    for value, old in zip(running, before, strict=True):
-        value.assign(old)
-    return {
-        "outputs": [outputs.numpy()],
-        "by inputs": gradients[: len(inputs)],
-        "by mixing": [gradients[len(inputs)]],
-        "by weights": gradients[len(inputs) + 1 :],
-        "statistics": after,
-        "moved": [new - old for new, old in zip(after, before, strict=True)],
-    }
-
-
-def compare(fast, clear, dtype, training):
-    assert fast.keys() == clear.keys()
-    for name in fast:
-        if name == "moved" and not training:
-            assert norm(fast[name]) == norm(clear[name]) == 0
-        else:
-            same(fast[name], clear[name], dtype)
-
-
-def cell_and_inputs(kind, size, dtype, nodes=NODES):
-    cell = RelaxedCell(4, nodes=nodes, seed=1, **KINDS[kind])
-    before = tuple(2 * n - n % 2 for n in size) if cell.reduction_before else size
-    shapes = [(BATCH, *before, 6), (BATCH, *size, 8)]
-    cell.build(tuple(shapes))
-    spread_statistics(cell)
-    rng = np.random.default_rng(2)
-    inputs = [tf.constant(rng.standard_normal(shape), dtype) for shape in shapes]
-    mixing = tf.nn.softmax(tf.constant(rng.standard_normal((cell.topology.edges, 8)), dtype))
-    return cell, inputs, mixing
-
-
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("size", [(6, 6), (5, 7)])
-@pytest.mark.parametrize("kind", KINDS)
-@both_types
-def test_both_ways_are_one(precise, kind, size, training):
-    cell, inputs, mixing = cell_and_inputs(kind, size, precise)
-    fast = evaluate(cell, inputs, mixing, [cell], training)
-    clear = evaluate(cell.clear_call, inputs, mixing, [cell], training)
-    half = [-(-n // 2) for n in size] if cell.reduction else size
-    assert fast["outputs"][0].shape == (BATCH, *half, NODES * 4)
-    compare(fast, clear, precise, training)
-
-
-@both_types
-def test_both_ways_are_one_with_four_nodes(precise):
-    """Sixteen channels and more side by side."""
-    cell, inputs, mixing = cell_and_inputs("reduction", (6, 6), precise, nodes=4)
-    results = [evaluate(way, inputs, mixing, [cell], True) for way in (cell, cell.clear_call)]
-    compare(*results, precise, True)
-
-
-def test_second_derivatives_both_ways_are_one(float64):
-    cell, inputs, mixing = cell_and_inputs("reduction", (6, 6), "float64")
-    weights = [weight.value for weight in cell.trainable_variables]
-
-    def second(way):
-        with tf.GradientTape() as outer:
-            outer.watch(mixing)
-            with tf.GradientTape() as inner:
-                total = tf.reduce_sum(tf.sin(way(inputs, mixing, training=True)))
-            gradients = inner.gradient(total, weights, unconnected_gradients="zero")
-            squares = tf.add_n([tf.reduce_sum(gradient**2) for gradient in gradients])
-        arguments = [mixing, *weights]
-        return dense(outer.gradient(squares, arguments, unconnected_gradients="zero"))
-
-    same(second(cell), second(cell.clear_call), "float64")
 
 
 def test_the_weights_are_those_of_the_layers():
@@ -151,7 +32,8 @@ def test_the_weights_are_those_of_the_layers():
         mixing = tf.fill([cell.topology.edges, 8], 0.125)
         if way == "clear":
             cell.build(tuple(value.shape for value in inputs))
-            cell.clear_call(inputs, mixing)
+            with without(RelaxedCell):
+                cell(inputs, mixing)
         else:
             cell(inputs, mixing)
         return [(v.path, tuple(v.shape), v.trainable) for v in cell.weights]
@@ -175,47 +57,6 @@ def test_the_weights_are_those_of_the_layers():
     }
 
 
-PRIMITIVES = {
-    "extra": EXTRA_CONVOLUTIONAL_PRIMITIVES,
-    "some": ("conv_7x1_1x7", "skip_connect", "sep_conv_7x7", "none", "max_pool_3x3"),
-}
-
-
-@pytest.mark.parametrize("affine", [True, False], ids=["plain_pooling", "normalized_pooling"])
-@pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("primitives", PRIMITIVES.values(), ids=PRIMITIVES.keys())
-def test_operations_without_a_fused_form(primitives, stride, affine, float64):
-    """Pooling without a batch norm too, which no search has."""
-
-    def make(name, edge):
-        flat = affine and name.startswith("max_pool")
-        return make_operation(name, 4, stride=stride, affine=flat, seed=edge)
-
-    edges = [[make(name, edge) for name in primitives] for edge in range(2)]
-    layers = [operation for operations in edges for operation in operations]
-    source = tf.constant(np.random.default_rng(1).standard_normal((BATCH, 6, 5, 4)))
-    for layer in layers:
-        layer.build(source.shape)
-        spread_statistics(layer)
-    mixing = tf.constant(np.random.default_rng(2).uniform(size=(2, len(primitives))))
-
-    def fast(inputs, mixing, training):
-        return tf.concat(fused_edges(inputs[0], edges, mixing, stride, training), axis=-1)
-
-    def clear(inputs, mixing, training):
-        sums = [
-            tf.add_n(
-                [p * o(inputs[0], training=training) for p, o in zip(row, operations, strict=True)]
-            )
-            for row, operations in zip(tf.unstack(mixing), edges, strict=True)
-        ]
-        return tf.concat(sums, axis=-1)
-
-    for training in (True, False):
-        results = [evaluate(way, [source], mixing, layers, training) for way in (fast, clear)]
-        compare(*results, "float64", training)
-
-
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("k", range(8), ids=CONVOLUTIONAL_PRIMITIVES)
 def test_a_single_one_picks_the_operation(k, stride, float64):
@@ -227,11 +68,6 @@ def test_a_single_one_picks_the_operation(k, stride, float64):
     wanted = operation(inputs).numpy()
     mixing = tf.one_hot(k, 8, dtype=tf.float64)
     np.testing.assert_allclose(mixed(inputs, mixing), wanted, rtol=1e-12, atol=1e-12)
-    edge = [list(mixed.operations.values())]
-    for training in (False, True):
-        (fast,) = fused_edges(inputs, edge, mixing[tf.newaxis], stride, training)
-        wanted = operation(inputs, training=training)
-        np.testing.assert_allclose(fast, wanted, rtol=1e-12, atol=1e-12)
 
 
 def test_every_seeded_weight_is_its_own():

@@ -1,6 +1,4 @@
-"""The derived recurrence: against a cell written in NumPy, and the fused one against the clear."""
-
-import functools
+"""The derived recurrence against a cell written in NumPy."""
 
 import numpy as np
 import pytest
@@ -8,10 +6,7 @@ import tensorflow as tf
 
 from tf_darts.genotype import RECURRENT_PRIMITIVES, RecurrentGenotype
 from tf_darts.published_cells import PUBLISHED
-from tf_darts.spaces.recurrent.derived_recurrence import (
-    derived_recurrence,
-    fused_derived_recurrence,
-)
+from tf_darts.spaces.recurrent.derived_recurrence import derived_recurrence
 
 BATCH, UNITS = 4, 6
 ACTIVATIONS = {
@@ -74,84 +69,8 @@ def numpy_cell(cell, inputs, hidden, input_kernel, node_kernels, input_mask, hid
     return np.stack(outputs)
 
 
-def gradients(recurrence, cell, arguments, upstream):
-    """The outputs and the gradient of <outputs, upstream>."""
-    names = ("inputs", "hidden", "input_kernel", "node_kernels")
-    sources = [arguments[name] for name in names]
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(tf.nest.flatten(sources))
-        outputs = recurrence(cell, **arguments)
-        value = tf.reduce_sum(outputs * upstream)
-    slopes = tape.gradient(value, sources, unconnected_gradients="zero")
-    return outputs, slopes
-
-
-@functools.cache
-def traced(recurrence, cell, dtype, batch=BATCH):
-    """`gradients` in a graph that leaves the number of time steps open."""
-    arguments, upstream = problem(cell, 2, dtype)
-    signature = tf.nest.map_structure(tf.TensorSpec.from_tensor, arguments)
-    sequence = tf.TensorSpec([None, batch, UNITS], upstream.dtype)
-    signature["inputs"] = sequence
-    for name in ("hidden", "input_mask", "hidden_mask"):
-        signature[name] = tf.TensorSpec([batch, UNITS], upstream.dtype)
-    return tf.function(
-        functools.partial(gradients, recurrence, cell),
-        input_signature=(signature, sequence),
-        autograph=False,
-    )
-
-
-def assert_close(actual, expected, tolerance):
-    for a, e in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
-        assert a.shape == e.shape
-        assert np.linalg.norm(a.numpy() - e.numpy()) <= tolerance * np.linalg.norm(e)
-
-
 @pytest.mark.parametrize("name", CELLS)
 def test_the_clear_recurrence_is_the_cell_of_the_paper(name):
     arguments, _ = problem(CELLS[name], 3)
     expected = numpy_cell(CELLS[name], **tf.nest.map_structure(lambda x: x.numpy(), arguments))
     np.testing.assert_allclose(derived_recurrence(CELLS[name], **arguments), expected, rtol=1e-10)
-
-
-@pytest.mark.parametrize("name", CELLS)
-def test_fused_values_and_gradients(name):
-    arguments = problem(CELLS[name], 4)
-    expected = gradients(derived_recurrence, CELLS[name], *arguments)
-    fused = traced(fused_derived_recurrence, CELLS[name], "float64")
-    assert_close(fused(*arguments), expected, 1e-10)
-
-
-def test_without_a_graph_and_with_an_unknown_batch():
-    cell = CELLS["darts_v2"]
-    arguments = problem(cell, 3)
-    expected = gradients(derived_recurrence, cell, *arguments)
-    assert_close(gradients(fused_derived_recurrence, cell, *arguments), expected, 1e-10)
-    unknown = traced(fused_derived_recurrence, cell, "float64", None)
-    assert_close(unknown(*arguments), expected, 1e-10)
-
-
-def test_float32_and_every_length_by_one_trace():
-    cell = CELLS["darts_v2"]
-    fused = traced(fused_derived_recurrence, cell, "float32")
-    clear = traced(derived_recurrence, cell, "float64")
-    for steps in (1, 5, 17):
-        arguments = problem(cell, steps, "float32", seed=steps)
-        doubled = tf.nest.map_structure(lambda x: tf.cast(x, tf.float64), arguments)
-        assert_close(fused(*arguments), clear(*doubled), 1e-5)
-    assert fused.experimental_get_tracing_count() == 1
-
-
-def test_a_second_derivative_is_refused_not_wrong():
-    cell = random_cell(0)
-    arguments, upstream = problem(cell, 2)
-    kernel = arguments["input_kernel"]
-    with tf.GradientTape() as outer:
-        outer.watch(kernel)
-        with tf.GradientTape() as inner:
-            inner.watch(kernel)
-            value = tf.reduce_sum(upstream * fused_derived_recurrence(cell, **arguments) ** 2)
-        slope = inner.gradient(value, kernel)
-    with pytest.raises(LookupError, match="no second derivative"):
-        outer.gradient(slope, kernel)

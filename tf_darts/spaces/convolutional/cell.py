@@ -8,9 +8,9 @@ import tensorflow as tf
 from tf_darts.genotype import convolutional_primitives
 from tf_darts.runtime.precision import full, like
 from tf_darts.spaces.convolutional.convolutions import FactorizedReduction, ReluConvBatchNorm
-from tf_darts.spaces.convolutional.fused_cell import fused_edges
 from tf_darts.spaces.convolutional.operation import child_seed
 from tf_darts.spaces.convolutional.operations import make_operation
+from tf_darts.spaces.fast_forms import fast_form
 from tf_darts.spaces.topology import CellTopology
 
 
@@ -156,39 +156,13 @@ class RelaxedCell(keras.layers.Layer):
           mixing: [edges, operations].
           training: batch or running statistics.
         """
+        if (fast := fast_form(RelaxedCell, self, inputs, mixing, training)) is not None:
+            return fast()
         nodes = [
             layer(value, training=training)
             for layer, value in zip(self.preprocess, inputs, strict=True)
         ]
-        # What has come together at each searched node.
-        arriving: list[list[tf.Tensor]] = [[] for _ in range(self.nodes)]
-        given = self.topology.inputs
-        for source in range(given + self.nodes - 1):
-            if source >= given:
-                nodes.append(tf.add_n(arriving[source - given]))
-            targets = range(max(0, source - given + 1), self.nodes)
-            rows = [self.topology.rows(target).start + source for target in targets]
-            terms = fused_edges(
-                nodes[source],
-                [list(self.edges[row].operations.values()) for row in rows],
-                tf.gather(mixing, rows),
-                self.edges[rows[0]].stride,
-                training,
-            )
-            for target, term in zip(targets, terms, strict=True):
-                arriving[target].append(term)
-        nodes.append(tf.add_n(arriving[-1]))
-        return tf.concat(nodes[given:], axis=-1)
-
-    def clear_call(
-        self, inputs: tuple[tf.Tensor, tf.Tensor], mixing: tf.Tensor, training: bool = False
-    ) -> tf.Tensor:
-        """The same, edge by edge, as eqs. 1 and 2 read: what `call` is tested against."""
-        nodes = [
-            layer(value, training=training)
-            for layer, value in zip(self.preprocess, inputs, strict=True)
-        ]
-        for node in range(self.nodes):
+        for node in range(self.nodes):  # eqs. 1 and 2
             rows = range(*self.topology.rows(node).indices(len(self.edges)))
             terms = [
                 self.edges[row](value, mixing[row], training=training)

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from tf_darts.runtime.precision import like
 from tf_darts.spaces.convolutional.batch_norm import BatchNorm
-from tf_darts.spaces.convolutional.depthwise import depthwise_same
 from tf_darts.spaces.convolutional.operation import Operation, child_seed, pad, uniform
+from tf_darts.spaces.fast_forms import fast_form
 
 
 class DepthwiseSeparable(Operation):
@@ -58,8 +58,10 @@ def depthwise(inputs: tf.Tensor, kernel: Any, stride: int = 1, dilation: int = 1
         # Every tap falls on an even pixel.
         return depthwise(inputs[:, ::2, ::2], kernel)
     kernel = like(tf.convert_to_tensor(kernel), inputs)
+    if (fast := fast_form(DepthwiseSeparable, inputs, kernel, stride, dilation)) is not None:
+        return fast()
     if stride == 1 and dilation == 1:
-        return depthwise_same(inputs, kernel)
+        return tf.nn.depthwise_conv2d(inputs, kernel, [1, 1, 1, 1], "SAME")
     reach = dilation * (kernel.shape[0] - 1) // 2
     strides, dilations = [1, stride, stride, 1], [dilation, dilation]
     return tf.nn.depthwise_conv2d(

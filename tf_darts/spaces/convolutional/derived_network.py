@@ -1,6 +1,6 @@
 """Image classifiers made of a genotype's cells: ordinary Keras models."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
@@ -8,15 +8,14 @@ import tensorflow as tf
 
 from tf_darts.errors import UserError
 from tf_darts.genotype import ConvolutionalGenotype
-from tf_darts.runtime import collectives
-from tf_darts.runtime.precision import current, full
+from tf_darts.runtime.precision import full
 from tf_darts.spaces.convolutional.auxiliary_head import AuxiliaryHead, linear
 from tf_darts.spaces.convolutional.derived_cell import DerivedCell, drop_path_factors
-from tf_darts.spaces.convolutional.interleaved_cell import Images, interleaved_cell
 from tf_darts.spaces.convolutional.layout import auxiliary_place, cell_places
 from tf_darts.spaces.convolutional.operation import child_seed, keep_activations
 from tf_darts.spaces.convolutional.rematerialized import rematerialized_cell
 from tf_darts.spaces.convolutional.stems import Stem
+from tf_darts.spaces.fast_forms import fast_form
 
 AUXILIARY_WEIGHT = 0.4  # of the auxiliary head's loss
 Shape = tuple[int | None, ...]
@@ -39,10 +38,6 @@ class DerivedNetwork(keras.Model):
 
     Calling it gives logits [B, classes], in training too. `heads` gives those of the auxiliary
     head as well, and `fit` adds its loss, weighted by 0.4: compile with any loss from logits.
-
-    Attributes:
-      fused: whether training on batches of a known size takes the fast form of the cells
-        (`interleaved_cell.py`); at first, where there is no GPU. The numbers are the same.
 
     Args:
       genotype: the cells; or what its `to_dict` gives.
@@ -85,7 +80,6 @@ class DerivedNetwork(keras.Model):
         self.auxiliary = auxiliary
         self.drop_path = drop_path
         self.seed = seed
-        self.fused = not tf.config.list_physical_devices("GPU")
         self.rematerialize = False
         self.supports_jit = False  # XLA's convolutions are slow on the CPU; `fit` would use it
         self.mask_seeds = keras.random.SeedGenerator(child_seed(seed, "masks"))
@@ -204,33 +198,37 @@ class DerivedNetwork(keras.Model):
         auxiliary: bool,
     ) -> Heads:
         factors = self._factors(tf.shape(images)[0], seed, drop_path) if training else None
-        fused = training and self._fuses(images)
-        previous, last = (Images(value) for value in self.stem(images, training=training))
+        place = auxiliary_place(self.layers_count) if auxiliary else None
+        inputs = self.stem(images, training=training)
+        fast = fast_form(DerivedNetwork, self, inputs, factors, training, place)
         auxiliary_logits = None
+        for i, last in self._outputs(inputs, factors, training) if fast is None else fast():
+            if i == place:
+                auxiliary_logits = self.auxiliary_head(last, training=training)
+        return Heads(self.classifier(tf.reduce_mean(full(last), axis=[1, 2])), auxiliary_logits)
+
+    def _outputs(
+        self,
+        inputs: tuple[tf.Tensor, tf.Tensor],
+        factors: Sequence[tf.Tensor] | None,
+        training: bool,
+    ) -> Iterator[tuple[int, tf.Tensor]]:
+        """The cells, from 0, each with its output [B, H, W, channels].
+
+        Args:
+          inputs: of the first cell.
+          factors: drop-path's for each cell, or None.
+          training: batch or running statistics.
+        """
+        previous, last = inputs
         for i, cell in enumerate(self.cells):
             own = None if factors is None else factors[i]
-            if fused:
-                result = interleaved_cell(cell, (previous, last), own)
-            elif training and self.rematerialize:
-                result = Images(rematerialized_cell(cell, (previous.value, last.value), own))
+            if training and self.rematerialize:
+                result = rematerialized_cell(cell, (previous, last), own)
             else:
-                result = Images(cell((previous.value, last.value), own, training=training))
+                result = cell((previous, last), own, training=training)
             previous, last = last, result
-            if auxiliary and i == auxiliary_place(self.layers_count):
-                auxiliary_logits = self.auxiliary_head(last.with_side(1).value, training=training)
-        features = tf.reduce_mean(full(last.with_side(1).value), axis=[1, 2])
-        return Heads(self.classifier(features), auxiliary_logits)
-
-    def _fuses(self, images: tf.Tensor) -> bool:
-        """Whether a training pass over them takes the fast form of the cells."""
-        return (
-            self.fused
-            and not self.rematerialize
-            and images.shape[0] is not None
-            and self.compute_dtype == self.variable_dtype
-            and not current().mixed
-            and collectives.replicas() == 1
-        )
+            yield i, last
 
     def _factors(
         self, batch: tf.Tensor, seed: tf.Tensor | None, drop_path: tf.Tensor | float | None

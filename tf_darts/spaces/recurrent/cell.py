@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf_darts.genotype import RECURRENT_PRIMITIVES
 from tf_darts.runtime import collectives
 from tf_darts.runtime.seeds import derived_seed
-from tf_darts.spaces.recurrent.fused_recurrence import fused_relaxed_recurrence
+from tf_darts.spaces.fast_forms import fast_form
 from tf_darts.spaces.recurrent.recurrence import Recurrence, normalize_by, relaxed_recurrence
 from tf_darts.spaces.recurrent.rematerialized import in_chunks
 from tf_darts.spaces.topology import CellTopology
@@ -125,23 +125,25 @@ class RelaxedRecurrentCell(keras.layers.Layer):
             return outputs, outputs[-1]
         seeds = tf.random.experimental.stateless_split(seed, 2)
         shape = tf.shape(hidden)
-        # The fused form's own loops normalise by one replica's batch.
-        together = collectives.replicas()
-        run = fused_relaxed_recurrence if together == 1 else relaxed_recurrence
         masks = (
             dropout_mask(shape, self.input_dropout, seeds[0], inputs.dtype),
             dropout_mask(shape, self.hidden_dropout, seeds[1], inputs.dtype),
         )
-        if self.rematerialize:
-            result = Recurrence(
-                *in_chunks(
-                    lambda x, h, first, mix, *others: run(x, h, first, others, mix, *masks),
-                    *(inputs, hidden, input_kernel, mixing, *kernels),
-                )
-            )
-        else:
-            result = run(inputs, hidden, input_kernel, kernels, mixing, *masks)
-        batch = tf.cast(together * shape[0], inputs.dtype)
+
+        def run(
+            inputs: tf.Tensor,
+            hidden: tf.Tensor,
+            first: tf.Tensor,
+            mixing: tf.Tensor,
+            *others: tf.Tensor,
+        ) -> Recurrence:
+            given = inputs, hidden, first, others, mixing, *masks
+            fast = fast_form(RelaxedRecurrentCell, *given)
+            return relaxed_recurrence(*given) if fast is None else fast()
+
+        given = inputs, hidden, input_kernel, mixing, *kernels
+        result = Recurrence(*in_chunks(run, *given)) if self.rematerialize else run(*given)
+        batch = tf.cast(collectives.replicas() * shape[0], inputs.dtype)
         self._update(self.running_mean, result.means)
         # The running variance is the unbiased one.
         self._update(self.running_variance, result.variances * batch / (batch - 1.0))

@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from tf_darts.genotype import RecurrentGenotype
 from tf_darts.runtime.seeds import derived_seed
+from tf_darts.spaces.fast_forms import fast_form
 from tf_darts.spaces.recurrent.cell import dropout_mask, initial_uniform
-from tf_darts.spaces.recurrent.derived_recurrence import fused_derived_recurrence
+from tf_darts.spaces.recurrent.derived_recurrence import derived_recurrence
 from tf_darts.spaces.recurrent.rematerialized import in_chunks
 
 
@@ -101,8 +102,9 @@ class DerivedRecurrentCell(keras.layers.Layer):
         def run(
             inputs: tf.Tensor, hidden: tf.Tensor, first: tf.Tensor, *others: tf.Tensor
         ) -> list[tf.Tensor]:
-            given = inputs, hidden, first, others
-            return [fused_derived_recurrence(self.genotype, *given, *masks)]
+            given = self.genotype, inputs, hidden, first, others, *masks
+            fast = fast_form(DerivedRecurrentCell, *given)
+            return [derived_recurrence(*given) if fast is None else fast()]
 
         again = in_chunks if training and self.rematerialize else lambda run, *given: run(*given)
         (outputs,) = again(run, inputs, hidden, input_kernel, *kernels)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_darts.genotype import RecurrentGenotype
 from tf_darts.runtime.footprint import Footprint, in_order, size_in_bytes, traced
+from tf_darts.spaces.recurrent.derived_recurrence import derived_step
 from tf_darts.spaces.recurrent.recurrence import time_step
 from tf_darts.spaces.recurrent.rematerialized import CHUNKS
 from tf_darts.spaces.recurrent.word_model import WordModel
@@ -36,7 +37,7 @@ class Recurrence(NamedTuple):
 
 
 def relaxed(nodes: int, edges: int, order: int = 1) -> Recurrence:
-    """The relaxed cell's, in the fused form.
+    """The relaxed cell's, in the fast form.
 
     Args:
       nodes: N, searched ones.
@@ -44,10 +45,10 @@ def relaxed(nodes: int, edges: int, order: int = 1) -> Recurrence:
       order: 2 for second derivatives.
     """
     activations = 2 * (1 + edges)
-    # `fused_recurrence`: masked sources, states, activations; the slopes of these and of nodes.
+    # Its record: masked sources, states, activations; the slopes of these and of nodes.
     kept, slopes = nodes + nodes + 1 + activations, activations + nodes
     if order == 2:
-        # `fused_recurrence_second`: tangents of outputs, states and activations, pairs of sources;
+        # Tangents of outputs, states and activations, pairs of sources;
         # every slope with its tangent.
         kept += 1 + nodes + 1 + activations + 2 * nodes
         slopes *= 2
@@ -55,7 +56,7 @@ def relaxed(nodes: int, edges: int, order: int = 1) -> Recurrence:
 
 
 def relaxed_clear(nodes: int, edges: int, units: int, order: int = 1) -> Recurrence:
-    """The relaxed cell's in the clear form, which replicas take that compute together.
+    """The relaxed cell's in the clear form, as with replicas that compute together.
 
     TensorFlow's loops keep of every time step what the gradient's loop reads; of that loop too
     where it is differentiated again, and then its slopes stay until the forward loop's turn.
@@ -78,8 +79,19 @@ def relaxed_clear(nodes: int, edges: int, units: int, order: int = 1) -> Recurre
     return Recurrence(round(kept / size_in_bytes(state)), 0, order * nodes)
 
 
+def derived_clear(genotype: RecurrentGenotype, units: int) -> Recurrence:
+    """A derived cell's in the clear form; see `relaxed_clear`."""
+    state, kernel = tf.TensorSpec([_SOME, units]), tf.TensorSpec([units, 2 * units])
+    first, kernels = tf.TensorSpec([2 * units, 2 * units]), [kernel] * len(genotype.edges)
+    step = traced(
+        lambda *arguments: derived_step(genotype, *arguments),
+        *(state, state, first, kernels, state, state),
+    )
+    return Recurrence(round(step.kept / size_in_bytes(state)), 0, len(genotype.edges))
+
+
 def derived(genotype: RecurrentGenotype) -> Recurrence:
-    """A derived cell's: activations, states and masked states of those that are read."""
+    """A derived cell's in the fast form: activations, states, and masked states that are read."""
     read = len({predecessor for _, predecessor in genotype.edges})
     nodes = len(genotype.edges)
     activations = 2 * (1 + nodes)

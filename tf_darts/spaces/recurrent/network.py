@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_darts.genotype import RecurrentGenotype
 from tf_darts.runtime.footprint import Footprint
 from tf_darts.runtime.seeds import derived_seed
+from tf_darts.spaces import fast_forms
 from tf_darts.spaces.network import Network, TrainingLoss
 from tf_darts.spaces.recurrent import memory
 from tf_darts.spaces.recurrent.counts import counts
@@ -149,7 +150,11 @@ class RecurrentNetwork(Network):
         return (words, words)
 
     def footprint(self, batch: Any) -> Footprint:
-        return memory.of_model(self.model, memory.derived(self.model.genotype), batch)
+        if fast_forms.allowed(DerivedRecurrentCell):
+            recurrence = memory.derived(self.model.genotype)
+        else:
+            recurrence = memory.derived_clear(self.model.genotype, self.model.units)
+        return memory.of_model(self.model, recurrence, batch)
 
     def initial_state(self, batch_size: int) -> tf.Tensor:
         return tf.zeros([batch_size, self.model.units], self.model.compute_dtype)

@@ -1,7 +1,6 @@
 """The relaxed recurrent cell over a sequence, as the mathematics reads (docs/method.md section 5).
 
-This is the reference: `fused_recurrence` computes the same numbers faster and is tested against
-it. Shapes: T time steps, B sequences, U units, N searched nodes, E = N(N+1)/2 edges.
+Shapes: T time steps, B sequences, U units, N searched nodes, E = N(N+1)/2 edges.
 """
 
 from collections.abc import Callable, Sequence

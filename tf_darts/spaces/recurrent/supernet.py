@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from tf_darts.genotype import RecurrentGenotype
 from tf_darts.runtime.footprint import Footprint
+from tf_darts.spaces import fast_forms
 from tf_darts.spaces.recurrent import memory
-from tf_darts.spaces.recurrent.cell import recurrent_topology
+from tf_darts.spaces.recurrent.cell import RelaxedRecurrentCell, recurrent_topology
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.word_model import slowness
 from tf_darts.spaces.supernet import Evaluation, LossResult, Mixing, Supernet, Weights
@@ -64,9 +65,9 @@ class RecurrentSupernet(Supernet):
 
     def footprint(self, batch: Any, *, order: int = 1, replicas: int = 1) -> Footprint:
         topology = self.cells["cell"]
-        if replicas == 1:
+        if replicas == 1 and fast_forms.allowed(RelaxedRecurrentCell):
             recurrence = memory.relaxed(topology.nodes, topology.edges, order)
-        else:  # see `RelaxedRecurrentCell.call`
+        else:
             units = self.model.units
             recurrence = memory.relaxed_clear(topology.nodes, topology.edges, units, order)
         return memory.of_model(self.model, recurrence, batch)

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from tf_darts.runtime.precision import matmul
 from tf_darts.runtime.seeds import derived_seed
+from tf_darts.spaces.fast_forms import fast_form
 from tf_darts.spaces.recurrent.cell import dropout_mask, initial_uniform
-from tf_darts.spaces.recurrent.tied_softmax import softmax_cross_entropy
 
 DROPOUTS = (
     "embedding_dropout",
@@ -101,12 +101,10 @@ class WordModel:
 
     def cross_entropy(self, dropped: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         """Mean cross-entropy in nats of targets [T, B] given `Features.dropped` [T, B, U]."""
-        return softmax_cross_entropy(
-            tf.reshape(dropped, [-1, self.units]),
-            tf.convert_to_tensor(self.embedding),
-            tf.convert_to_tensor(self.bias),
-            tf.reshape(targets, [-1]),
-        )
+        if (fast := fast_form(WordModel, self, dropped, targets)) is not None:
+            return fast()
+        logits = self.decode(dropped)
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits))
 
     def decode(self, dropped: tf.Tensor) -> tf.Tensor:
         """The logits [T, B, words] of `Features.dropped` [T, B, U]."""

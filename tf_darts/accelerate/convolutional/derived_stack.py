@@ -1,19 +1,23 @@
-"""The training pass of a derived cell, computed faster: images side by side in the channels.
+"""The training pass of a derived network's cells, faster: images side by side in the channels.
 
-The numbers and the weights are those of `DerivedCell.call`. CPU kernels want channels in multiples
-of 16, and the paper's network has 36: so k images share a place in the batch, [B/k, H, W, k·C].
+The numbers and the weights are those of the cells' own `call`. CPU kernels want channels in
+multiples of 16, and the paper's network has 36: so k images share a place in the batch,
+[B/k, H, W, k·C].
 What is done to each channel (ReLU, pooling, a depthwise convolution whose filter is there k times)
 does not see the difference, a 1×1 convolution reads the same memory as [B·H·W, C], and the batch
-norm folds what it measures (`interleaved_norm.py`). A ReLU is computed once for all that read a
-node, and drop-path is part of the last batch norm. An operation that has no line in `_INTERLEAVED`
-is computed by its layer.
+norm folds what it measures (`folded_norm.py`). A ReLU is computed once for all that read a
+node, and drop-path is part of the last batch norm. An operation that has no line in `_OPERATIONS`
+is computed by its layer. There is no second derivative.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import tensorflow as tf
 
+from tf_darts.accelerate.convolutional.folded_norm import folded_norm
+from tf_darts.runtime import collectives
+from tf_darts.runtime.precision import current
 from tf_darts.spaces.convolutional.batch_norm import BatchNorm
 from tf_darts.spaces.convolutional.convolutions import (
     DepthwiseSeparable,
@@ -26,10 +30,11 @@ from tf_darts.spaces.convolutional.convolutions import (
     pointwise,
 )
 from tf_darts.spaces.convolutional.derived_cell import DerivedCell
-from tf_darts.spaces.convolutional.interleaved_norm import interleaved_norm
+from tf_darts.spaces.convolutional.derived_network import DerivedNetwork
 from tf_darts.spaces.convolutional.operation import Operation
 from tf_darts.spaces.convolutional.operations import Identity
 from tf_darts.spaces.convolutional.pooling import AveragePooling, MaxPooling, Pooling
+from tf_darts.spaces.fast_forms import register
 
 _MULTIPLE = 16  # of channels, which the kernels of batch norms and depthwise convolutions want
 _MOST = 4  # images side by side
@@ -96,7 +101,58 @@ class Images:
         return tf.reshape(value, [batch // side, height, width, side * channels])
 
 
-def interleaved_cell(
+def _applies(
+    network: DerivedNetwork,
+    inputs: tuple[tf.Tensor, tf.Tensor],
+    factors: Sequence[tf.Tensor] | None,
+    training: bool,
+    place: int | None,
+) -> bool:
+    del factors, place
+    return (
+        training
+        and not tf.config.list_physical_devices("GPU")
+        and not network.rematerialize
+        and inputs[0].shape[0] is not None
+        and network.compute_dtype == network.variable_dtype
+        and not current().mixed
+        and collectives.replicas() == 1
+    )
+
+
+@register(
+    DerivedNetwork,
+    "training on the CPU, batches of a known size, one type of numbers, no rematerialisation; one"
+    " replica: the batch norms fold its moments alone",
+    _applies,
+    second=False,
+)
+def derived_stack(
+    network: DerivedNetwork,
+    inputs: tuple[tf.Tensor, tf.Tensor],
+    factors: Sequence[tf.Tensor] | None,
+    training: bool,
+    place: int | None,
+) -> Iterator[tuple[int, tf.Tensor]]:
+    """The last cell and that at `place`, if any, each with its output [B, H, W, channels].
+
+    Args:
+      network: it is built.
+      inputs: of the first cell.
+      factors: drop-path's for each cell, or None.
+      training: it is.
+      place: whose output is read besides the last one's.
+    """
+    del training
+    previous, last = (Images(value) for value in inputs)
+    for i, cell in enumerate(network.cells):
+        own = None if factors is None else factors[i]
+        previous, last = last, side_by_side_cell(cell, (previous, last), own)
+        if i in (place, len(network.cells) - 1):
+            yield i, last.with_side(1).value
+
+
+def side_by_side_cell(
     cell: DerivedCell, inputs: tuple[Images, Images], factors: tf.Tensor | None
 ) -> Images:
     """`cell(inputs, factors, training=True)`, of images of a known number.
@@ -130,7 +186,7 @@ def _joined(parts: Sequence[Images]) -> Images:
 
 def _operate(layer: Operation, source: Images, factors: tf.Tensor | None) -> Images:
     """What an edge brings; its images multiplied with `factors` [B], but not an identity's."""
-    return _INTERLEAVED.get(type(layer), _by_layer)(layer, source, factors)
+    return _OPERATIONS.get(type(layer), _by_layer)(layer, source, factors)
 
 
 def _identity(layer: Identity, source: Images, factors: tf.Tensor | None) -> Images:
@@ -212,7 +268,7 @@ def _norm(
     layer: BatchNorm, images: Images, factors: tf.Tensor | None = None, relu: bool = False
 ) -> Images:
     if images.side > 1 and images.value.dtype == tf.float32 and layer.affine:
-        return Images(interleaved_norm(images.value, layer, factors, relu), images.side)
+        return Images(folded_norm(images.value, layer, factors, relu), images.side)
     result = _times(images.like(layer(images.by_image(), training=True)), factors)
     return result.rectified if relu else result
 
@@ -226,7 +282,7 @@ def _times(images: Images, factors: tf.Tensor | None) -> Images:
     return Images(tf.reshape(apart, [groups, height, width, wide]), images.side)
 
 
-_INTERLEAVED: dict[type[Operation], Callable[..., Images]] = {
+_OPERATIONS: dict[type[Operation], Callable[..., Images]] = {
     Identity: _identity,
     MaxPooling: _pooling,
     AveragePooling: _pooling,

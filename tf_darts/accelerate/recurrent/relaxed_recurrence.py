@@ -5,7 +5,7 @@ Same numbers, other order of work. What is done differently:
 - The part of the first product that reads the inputs is one product for all time steps.
 - One pass per node in place of one per operation, by
   Σ_k p_k (s + c (f_k - s)) = P s + c (Σ_k p_k f_k - P s),  P = Σ_k p_k without `none`.
-- What lies between two matrix products is one XLA cluster (`fused_recurrence_nodes`).
+- What lies between two matrix products is one XLA cluster (`relaxed_nodes`).
 - The gradient is written by hand. Going back in time it computes what the chain needs, the slopes
   (∂loss/∂) of states and activations. Kernels and mixing weights have loops of their own, which
   sum over time: a graph drops these where it does not ask for them.
@@ -18,8 +18,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_darts.spaces.recurrent import fused_recurrence_nodes as clusters
-from tf_darts.spaces.recurrent.fused_recurrence_records import (
+from tf_darts.accelerate.recurrent import relaxed_nodes as clusters
+from tf_darts.accelerate.recurrent.relaxed_records import (
     Arguments,
     Record,
     Slopes,
@@ -27,13 +27,24 @@ from tf_darts.spaces.recurrent.fused_recurrence_records import (
     mixing_slopes_over_time,
     rows_of,
 )
-from tf_darts.spaces.recurrent.fused_recurrence_second import second_derivative
+from tf_darts.accelerate.recurrent.relaxed_second import second_derivative
+from tf_darts.accelerate.recurrent.time_arrays import arrays as new_arrays
+from tf_darts.accelerate.recurrent.time_arrays import flat, write
+from tf_darts.runtime import collectives
+from tf_darts.spaces.fast_forms import register
+from tf_darts.spaces.recurrent.cell import RelaxedRecurrentCell
 from tf_darts.spaces.recurrent.recurrence import Recurrence
-from tf_darts.spaces.recurrent.time_arrays import arrays as new_arrays
-from tf_darts.spaces.recurrent.time_arrays import flat, write
 
 
-def fused_relaxed_recurrence(
+def _applies(*arguments: Any) -> bool:
+    del arguments
+    return collectives.replicas() == 1
+
+
+@register(
+    RelaxedRecurrentCell, "training; one replica: the loops normalise by its batch alone", _applies
+)
+def fast_relaxed_recurrence(
     inputs: tf.Tensor,
     hidden: tf.Tensor,
     input_kernel: tf.Tensor,
@@ -99,7 +110,7 @@ def _second(
         result = second_derivative(moved, slopes, given, record, outputs, input_mask, hidden_mask)
 
         def third(*upstream: tf.Tensor) -> Any:
-            raise LookupError("the fused recurrence has no third derivative")
+            raise LookupError("this recurrence has no third derivative")
 
         return tuple(tf.nest.flatten(result)), third
 

@@ -1,25 +1,36 @@
-"""Depthwise convolution at stride 1, with a filter gradient that is fast for wide filters too."""
+"""Depthwise convolution at stride 1, with a filter gradient that is fast for wide filters."""
 
 from collections.abc import Sequence
 
 import tensorflow as tf
 
+from tf_darts.spaces.convolutional.convolutions import DepthwiseSeparable
 from tf_darts.spaces.convolutional.operation import pad
+from tf_darts.spaces.fast_forms import register
 
 # oneDNN's gradient of a depthwise filter is four times slower for filters wider than this.
 _FAST_WIDTH = 3
 
 
-def depthwise_same(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """`tf.nn.depthwise_conv2d` at stride 1 with "SAME" padding, and a faster filter gradient.
+def _applies(inputs: tf.Tensor, kernel: tf.Tensor, stride: int, dilation: int) -> bool:
+    del inputs
+    return stride == dilation == 1 and kernel.shape[1] > _FAST_WIDTH
+
+
+@register(DepthwiseSeparable, "filters wider than 3, stride 1, not dilated", _applies)
+def depthwise_same(
+    inputs: tf.Tensor, kernel: tf.Tensor, stride: int = 1, dilation: int = 1
+) -> tf.Tensor:
+    """`convolutions.depthwise` at stride 1, with a faster filter gradient.
 
     Args:
       inputs: [B, H, W, C].
       kernel: [k, k, C, 1], k odd.
+      stride: 1.
+      dilation: 1.
     """
+    del stride, dilation
     attributes = {"strides": [1, 1, 1, 1], "padding": "SAME"}
-    if kernel.shape[1] <= _FAST_WIDTH:
-        return tf.nn.depthwise_conv2d(inputs, kernel, **attributes)
 
     @tf.custom_gradient
     def convolve(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:

@@ -1,16 +1,20 @@
 """The fast form of the training pass against the cells' clear form, derivatives too."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_darts.accelerate.convolutional.derived_stack import Images, images_side_by_side
+from tf_darts.accelerate.convolutional.folded_norm import folded_norm
 from tf_darts.genotype import ConvolutionalGenotype
 from tf_darts.published_cells import PUBLISHED
 from tf_darts.runtime.precision import set_precision
 from tf_darts.spaces.convolutional.batch_norm import BatchNorm, StatisticsLedger
-from tf_darts.spaces.convolutional.interleaved_cell import Images, images_side_by_side
-from tf_darts.spaces.convolutional.interleaved_norm import interleaved_norm
+from tf_darts.spaces.convolutional.derived_network import DerivedNetwork
 from tf_darts.spaces.convolutional.network import CifarNetwork, ImageNetwork
+from tf_darts.spaces.fast_forms import without
 
 CELLS = dict(PUBLISHED["convolutional"])
 # What the published ones lack, at stride 1 and 2.
@@ -53,13 +57,11 @@ def test_a_training_step(name, channels, batch, pixels, precision):
     images = tf.constant(rng.standard_normal((batch, pixels, pixels, 3)), precision)
     labels = tf.constant(rng.integers(5, size=batch), tf.int32)
     results = []
-    for fused in (True, False):
+    for forms in (contextlib.nullcontext(), without(DerivedNetwork)):
         model = CifarNetwork(CELLS[name], classes=5, channels=channels, layers=3, seed=1)
         network = ImageNetwork(model, (pixels, pixels, 3), drop_path=0.3)
-        assert model.fused
-        model.fused = fused
         progress = tf.constant(1.0, precision)
-        with tf.GradientTape() as tape:
+        with forms, tf.GradientTape() as tape:
             loss = network.loss((images, labels), (), tf.constant([1, 2]), progress).loss
         gradients = tape.gradient(loss, network.weights)
         if precision == "float32" and name != "darts_v2":
@@ -104,7 +106,7 @@ def test_the_norm(relu, dropping, mean):
         return tf.nn.relu(value) if relu else value
 
     def fast(layer):
-        return interleaved_norm(images.value, layer, factors, relu)
+        return folded_norm(images.value, layer, factors, relu)
 
     results = []
     for function in (fast, clear):

@@ -1,4 +1,4 @@
-"""One node of the fused recurrence, forward and back: what lies between two matrix products.
+"""One node of the fast recurrence, forward and back: what lies between two matrix products.
 
 Each function is one XLA cluster: the pointwise work of a node, in one pass over memory. They are
 compiled for the shapes they meet, which do not depend on the number of time steps.

@@ -1,9 +1,9 @@
-"""The clusters of `fused_recurrence_nodes` with tangents: how results move with arguments.
+"""The clusters of `relaxed_nodes` with tangents: how results move with arguments.
 
 A dot is a tangent: ẏ = ∂y/∂x ẋ. They are written out, because every function here has its slope in
 terms of its value, which automatic differentiation does not know: σ' = σ(1 - σ), tanh' = 1 - tanh²,
 and the slope of a normalised state by its node is symmetric, so that tangents pass through
-`normalized_slope` as slopes do. Shapes as in `fused_recurrence_nodes`.
+`normalized_slope` as slopes do. Shapes as in `relaxed_nodes`.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_darts.spaces.recurrent.fused_recurrence_nodes import (
+from tf_darts.accelerate.recurrent.relaxed_nodes import (
     add_folded,
     cluster,
     normalized_slope,
@@ -180,7 +180,7 @@ def node_slopes(
     mixing_dot: tf.Tensor,
     mask: tf.Tensor,
 ) -> tuple[tuple[tf.Tensor, tf.Tensor], ...]:
-    """`fused_recurrence_nodes.node_slopes`: its results, each with its tangent.
+    """`relaxed_nodes.node_slopes`: its results, each with its tangent.
 
     `received` and `product` are such pairs too.
     """
@@ -224,7 +224,7 @@ def first_node_slopes(
     previous_dot: tf.Tensor,
     mask: tf.Tensor,
 ) -> tuple[tuple[tf.Tensor, tf.Tensor], ...]:
-    """`fused_recurrence_nodes.first_node_slopes`: its results, each with its tangent."""
+    """`relaxed_nodes.first_node_slopes`: its results, each with its tangent."""
     own, own_dot = (received[k][0] + product[k][0] * mask for k in range(2))
     node, node_dot = _normalized_slope(own, own_dot, at)
     c, z = tf.split(activations, 2, axis=-1)
@@ -248,7 +248,7 @@ def mixing_slopes(
     nodes: tf.Tensor,
     totals: Sequence[tf.Tensor],
 ) -> tuple[tf.Tensor, ...]:
-    """Adds the tangents of what `fused_recurrence_nodes.mixing_slopes` sums to `totals`.
+    """Adds the tangents of what `relaxed_nodes.mixing_slopes` sums to `totals`.
 
     `nodes` [2, B, U] is the slope of the node and its tangent.
     """

@@ -1,4 +1,4 @@
-"""Batch norm of images that lie side by side in the channels (see `interleaved_cell.py`).
+"""Batch norm of images that lie side by side in the channels (see `derived_stack.py`).
 
 oneDNN's batch norm is fast where channels are a multiple of 16: at 36 its gradient takes three
 times as long as at 144, and with a ReLU behind it the forward pass takes ten times as long. So it
@@ -13,10 +13,12 @@ import tensorflow as tf
 from tf_darts.spaces.convolutional.batch_norm import EPSILON, BatchNorm, StatisticsLedger
 
 
-def interleaved_norm(
+def folded_norm(
     inputs: tf.Tensor, layer: BatchNorm, factors: tf.Tensor | None = None, relu: bool = False
 ) -> tf.Tensor:
     """`layer` in training, in float32; moves its running statistics.
+
+    There is no second derivative: `LookupError` where one is asked for.
 
     Args:
       inputs: [B/k, H, W, k·C].
@@ -83,9 +85,16 @@ def _normalize(
         by_scale, by_offset, slope, constant = _fold_gradient(
             shift, variance, factor, sums.scale_backprop, sums.offset_backprop, channels, count
         )
-        return _combine(upstream, inputs, factor, slope, constant), by_scale, by_offset
+        by_inputs = _combine(upstream, inputs, factor, slope, constant)
+        return tuple(_final(slope) for slope in (by_inputs, by_scale, by_offset))
 
     return (outputs, mean, unbiased), gradient
+
+
+def _final(slope: tf.Tensor) -> tf.Tensor:
+    # The moments are constants to TensorFlow's kernel: what it would give is wrong.
+    message = "Images side by side have no second derivative; use --accelerate=off."
+    return tf.raw_ops.PreventGradient(input=slope, message=message)
 
 
 # The [k·C] tables are made in clusters of their own: XLA would make them again for every pixel.

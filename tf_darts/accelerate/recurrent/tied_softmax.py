@@ -3,6 +3,19 @@
 import tensorflow as tf
 
 from tf_darts.runtime.precision import matmul
+from tf_darts.spaces.fast_forms import register
+from tf_darts.spaces.recurrent.word_model import WordModel
+
+
+@register(WordModel, "always")
+def tied_cross_entropy(model: WordModel, dropped: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """`model.cross_entropy(dropped, targets)`."""
+    return softmax_cross_entropy(
+        tf.reshape(dropped, [-1, model.units]),
+        tf.convert_to_tensor(model.embedding),
+        tf.convert_to_tensor(model.bias),
+        tf.reshape(targets, [-1]),
+    )
 
 
 @tf.custom_gradient

@@ -1,4 +1,4 @@
-"""The second derivative of the fused recurrence: forward mode over its written gradient.
+"""The second derivative of the fast recurrence: forward mode over its written gradient.
 
 The gradient is a function Jᵀu of the outputs' slopes u and the arguments a; J is ∂outputs/∂a.
 What is asked here is the gradient of ⟨Jᵀu, d⟩ = ⟨u, J d⟩ for given directions d: by u it is J d,
@@ -6,17 +6,17 @@ the tangent of the outputs where all arguments move along d; by a it is the tang
 loops, forward and back in time, are run once more with a tangent beside every value:
 
     y = x W          ẏ = ẋ W + x Ẇ                 two products for one
-    y = cluster(x)   ẏ in the same XLA cluster (`fused_recurrence_tangents`)
+    y = cluster(x)   ẏ in the same XLA cluster (`relaxed_tangents`)
 
-The values of the forward pass are there already. Shapes as in `fused_recurrence`.
+The values of the forward pass are there already. Shapes as in `relaxed_recurrence`.
 """
 
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_darts.spaces.recurrent import fused_recurrence_tangents as clusters
-from tf_darts.spaces.recurrent.fused_recurrence_records import (
+from tf_darts.accelerate.recurrent import relaxed_tangents as clusters
+from tf_darts.accelerate.recurrent.relaxed_records import (
     Arguments,
     Record,
     Slopes,
@@ -24,8 +24,8 @@ from tf_darts.spaces.recurrent.fused_recurrence_records import (
     mixing_slopes_over_time,
     rows_of,
 )
-from tf_darts.spaces.recurrent.time_arrays import arrays as new_arrays
-from tf_darts.spaces.recurrent.time_arrays import flat, write
+from tf_darts.accelerate.recurrent.time_arrays import arrays as new_arrays
+from tf_darts.accelerate.recurrent.time_arrays import flat, write
 
 
 class _Dual(NamedTuple):

@@ -1,11 +1,11 @@
 """The relaxed cell, computed faster: all edges that leave a node at once.
 
-The numbers and the weights are those of `RelaxedCell.clear_call`. What all edges from a node share
+The numbers and the weights are those of `RelaxedCell.call`. What all edges from a node share
 is done once: ReLU, pooling and its batch norm, the order of pixels that dilated taps want. What
 they do not share is done side by side: n edges of C channels are n·C channels of one depthwise
 convolution, one matrix product, one batch norm. The mixing weight of an operation is the scale of
-the batch norm that ends it, so weighting costs nothing. An operation that has no line in `_FUSED`
-is computed by its layer.
+the batch norm that ends it, so weighting costs nothing. An operation that has no line in
+`_SIDE_BY_SIDE` is computed by its layer.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,8 +13,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tf_darts.accelerate.convolutional.max_pooling import max_pool
+from tf_darts.accelerate.convolutional.side_by_side import concat, tile_channels, wide_pointwise
 from tf_darts.runtime.precision import full, like
 from tf_darts.spaces.convolutional.batch_norm import BatchNorm, normalize
+from tf_darts.spaces.convolutional.cell import RelaxedCell
 from tf_darts.spaces.convolutional.convolutions import (
     DepthwiseSeparable,
     DilatedConvolution,
@@ -27,12 +30,7 @@ from tf_darts.spaces.convolutional.convolutions import (
 from tf_darts.spaces.convolutional.operation import Operation
 from tf_darts.spaces.convolutional.operations import Identity, Zero
 from tf_darts.spaces.convolutional.pooling import AveragePooling, MaxPooling, Pooling
-from tf_darts.spaces.convolutional.wide_operations import (
-    concat,
-    max_pool,
-    tile_channels,
-    wide_pointwise,
-)
+from tf_darts.spaces.fast_forms import register
 
 
 class _Source:
@@ -113,7 +111,40 @@ class _Source:
         return pointwise(tf.concat(values, axis=-1), weights)
 
 
-def fused_edges(
+@register(RelaxedCell, "always")
+def relaxed_cell(
+    cell: RelaxedCell,
+    inputs: tuple[tf.Tensor, tf.Tensor],
+    mixing: tf.Tensor,
+    training: bool,
+) -> tf.Tensor:
+    """`cell(inputs, mixing, training)`, node by node from the first."""
+    nodes = [
+        layer(value, training=training)
+        for layer, value in zip(cell.preprocess, inputs, strict=True)
+    ]
+    # What has come together at each searched node.
+    arriving: list[list[tf.Tensor]] = [[] for _ in range(cell.nodes)]
+    given = cell.topology.inputs
+    for source in range(given + cell.nodes - 1):
+        if source >= given:
+            nodes.append(tf.add_n(arriving[source - given]))
+        targets = range(max(0, source - given + 1), cell.nodes)
+        rows = [cell.topology.rows(target).start + source for target in targets]
+        terms = edges_from(
+            nodes[source],
+            [list(cell.edges[row].operations.values()) for row in rows],
+            tf.gather(mixing, rows),
+            cell.edges[rows[0]].stride,
+            training,
+        )
+        for target, term in zip(targets, terms, strict=True):
+            arriving[target].append(term)
+    nodes.append(tf.add_n(arriving[-1]))
+    return tf.concat(nodes[given:], axis=-1)
+
+
+def edges_from(
     source: tf.Tensor,
     edges: Sequence[Sequence[Operation]],
     mixing: tf.Tensor,
@@ -136,7 +167,7 @@ def fused_edges(
     terms = []
     columns = tf.unstack(mixing, axis=1)
     for operations, weights in zip(zip(*edges, strict=True), columns, strict=True):
-        fuse = _FUSED.get(type(operations[0]), _one_by_one)
+        fuse = _SIDE_BY_SIDE.get(type(operations[0]), _one_by_one)
         terms += fuse(shared, operations, weights)
     return tf.split(tf.add_n(terms + shared.collected()), len(edges), axis=-1)
 
@@ -227,7 +258,7 @@ def _pointwise(layers: Sequence[DepthwiseSeparable], inputs: tf.Tensor) -> tf.Te
 def _one_by_one(
     source: _Source, operations: Sequence[Operation], mixing: tf.Tensor
 ) -> list[tf.Tensor]:
-    """Operations that have no fused form."""
+    """Operations that have none of these forms."""
     outputs = [operation(source.value, training=source.training) for operation in operations]
     weighted = [
         like(p * full(y), source.value) for p, y in zip(tf.unstack(mixing), outputs, strict=True)
@@ -235,7 +266,7 @@ def _one_by_one(
     return [tf.concat(weighted, axis=-1)]
 
 
-_FUSED: dict[type[Operation], Callable[..., list[tf.Tensor]]] = {
+_SIDE_BY_SIDE: dict[type[Operation], Callable[..., list[tf.Tensor]]] = {
     Zero: _none,
     Identity: _identity,
     MaxPooling: _pooling,

@@ -1,4 +1,4 @@
-"""The fused recurrence against the reference: values, gradients, second derivatives."""
+"""The fast recurrence against the clear one: values, gradients, second derivatives."""
 
 import functools
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.spaces.recurrent.fused_recurrence import fused_relaxed_recurrence
+from tf_darts.accelerate.recurrent.relaxed_recurrence import fast_relaxed_recurrence
 from tf_darts.spaces.recurrent.recurrence import relaxed_recurrence
 
 BATCH, UNITS, NODES = 6, 8, 3
@@ -86,31 +86,31 @@ def assert_close(actual, expected, tolerance):
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
 def test_values_and_gradients_for_any_length_by_one_trace(dtype, tolerance):
-    fused = traced(fused_relaxed_recurrence, dtype)
+    fast = traced(fast_relaxed_recurrence, dtype)
     for steps in (2, 5):
         arguments = problem(steps, dtype, seed=steps)
         assert_close(
-            fused(*arguments),
+            fast(*arguments),
             traced(relaxed_recurrence, "float64")(
                 *tf.nest.map_structure(lambda x: tf.cast(x, tf.float64), arguments)
             ),
             tolerance,
         )
-    assert fused.experimental_get_tracing_count() == 1
+    assert fast.experimental_get_tracing_count() == 1
 
 
 @pytest.mark.parametrize(("units", "batch"), [(7, BATCH), (UNITS, None)])
 def test_odd_units_and_unknown_batch(units, batch):
     arguments = problem(3, units=units)
-    fused = traced(fused_relaxed_recurrence, "float64", units, batch)
-    assert_close(fused(*arguments), gradients(relaxed_recurrence, *arguments), 1e-10)
+    fast = traced(fast_relaxed_recurrence, "float64", units, batch)
+    assert_close(fast(*arguments), gradients(relaxed_recurrence, *arguments), 1e-10)
 
 
 def test_gradient_of_the_mixing_weights_alone():
     arguments = problem(4)
-    every = traced(fused_relaxed_recurrence, "float64")(*arguments)[1]
+    every = traced(fast_relaxed_recurrence, "float64")(*arguments)[1]
     alone = tf.function(
-        lambda: gradients(fused_relaxed_recurrence, *arguments, ["mixing"])[1], autograph=False
+        lambda: gradients(fast_relaxed_recurrence, *arguments, ["mixing"])[1], autograph=False
     )()
     assert_close(alone, every[-1:], 1e-14)
     assert np.all(alone[0][:, 0] == 0.0)  # `none`
@@ -135,16 +135,16 @@ def test_second_derivative(moved, watched):
         )
         for name in moved
     }
-    fused, reference = (
+    fast, reference = (
         tf.function(
             lambda recurrence=recurrence: second(
                 recurrence, arguments, upstream, directions, watched
             ),
             autograph=False,
         )()
-        for recurrence in (fused_relaxed_recurrence, relaxed_recurrence)
+        for recurrence in (fast_relaxed_recurrence, relaxed_recurrence)
     )
-    assert_close(fused, reference, 1e-9)
+    assert_close(fast, reference, 1e-9)
 
 
 def test_a_third_derivative_is_refused():
@@ -154,7 +154,7 @@ def test_a_third_derivative_is_refused():
     def third():
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(arguments["mixing"])
-            twice = second(fused_relaxed_recurrence, arguments, upstream, directions)[0]
+            twice = second(fast_relaxed_recurrence, arguments, upstream, directions)[0]
         return tape.gradient(twice, arguments["mixing"])
 
     with pytest.raises(LookupError, match="no third derivative"):

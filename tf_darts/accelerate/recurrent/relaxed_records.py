@@ -1,4 +1,4 @@
-"""What the fused recurrence is given, and what its loops leave behind.
+"""What the fast recurrence is given, and what its loops leave behind.
 
 Shapes: B sequences, U units, N searched nodes, E edges, J predecessors of a node.
 """
@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_darts.spaces.recurrent.fused_recurrence_nodes import fold_of
+from tf_darts.accelerate.recurrent.relaxed_nodes import fold_of
 
 
 class Arguments(NamedTuple):
-    """What has a gradient; see `fused_relaxed_recurrence`."""
+    """What has a gradient; see `fast_relaxed_recurrence`."""
 
     inputs: tf.Tensor
     hidden: tf.Tensor
@@ -70,7 +70,7 @@ def mixing_slopes_over_time(
     Args:
       given: the arguments.
       add: (t, i, totals) -> totals with the terms of searched node i at time t, by
-        `fused_recurrence_nodes.mixing_slopes`.
+        `relaxed_nodes.mixing_slopes`.
     """
     nodes, (batch, units) = len(given.node_kernels), given.hidden.shape
     folded = batch_of(given) // fold_of(batch)

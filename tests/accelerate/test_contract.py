@@ -1,0 +1,191 @@
+"""Every fast form is its layer: values and derivatives of both orders, in both types."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import pytest
+import tensorflow as tf
+
+from tests.support.derivatives import agree, gradients, random, second_derivatives
+from tf_darts.genotype import ConvolutionalGenotype
+from tf_darts.published_cells import PUBLISHED
+from tf_darts.spaces import fast_forms
+from tf_darts.spaces.convolutional.batch_norm import BatchNorm, StatisticsLedger
+from tf_darts.spaces.convolutional.cell import RelaxedCell
+from tf_darts.spaces.convolutional.convolutions import DepthwiseSeparable
+from tf_darts.spaces.convolutional.derived_network import DerivedNetwork
+from tf_darts.spaces.convolutional.network import CifarNetwork
+from tf_darts.spaces.fast_forms import without
+from tf_darts.spaces.recurrent.cell import RelaxedRecurrentCell
+from tf_darts.spaces.recurrent.derived_cell import DerivedRecurrentCell
+from tf_darts.spaces.recurrent.network import LanguageModel
+from tf_darts.spaces.recurrent.word_model import WordModel
+
+# Relative to each tensor's norm, or to a thousandth of the largest one's.
+TOLERANCES = {"float64": 1e-11, "float32": 1e-4}
+FORMS = {form.layer: form for form in fast_forms.registered()}
+CELL = ConvolutionalGenotype(
+    ((("sep_conv_3x3", 0), ("skip_connect", 1)),),
+    (2,),
+    ((("avg_pool_3x3", 0), ("dil_conv_3x3", 1)),),
+    (2,),
+)
+
+
+class Case(NamedTuple):
+    """A toy layer and how it is called.
+
+    Attributes:
+      layer: it is built.
+      call: a function of the layer's inputs (and mixing weights), which are differentiated.
+      inputs: these.
+      types: in which the form applies.
+    """
+
+    layer: keras.layers.Layer
+    call: Callable[..., tf.Tensor]
+    inputs: list[tf.Tensor]
+    types: tuple[str, ...] = ("float32", "float64")
+
+    @property
+    def arguments(self) -> list[tf.Tensor]:
+        """The inputs, then the weights."""
+        return [*self.inputs, *(weight.value for weight in self.layer.trainable_variables)]
+
+    def at(self, *arguments: tf.Tensor) -> tf.Tensor:
+        """The layer's result at these `arguments`; nothing is assigned."""
+        count = len(self.inputs)
+        mapping = zip(self.layer.trainable_variables, arguments[count:], strict=True)
+        with keras.StatelessScope(state_mapping=list(mapping)), StatisticsLedger():
+            return self.call(*arguments[:count])
+
+
+def _relaxed_cell(dtype: str) -> Case:
+    cell = RelaxedCell(4, reduction=True, nodes=1, seed=1)
+    shape = (3, 6, 6, 4)
+    cell.build((shape, shape))
+    inputs = [random(i, *shape, dtype=dtype) for i in range(2)]
+    mixing = tf.nn.softmax(random(2, 2, 8, dtype=dtype))
+    return Case(cell, lambda x, y, p: cell((x, y), p, training=True), [*inputs, mixing])
+
+
+def _derived_network(dtype: str) -> Case:
+    network = CifarNetwork(CELL, classes=5, channels=4, layers=3, auxiliary=False, seed=1)
+    images = random(1, 8, 8, 8, 3, dtype=dtype)
+    network.build(images.shape)
+    settings = {"training": True, "seed": tf.constant([1, 2]), "drop_path": 0.3}
+    return Case(network, lambda x: network.heads(x, **settings).logits, [images])
+
+
+def _relaxed_recurrent_cell(dtype: str) -> Case:
+    cell = RelaxedRecurrentCell(6, nodes=2, input_dropout=0.3, hidden_dropout=0.2, seed=1)
+    cell.build()
+    inputs = [random(1, 2, 5, 6, dtype=dtype), random(2, 5, 6, dtype=dtype)]
+    mixing = tf.nn.softmax(random(3, 3, 5, dtype=dtype))
+    seed = tf.constant([1, 2])
+    return Case(cell, lambda x, h, p: cell(x, h, p, seed, training=True)[0], [*inputs, mixing])
+
+
+def _derived_recurrent_cell(dtype: str) -> Case:
+    genotype = PUBLISHED["recurrent"]["darts_v2"]
+    cell = DerivedRecurrentCell(genotype, 6, input_dropout=0.3, hidden_dropout=0.2, seed=1)
+    cell.build()
+    inputs = [random(1, 2, 5, 6, dtype=dtype), random(2, 5, 6, dtype=dtype)]
+    return Case(cell, lambda x, h: cell(x, h, tf.constant([1, 2]), training=True)[0], inputs)
+
+
+def _batch_norm(dtype: str) -> Case:
+    layer = BatchNorm()
+    inputs = random(1, 6, 5, 4, 3, dtype=dtype)
+    layer.build(inputs.shape)
+    return Case(layer, lambda x: layer(x, training=True), [inputs], ("float32",))
+
+
+def _depthwise(dtype: str) -> Case:
+    layer = DepthwiseSeparable(5, seed=1)
+    inputs = random(1, 3, 6, 7, 4, dtype=dtype)
+    layer.build(inputs.shape)
+    return Case(layer, lambda x: layer(x, training=True), [inputs])
+
+
+def _word_model(dtype: str) -> Case:
+    model = LanguageModel(PUBLISHED["recurrent"]["darts_v2"], words=11, units=6)
+    model.build()
+    targets = tf.constant([[1, 2, 3], [4, 10, 0]])
+    dropped = random(1, 2, 3, 6, dtype=dtype)
+    return Case(model, lambda x: model.cross_entropy(x, targets), [dropped])
+
+
+CASES: dict[type, Callable[[str], Case]] = {
+    RelaxedCell: _relaxed_cell,
+    DerivedNetwork: _derived_network,
+    RelaxedRecurrentCell: _relaxed_recurrent_cell,
+    DerivedRecurrentCell: _derived_recurrent_cell,
+    BatchNorm: _batch_norm,
+    DepthwiseSeparable: _depthwise,
+    WordModel: _word_model,
+}
+
+
+@pytest.fixture(params=TOLERANCES)
+def dtype(request):
+    if request.param == "float64":
+        request.getfixturevalue("float64")
+    return request.param
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """The classes whose fast forms were computed."""
+    found = []
+
+    def watched(form: fast_forms.FastForm) -> Callable[..., Any]:
+        def compute(*arguments: Any) -> Any:
+            found.append(form.layer)
+            return form.function(*arguments)
+
+        return compute
+
+    for layer, form in FORMS.items():
+        monkeypatch.setitem(fast_forms._forms, layer, form._replace(function=watched(form)))
+    return found
+
+
+def test_every_form_has_a_case_and_a_condition():
+    assert FORMS.keys() == CASES.keys()
+    assert all(form.condition for form in FORMS.values())
+
+
+@pytest.mark.parametrize("layer", FORMS, ids=lambda layer: layer.__name__)
+def test_the_fast_form_is_the_layer(layer, dtype, taken):
+    """A second derivative that a form has not is refused, with the way to have it."""
+    case = CASES[layer](dtype)
+    value, slopes = gradients(case.at, case.arguments)
+    assert (layer in taken) == (dtype in case.types)
+    second = None
+    try:
+        second = second_derivatives(case.at, case.arguments)
+    except LookupError as error:
+        assert not FORMS[layer].second and "--accelerate=off" in str(error)
+    taken.clear()
+    with without():
+        clear_value, clear_slopes = gradients(case.at, case.arguments)
+        clear_second = second_derivatives(case.at, case.arguments)
+    assert not taken
+    agree([value], [clear_value], TOLERANCES[dtype])
+    agree(slopes, clear_slopes, TOLERANCES[dtype], least=1e-3)
+    if second is not None:
+        agree(second, clear_second, 10 * TOLERANCES[dtype], least=1e-3)
+
+
+def test_only_named_forms_are_left_out(taken):
+    case = _relaxed_cell("float32")
+    with without(RelaxedCell):
+        case.at(*case.arguments)
+    assert set(taken) == {BatchNorm, DepthwiseSeparable}
+
+
+def test_a_class_has_one_form():
+    with pytest.raises(ValueError, match="BatchNorm has a fast form already"):
+        fast_forms.register(BatchNorm, "never")(lambda: None)
