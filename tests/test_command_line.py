@@ -78,7 +78,7 @@ def test_each_flag_sets_its_field(flag_values, name):
     field = _settings()[name]
     value = {int: 6, float: 0.25, bool: True, str: "somewhere"}[field.type]
     if field.metadata["choices"]:
-        value = field.metadata["choices"][-1]
+        value = list(field.metadata["choices"])[-1]
     argument = f"--{name}" if field.type is bool else f"--{name}={value}"
     needed = NEEDED.get(name, [])
     if name in config.fields(config.ExportConfig) and name not in config.fields(config.RunConfig):

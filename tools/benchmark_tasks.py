@@ -9,6 +9,7 @@ import numpy as np
 from absl import flags
 
 from tf_darts.config import PRESETS
+from tf_darts.configuration.hypergradients import HYPERGRADIENTS
 from tf_darts.configuration.search import RecurrentSearchConfig
 from tf_darts.data import images
 from tf_darts.data.image_streams import ImageSearchData
@@ -30,7 +31,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_enum(
     "hypergradient",
     "finite_difference",
-    ["first_order", "finite_difference", "exact"],
+    list(HYPERGRADIENTS),
     "which architecture gradient",
 )
 flags.DEFINE_bool("rematerialize", False, "compute cells again in the backward pass")
@@ -107,8 +108,7 @@ def recurrent_step() -> Task:
     )
     edges = supernet.cells["cell"].edges
     row = 2 * (2 * units) * (2 * units) + edges * 2 * units * 2 * units + 2 * units * words
-    losses = {"first_order": 2 + 3, "finite_difference": 3 * 3 + 2 * 2, "exact": 3 * 3 + 6}
-    flops = float(FLAGS.bptt * batch_size * row * losses[FLAGS.hypergradient])
+    flops = float(FLAGS.bptt * batch_size * row * HYPERGRADIENTS[FLAGS.hypergradient].cost)
     sizes = {"units": units, "words": words, "bptt": FLAGS.bptt}
     arguments = train, validation, config.weight_learning_rate
     return Task(step, arguments, flops, sizes, need)

@@ -13,6 +13,7 @@ from tf_darts import genotype
 from tf_darts.errors import StorageError, UserError
 from tf_darts.runtime.observer import Observer
 from tf_darts.runtime.signals import Stopped, StopRequest
+from tf_darts.search import engine
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +134,36 @@ def test_the_genotype_is_rewritten_only_when_something_changed(tmp_path, monkeyp
     search(tmp_path, alpha_learning_rate=1e-9, epochs=2)
     # The first cell, and one for each epoch's score.
     assert [w["supernet"] and w["supernet"]["epoch"] for w in writes] == [None, 1, 2]
+
+
+def test_the_cell_is_derived_at_records_and_checkpoints(tmp_path, monkeypatch):
+    steps, derive = [], engine.derive
+    data = Numbers()  # one batch is served before a step
+    monkeypatch.setattr(
+        engine, "derive", lambda *a: (steps.append(len(data.served)), derive(*a))[1]
+    )
+    search(tmp_path, data=data)
+    # Once where it starts and at each checkpoint, and for the records of the three epochs.
+    assert sorted(steps) == [0, 2, 4, 5, 5, 6, 8, 10, 10, 10, 12, 14, 15, 15]
+
+
+@pytest.mark.parametrize("step", [1, 3, 6, 11])
+def test_the_genotype_of_a_killed_run_is_that_of_its_state(tmp_path, step):
+    class KilledAtStart(Observer):
+        def on_start(self, step, total):
+            self.step = step
+            raise Killed
+
+    with pytest.raises(Killed):
+        search(tmp_path, Events(kill_at=step))
+    start = KilledAtStart()
+    with pytest.raises(Killed):
+        search(tmp_path, start)
+    found_by = json.loads((tmp_path / "genotype.json").read_text())["found_by"]
+    assert found_by["step"] == start.step < step
+    assert (found_by["supernet"] or {"epoch": 0})["epoch"] == start.step // 5
+    _, _, history = search(tmp_path)
+    assert genotype.load(tmp_path / "genotype.json").to_dict() == history[-1]["genotype"]
 
 
 def half(path, **overrides):

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_darts.configuration.hypergradients import HYPERGRADIENTS
 from tf_darts.configuration.search import ConvolutionalSearchConfig
 from tf_darts.export.official_weights import assign_official, convolutional_official_names
 from tf_darts.genotype import ConvolutionalGenotype
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
-from tf_darts.search import derive, hypergradient, relaxation
+from tf_darts.search import derive, relaxation
+from tf_darts.search.loss import PlainLoss
 from tf_darts.search.step import BilevelStep
 from tf_darts.spaces.convolutional.cell import convolutional_topology
 from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
@@ -85,11 +87,11 @@ class Problem:
 
     def loss(self, part):
         def evaluate(weights, alphas):
-            mixing = relaxation.softmax(alphas, SEED)
+            mixing = relaxation.softmax(alphas)
             result = self.supernet.loss(weights, mixing, self.batches[part], (), SEED)
             return result.loss, result.means
 
-        return evaluate
+        return PlainLoss(evaluate)
 
     def unroll(self, gradients):
         factor = self.optimizer.clip_factor(tf.linalg.global_norm(gradients))
@@ -100,18 +102,12 @@ class Problem:
 
     def gradients(self, part, weights=None):
         weights = self.weights if weights is None else weights
-        return hypergradient.value_and_gradients(self.loss(part), weights, self.alphas)
+        return self.loss(part).gradients(weights, self.alphas)
 
     def hypergradient(self, kind):
-        return hypergradient.estimate(
-            kind,
-            self.loss("train"),
-            self.loss("valid"),
-            self.weights,
-            self.alphas,
-            self.unroll,
-            self.radius,
-        )
+        losses, chosen = (self.loss("train"), self.loss("valid")), HYPERGRADIENTS[kind]
+        settings = dict.fromkeys(chosen.settings, self.radius)
+        return chosen.estimate(*losses, self.weights, self.alphas, self.unroll, **settings)
 
 
 def errors(gradients, golden, prefix):
@@ -139,7 +135,7 @@ def test_every_weight_has_an_official_name(golden, problem):
 def test_forward(golden, float64, training):
     problem = Problem(golden)  # of its own: a call in training moves the running statistics
     images, _ = problem.batches["train"]
-    mixing = relaxation.softmax(problem.alphas, SEED)
+    mixing = relaxation.softmax(problem.alphas)
     logits = problem.supernet.model(images, mixing, training=training)
     assert error(logits, golden["logits" if training else "logits_eval"]) < EXACT
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_darts.configuration.hypergradients import HYPERGRADIENTS
 from tf_darts.configuration.search import RecurrentSearchConfig
 from tf_darts.export.official_weights import assign_official, recurrent_official_names
 from tf_darts.genotype import RecurrentGenotype
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
-from tf_darts.search import derive, hypergradient, relaxation
+from tf_darts.search import derive, relaxation
+from tf_darts.search.loss import PlainLoss
 from tf_darts.search.step import BilevelStep
 from tf_darts.spaces.recurrent.cell import recurrent_topology
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
@@ -64,7 +66,7 @@ class Problem:
         def evaluate(weights, alphas):
             result = self.supernet.loss(
                 weights,
-                relaxation.softmax(alphas, SEED),
+                relaxation.softmax(alphas),
                 self.batches[part],
                 self.hidden[part],
                 SEED,
@@ -72,7 +74,7 @@ class Problem:
             )
             return result.loss, result.state
 
-        return evaluate
+        return PlainLoss(evaluate)
 
     def unroll(self, gradients):
         factor = self.optimizer.clip_factor(tf.linalg.global_norm(gradients))
@@ -82,15 +84,9 @@ class Problem:
     def hypergradient(self, kind):
         @tf.function(autograph=False)
         def run():
-            return hypergradient.estimate(
-                kind,
-                self.loss("train"),
-                self.loss("valid"),
-                self.weights,
-                self.alphas,
-                self.unroll,
-                self.radius,
-            )
+            losses, chosen = (self.loss("train"), self.loss("valid")), HYPERGRADIENTS[kind]
+            settings = dict.fromkeys(chosen.settings, self.radius)
+            return chosen.estimate(*losses, self.weights, self.alphas, self.unroll, **settings)
 
         return run()
 
@@ -127,15 +123,13 @@ def test_outputs_of_the_cell(golden, problem):
 
 
 def test_losses_and_weight_gradients(golden, problem):
-    loss, _, gradients, _ = hypergradient.value_and_gradients(
-        problem.loss("train"), problem.weights, problem.alphas
-    )
+    loss, _, gradients, _ = problem.loss("train").gradients(problem.weights, problem.alphas)
     assert error(loss, golden["train_loss"]) < EXACT
     for gradient, name in zip(gradients, golden["param_order"], strict=True):
         assert error(gradient, golden[f"grad/{name}"]) < EXACT, name
-    regularized, _ = problem.loss("train", regularized=True)(problem.weights, problem.alphas)
+    regularized, _ = problem.loss("train", regularized=True).value(problem.weights, problem.alphas)
     assert error(regularized, golden["train_loss_reg"]) < EXACT
-    validation, _ = problem.loss("valid")(problem.weights, problem.alphas)
+    validation, _ = problem.loss("valid").value(problem.weights, problem.alphas)
     assert error(validation, golden["valid_loss"]) < EXACT
 
 
@@ -145,18 +139,14 @@ def test_first_order(golden, problem):
 
 
 def test_unrolled_step(golden, problem):
-    _, _, gradients, _ = hypergradient.value_and_gradients(
-        problem.loss("train"), problem.weights, problem.alphas
-    )
+    _, _, gradients, _ = problem.loss("train").gradients(problem.weights, problem.alphas)
     norm = tf.linalg.global_norm(gradients)
     assert error(norm, golden["weight_grad_norm"]) < EXACT
     assert error(problem.optimizer.clip_factor(norm), golden["clip_factor"]) < EXACT
     moved, _ = problem.unroll(gradients)
     flat = np.concatenate([weight.numpy().ravel() for weight in moved])
     assert error(flat, golden["theta_unrolled"]) < EXACT
-    loss, _, vector, _ = hypergradient.value_and_gradients(
-        problem.loss("valid"), moved, problem.alphas
-    )
+    loss, _, vector, _ = problem.loss("valid").gradients(moved, problem.alphas)
     assert error(loss, golden["unrolled_valid_loss"]) < EXACT
     flat = np.concatenate([gradient.numpy().ravel() for gradient in vector])
     assert error(flat, golden["vector"]) < EXACT

@@ -1,6 +1,7 @@
 """The search with products in 16 bits: which ones, how far from float32, and scaled losses."""
 
 import dataclasses
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,10 +15,10 @@ from tf_darts.runtime import precision
 from tf_darts.runtime.checkpoints import Checkpoints
 from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.run_directory import RunDirectory
-from tf_darts.search import hypergradient
-from tf_darts.search.compiled import BatchLoss, CompiledDerivatives, Remains
 from tf_darts.search.engine import STEPS
-from tf_darts.search.mixed_precision import ScaledDerivatives
+from tf_darts.search.loss import PlainLoss
+from tf_darts.search.scaled_loss import scaled
+from tf_darts.search.supernet_loss import CompiledLoss
 from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
@@ -165,7 +166,7 @@ def operations(step, batches):
     def run():
         weights = [tf.convert_to_tensor(weight) for weight in supernet.weights]
         alphas = {name: tf.convert_to_tensor(alpha) for name, alpha in step.alphas.items()}
-        return hypergradient.value_and_gradients(loss, weights, alphas)
+        return PlainLoss(loss).gradients(weights, alphas)
 
     function = tf.function(run, autograph=False).get_concrete_function()
     return function.graph.get_operations()
@@ -202,11 +203,17 @@ def test_what_the_convolutional_search_computes_in_16_bits():
 
 
 def test_the_sides_of_the_finite_difference_are_float32():
-    step = recurrent_step("mixed_bfloat16", "finite_difference")
-    full = step._derivatives.sides.__self__
-    assert full._precision == precision.Precision("float32", "float32")
-    assert step._derivatives.gradients.__self__._precision.compute == "bfloat16"
-    assert recurrent_step("float32", "finite_difference")._derivatives.sides is None
+    step, in_full = recurrent_step("mixed_float16", "finite_difference"), []
+    gradients = CompiledLoss.gradients
+
+    def watched(loss, *arguments, **wanted):
+        in_full.append((loss.precision.compute == "float32", loss.factor is None))  # both or none
+        return gradients(loss, *arguments, **wanted)
+
+    with mock.patch.object(CompiledLoss, "gradients", watched):
+        take(step, "recurrent", 0, 1)
+    mixed, full = (False, False), (True, True)
+    assert in_full == [mixed, mixed, full, full, mixed]
 
 
 @pytest.mark.parametrize("name", ["mixed_bfloat16", "mixed_float16"])
@@ -245,29 +252,20 @@ def test_a_diverged_loss_is_not_the_scales_fault():
     assert float(step.variables["loss_scale"]["value"]) == LossScale.INITIAL
 
 
-def small_loss(weights, alphas, *rest):
+def small_loss(weights, alphas):
     """1e-9·Σ α w² with products in float16: its slopes there are below 6e-8."""
     w, a = (tf.cast(value, tf.float16) for value in (weights[0], alphas["cell"]))
-    value = 1e-9 * tf.reduce_sum(tf.cast(a * w * w, tf.float32))
-    return value, Remains((), {}, tf.zeros([0]))
+    return 1e-9 * tf.reduce_sum(tf.cast(a * w * w, tf.float32)), ()
 
 
 def test_small_gradients_need_the_scale():
     w, alphas = tf.constant([1.0, 2.0]), {"cell": tf.constant([3.0, 0.5])}
-    seed = tf.constant([0, 0])
-    loss = BatchLoss(small_loss, tf.zeros([2]), (), seed, seed)
-    spec = tf.TensorSpec([2])
-    seeds = tf.TensorSpec([2], tf.int32)
-    signature = ([spec], {"cell": spec}, spec, (), seeds, seeds)
-
-    def derivatives():
-        compiled = CompiledDerivatives(signature, joint=False)
-        return hypergradient.Derivatives(compiled.gradients, compiled.mixed_product)
-
-    scaled = ScaledDerivatives(derivatives(), LossScale())
-    for taken, found in ((derivatives(), False), (scaled, True)):
-        value, _, (by_w,), (by_alpha,) = taken.gradients(loss, [w], alphas)
-        (mixed,) = taken.mixed_product(loss, [w], alphas, [tf.constant([1.0, -1.0])])
+    loss = PlainLoss(small_loss)
+    assert scaled(loss, None) is loss
+    for taken, found in ((loss, False), (scaled(loss, LossScale()), True)):
+        value, _, (by_w,), (by_alpha,) = taken.gradients([w], alphas)
+        (mixed,) = taken.mixed_product([w], alphas, [tf.constant([1.0, -1.0])])
+        np.testing.assert_array_equal(taken.value([w], alphas)[0], value)
         np.testing.assert_allclose(value, 5e-9, rtol=1e-3)
         for slope, wanted in (
             (by_w, [6e-9, 2e-9]),

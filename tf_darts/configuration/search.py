@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from tf_darts.configuration.division import divided, division_setting
+from tf_darts.configuration.hypergradients import HYPERGRADIENTS
 from tf_darts.configuration.run import RunConfig
 from tf_darts.configuration.setting import MOST_EXAMPLES, rate, setting
 from tf_darts.errors import UserError
@@ -25,8 +26,9 @@ class SearchConfig(RunConfig):
     )
     hypergradient: str = setting(
         "finite_difference",
-        "first_order (xi = 0), finite_difference (the paper's second order) or exact",
-        choices=("first_order", "finite_difference", "exact"),
+        "how the architecture's gradient is estimated: "
+        + ", ".join(f"{name} ({kind.about})" for name, kind in HYPERGRADIENTS.items()),
+        choices=HYPERGRADIENTS,
     )
     finite_difference_radius: float = setting(
         0.01, "epsilon is this over the norm of the vector (eq. 8)", above=0.0, maximum=1e3
@@ -53,11 +55,14 @@ class SearchConfig(RunConfig):
         """Settings that mean nothing here, each with the flag that is why."""
         unused = {}
         why = f"--optimization={self.optimization}"
+        of_estimates = {name for kind in HYPERGRADIENTS.values() for name in kind.settings.values()}
         if self.optimization != "bilevel":
-            unused |= dict.fromkeys(("hypergradient", "finite_difference_radius"), why)
+            unused |= dict.fromkeys(("hypergradient", *sorted(of_estimates)), why)
             unused["train_portion"] = why  # all is learnt from
-        elif self.hypergradient != "finite_difference":
-            unused["finite_difference_radius"] = f"--hypergradient={self.hypergradient}"
+        else:
+            of_this = set(HYPERGRADIENTS[self.hypergradient].settings.values())
+            kind = f"--hypergradient={self.hypergradient}"
+            unused |= dict.fromkeys(sorted(of_estimates - of_this), kind)
         if self.optimization == "joint_simultaneous":
             adams = ("learning_rate", "beta_1", "beta_2", "weight_decay")
             unused |= {f"alpha_{name}": why for name in adams}

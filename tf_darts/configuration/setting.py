@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Collection
 from typing import Any
 
 from tf_darts.errors import UserError
@@ -22,7 +23,7 @@ def setting(
     maximum: float | None = None,
     below: float | None = None,
     above: float | None = None,
-    choices: tuple[str, ...] | None = None,
+    choices: Collection[str] | None = None,
     operational: bool = False,
     legacy: Any = None,
 ) -> Any:
@@ -36,7 +37,7 @@ def setting(
         numbers hold.
       below: values must be smaller than this.
       above: values must be larger than this.
-      choices: the only values allowed.
+      choices: the only values allowed, when a value is checked; a registry may grow until then.
       operational: it changes how a run goes about its work, not what it computes, so a run may
         be resumed with another value.
       legacy: of a setting that older versions did not have, the value by which their runs went;

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+from tf_darts.configuration.hypergradients import HYPERGRADIENTS
 from tf_darts.configuration.run import PRECISION_HELP, PRECISIONS
 from tf_darts.configuration.setting import setting
 from tf_darts.errors import UserError
@@ -63,9 +64,8 @@ class SelectConfig(StudyConfig):
     mode: str = setting("select", "what to do", choices=("select",))
     candidates: str = setting(
         "search",
-        "where cells come from, one or several with commas: search, first_order,"
-        " finite_difference, exact, random, joint_alternating, joint_simultaneous, published"
-        " cells, files",
+        f"where cells come from, one or several with commas: search, {', '.join(HYPERGRADIENTS)},"
+        " random, joint_alternating, joint_simultaneous, published cells, files",
     )
     count: int = setting(4, "seeds of each source, from --seed on", minimum=1, maximum=10**4)
     snapshots: int = setting(

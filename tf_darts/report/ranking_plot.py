@@ -5,13 +5,11 @@ from collections.abc import Iterable
 
 from matplotlib.figure import Figure
 
+from tf_darts.configuration.hypergradients import HYPERGRADIENTS
 from tf_darts.report.statistics import scores_by_source, summarise
 
 _COLOURS = {
     "random": "#8a8a8a",
-    "finite_difference": "#1f6fb4",
-    "first_order": "#d1602a",
-    "exact": "#7a4fa3",
     "joint_alternating": "#3b8a4a",
     "joint_simultaneous": "#b8860b",
 }
@@ -21,9 +19,10 @@ _LISTED = 6  # failed candidates; the tables have all
 
 def colours(sources: Iterable[str]) -> dict[str, str]:
     """A colour for each source; the usual sources have the same in every picture."""
-    others = [source for source in dict.fromkeys(sources) if source not in _COLOURS]
+    usual = _COLOURS | {n: kind.colour for n, kind in HYPERGRADIENTS.items() if kind.colour}
+    others = [source for source in dict.fromkeys(sources) if source not in usual]
     more = {s: _MORE_COLOURS[i % len(_MORE_COLOURS)] for i, s in enumerate(others)}
-    return _COLOURS | more
+    return usual | more
 
 
 def ranking_plot(ranking: dict) -> Figure:

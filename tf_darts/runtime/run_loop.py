@@ -135,7 +135,7 @@ class RunLoop(abc.ABC):
         return True
 
     def _write_artefacts(self) -> None:  # noqa: B027, not every run has some
-        """Called where the state has changed: after a step, a record, a restored checkpoint."""
+        """Called where the run begins or goes on, and before every checkpoint."""
 
     def _run_all(self, stop: StopRequest) -> list[dict[str, Any]]:
         """Runs until the last epoch's end.
@@ -193,7 +193,6 @@ class RunLoop(abc.ABC):
             self._step_in_epoch.assign_add(1)
             step = int(self._steps_done)
             self._notify("on_step", step, metrics)
-            self._write_artefacts()
             if self._replicas.any(bool(stop)):
                 self._stop(stop)
             if step % self._checkpoint_steps == 0:
@@ -224,7 +223,6 @@ class RunLoop(abc.ABC):
         }
         anchor = self._is_anchor(record)
         self._state.append(record)
-        self._write_artefacts()
         self._notify("on_epoch", record, self._history)
         self._epoch.assign(epoch + 1)
         self._step_in_epoch.assign(0)
@@ -261,7 +259,6 @@ class RunLoop(abc.ABC):
         # before the history's file, which a kill may leave ahead of the state, not behind it.
         self._save(anchor=True)
         self._state.write_history(int(self._epoch))
-        self._write_artefacts()
         self._notify("on_rollback", int(self._steps_done), what)
 
     def _stop(self, stop: StopRequest) -> None:
@@ -275,6 +272,7 @@ class RunLoop(abc.ABC):
     def _save(self, *, anchor: bool = False) -> None:
         self._tick()
         self._notify("on_checkpoint")
+        self._write_artefacts()
         if self._replicas.is_chief:
             self._state.save(int(self._steps_done), anchor=anchor)
 

@@ -1,7 +1,9 @@
 """The loop around the bilevel step."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
+
+import numpy as np
 
 from tf_darts import genotype
 from tf_darts.configuration.search import SearchConfig
@@ -51,9 +53,9 @@ class SearchData(Protocol):
 class SearchEngine(RunLoop):
     """Runs a search in its run directory, from where it stands to its last epoch.
 
-    Besides what every run has, the directory holds `genotype.json`: the current cell, rewritten
-    whenever the cell or its score changes; and at the end `result.json` with the last record's
-    score and cell.
+    Besides what every run has, the directory holds `genotype.json`: the cell at the last
+    checkpoint, rewritten where the cell or its score is another; and at the end `result.json` with
+    the last record's score and cell.
     """
 
     activity: ClassVar[str] = "search"
@@ -127,6 +129,7 @@ class SearchEngine(RunLoop):
         # Both streams in training mode: the batches' own statistics, dropout. Evaluation mode has
         # the running statistics, and may score much worse than the same text in training mode.
         mixing = self._step.mixing()
+        cell = self._genotype(mixing)
         return {
             "learning_rate": self._rate(epoch),
             **{f"train_{name}": value for name, value in batch_scores["train"].items()},
@@ -136,18 +139,18 @@ class SearchEngine(RunLoop):
             },
             **{f"validation_{name}": value for name, value in scores.items()},
             "entropy": float(relaxation.entropy(mixing)),
-            "cell": str(self._genotype()),
-            "genotype": self._genotype().to_dict(),
+            "cell": str(cell),
+            "genotype": cell.to_dict(),
             "mixing": {name: table.tolist() for name, table in mixing.items()},
         }
 
-    def _genotype(self) -> genotype.Genotype:
-        cells = derive(self._step.mixing(), self._supernet.cells)
+    def _genotype(self, mixing: Mapping[str, np.ndarray]) -> genotype.Genotype:
+        cells = derive(mixing, self._supernet.cells)
         return self._supernet.genotype_class.from_cells(cells)
 
     def _write_artefacts(self) -> None:
         """Rewrites `genotype.json` where the cell or its validation score is another."""
-        cell = self._genotype()
+        cell = self._genotype(self._step.mixing())
         last = self._history[-1] if self._history else None
         score = f"validation_{self._supernet.score}"
         validation = {"epoch": last["epoch"], score: last[score]} if last else None

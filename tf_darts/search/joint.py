@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from tf_darts.configuration.search import SearchConfig
 from tf_darts.runtime.replicas import ALONE, Replicas
-from tf_darts.search import relaxation
 from tf_darts.search.step import BilevelStep
 from tf_darts.spaces.supernet import Alphas, Supernet, Weights
 
@@ -26,13 +25,9 @@ class SimultaneousStep(BilevelStep):
     """
 
     def __init__(
-        self,
-        supernet: Supernet,
-        config: SearchConfig,
-        relax: relaxation.Relaxation = relaxation.softmax,
-        replicas: Replicas = ALONE,
+        self, supernet: Supernet, config: SearchConfig, replicas: Replicas = ALONE
     ) -> None:
-        super().__init__(supernet, config, relax, replicas)
+        super().__init__(supernet, config, replicas)
         self._alpha_velocities = [
             tf.Variable(tf.zeros(alpha.shape, keras.config.floatx()))
             for alpha in self.alphas.values()
@@ -49,19 +44,18 @@ class SimultaneousStep(BilevelStep):
     ) -> Mapping[str, Any]:
         """Moves both; returns what `BilevelStep._move` does, as far as there is such a thing."""
         del validation
-        loss = self._loss_on(train, "train", (seeds[2], seeds[3]), regularized=True)
-        _, remains, weight_gradients, alpha_gradients = self._derivatives.gradients(
-            loss, self._read(), self._alpha_values()
-        )
+        loss = self._loss_on(train, "train", seeds[2], regularized=True)
+        found = loss.gradients(self._read(), self._alpha_values())
+        outputs = found.auxiliary
         norm = self._advance_both(
-            weight_gradients, alpha_gradients, learning_rate, remains.statistics
+            found.of_weights, found.of_alphas, learning_rate, outputs.statistics
         )
-        tf.nest.map_structure(lambda v, new: v.assign(new), self._states["train"], remains.state)
-        direct = tf.linalg.global_norm(alpha_gradients)
+        tf.nest.map_structure(lambda v, new: v.assign(new), self._states["train"], outputs.state)
+        direct = tf.linalg.global_norm(found.of_alphas)
         nothing = tf.zeros_like(direct)
         return {
-            "train": remains.means,
-            "validation": remains.means,  # the batch was of both parts
+            "train": outputs.means,
+            "validation": outputs.means,  # the batch was of both parts
             "weight_gradient_norm": norm,
             "hypergradient_norm": direct,
             "direct_norm": direct,

@@ -1,6 +1,6 @@
 """From architecture logits α to mixing weights: what makes the choice of operations continuous."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -9,9 +9,6 @@ import tensorflow as tf
 from tf_darts.runtime.seeds import derived_seed
 from tf_darts.spaces.supernet import Alphas, Mixing
 from tf_darts.spaces.topology import CellTopology
-
-# (α, seed) -> mixing weights. The seed is for relaxations that sample.
-Relaxation = Callable[[Alphas, tf.Tensor], Mixing]
 
 
 def initial_alphas(
@@ -26,9 +23,8 @@ def initial_alphas(
     return alphas
 
 
-def softmax(alphas: Alphas, seed: tf.Tensor) -> Mixing:
-    """Eq. 2: each edge's weights are the softmax of its row of α; draws nothing from `seed`."""
-    del seed
+def softmax(alphas: Alphas) -> Mixing:
+    """Eq. 2: each edge's weights are the softmax of its row of α."""
     return {name: tf.nn.softmax(alpha, axis=-1) for name, alpha in alphas.items()}
 
 

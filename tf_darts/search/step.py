@@ -10,16 +10,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_darts.configuration.hypergradients import HYPERGRADIENTS
 from tf_darts.configuration.search import SearchConfig
 from tf_darts.optimization.loss_scale import LossScale
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.runtime.precision import current, using
 from tf_darts.runtime.replicas import ALONE, Replicas
 from tf_darts.runtime.seeds import step_seed
-from tf_darts.search import hypergradient, relaxation
-from tf_darts.search.compiled import BatchLoss, Remains, SupernetLoss
-from tf_darts.search.mixed_precision import compiled_derivatives
-from tf_darts.spaces.supernet import Alphas, Supernet, Weights
+from tf_darts.search import relaxation
+from tf_darts.search.hypergradient import Hypergradient
+from tf_darts.search.loss import Loss
+from tf_darts.search.scaled_loss import scaled
+from tf_darts.search.supernet_loss import SupernetLosses
+from tf_darts.spaces.evaluation import means_over
+from tf_darts.spaces.supernet import Alphas, Evaluation, State, Supernet, Weights
 
 
 class BilevelStep:
@@ -34,16 +38,11 @@ class BilevelStep:
     """
 
     def __init__(
-        self,
-        supernet: Supernet,
-        config: SearchConfig,
-        relax: relaxation.Relaxation = relaxation.softmax,
-        replicas: Replicas = ALONE,
+        self, supernet: Supernet, config: SearchConfig, replicas: Replicas = ALONE
     ) -> None:
         replicas.check_batch(config.batch_size)
         self.supernet = supernet
         self.config = config
-        self._relax = relax
         self._weight_optimizer = WeightOptimizer(
             config.momentum, config.weight_decay, config.clip_norm
         )
@@ -56,9 +55,9 @@ class BilevelStep:
             config.alpha_learning_rate, *betas, epsilon=1e-8
         )
         self._alpha_optimizer.build(list(self.alphas.values()))
-        self._loss = SupernetLoss(supernet, relax)
+        self._losses = SupernetLosses(supernet, replicas)
         self._velocities = [
-            tf.Variable(tf.zeros([self._loss.layout.size], keras.config.floatx()))
+            tf.Variable(tf.zeros([self._losses.layout.size], keras.config.floatx()))
             for _ in range(bool(config.momentum))
         ]
         self._states = {
@@ -72,17 +71,10 @@ class BilevelStep:
         self.rollbacks = tf.Variable(0, dtype=tf.int64, name="rollbacks")
         self._precision = current()
         self._loss_scale = LossScale.needed_by(self._precision)
-        self._derivatives = compiled_derivatives(
-            self._signature(), supernet, replicas, self._loss_scale
-        )
         self._read = tf.function(self._flat_weights, autograph=False)
         self._unroll = tf.function(self._unrolled, autograph=False)
         self._advance = tf.function(self._advanced, autograph=False)
-        self._evaluate = tf.function(
-            lambda batch, state: supernet.evaluate(self._mixing(), batch, state),
-            autograph=False,
-            reduce_retracing=True,
-        )
+        self._evaluate = tf.function(self._evaluated, autograph=False, reduce_retracing=True)
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -128,36 +120,19 @@ class BilevelStep:
         self, batches: Any, batch_size: int, should_stop: Callable[[], bool]
     ) -> dict[str, float] | None:
         """The supernet's scores over `batches` in evaluation mode; None if stopped meanwhile."""
-        totals: dict[str, float] = {}
-        count, state = 0.0, self.supernet.initial_state(batch_size)
-        for batch in batches:
-            if should_stop():
-                return None
-            with using(self._precision):
-                result = self._evaluate(batch, state)
-            state = result.state
-            count += float(result.count)
-            for name, value in result.totals.items():
-                totals[name] = totals.get(name, 0.0) + float(value)
-        return self.supernet.scores({name: total / count for name, total in totals.items()})
+        state = self.supernet.initial_state(batch_size)
+        means = means_over(batches, state, self._evaluate, should_stop)
+        return None if means is None else self.supernet.scores(means)
+
+    def _evaluated(self, batch: Any, state: State) -> Evaluation:
+        with using(self._precision):
+            return self.supernet.evaluate(self._mixing(), batch, state)
 
     def _mixing(self) -> Alphas:
-        # A relaxation that samples is evaluated at a fixed seed.
-        return self._relax(self._alpha_values(), tf.zeros([2], tf.int32))
+        return relaxation.softmax(self._alpha_values())
 
     def _alpha_values(self) -> Alphas:
         return {name: tf.convert_to_tensor(alpha) for name, alpha in self.alphas.items()}
-
-    def _signature(self) -> tuple[Any, ...]:
-        """What the compiled derivatives take: w, α, batch, state and two seeds."""
-        dtype = keras.config.floatx()
-        weights = [tf.TensorSpec([self._loss.layout.size], dtype)]
-        alphas = {name: tf.TensorSpec(alpha.shape, dtype) for name, alpha in self.alphas.items()}
-        state = tf.nest.map_structure(
-            lambda variable: tf.TensorSpec(variable.shape, variable.dtype), self._states["train"]
-        )
-        seed = tf.TensorSpec([2], tf.int32)
-        return weights, alphas, self.supernet.batch_signature, state, seed, seed
 
     def of_tensors(
         self, train: Any, validation: Any, learning_rate: tf.Tensor
@@ -184,18 +159,19 @@ class BilevelStep:
           train: a training batch.
           validation: a validation batch.
           learning_rate: ξ, of w.
-          seeds: int32 [4, 2].
+          seeds: int32 [4, 2]: of the masks of the training loss that is unrolled, of the
+            validation loss, and of the real weight step; the last is not used.
 
         Returns:
           By name, scalars: weight_gradient_norm (before clipping), hypergradient_norm,
           direct_norm, implicit_norm, epsilon; and under train and validation the batches'
           `LossResult.means`, before the weight step and where the hypergradient took them.
         """
-        estimate, remains = self._hypergradient(train, validation, learning_rate, seeds)
+        estimate = self._hypergradient(train, validation, learning_rate, seeds)
         self._move_alphas(estimate.gradient)
-        train_means, norm = self._move_weights(train, learning_rate, seeds[2], seeds[3])
+        train_means, norm = self._move_weights(train, learning_rate, seeds[2])
         tf.nest.map_structure(
-            lambda v, new: v.assign(new), self._states["validation"], remains.state
+            lambda v, new: v.assign(new), self._states["validation"], estimate.auxiliary.state
         )
         norms = {
             "hypergradient_norm": estimate.gradient,
@@ -204,40 +180,40 @@ class BilevelStep:
         }
         return {
             "train": train_means,
-            "validation": remains.means,
+            "validation": estimate.auxiliary.means,
             "weight_gradient_norm": norm,
             **{n: tf.linalg.global_norm(tf.nest.flatten(g)) for n, g in norms.items()},
             "epsilon": estimate.epsilon,
         }
 
     def _loss_on(
-        self, batch: Any, stream: str, seeds: Sequence[tf.Tensor], *, regularized: bool = False
-    ) -> BatchLoss:
+        self, batch: Any, stream: str, seed: tf.Tensor, *, regularized: bool = False
+    ) -> Loss:
+        """The loss of a batch, where its stream stands, as a function of (w, α)."""
         state = tf.nest.map_structure(tf.convert_to_tensor, self._states[stream])
-        return self._loss.on(batch, state, *seeds, regularized=regularized)
+        loss = self._losses.on(batch, state, seed, regularized=regularized)
+        return scaled(loss, self._loss_scale)
 
     def _flat_weights(self) -> list[tf.Tensor]:
         weights = [tf.convert_to_tensor(weight) for weight in self.supernet.weights]
-        return [self._loss.layout.flatten(weights)]
+        return [self._losses.layout.flatten(weights)]
 
     def _hypergradient(
         self, train: Any, validation: Any, learning_rate: tf.Tensor, seeds: tf.Tensor
-    ) -> tuple[hypergradient.Hypergradient, Remains]:
-        """dα at the current point, and what the validation loss left behind where it was taken.
+    ) -> Hypergradient:
+        """dα at the current point, as the search's settings say.
 
         The training loss has one seed: common random numbers.
         """
-        result = hypergradient.estimate(
-            self.config.hypergradient,
-            self._loss_on(train, "train", (seeds[0], seeds[3])),
-            self._loss_on(validation, "validation", (seeds[1], seeds[3])),
+        kind = HYPERGRADIENTS[self.config.hypergradient]
+        return kind.estimate(
+            self._loss_on(train, "train", seeds[0]),
+            self._loss_on(validation, "validation", seeds[1]),
             self._read(),
             self._alpha_values(),
             lambda gradients: self._unroll(gradients, learning_rate),
-            self.config.finite_difference_radius,
-            self._derivatives,
+            **{name: getattr(self.config, field) for name, field in kind.settings.items()},
         )
-        return result, result.auxiliary
 
     def _unrolled(self, gradients: Weights, learning_rate: tf.Tensor) -> tuple[Weights, tf.Tensor]:
         """The virtual step: w', and the factor ξ·clip with which the gradient entered it."""
@@ -267,9 +243,9 @@ class BilevelStep:
         """Gives w (one vector), its velocity and the running statistics their new values."""
         targets = [*self.supernet.weights, *self._velocities, *self.supernet.statistics]
         values = [
-            *self._loss.layout.unflatten(weights),
+            *self._losses.layout.unflatten(weights),
             *velocities,
-            *self._loss.statistics_layout.unflatten(statistics),
+            *self._losses.statistics_layout.unflatten(statistics),
         ]
         for variable, value in zip(targets, values, strict=True):
             variable.assign(value)
@@ -281,13 +257,12 @@ class BilevelStep:
         self._alpha_optimizer.apply(decayed, list(self.alphas.values()))
 
     def _move_weights(
-        self, train: Any, learning_rate: tf.Tensor, seed: tf.Tensor, relaxation_seed: tf.Tensor
+        self, train: Any, learning_rate: tf.Tensor, seed: tf.Tensor
     ) -> tuple[Mapping[str, tf.Tensor], tf.Tensor]:
         """The real step of w on the regularised training loss, at the new α."""
-        loss = self._loss_on(train, "train", (seed, relaxation_seed), regularized=True)
-        _, remains, gradients, _ = self._derivatives.gradients(
-            loss, self._read(), self._alpha_values(), of_alphas=False
-        )
-        norm = self._advance(gradients, learning_rate, remains.statistics)
-        tf.nest.map_structure(lambda v, new: v.assign(new), self._states["train"], remains.state)
-        return remains.means, norm
+        loss = self._loss_on(train, "train", seed, regularized=True)
+        found = loss.gradients(self._read(), self._alpha_values(), of_alphas=False)
+        outputs = found.auxiliary
+        norm = self._advance(found.of_weights, learning_rate, outputs.statistics)
+        tf.nest.map_structure(lambda v, new: v.assign(new), self._states["train"], outputs.state)
+        return outputs.means, norm

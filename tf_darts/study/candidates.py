@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import re
 
+from tf_darts.configuration.hypergradients import HYPERGRADIENTS
 from tf_darts.configuration.search import SearchConfig
 from tf_darts.configuration.study import SelectConfig
 from tf_darts.configuration.training import TrainingConfig
@@ -15,15 +16,15 @@ from tf_darts.spaces.topologies import TOPOLOGIES
 from tf_darts.study.settings import search_config
 from tf_darts.training_tasks import find_cell
 
-# By source, what its searches have beside `--search_settings`.
-SEARCHES: dict[str, dict[str, str]] = {
-    "search": {},
-    "first_order": {"hypergradient": "first_order"},
-    "finite_difference": {"hypergradient": "finite_difference"},
-    "exact": {"hypergradient": "exact"},
-    "joint_alternating": {"optimization": "joint_alternating"},
-    "joint_simultaneous": {"optimization": "joint_simultaneous"},
-}
+
+def search_sources() -> dict[str, dict[str, str]]:
+    """By source, what its searches have beside `--search_settings`."""
+    joint = ("joint_alternating", "joint_simultaneous")
+    return {
+        "search": {},
+        **{name: {"hypergradient": name} for name in HYPERGRADIENTS},
+        **{name: {"optimization": name} for name in joint},
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Candidate:
 
     Attributes:
       name: tells it apart in its study; a folder's name.
-      source: what is compared: a key of `SEARCHES`, "random", "given", or a tuner's name.
+      source: what is compared: a key of `search_sources()`, "random", "given", or a tuner's name.
       seed: that it was made with, or None.
       cell: the cell, or None where `search` finds it.
       search: the search, or None.
@@ -74,7 +75,8 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
     sources = [part.strip() for part in config.candidates.split(",") if part.strip()]
     if not sources:
         raise UserError("--candidates is empty; name at least one source.")
-    searches = SEARCHES.keys() & set(sources)
+    kinds = search_sources()
+    searches = kinds.keys() & set(sources)
     several = len(searches) > 1
     if config.search_settings and not searches:
         raise UserError(
@@ -89,8 +91,8 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
     seeds = range(config.seed, config.seed + config.count)
     candidates = []
     for source in sources:
-        if source in SEARCHES:
-            search = search_config(config, lenient=several, **SEARCHES[source])
+        if source in kinds:
+            search = search_config(config, lenient=several, **kinds[source])
             for seed in seeds:
                 seeded = dataclasses.replace(search, seed=seed)
                 name = f"{source}_seed{seed}"
@@ -118,8 +120,8 @@ def _given(source: str, training: TrainingConfig) -> Candidate:
         cell = find_cell(dataclasses.replace(training, genotype=source))
     except UserError as error:
         raise UserError(
-            f"--candidates: {source} is none of {', '.join(SEARCHES)} and random, and no cell:"
-            f" {error}"
+            f"--candidates: {source} is none of {', '.join(search_sources())} and random, and no"
+            f" cell: {error}"
         ) from error
     file, chosen = split_name(source)
     path = pathlib.Path(file)

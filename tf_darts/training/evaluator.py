@@ -8,7 +8,9 @@ import tensorflow as tf
 
 from tf_darts.optimization.averaging import WeightAverage
 from tf_darts.runtime.precision import current, using
+from tf_darts.spaces.evaluation import means_over
 from tf_darts.spaces.network import Network
+from tf_darts.spaces.supernet import Evaluation, State
 
 
 class Evaluator:
@@ -23,9 +25,9 @@ class Evaluator:
         self._network = network
         self._average = average
         self._precision = current()
-        self._evaluate = tf.function(network.evaluate, autograph=False, reduce_retracing=True)
+        self._evaluate = tf.function(self._of_last, autograph=False, reduce_retracing=True)
         self._evaluate_average = tf.function(
-            self._with_average, autograph=False, reduce_retracing=True
+            self._of_average, autograph=False, reduce_retracing=True
         )
 
     @property
@@ -56,24 +58,18 @@ class Evaluator:
           averaged: of the averaged weights, or of the last ones.
         """
         evaluate = self._evaluate_average if averaged else self._evaluate
-        totals: dict[str, float] = {}
-        count, state = 0.0, self._network.initial_state(batch_size)
-        for batch in batches:
-            if should_stop():
-                return None
-            with using(self._precision):
-                result = evaluate(tf.nest.map_structure(tf.convert_to_tensor, batch), state)
-            state = result.state
-            count += float(result.count)
-            for name, value in result.totals.items():
-                totals[name] = totals.get(name, 0.0) + float(value)
-        return self._network.scores({name: total / count for name, total in totals.items()})
+        means = means_over(batches, self._network.initial_state(batch_size), evaluate, should_stop)
+        return None if means is None else self._network.scores(means)
 
-    def _with_average(self, batch: Any, state: Any) -> Any:
+    def _of_last(self, batch: Any, state: State) -> Evaluation:
+        with using(self._precision):
+            return self._network.evaluate(batch, state)
+
+    def _of_average(self, batch: Any, state: State) -> Evaluation:
         values = [tf.convert_to_tensor(value) for value in self._average.values]
         mapping = list(zip(self._network.weights, values, strict=True))
         with keras.StatelessScope(state_mapping=mapping):
-            return self._network.evaluate(batch, state)
+            return self._of_last(batch, state)
 
 
 def weights_of(network: Network) -> dict[str, Any]:

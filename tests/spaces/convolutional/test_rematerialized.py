@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tf_darts.published_cells import PUBLISHED
-from tf_darts.search import hypergradient
+from tf_darts.search.loss import PlainLoss
 from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.network import CifarNetwork, ImageNetwork
 from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
@@ -40,8 +40,8 @@ def supernet_results(rematerialize, second):
 
     def run(weights, mixing):
         if second:
-            return hypergradient.mixed_product(loss, weights, mixing, vector)
-        return hypergradient.value_and_gradients(loss, weights, mixing)
+            return PlainLoss(loss).mixed_product(weights, mixing, vector)
+        return PlainLoss(loss).gradients(weights, mixing)
 
     return tf.function(run, autograph=False)(weights, mixing)
 

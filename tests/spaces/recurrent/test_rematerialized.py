@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tf_darts.published_cells import PUBLISHED
-from tf_darts.search import hypergradient
+from tf_darts.search.loss import PlainLoss
 from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.network import LanguageModel, RecurrentNetwork
 from tf_darts.spaces.recurrent.supernet import RecurrentSupernet
@@ -44,7 +44,7 @@ def loss_of(supernet, steps):
         result = supernet.loss(weights, mixing, batch, hidden(), SEED, regularized=True)
         return result.loss, (result.state, result.statistics)
 
-    return loss
+    return PlainLoss(loss)
 
 
 # Fewer steps than chunks, and steps that cannot be cut into equal chunks.
@@ -58,8 +58,8 @@ def test_relaxed_cell(float64, steps):
         mixing = {"cell": tf.constant(np.random.default_rng(2).random((edges, 5)))}
         weights = [tf.convert_to_tensor(weight) for weight in supernet.weights]
         function = tf.function(
-            lambda weights, mixing, supernet=supernet: hypergradient.value_and_gradients(
-                loss_of(supernet, steps), weights, mixing
+            lambda weights, mixing, supernet=supernet: loss_of(supernet, steps).gradients(
+                weights, mixing
             ),
             autograph=False,
         )
@@ -78,9 +78,9 @@ def test_relaxed_cells_second_derivative(float64):
         vector = [tf.cos(tf.cast(tf.range(tf.size(w)), w.dtype)) for w in weights]
         vector = [tf.reshape(v, w.shape) for v, w in zip(vector, weights, strict=True)]
         function = tf.function(
-            lambda weights, mixing, supernet=supernet, vector=vector: hypergradient.mixed_product(
-                loss_of(supernet, 7), weights, mixing, vector
-            ),
+            lambda weights, mixing, supernet=supernet, vector=vector: loss_of(
+                supernet, 7
+            ).mixed_product(weights, mixing, vector),
             autograph=False,
         )
         results.append(function(weights, mixing))
