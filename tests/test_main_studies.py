@@ -178,7 +178,7 @@ def test_no_candidate_survives(command, tmp_path):
         "--dataset=pydoc",
         "--candidates=random,darts_v2",
         "--count=1",
-        TRAIN.replace("learning_rate=1", "learning_rate=1e30,clip_norm=0,max_rollbacks=0"),
+        TRAIN.replace("learning_rate=1", "learning_rate=1e4,weight_decay=1e3,clip_norm=0"),
         f"--run_dir={tmp_path}",
     )
     assert status == 2 and "all 2 candidates failed" in err and "Traceback" not in err

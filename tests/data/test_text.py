@@ -126,7 +126,7 @@ def test_what_is_missing_is_put_where_the_sentences_say(tmp_path):
             said.append(str(error))
         else:
             break
-        if "make it with mkdir -p" in said[-1]:
+        if "is not a directory; give one that exists" in said[-1]:
             directory.mkdir(parents=True)
         elif "with train.txt, valid.txt and (for a test) test.txt in it" in said[-1]:
             (directory / "train.txt").write_text("")

@@ -8,12 +8,16 @@ from tf_darts.runtime.signals import Stopped, graceful_stop
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_only_sets_the_request(number):
-    with graceful_stop() as stop:
-        assert not stop
-        assert stop.signal_number is None
-        os.kill(os.getpid(), number)
-        assert stop
-        assert stop.signal_number == number
+    before = signal.signal(number, signal.SIG_DFL)  # whatever started the tests ignores
+    try:
+        with graceful_stop() as stop:
+            assert not stop
+            assert stop.signal_number is None
+            os.kill(os.getpid(), number)
+            assert stop
+            assert stop.signal_number == number
+    finally:
+        signal.signal(number, before)
 
 
 def test_a_second_ctrl_c_interrupts_at_once():

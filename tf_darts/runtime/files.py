@@ -13,7 +13,7 @@ from tf_darts.errors import StateError, StorageError
 Path = pathlib.Path | str
 _Answer = TypeVar("_Answer")
 
-_SHOWN = 120  # characters of a path in a sentence
+_SHOWN = 200  # characters of a path in a sentence
 PARTIAL = ".partial"  # ends the name of what a kill may leave half-written
 
 
