@@ -60,7 +60,7 @@ def test_given_images_validate():
 
 def images(given=0):
     pixels = np.random.default_rng(0).integers(0, 256, (62, 4, 4, 1)).astype(np.uint8)
-    return ImageSet("folder", pixels, LABELS, CLASSES, given)
+    return ImageSet("folder", pixels, LABELS, CLASSES, given=given)
 
 
 SMALL = {"batch_size": 2, "seed": 1, "crop_padding": 0}

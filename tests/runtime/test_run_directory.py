@@ -128,7 +128,7 @@ def test_a_setting_that_an_older_run_lacks(tmp_path):
     RunDirectory(tmp_path, {"units": 8}).close()
     legacy = {"division": "shuffled", "of_other_runs": 1}
     with pytest.raises(UserError, match="division was 'shuffled' and is now 'by_class'"):
-        RunDirectory(tmp_path, {"units": 8, "division": "by_class"}, legacy)
-    run = RunDirectory(tmp_path, {"units": 8, "division": "shuffled"}, legacy)
+        RunDirectory(tmp_path, {"units": 8, "division": "by_class"}, legacy=legacy)
+    run = RunDirectory(tmp_path, {"units": 8, "division": "shuffled"}, legacy=legacy)
     assert run.resumed
     run.close()
