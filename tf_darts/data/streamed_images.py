@@ -5,22 +5,14 @@ import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from tf_darts.data import image_folder, photo_augmentation, pictures, tfds_images
+from tf_darts.data import photo_augmentation
 from tf_darts.data.asset_files import LABELS_FILE, listed
 from tf_darts.data.batches import TrainingBatch
-from tf_darts.data.division import (
-    GIVEN,
-    SHUFFLED,
-    check_division,
-    divide,
-    told,
-    warn_of_missing,
-)
-from tf_darts.data.encoded_images import EncodedImages, FileImages, TfdsImages
+from tf_darts.data.division import GIVEN, SHUFFLED
+from tf_darts.data.encoded_images import EncodedImages
 from tf_darts.data.fingerprint import Fingerprint, fingerprint_of_images
 from tf_darts.data.image_batches import check_batches, split_examples
 from tf_darts.data.photo_augmentation import (
@@ -29,6 +21,7 @@ from tf_darts.data.photo_augmentation import (
     MOBILE_JITTER,
     ColourJitter,
 )
+from tf_darts.data.streamed_sources import StreamedFolder, StreamedTfds
 from tf_darts.errors import UserError
 from tf_darts.runtime.seeds import derived_seed
 
@@ -113,9 +106,9 @@ class StreamedImageData:
                 " saturation from 0 to 1 and a hue from 0 to 0.5."
             )
         if name == "folder":
-            source = _Folder(_directory(data_dir), division, final)
+            source = StreamedFolder(_directory(data_dir), division, final)
         else:
-            source = _Tfds(name, _directory(data_dir), _directory(manual_dir), division)
+            source = StreamedTfds(name, _directory(data_dir), _directory(manual_dir), division)
         self._source, self.classes = source, source.classes
         kept = 0 if division == GIVEN else validation_examples
         held, used = split_examples(name, source.total, kept, final, train_examples)
@@ -269,86 +262,6 @@ class StreamedImageData:
     def _normalised(self, image: tf.Tensor) -> tf.Tensor:
         mean, std = (tf.constant(numbers, tf.float32) for numbers in (self._mean, self._std))
         return tf.cast((tf.ensure_shape(image, self.shape) - mean) / std, self._dtype)
-
-
-class _Tfds:
-    """An image classification set of TensorFlow Datasets.
-
-    Attributes:
-      classes: their names.
-      total: how many training images there are.
-      mixed: whether the classes are mixed in them.
-      description: what is to be said of the set beside its counts.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        data_dir: pathlib.Path | None,
-        manual_dir: pathlib.Path | None,
-        division: str,
-    ) -> None:
-        if division != SHUFFLED:
-            raise UserError(
-                f"--division={division} is for images in memory and for --dataset=folder;"
-                f" --dataset={name} is streamed in slices of its shuffled files: leave it out."
-            )
-        self._name = name
-        self._prepared = tfds_images.prepare(name, data_dir, manual_dir)
-        self._train = tfds_images.split_of(name, self._prepared, "train")
-        info = self._prepared.builder.info
-        self.classes = self._prepared.classes
-        self.total = info.splits[self._train].num_examples
-        self.mixed = not info.disable_shuffling
-        self.description: dict[str, Any] = {}
-
-    def parts(self, used: int, held: int) -> tuple[EncodedImages, EncodedImages | None, str]:
-        """What is learnt from, what is validated on, and a line about both."""
-        train = TfdsImages(self._prepared, f"{self._train}[{held}:{held + used}]")
-        if not held:
-            return train, None, ""
-        return train, TfdsImages(self._prepared, f"{self._train}[0:{held}]"), ""
-
-    def test(self) -> EncodedImages:
-        """The test images."""
-        return TfdsImages(self._prepared, tfds_images.split_of(self._name, self._prepared, "test"))
-
-
-class _Folder:
-    """The user's own images; attributes and methods as of `_Tfds`."""
-
-    mixed = True
-
-    def __init__(self, data_dir: pathlib.Path | None, division: str, final: bool) -> None:
-        part = image_folder.WITH_VALIDATION if division == GIVEN else "train"
-        self._data_dir, self._division = data_dir, division
-        self._files = image_folder.find_files(data_dir, part)
-        check_division("folder", division, self._files.given)
-        self._given = 0 if final else self._files.given
-        self.classes = self._files.classes
-        self.total = len(self._files.paths) - self._given
-        self.description = {"formats": list(pictures.formats(self._files.paths))}
-
-    def parts(self, used: int, held: int) -> tuple[EncodedImages, EncodedImages | None, str]:
-        labels = self._files.labels
-        parts = divide(labels, self._division, train=used, validation=held, given=self._given)
-        found = {"training part": labels[parts.train]}
-        found["validation part"] = labels[parts.validation]
-        warn_of_missing("folder", self.classes, found)
-        summary = told("folder", self.classes, found, self._files.left_out)
-        train, validation = (_of(self._files, numbers) for numbers in parts)
-        return train, validation if validation.count else None, summary
-
-    def test(self) -> EncodedImages:
-        files = image_folder.find_files(self._data_dir, "test")
-        print(
-            told("folder", files.classes, {"test part": files.labels}, files.left_out), flush=True
-        )
-        return _of(files, np.arange(len(files.paths)))
-
-
-def _of(files: image_folder.ImageFiles, numbers: np.ndarray) -> FileImages:
-    return FileImages([str(files.paths[number]) for number in numbers], files.labels[numbers])
 
 
 def _directory(path: str | os.PathLike[str] | None) -> pathlib.Path | None:
