@@ -116,7 +116,7 @@ def from_fields(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     for space, names in FIELDS.items():
         if fields.keys() == set(names):
             return space, _renamed(fields)
-    given = shown(", ".join(map(str, fields)) or "none")
+    given = shown(", ".join(map(str, fields)) or "none", 120)
     wanted = " or ".join(", ".join(names) for names in FIELDS.values())
     raise UserError(f"a cell has the fields {wanted}, and these are {given}; {FORMS}.")
 

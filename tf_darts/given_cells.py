@@ -19,7 +19,7 @@ def read(given: str) -> Genotype:
     try:
         return genotype.parse(given)
     except UserError as error:
-        raise UserError(f"--genotype={shown(given)}: {error}") from error
+        raise UserError(f"--genotype={shown(given, 80)}: {error}") from error
 
 
 def label(given: str) -> str:

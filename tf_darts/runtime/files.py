@@ -17,13 +17,13 @@ _SHOWN = 200  # characters of a path in a sentence
 PARTIAL = ".partial"  # ends the name of what a kill may leave half-written
 
 
-def shown(value: object) -> str:
-    """A path or value as a sentence shows it: on one line, and cut where it is far too long."""
+def shown(value: object, length: int = _SHOWN) -> str:
+    """A path or value as a sentence shows it: on one line, and cut after `length` characters."""
     try:
         text = str(value)
     except ValueError:  # a whole number of more digits than Python writes
         return "a number of thousands of digits"
-    cut = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    cut = text if len(text) <= length else f"{text[:length]}…"
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in cut)
 
 
