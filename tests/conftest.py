@@ -19,10 +19,8 @@ from PIL import Image
 from tensorflow_datasets.core import registered
 
 import tf_darts.accelerate  # noqa: F401, as every run has them
+from tests.support.paths import ROOT, SHARED
 from tf_darts.runtime.precision import set_precision
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-SHARED = ROOT.parent / "shared"
 
 
 def pytest_runtest_setup(item):

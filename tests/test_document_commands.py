@@ -23,9 +23,9 @@ import pytest
 import tensorflow as tf
 from absl import flags
 
-from tf_darts import command_line, commands
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from tests.support.paths import ROOT
+from tf_darts.cli import flags as command_line
+from tf_darts.cli import modes as commands
 
 pytestmark = [
     # Input pipelines are compiled all the same, as TensorFlow says.

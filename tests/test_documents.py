@@ -15,7 +15,6 @@ The commands at the head of each flagfile are in tests/test_flagfiles.py.
 import ast
 import json
 import os
-import pathlib
 import re
 import shlex
 import subprocess
@@ -28,9 +27,10 @@ import pytest
 from absl import flags
 
 import tf_darts
-from tf_darts import command_line, config, genotype
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from tests.support.paths import ROOT
+from tf_darts.cells import genotype
+from tf_darts.cli import flags as command_line
+from tf_darts.config import presets as config
 
 pytestmark = pytest.mark.skipif(
     not (ROOT / "MODULE.bazel").exists(), reason="not in a checkout, so the programs are not there"

@@ -5,13 +5,13 @@ toy steps.
 """
 
 import os
-import pathlib
 import subprocess
 import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from tests.support.paths import ROOT
+
 EAGERLY = """
 import runpy, sys, warnings
 import tensorflow as tf

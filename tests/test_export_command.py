@@ -3,7 +3,6 @@
 import functools
 import json
 import os
-import pathlib
 import re
 import subprocess
 import sys
@@ -13,7 +12,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from tests.support.paths import ROOT
+
 SMALL = {
     "pydoc": [
         *("--units=8", "--batch_size=8", "--bptt=8", "--epochs=3", "--steps_per_epoch=4"),

@@ -1,12 +1,12 @@
-import pathlib
 import re
 
 import pytest
 from absl import flags
 
-from tf_darts import command_line
+from tests.support.paths import ROOT
+from tf_darts.cli import flags as command_line
 
-FLAGFILES = sorted((pathlib.Path(__file__).resolve().parents[1] / "flags").glob("*.flags"))
+FLAGFILES = sorted((ROOT / "flags").glob("*.flags"))
 
 
 def _config(file, *arguments):

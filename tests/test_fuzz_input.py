@@ -10,9 +10,13 @@ import random
 import pytest
 from absl import flags
 
-from tf_darts import command_line, config, genotype, given_cells, program
+from tf_darts.cells import genotype
+from tf_darts.cells import references as given_cells
+from tf_darts.cells.published import PUBLISHED
+from tf_darts.cli import flags as command_line
+from tf_darts.cli import program
+from tf_darts.config import presets as config
 from tf_darts.errors import UserError
-from tf_darts.published_cells import PUBLISHED
 
 LONGEST = 600  # characters of a sentence
 V2, RNN = PUBLISHED["convolutional"]["darts_v2"], PUBLISHED["recurrent"]["darts_v2"]

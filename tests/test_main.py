@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts import genotype
+from tf_darts.cells import genotype
 
 SMALL = [
     "--mode=search",

@@ -1,13 +1,13 @@
 """Several workers with the real command: one is killed, both go on; and wrong input."""
 
 import json
-import pathlib
 import signal
 import socket
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from tests.support.paths import ROOT
+
 SETTINGS = [
     "--mode=train",
     "--dataset=pydoc",

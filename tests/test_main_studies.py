@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from tf_darts import genotype
+from tf_darts.cells import genotype
 
 TEXT = "units=8,bptt=8,epochs=2,steps_per_epoch=4,evaluation_batch_size=200"
 SEARCH = f"--search_settings={TEXT},batch_size=4"

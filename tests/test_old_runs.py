@@ -10,12 +10,13 @@ import pytest
 import tensorflow as tf
 
 from tests.support.toy_search import without_time
-from tf_darts import config, runs
-from tf_darts.export.rest_requests import answer
+from tf_darts.config import presets as config
+from tf_darts.formats.rest_requests import answer
 from tf_darts.report.read_runs import read_entries
+from tf_darts.runs import runs
+from tf_darts.runs.training_tasks import find_cell
 from tf_darts.runtime.signals import Stopped, StopRequest
 from tf_darts.study.run_study import run_study
-from tf_darts.training_tasks import find_cell
 
 ARCHIVE = pathlib.Path(__file__).with_name("fixtures") / "runs_517e77a.tar.gz"
 RATES = dict.fromkeys(

@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 
 from tf_darts.accelerate.recurrent.relaxed_recurrence import fast_relaxed_recurrence
-from tf_darts.spaces.convolutional.cell import RelaxedCell
+from tf_darts.spaces.convolutional.relaxed.cell import RelaxedCell
 from tf_darts.spaces.fast_forms import without
-from tf_darts.spaces.recurrent.recurrence import relaxed_recurrence
+from tf_darts.spaces.recurrent.relaxed.recurrence import relaxed_recurrence
 
 ROUNDS = 5
 

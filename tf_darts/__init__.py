@@ -2,10 +2,10 @@
 
     import tf_darts
 
-    found = tf_darts.search(dataset="digits", run_dir="runs/found", channels=4, layers=3, epochs=4)
+    found = tf_darts.bilevel(dataset="digits", run_dir="runs/found", channels=4, layers=3, epochs=4)
     trained = tf_darts.train(found.cell, dataset="digits", run_dir="runs/trained", channels=8)
     scores = tf_darts.test(trained.path)
-    exported = tf_darts.export(trained.path, "models/digits")
+    exported = tf_darts.formats(trained.path, "models/digits")
 
 Every public name is in `_PUBLIC`; nothing else is promised to stay. TensorFlow, Keras and the
 module of a name are imported when the name is first used.
@@ -16,7 +16,7 @@ import sys
 import types
 from typing import Any
 
-from tf_darts import keras_settings
+from tf_darts.runtime import keras_settings
 
 keras_settings.settle()
 
@@ -24,7 +24,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     # The modes of the command line as functions, and what they return and raise.
-    "tf_darts.library": (
+    "tf_darts.api": (
         "search",
         "train",
         "test",
@@ -34,30 +34,30 @@ _PUBLIC = {
         "load_genotype",
         "save_genotype",
     ),
-    "tf_darts.runs": ("SearchRun", "TrainingRun", "Exported"),
+    "tf_darts.runs.runs": ("SearchRun", "TrainingRun", "Exported"),
     "tf_darts.errors": ("UserError",),
     "tf_darts.runtime.signals": ("Stopped",),
     # Cells.
-    "tf_darts.genotype": ("Genotype", "ConvolutionalGenotype", "RecurrentGenotype"),
-    "tf_darts.published_cells": ("PUBLISHED",),
+    "tf_darts.cells.genotype": ("Genotype", "ConvolutionalGenotype", "RecurrentGenotype"),
+    "tf_darts.cells.published": ("PUBLISHED",),
     # Networks of derived cells, as Keras models, and how large they are.
-    "tf_darts.spaces.convolutional.network": ("CifarNetwork", "ImageNetNetwork"),
-    "tf_darts.spaces.recurrent.network": ("LanguageModel",),
-    "tf_darts.spaces.convolutional.counts": ("multiply_adds", "weight_count"),
+    "tf_darts.spaces.convolutional.derived.objective": ("CifarNetwork", "ImageNetNetwork"),
+    "tf_darts.spaces.recurrent.derived.objective": ("LanguageModel",),
+    "tf_darts.spaces.convolutional.derived.counts": ("multiply_adds", "weight_count"),
     # Keras layers: derived and relaxed cells, operations.
-    "tf_darts.spaces.convolutional.derived_cell": ("DerivedCell",),
-    "tf_darts.spaces.recurrent.derived_cell": ("DerivedRecurrentCell",),
-    "tf_darts.spaces.convolutional.cell": ("MixedOperation", "RelaxedCell"),
-    "tf_darts.spaces.recurrent.cell": ("RelaxedRecurrentCell",),
-    "tf_darts.spaces.convolutional.operations": ("add_operation", "make_operation"),
-    "tf_darts.spaces.convolutional.operation": ("Operation",),
-    "tf_darts.spaces.convolutional.batch_norm": ("BatchNorm",),
+    "tf_darts.spaces.convolutional.derived.cell": ("DerivedCell",),
+    "tf_darts.spaces.recurrent.derived.cell": ("DerivedRecurrentCell",),
+    "tf_darts.spaces.convolutional.relaxed.cell": ("MixedOperation", "RelaxedCell"),
+    "tf_darts.spaces.recurrent.relaxed.cell": ("RelaxedRecurrentCell",),
+    "tf_darts.spaces.convolutional.operations.registry": ("add_operation", "make_operation"),
+    "tf_darts.spaces.convolutional.operations.base": ("Operation",),
+    "tf_darts.spaces.convolutional.operations.batch_norm": ("BatchNorm",),
     # Spaces: what a search and a training need of one, and the two that there are.
     "tf_darts.spaces.supernet": ("Supernet",),
-    "tf_darts.spaces.network": ("Network",),
-    "tf_darts.spaces.topology": ("CellTopology",),
-    "tf_darts.spaces.convolutional.supernet": ("ConvolutionalSupernet",),
-    "tf_darts.spaces.recurrent.supernet": ("RecurrentSupernet",),
+    "tf_darts.spaces.objective": ("Network",),
+    "tf_darts.cells.topology": ("CellTopology",),
+    "tf_darts.spaces.convolutional.relaxed.supernet": ("ConvolutionalSupernet",),
+    "tf_darts.spaces.recurrent.relaxed.supernet": ("RecurrentSupernet",),
 }
 _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = [*_MODULES]

@@ -24,7 +24,8 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
 
 from absl import flags, logging
 
-from tf_darts import command_line, program
+from tf_darts.cli import flags as command_line
+from tf_darts.cli import program
 from tf_darts.errors import UserError
 from tf_darts.runtime.console import warn
 from tf_darts.runtime.signals import Stopped
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> int:
             raise UserError(f"{arguments[1]!r} is not a flag; write --NAME=VALUE.")
         config = command_line.config_from_flags()
         # Not before: TensorFlow takes seconds, which a wrong flag and --help need not.
-        from tf_darts.commands import MODES
+        from tf_darts.cli.modes import MODES
 
         if signal.getsignal(signal.SIGINT) is _leave:
             signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -21,9 +21,9 @@ from absl import flags
 # The code beside this tool, whether or not (another) tf_darts is installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from tf_darts import program
+from tf_darts.cli import program
 from tf_darts.errors import UserError
-from tf_darts.export.rest_requests import answer, load
+from tf_darts.formats.rest_requests import answer, load
 from tf_darts.runtime.files import read_bytes
 
 _EXPORT_DIR = flags.DEFINE_string(

@@ -35,9 +35,9 @@ import tensorflow as tf
 from absl import app, flags
 from benchmark_tasks import TASKS
 
-from tf_darts import program
-from tf_darts.configuration.run import ACCELERATIONS
-from tf_darts.runtime.memory import peak_resident
+from tf_darts.cli import program
+from tf_darts.config.run import ACCELERATIONS
+from tf_darts.runtime.memory.estimate import peak_resident
 from tf_darts.runtime.precision import set_precision
 from tf_darts.spaces.fast_forms import set_acceleration
 

@@ -8,24 +8,24 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import flags
 
-from tf_darts.config import PRESETS
-from tf_darts.configuration.hypergradients import HYPERGRADIENTS
-from tf_darts.configuration.search import RecurrentSearchConfig
-from tf_darts.data import images
-from tf_darts.data.image_streams import ImageSearchData
-from tf_darts.data.streamed_images import StreamedImageData
-from tf_darts.published_cells import PUBLISHED
-from tf_darts.runtime.memory import Need
+from tf_darts.bilevel.step import BilevelStep
+from tf_darts.cells.published import PUBLISHED
+from tf_darts.config.hypergradients import HYPERGRADIENTS
+from tf_darts.config.presets import PRESETS
+from tf_darts.config.search import RecurrentSearchConfig
+from tf_darts.data.images import registry as images
+from tf_darts.data.images.search_batches import ImageSearchData
+from tf_darts.data.images.streamed import StreamedImageData
+from tf_darts.runs.search_memory import need_of_search
+from tf_darts.runs.training_memory import need_of_training
+from tf_darts.runs.training_tasks import image_network, language_network
+from tf_darts.runtime.memory.estimate import Need
 from tf_darts.runtime.threads import operations_side_by_side
-from tf_darts.search.memory import need_of_search
-from tf_darts.search.step import BilevelStep
-from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
-from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
-from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
-from tf_darts.spaces.recurrent.supernet import RecurrentSupernet
-from tf_darts.training.memory import need_of_training
+from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
+from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
+from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
+from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
 from tf_darts.training.step import TrainingStep
-from tf_darts.training_tasks import image_network, language_network
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum(

@@ -19,7 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import tensorflow as tf
 from absl import app, flags
 
-from tf_darts import program
+from tf_darts.cli import program
 from tf_darts.runtime.precision import Precision, matmul, using
 
 FLAGS = flags.FLAGS

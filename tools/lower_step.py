@@ -27,8 +27,8 @@ from absl import app, flags
 from benchmark_tasks import TASKS, Task
 from run_lowered_step import drawn
 
-from tf_darts import program
-from tf_darts.spaces.convolutional.derived_network import DerivedNetwork
+from tf_darts.cli import program
+from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
 from tf_darts.spaces.fast_forms import without
 
 FLAGS = flags.FLAGS

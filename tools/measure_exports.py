@@ -29,13 +29,14 @@ from absl import flags, logging
 # The code beside this tool, whether or not (another) tf_darts is installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from tf_darts import genotype, program
-from tf_darts.config import preset_for
+from tf_darts.cells import genotype
+from tf_darts.cli import program
+from tf_darts.config.presets import preset_for
 from tf_darts.errors import UserError
-from tf_darts.export import litert
-from tf_darts.export.onnx_model import ONNX_FILE
-from tf_darts.training.testing import FinishedTraining
-from tf_darts.training_tasks import training_task
+from tf_darts.formats import litert
+from tf_darts.formats.onnx_model import ONNX_FILE
+from tf_darts.runs.training_tasks import training_task
+from tf_darts.training.finished import FinishedTraining
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run_dir", None, "the training that was exported", required=True)

@@ -19,12 +19,14 @@ from absl import flags
 # The code beside this tool, whether or not (another) tf_darts is installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from tf_darts import genotype, given_cells, program
+from tf_darts.cells import genotype
+from tf_darts.cells import references as given_cells
+from tf_darts.cells.foreign import is_text
+from tf_darts.cells.published import PUBLISHED
+from tf_darts.cli import program
 from tf_darts.errors import UserError
-from tf_darts.foreign_cells import is_text
-from tf_darts.published_cells import PUBLISHED
-from tf_darts.report.cell_animation import search_animation
-from tf_darts.report.cell_drawing import draw_genotype
+from tf_darts.report.drawing.cell_animation import search_animation
+from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.plots import save_figure
 from tf_darts.runtime.files import is_file, read_json_lines, write_atomically
 

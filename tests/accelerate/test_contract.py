@@ -8,18 +8,18 @@ import pytest
 import tensorflow as tf
 
 from tests.support.derivatives import agree, gradients, random, second_derivatives
-from tf_darts.genotype import ConvolutionalGenotype
-from tf_darts.published_cells import PUBLISHED
+from tf_darts.cells.genotype import ConvolutionalGenotype
+from tf_darts.cells.published import PUBLISHED
 from tf_darts.spaces import fast_forms
-from tf_darts.spaces.convolutional.batch_norm import BatchNorm, StatisticsLedger
-from tf_darts.spaces.convolutional.cell import RelaxedCell
-from tf_darts.spaces.convolutional.convolutions import DepthwiseSeparable
-from tf_darts.spaces.convolutional.derived_network import DerivedNetwork
-from tf_darts.spaces.convolutional.network import CifarNetwork
+from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
+from tf_darts.spaces.convolutional.derived.objective import CifarNetwork
+from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm, StatisticsLedger
+from tf_darts.spaces.convolutional.operations.convolutions import DepthwiseSeparable
+from tf_darts.spaces.convolutional.relaxed.cell import RelaxedCell
 from tf_darts.spaces.fast_forms import without
-from tf_darts.spaces.recurrent.cell import RelaxedRecurrentCell
-from tf_darts.spaces.recurrent.derived_cell import DerivedRecurrentCell
-from tf_darts.spaces.recurrent.network import LanguageModel
+from tf_darts.spaces.recurrent.derived.cell import DerivedRecurrentCell
+from tf_darts.spaces.recurrent.derived.objective import LanguageModel
+from tf_darts.spaces.recurrent.relaxed.cell import RelaxedRecurrentCell
 from tf_darts.spaces.recurrent.word_model import WordModel
 
 # Relative to each tensor's norm, or to a thousandth of the largest one's.

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_darts.data import images, text
 from tf_darts.data.fingerprint import (
     differences,
     fingerprint_of_images,
@@ -14,12 +13,14 @@ from tf_darts.data.fingerprint import (
     part_of_images,
     part_of_words,
 )
-from tf_darts.data.image_set import ImageSet
-from tf_darts.data.image_streams import ImageSearchData
-from tf_darts.data.image_training import ImageTrainingData
-from tf_darts.data.streamed_images import StreamedImageData
-from tf_darts.data.streams import TextSearchData
-from tf_darts.data.text_training import TextTrainingData, fingerprint_of_test
+from tf_darts.data.images import registry as images
+from tf_darts.data.images.image_set import ImageSet
+from tf_darts.data.images.search_batches import ImageSearchData
+from tf_darts.data.images.streamed import StreamedImageData
+from tf_darts.data.images.training_batches import ImageTrainingData
+from tf_darts.data.texts import registry as text
+from tf_darts.data.texts.search_batches import TextSearchData
+from tf_darts.data.texts.training_batches import TextTrainingData, fingerprint_of_test
 from tf_darts.errors import UserError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 3)).astype(np.uint8)

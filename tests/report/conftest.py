@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tf_darts import genotype
-from tf_darts.genotype import RECURRENT_PRIMITIVES, RecurrentGenotype
+from tf_darts.cells import genotype
+from tf_darts.cells.genotype import RECURRENT_PRIMITIVES, RecurrentGenotype
 from tf_darts.runtime.run_directory import RunDirectory
 
 

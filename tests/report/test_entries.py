@@ -1,6 +1,6 @@
 import dataclasses
 
-from tf_darts.published_cells import PUBLISHED
+from tf_darts.cells.published import PUBLISHED
 from tf_darts.report.entries import TRAINED, Entry, differing, distinct, group
 from tf_darts.report.report_tables import comparison_rows, paper_rows
 

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from tf_darts.published_cells import PUBLISHED
+from tf_darts.cells.published import PUBLISHED
 from tf_darts.report.ranking import ranking_summary, ranking_table, write_ranking
 from tf_darts.report.ranking_plot import ranking_plot
 from tf_darts.report.write_warnings import WriteWarnings

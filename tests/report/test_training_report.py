@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tf_darts.published_cells import PUBLISHED
+from tf_darts.cells.published import PUBLISHED
 from tf_darts.report.training_report import TrainingReport
 
 NETWORK = SimpleNamespace(score="perplexity", score_mode="min")

@@ -8,16 +8,16 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tf_darts.cells.genotype import SPACES
+from tf_darts.cells.published import PUBLISHED
+from tf_darts.cells.topologies import TOPOLOGIES
 from tf_darts.errors import StorageError
-from tf_darts.genotype import SPACES
-from tf_darts.published_cells import PUBLISHED
 from tf_darts.report import tensorboard
 from tf_darts.report.ranking import write_ranking
 from tf_darts.report.search_report import SearchReport
 from tf_darts.report.training_report import TrainingReport
 from tf_darts.report.write_warnings import WriteWarnings
 from tf_darts.runtime import files
-from tf_darts.spaces.topologies import TOPOLOGIES
 
 CELL = PUBLISHED["recurrent"]["darts_v2"]
 NAME = "exp[lr=0.025] a*b"

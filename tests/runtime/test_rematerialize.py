@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.runtime.footprint import traced
+from tf_darts.runtime.memory.traced import traced
 from tf_darts.runtime.rematerialize import rematerialized
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tf_darts import genotype
-from tf_darts.config import configure
+from tf_darts.cells import genotype
+from tf_darts.cells.published import PUBLISHED
+from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
-from tf_darts.published_cells import PUBLISHED
 from tf_darts.study.plan import plan
 
 SELECT = {"mode": "select", "dataset": "pydoc"}

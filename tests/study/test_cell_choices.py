@@ -6,8 +6,8 @@ import keras_tuner
 import pytest
 from scipy import stats
 
-from tf_darts.genotype import SPACES
-from tf_darts.spaces.topologies import TOPOLOGIES
+from tf_darts.cells.genotype import SPACES
+from tf_darts.cells.topologies import TOPOLOGIES
 from tf_darts.study.cell_choices import chosen_cells
 from tf_darts.study.oracles import black_box_oracle
 

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from tests.support.toy_study import row as toy_row
-from tf_darts.config import configure
-from tf_darts.published_cells import PUBLISHED
+from tf_darts.cells.published import PUBLISHED
+from tf_darts.config.presets import configure
 from tf_darts.runtime.signals import Stopped, StopRequest
 from tf_darts.study.candidates import Candidate
 from tf_darts.study.evaluation import held, load_rows, ranked, save_row, snapshot_epochs

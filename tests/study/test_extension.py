@@ -5,9 +5,9 @@ import json
 import pytest
 
 from tests.support.toy_study import BLACK_BOX, SELECTION
-from tf_darts import genotype
+from tf_darts.cells import genotype
+from tf_darts.cells.published import PUBLISHED
 from tf_darts.errors import StateError, UserError
-from tf_darts.published_cells import PUBLISHED
 
 LONGER = 6  # trials of a study that began with 4
 

@@ -3,7 +3,7 @@
 import keras_tuner
 import pytest
 
-from tf_darts.config import configure
+from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
 from tf_darts.study.settings import (
     parse_assignments,

@@ -10,9 +10,9 @@ import tensorflow as tf
 from keras_tuner.errors import FatalError
 
 from tests.support.toy_study import row as toy_row
-from tf_darts.config import configure
+from tf_darts.cells.published import PUBLISHED
+from tf_darts.config.presets import configure
 from tf_darts.errors import StateError, StorageError, UserError
-from tf_darts.published_cells import PUBLISHED
 from tf_darts.runtime.signals import Stopped
 from tf_darts.study.candidates import Candidate
 from tf_darts.study.evaluation import load_rows

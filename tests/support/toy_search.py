@@ -6,15 +6,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_darts import genotype
-from tf_darts.configuration.search import SearchConfig
+from tf_darts.bilevel.engine import SearchEngine
+from tf_darts.cells import genotype
+from tf_darts.cells.topology import CellTopology
+from tf_darts.config.search import SearchConfig
 from tf_darts.data.batches import SearchBatch
-from tf_darts.runtime.observer import Observer
+from tf_darts.runtime.callback import Observer
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest
-from tf_darts.search.engine import SearchEngine
 from tf_darts.spaces.supernet import Evaluation, LossResult, Supernet
-from tf_darts.spaces.topology import CellTopology
 
 OPERATIONS = genotype.RECURRENT_PRIMITIVES
 

@@ -4,13 +4,13 @@ import math
 import zlib
 from types import SimpleNamespace
 
-from tf_darts.config import configure
+from tf_darts.cells.genotype import SPACES
+from tf_darts.cells.random_cells import random_cells
+from tf_darts.cells.topologies import TOPOLOGIES
+from tf_darts.config.presets import configure
 from tf_darts.data.fingerprint import fingerprint_of_text
-from tf_darts.genotype import SPACES
 from tf_darts.report import ranking
 from tf_darts.runtime.files import write_atomically
-from tf_darts.search.random_cells import random_cells
-from tf_darts.spaces.topologies import TOPOLOGIES
 from tf_darts.study import run_study
 from tf_darts.study.evaluation import description
 

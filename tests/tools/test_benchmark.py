@@ -1,12 +1,13 @@
 """The benchmark's table, with and without something to compare with."""
 
 import importlib.util
-import pathlib
 import sys
 
 import pytest
 
-TOOL = pathlib.Path(__file__).parents[2] / "tools" / "benchmark_table.py"
+from tests.support.paths import ROOT
+
+TOOL = ROOT / "tools" / "benchmark_table.py"
 
 
 @pytest.fixture

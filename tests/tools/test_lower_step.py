@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-import pathlib
 import re
 import subprocess
 import sys
@@ -11,7 +10,8 @@ import sys
 import numpy as np
 import pytest
 
-TOOLS = pathlib.Path(__file__).parents[2] / "tools"
+from tests.support.paths import TOOLS
+
 SIZES = ["--task=rnn_train", "--batch_size=3", "--units=8", "--words=20", "--bptt=4"]
 
 

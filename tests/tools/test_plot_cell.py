@@ -1,14 +1,14 @@
 import json
-import pathlib
 import subprocess
 import sys
 
 import pytest
 
-from tf_darts import genotype
-from tf_darts.published_cells import PUBLISHED
+from tests.support.paths import ROOT
+from tf_darts.cells import genotype
+from tf_darts.cells.published import PUBLISHED
 
-TOOL = pathlib.Path(__file__).parents[2] / "tools" / "plot_cell.py"
+TOOL = ROOT / "tools" / "plot_cell.py"
 
 
 def _plot(folder, *arguments):

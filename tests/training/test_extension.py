@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.config import configure
+from tf_darts.config.presets import configure
 from tf_darts.errors import StateError
-from tf_darts.runs import run_test, run_training
+from tf_darts.runs.runs import run_test, run_training
+from tf_darts.runs.training_tasks import find_cell
 from tf_darts.runtime.signals import Stopped, StopRequest
-from tf_darts.training_tasks import find_cell
 
 TEXT = {
     "mode": "train",

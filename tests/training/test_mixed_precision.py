@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.config import PRESETS
+from tf_darts.cells.published import PUBLISHED
+from tf_darts.config.presets import PRESETS
 from tf_darts.optimization.loss_scale import LossScale
-from tf_darts.published_cells import PUBLISHED
+from tf_darts.runs.training_tasks import image_network, language_network
 from tf_darts.runtime import precision
 from tf_darts.runtime.checkpoints import Checkpoints
 from tf_darts.runtime.precision import set_precision
 from tf_darts.training.evaluator import Evaluator
 from tf_darts.training.step import TrainingStep
-from tf_darts.training_tasks import image_network, language_network
 
 
 @pytest.fixture(autouse=True)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.configuration.training import ConvolutionalTrainingConfig, RecurrentTrainingConfig
-from tf_darts.published_cells import PUBLISHED
+from tf_darts.cells.published import PUBLISHED
+from tf_darts.config.training import ConvolutionalTrainingConfig, RecurrentTrainingConfig
 from tf_darts.runtime.replicas import ALONE, Replicas
-from tf_darts.spaces.convolutional.network import CifarNetwork, ImageNetwork
-from tf_darts.spaces.recurrent.network import LanguageModel, RecurrentNetwork
+from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageNetwork
+from tf_darts.spaces.recurrent.derived.objective import LanguageModel, RecurrentNetwork
 from tf_darts.training.step import TrainingStep
 
 STEPS, BATCH = 3, 4

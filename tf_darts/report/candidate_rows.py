@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from tf_darts.cells.genotype import SPACES
 from tf_darts.errors import StateError, UserError
-from tf_darts.genotype import SPACES
 
 
 def check_row(row: Any, where: str, advice: str) -> None:

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tf_darts.genotype import Genotype
+from tf_darts.cells.genotype import Genotype
 
 # How an entry came by its score; scores of different ways do not compare.
 TRAINED = "Cells trained from scratch"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from matplotlib.figure import Figure
 
-from tf_darts.configuration.hypergradients import HYPERGRADIENTS
+from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.report.statistics import scores_by_source, summarise
 
 _COLOURS = {

@@ -5,9 +5,9 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from tf_darts.cells.genotype import SPACES
+from tf_darts.cells.published import PUBLISHED
 from tf_darts.errors import StateError, UserError
-from tf_darts.genotype import SPACES
-from tf_darts.published_cells import PUBLISHED
 from tf_darts.report.candidate_rows import is_number
 from tf_darts.report.entries import SEARCH_PREFIX, SUPERNET, TRAINED, Entry
 from tf_darts.report.run_files import (
@@ -22,9 +22,9 @@ from tf_darts.report.run_files import (
 )
 from tf_darts.runtime import files
 from tf_darts.runtime.run_directory import RunDirectory
-from tf_darts.spaces.convolutional.network import ImageNetwork
-from tf_darts.spaces.network import Network
-from tf_darts.spaces.recurrent.network import RecurrentNetwork
+from tf_darts.spaces.convolutional.derived.objective import ImageNetwork
+from tf_darts.spaces.objective import Network
+from tf_darts.spaces.recurrent.derived.objective import RecurrentNetwork
 
 # By their scores people judge; the records of a run have one of them.
 _NETWORKS: tuple[type[Network], ...] = (RecurrentNetwork, ImageNetwork)

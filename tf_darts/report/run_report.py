@@ -10,7 +10,7 @@ from tf_darts.report.plots import save_figure
 from tf_darts.report.tensorboard import TensorBoardLog
 from tf_darts.report.write_warnings import WriteWarnings
 from tf_darts.runtime import files
-from tf_darts.runtime.observer import Observer
+from tf_darts.runtime.callback import Observer
 
 
 class RunReport(Observer):

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tf_darts.report.cell_animation import search_animation
-from tf_darts.report.cell_drawing import draw_genotype
+from tf_darts.report.drawing.cell_animation import search_animation
+from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.plots import alpha_heatmap, learning_curves
 from tf_darts.report.run_report import RunReport, json_block
 from tf_darts.spaces.supernet import Supernet

@@ -9,7 +9,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from tf_darts.errors import StorageError, UserError
-from tf_darts.report.cell_drawing import draw_genotype
+from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.entries import SUPERNET, TRAINED, Entry, Group, distinct, group
 from tf_darts.report.hparams import write_sessions
 from tf_darts.report.plots import save_figure

@@ -4,12 +4,12 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from tf_darts.genotype import Genotype
+from tf_darts.cells.genotype import Genotype
 from tf_darts.report.candidate_rows import is_number
-from tf_darts.report.cell_drawing import draw_genotype
+from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.plots import learning_curves
 from tf_darts.report.run_report import RunReport
-from tf_darts.spaces.network import Network
+from tf_darts.spaces.objective import Network
 
 _GROUPS = {
     "train_loss": "loss/train",

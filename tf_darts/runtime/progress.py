@@ -7,8 +7,8 @@ from typing import Any
 
 import tqdm
 
+from tf_darts.runtime.callback import Observer
 from tf_darts.runtime.console import say
-from tf_darts.runtime.observer import Observer
 
 # What stands in an epoch's line where a record says that it is so.
 _NOTES = {"averaged": "(averaged weights)"}

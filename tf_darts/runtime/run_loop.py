@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 import tensorflow as tf
 
 from tf_darts.errors import StateError, UserError
-from tf_darts.runtime.observer import Observer
+from tf_darts.runtime.callback import Observer
 from tf_darts.runtime.replicas import ALONE, Replicas
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.run_state import RunState

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, NamedTuple
 import keras
 import tensorflow as tf
 
-from tf_darts.genotype import Genotype
-from tf_darts.runtime.footprint import Footprint
-from tf_darts.spaces.topology import CellTopology
+from tf_darts.cells.genotype import Genotype
+from tf_darts.cells.topology import CellTopology
+from tf_darts.runtime.memory.traced import Footprint
 
 Weights = Sequence[tf.Tensor]
 # A table [edges, operations] for each kind of cell: logits (α), or mixing weights made of them.

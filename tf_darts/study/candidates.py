@@ -4,17 +4,17 @@ import dataclasses
 import pathlib
 import re
 
-from tf_darts.configuration.hypergradients import HYPERGRADIENTS
-from tf_darts.configuration.search import SearchConfig
-from tf_darts.configuration.study import SelectConfig
-from tf_darts.configuration.training import TrainingConfig
+from tf_darts.cells.foreign import is_text
+from tf_darts.cells.genotype import SPACES, Genotype, split_name
+from tf_darts.cells.random_cells import random_cells
+from tf_darts.cells.topologies import TOPOLOGIES
+from tf_darts.config.hypergradients import HYPERGRADIENTS
+from tf_darts.config.search import SearchConfig
+from tf_darts.config.study import SelectConfig
+from tf_darts.config.training import TrainingConfig
 from tf_darts.errors import UserError
-from tf_darts.foreign_cells import is_text
-from tf_darts.genotype import SPACES, Genotype, split_name
-from tf_darts.search.random_cells import random_cells
-from tf_darts.spaces.topologies import TOPOLOGIES
+from tf_darts.runs.training_tasks import find_cell
 from tf_darts.study.settings import search_config
-from tf_darts.training_tasks import find_cell
 
 
 def search_sources() -> dict[str, dict[str, str]]:

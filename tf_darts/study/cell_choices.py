@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import keras_tuner
 
-from tf_darts.genotype import Edge
-from tf_darts.spaces.topology import CellTopology
+from tf_darts.cells.genotype import Edge
+from tf_darts.cells.topology import CellTopology
 
 
 def chosen_cells(

@@ -10,11 +10,11 @@ from typing import Any
 
 import keras
 
-from tf_darts import genotype
+from tf_darts.cells import genotype
+from tf_darts.cells.genotype import SPACES, Genotype
 from tf_darts.errors import StateError
-from tf_darts.genotype import SPACES, Genotype
 from tf_darts.report.candidate_rows import check_row
-from tf_darts.runs import run_search, run_training
+from tf_darts.runs.runs import run_search, run_training
 from tf_darts.runtime import files
 from tf_darts.runtime.signals import Stopped, StopRequest
 from tf_darts.study.candidates import Candidate

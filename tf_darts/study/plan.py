@@ -8,18 +8,14 @@ from typing import Any, NamedTuple
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
-from tf_darts.configuration.search import SearchConfig
-from tf_darts.configuration.study import (
-    RandomSearchConfig,
-    SelectConfig,
-    StudyConfig,
-    TuneConfig,
-)
-from tf_darts.configuration.training import TrainingConfig
-from tf_darts.genotype import SPACES, Genotype
+from tf_darts.cells.genotype import SPACES, Genotype
+from tf_darts.cells.random_cells import random_cells
+from tf_darts.cells.topologies import TOPOLOGIES
+from tf_darts.config.search import SearchConfig
+from tf_darts.config.study import RandomSearchConfig, SelectConfig, StudyConfig, TuneConfig
+from tf_darts.config.training import TrainingConfig
+from tf_darts.runs.training_tasks import find_cell
 from tf_darts.runtime.extension import Extendable
-from tf_darts.search.random_cells import random_cells
-from tf_darts.spaces.topologies import TOPOLOGIES
 from tf_darts.study.candidates import Candidate, select_candidates
 from tf_darts.study.cell_choices import chosen_cells
 from tf_darts.study.oracles import CANDIDATE, black_box_oracle, candidate_oracle
@@ -29,7 +25,6 @@ from tf_darts.study.settings import (
     search_config,
     training_config,
 )
-from tf_darts.training_tasks import find_cell
 
 EPOCHS = "tuner/epochs"  # hyperband's: how long a trial's training is
 

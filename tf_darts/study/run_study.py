@@ -9,27 +9,27 @@ import grpc
 import tensorflow as tf
 from keras_tuner.errors import FatalError
 
-from tf_darts import genotype
-from tf_darts.configuration.study import StudyConfig
+from tf_darts.cells import genotype
+from tf_darts.cells.genotype import SPACES
+from tf_darts.cells.random_cells import random_cells
+from tf_darts.cells.topologies import TOPOLOGIES
+from tf_darts.config.study import StudyConfig
 from tf_darts.errors import UserError
-from tf_darts.genotype import SPACES
 from tf_darts.report.ranking import write_ranking
 from tf_darts.report.write_warnings import WriteWarnings
-from tf_darts.runs import set_arithmetic
+from tf_darts.runs.data_record import check_data, named, write_missing
+from tf_darts.runs.runs import set_arithmetic
+from tf_darts.runs.search_tasks import search_task
+from tf_darts.runs.training_tasks import training_task
 from tf_darts.runtime import files
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest, graceful_stop
-from tf_darts.search.random_cells import random_cells
-from tf_darts.search_tasks import search_task
-from tf_darts.spaces.topologies import TOPOLOGIES
 from tf_darts.study.candidates import Candidate
 from tf_darts.study.cluster import Role, check_address, lost_chief, role, wait_for_chief
 from tf_darts.study.evaluation import Row, evaluate, load_rows, ranked
 from tf_darts.study.plan import plan
 from tf_darts.study.tuner import StudyTuner
 from tf_darts.training.engine import TrainingData
-from tf_darts.training.kept_data import check_data, named, write_missing
-from tf_darts.training_tasks import training_task
 
 
 def run_study(config: StudyConfig) -> dict[str, Any] | None:

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import keras_tuner
 
-from tf_darts.config import computed_settings, configure_texts
-from tf_darts.configuration.search import SearchConfig
-from tf_darts.configuration.setting import check, fields
-from tf_darts.configuration.study import SelectConfig, StudyConfig, TuneConfig
-from tf_darts.configuration.training import TrainingConfig
+from tf_darts.config.presets import computed_settings, configure_texts
+from tf_darts.config.search import SearchConfig
+from tf_darts.config.setting import check, fields
+from tf_darts.config.study import SelectConfig, StudyConfig, TuneConfig
+from tf_darts.config.training import TrainingConfig
 from tf_darts.errors import UserError
 
 _LATER = "(the candidate's)"  # the genotype of a training whose cell is not known yet

@@ -3,17 +3,17 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
-from tf_darts.configuration.training import TrainingConfig
+from tf_darts.config.training import TrainingConfig
 from tf_darts.data.batches import TrainingBatch
 from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.optimization.averaging import should_start_averaging
 from tf_darts.optimization.schedule import cosine, exponential
-from tf_darts.runtime.observer import Observer
+from tf_darts.runtime.callback import Observer
 from tf_darts.runtime.replicas import ALONE, Replicas
 from tf_darts.runtime.run_directory import RESULT, RunDirectory
 from tf_darts.runtime.run_loop import Means, RunLoop, StepResult
 from tf_darts.runtime.signals import StopRequest
-from tf_darts.spaces.network import Network
+from tf_darts.spaces.objective import Network
 from tf_darts.training.evaluator import Evaluator
 from tf_darts.training.step import TrainingStep
 
@@ -21,7 +21,7 @@ ANCHORS = {True: "best", False: "epoch"}  # by whether there is a validation par
 
 
 class TrainingData(Protocol):
-    """What the loop reads: see `data/text_training.py` for one that does it."""
+    """What the loop reads: see `data/texts/training_batches.py` for one that does it."""
 
     evaluation_batch_size: int
     validates: bool  # whether there is a validation part

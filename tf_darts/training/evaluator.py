@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_darts.optimization.averaging import WeightAverage
 from tf_darts.runtime.precision import current, using
 from tf_darts.spaces.evaluation import means_over
-from tf_darts.spaces.network import Network
+from tf_darts.spaces.objective import Network
 from tf_darts.spaces.supernet import Evaluation, State
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_darts.configuration.training import TrainingConfig
+from tf_darts.config.training import TrainingConfig
 from tf_darts.optimization.averaging import WeightAverage
 from tf_darts.optimization.groups import WeightGroups
 from tf_darts.optimization.loss_scale import LossScale
@@ -13,7 +13,7 @@ from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.runtime.precision import current, using
 from tf_darts.runtime.replicas import ALONE, Replicas
 from tf_darts.runtime.seeds import step_seed
-from tf_darts.spaces.network import Network
+from tf_darts.spaces.objective import Network
 from tf_darts.training.evaluator import weights_of
 
 

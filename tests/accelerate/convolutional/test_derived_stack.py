@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from tf_darts.accelerate.convolutional.derived_stack import Images, images_side_by_side
 from tf_darts.accelerate.convolutional.folded_norm import folded_norm
-from tf_darts.genotype import ConvolutionalGenotype
-from tf_darts.published_cells import PUBLISHED
+from tf_darts.cells.genotype import ConvolutionalGenotype
+from tf_darts.cells.published import PUBLISHED
 from tf_darts.runtime.precision import set_precision
-from tf_darts.spaces.convolutional.batch_norm import BatchNorm, StatisticsLedger
-from tf_darts.spaces.convolutional.derived_network import DerivedNetwork
-from tf_darts.spaces.convolutional.network import CifarNetwork, ImageNetwork
+from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
+from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageNetwork
+from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm, StatisticsLedger
 from tf_darts.spaces.fast_forms import without
 
 CELLS = dict(PUBLISHED["convolutional"])

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 from tf_darts.accelerate.convolutional.relaxed_cell import edges_from
-from tf_darts.genotype import CONVOLUTIONAL_PRIMITIVES, EXTRA_CONVOLUTIONAL_PRIMITIVES
-from tf_darts.spaces.convolutional.cell import MixedOperation, RelaxedCell
-from tf_darts.spaces.convolutional.operations import make_operation
+from tf_darts.cells.genotype import CONVOLUTIONAL_PRIMITIVES, EXTRA_CONVOLUTIONAL_PRIMITIVES
+from tf_darts.spaces.convolutional.operations.registry import make_operation
+from tf_darts.spaces.convolutional.relaxed.cell import MixedOperation, RelaxedCell
 from tf_darts.spaces.fast_forms import without
 
 TOLERANCES = {"float64": 1e-12, "float32": 1e-5}

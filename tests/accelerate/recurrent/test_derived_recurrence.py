@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from tf_darts.accelerate.recurrent.derived_recurrence import fast_derived_recurrence
-from tf_darts.genotype import RECURRENT_PRIMITIVES, RecurrentGenotype
-from tf_darts.published_cells import PUBLISHED
-from tf_darts.spaces.recurrent.derived_recurrence import derived_recurrence
+from tf_darts.cells.genotype import RECURRENT_PRIMITIVES, RecurrentGenotype
+from tf_darts.cells.published import PUBLISHED
+from tf_darts.spaces.recurrent.derived.recurrence import derived_recurrence
 
 BATCH, UNITS = 4, 6
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tf_darts.accelerate.recurrent.relaxed_recurrence import fast_relaxed_recurrence
-from tf_darts.spaces.recurrent.recurrence import relaxed_recurrence
+from tf_darts.spaces.recurrent.relaxed.recurrence import relaxed_recurrence
 
 BATCH, UNITS, NODES = 6, 8, 3
 WATCHED = ("inputs", "hidden", "input_kernel", "node_kernels", "mixing")

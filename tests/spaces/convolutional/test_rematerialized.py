@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.published_cells import PUBLISHED
-from tf_darts.search.loss import PlainLoss
-from tf_darts.spaces.convolutional.image_classifier import RelaxedImageClassifier
-from tf_darts.spaces.convolutional.network import CifarNetwork, ImageNetwork
-from tf_darts.spaces.convolutional.supernet import ConvolutionalSupernet
+from tf_darts.bilevel.loss import PlainLoss
+from tf_darts.cells.published import PUBLISHED
+from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageNetwork
+from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
+from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
 
 SHAPE = (8, 8, 3)
 

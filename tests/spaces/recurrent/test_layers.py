@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.spaces.recurrent.cell import RelaxedRecurrentCell, dropout_mask
-from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
-from tf_darts.spaces.recurrent.recurrence import relaxed_recurrence
-from tf_darts.spaces.recurrent.supernet import RecurrentSupernet
+from tf_darts.spaces.recurrent.relaxed.cell import RelaxedRecurrentCell, dropout_mask
+from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
+from tf_darts.spaces.recurrent.relaxed.recurrence import relaxed_recurrence
+from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
 
 SEED = tf.constant([3, 4])
 DROPOUTS = dict(

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.published_cells import PUBLISHED
-from tf_darts.search.loss import PlainLoss
-from tf_darts.spaces.recurrent.language_model import RelaxedLanguageModel
-from tf_darts.spaces.recurrent.network import LanguageModel, RecurrentNetwork
-from tf_darts.spaces.recurrent.supernet import RecurrentSupernet
+from tf_darts.bilevel.loss import PlainLoss
+from tf_darts.cells.published import PUBLISHED
+from tf_darts.spaces.recurrent.derived.objective import LanguageModel, RecurrentNetwork
+from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
+from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
 
 WORDS, UNITS, BATCH = 11, 6, 4
 SEED = tf.constant([3, 7])

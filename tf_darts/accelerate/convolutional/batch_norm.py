@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tf_darts.runtime import collectives
-from tf_darts.spaces.convolutional.batch_norm import EPSILON, BatchNorm
+from tf_darts.spaces.convolutional.operations.batch_norm import EPSILON, BatchNorm
 from tf_darts.spaces.fast_forms import register
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tf_darts.spaces.convolutional.convolutions import DepthwiseSeparable
-from tf_darts.spaces.convolutional.operation import pad
+from tf_darts.spaces.convolutional.operations.base import pad
+from tf_darts.spaces.convolutional.operations.convolutions import DepthwiseSeparable
 from tf_darts.spaces.fast_forms import register
 
 # oneDNN's gradient of a depthwise filter is four times slower for filters wider than this.

@@ -18,8 +18,11 @@ import tensorflow as tf
 from tf_darts.accelerate.convolutional.folded_norm import folded_norm
 from tf_darts.runtime import collectives
 from tf_darts.runtime.precision import current
-from tf_darts.spaces.convolutional.batch_norm import BatchNorm
-from tf_darts.spaces.convolutional.convolutions import (
+from tf_darts.spaces.convolutional.derived.cell import DerivedCell
+from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
+from tf_darts.spaces.convolutional.operations.base import Operation
+from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm
+from tf_darts.spaces.convolutional.operations.convolutions import (
     DepthwiseSeparable,
     DilatedConvolution,
     FactorizedReduction,
@@ -29,11 +32,8 @@ from tf_darts.spaces.convolutional.convolutions import (
     even_and_odd,
     pointwise,
 )
-from tf_darts.spaces.convolutional.derived_cell import DerivedCell
-from tf_darts.spaces.convolutional.derived_network import DerivedNetwork
-from tf_darts.spaces.convolutional.operation import Operation
-from tf_darts.spaces.convolutional.operations import Identity
-from tf_darts.spaces.convolutional.pooling import AveragePooling, MaxPooling, Pooling
+from tf_darts.spaces.convolutional.operations.pooling import AveragePooling, MaxPooling, Pooling
+from tf_darts.spaces.convolutional.operations.registry import Identity
 from tf_darts.spaces.fast_forms import register
 
 _MULTIPLE = 16  # of channels, which the kernels of batch norms and depthwise convolutions want

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_darts.spaces.convolutional.batch_norm import EPSILON, BatchNorm, StatisticsLedger
+from tf_darts.spaces.convolutional.operations.batch_norm import EPSILON, BatchNorm, StatisticsLedger
 
 
 def folded_norm(

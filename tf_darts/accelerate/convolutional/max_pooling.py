@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tf_darts.runtime.precision import full, like
-from tf_darts.spaces.convolutional.operation import pad
+from tf_darts.spaces.convolutional.operations.base import pad
 
 
 def max_pool(inputs: tf.Tensor, stride: int) -> tf.Tensor:

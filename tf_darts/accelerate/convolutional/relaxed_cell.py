@@ -16,9 +16,9 @@ import tensorflow as tf
 from tf_darts.accelerate.convolutional.max_pooling import max_pool
 from tf_darts.accelerate.convolutional.side_by_side import concat, tile_channels, wide_pointwise
 from tf_darts.runtime.precision import full, like
-from tf_darts.spaces.convolutional.batch_norm import BatchNorm, normalize
-from tf_darts.spaces.convolutional.cell import RelaxedCell
-from tf_darts.spaces.convolutional.convolutions import (
+from tf_darts.spaces.convolutional.operations.base import Operation
+from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm, normalize
+from tf_darts.spaces.convolutional.operations.convolutions import (
     DepthwiseSeparable,
     DilatedConvolution,
     FactorizedReduction,
@@ -27,9 +27,9 @@ from tf_darts.spaces.convolutional.convolutions import (
     even_and_odd,
     pointwise,
 )
-from tf_darts.spaces.convolutional.operation import Operation
-from tf_darts.spaces.convolutional.operations import Identity, Zero
-from tf_darts.spaces.convolutional.pooling import AveragePooling, MaxPooling, Pooling
+from tf_darts.spaces.convolutional.operations.pooling import AveragePooling, MaxPooling, Pooling
+from tf_darts.spaces.convolutional.operations.registry import Identity, Zero
+from tf_darts.spaces.convolutional.relaxed.cell import RelaxedCell
 from tf_darts.spaces.fast_forms import register
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts.runtime.precision import like
-from tf_darts.spaces.convolutional.convolutions import pointwise
+from tf_darts.spaces.convolutional.operations.convolutions import pointwise
 
 # Up to so many channels one product, mostly with zeros, is faster than one for each edge.
 _WIDE_PRODUCT = 64

@@ -19,10 +19,10 @@ import tensorflow as tf
 from tf_darts.accelerate.recurrent import derived_nodes as clusters
 from tf_darts.accelerate.recurrent.time_arrays import arrays as new_arrays
 from tf_darts.accelerate.recurrent.time_arrays import flat, write
-from tf_darts.genotype import RecurrentGenotype
+from tf_darts.cells.genotype import RecurrentGenotype
 from tf_darts.runtime.precision import matmul
 from tf_darts.spaces.fast_forms import register
-from tf_darts.spaces.recurrent.derived_cell import DerivedRecurrentCell
+from tf_darts.spaces.recurrent.derived.cell import DerivedRecurrentCell
 
 
 class _Arguments(NamedTuple):

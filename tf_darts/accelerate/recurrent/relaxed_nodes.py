@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tf_darts.spaces.recurrent.recurrence import EPSILON
+from tf_darts.spaces.recurrent.relaxed.recurrence import EPSILON
 
 cluster = tf.function(autograph=False, jit_compile=True)
 

@@ -32,8 +32,8 @@ from tf_darts.accelerate.recurrent.time_arrays import arrays as new_arrays
 from tf_darts.accelerate.recurrent.time_arrays import flat, write
 from tf_darts.runtime import collectives
 from tf_darts.spaces.fast_forms import register
-from tf_darts.spaces.recurrent.cell import RelaxedRecurrentCell
-from tf_darts.spaces.recurrent.recurrence import Recurrence
+from tf_darts.spaces.recurrent.relaxed.cell import RelaxedRecurrentCell
+from tf_darts.spaces.recurrent.relaxed.recurrence import Recurrence
 
 
 def _applies(*arguments: Any) -> bool:

@@ -18,7 +18,7 @@ from tf_darts.accelerate.recurrent.relaxed_nodes import (
     sigmoid,
     sigmoid_and_tanh,
 )
-from tf_darts.spaces.recurrent.recurrence import EPSILON
+from tf_darts.spaces.recurrent.relaxed.recurrence import EPSILON
 
 
 class _Gate(NamedTuple):

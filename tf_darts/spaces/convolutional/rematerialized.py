@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.runtime.rematerialize import rematerialized
-from tf_darts.spaces.convolutional.batch_norm import StatisticsLedger
+from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
 
 
 def rematerialized_cell(

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf_darts.runtime.precision import matmul
 from tf_darts.runtime.seeds import derived_seed
 from tf_darts.spaces.fast_forms import fast_form
-from tf_darts.spaces.recurrent.cell import dropout_mask, initial_uniform
+from tf_darts.spaces.recurrent.relaxed.cell import dropout_mask, initial_uniform
 
 DROPOUTS = (
     "embedding_dropout",

@@ -1,0 +1,359 @@
+"""The loop of a search, on a tiny space of its own."""
+
+import errno
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.support.toy_search import Events, Killed, Numbers, search, without_time
+from tf_darts.bilevel import engine
+from tf_darts.cells import genotype
+from tf_darts.errors import StorageError, UserError
+from tf_darts.runtime.callback import Observer
+from tf_darts.runtime.signals import Stopped, StopRequest
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    return search(tmp_path_factory.mktemp("whole"))
+
+
+def test_a_search_learns_and_leaves_its_files(tmp_path, uninterrupted):
+    events = Events()
+    alpha, _, history = search(tmp_path, events)
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    assert [r["epoch"] for r in history] == [1, 2, 3]
+    assert history[-1]["train_error"] < history[0]["train_error"]
+    assert history[-1]["step"] == 15
+    lines = (tmp_path / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == history
+    cell = genotype.load(tmp_path / "genotype.json")
+    assert cell.to_dict() == history[-1]["genotype"]
+    found_by = json.loads((tmp_path / "genotype.json").read_text())["found_by"]
+    assert found_by["supernet"]["validation_error"] == history[-1]["validation_error"]
+    assert [e for e in events.seen if e[0] != "step"] == [
+        ("epoch", 1),
+        ("epoch", 2),
+        ("epoch", 3),
+        ("end",),
+    ]
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 5, 6, 9, 10, 14, 15])
+def test_killed_at_any_step_the_run_goes_on_exactly(tmp_path, uninterrupted, step):
+    with pytest.raises(Killed):
+        search(tmp_path, Events(kill_at=step))
+    data = Numbers()
+    alpha, weights, history = search(tmp_path, data=data)
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    np.testing.assert_array_equal(weights, uninterrupted[1])
+    assert without_time(history) == without_time(uninterrupted[2])
+    assert len(data.served) < 15 or step <= 2, "it went on, it did not begin again"
+
+
+def test_killed_twice_and_stopped_once(tmp_path, uninterrupted):
+    for step in (4, 9):
+        with pytest.raises(Killed):
+            search(tmp_path, Events(kill_at=step))
+    stop = StopRequest()
+    with pytest.raises(Stopped, match=r"step 11 \(epoch 3 of 3\).*same command"):
+        search(tmp_path, Events(stop_at=11, stop=stop), stop=stop)
+    data = Numbers()
+    alpha, _, history = search(tmp_path, data=data)
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    assert without_time(history) == without_time(uninterrupted[2])
+    assert data.served[0] == (2, 1), "a stop saves the step it finished"
+
+
+def test_a_kill_between_the_record_and_its_checkpoint_repeats_no_record(tmp_path, uninterrupted):
+    class KillAtEpoch(Observer):
+        def on_epoch(self, record, history):
+            raise Killed
+
+    with pytest.raises(Killed):
+        search(tmp_path, KillAtEpoch())
+    assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 1
+    _, _, history = search(tmp_path)
+    assert without_time(history) == without_time(uninterrupted[2])
+
+
+def test_a_finished_run_is_only_looked_at(tmp_path):
+    search(tmp_path)
+    data = Numbers()
+    _, _, history = search(tmp_path, data=data)
+    assert data.served == [] and len(history) == 3
+
+
+def test_divergence_stops_with_what_happened(tmp_path):
+    events = Events()
+    with pytest.raises(UserError, match=r"step 8 \(epoch 2\).*train_loss.*--max_rollbacks"):
+        search(tmp_path, events, data=Numbers(poison=[(1, 2)]))
+    assert events.seen[-1] == ("end",)
+    # The same directory is still good.
+    alpha, _, _ = search(tmp_path)
+    assert np.all(np.isfinite(alpha))
+
+
+def test_divergence_rolls_back_at_most_so_often(tmp_path, uninterrupted):
+    events = Events()
+    alpha, _, history = search(
+        tmp_path / "a", events, data=Numbers(poison=[(1, 2)]), max_rollbacks=1
+    )
+    assert ("rollback", 5) in [e[:2] for e in events.seen]
+    assert history[-1]["rollbacks"] == 1
+    assert np.all(np.isfinite(alpha))
+    assert not np.array_equal(alpha, uninterrupted[0]), "other masks after a rollback"
+    with pytest.raises(UserError, match="after 1 rollbacks"):
+        search(tmp_path / "b", data=Numbers(poison=[(1, 2), (1, 3)]), max_rollbacks=1)
+
+
+def test_a_score_that_is_no_number_is_a_divergence(tmp_path):
+    class Spoilt(Numbers):
+        """The second evaluation meets something that is not a number."""
+
+        evaluations = 0
+
+        def evaluation(self):
+            self.evaluations += 1
+            yield np.float32([1.0, 1.1, np.nan if self.evaluations == 2 else 1.0])
+
+    with pytest.raises(UserError, match=r"epoch 2.*evaluation mode.*--max_rollbacks"):
+        search(tmp_path / "a", data=Spoilt())
+    assert "NaN" not in (tmp_path / "a" / "history.jsonl").read_text()
+    _, _, history = search(tmp_path / "b", data=Spoilt(), max_rollbacks=1)
+    assert [r["rollbacks"] for r in history] == [0, 1, 1]
+
+
+def test_the_genotype_is_rewritten_only_when_something_changed(tmp_path, monkeypatch):
+    writes = []
+    save = genotype.save
+    monkeypatch.setattr(genotype, "save", lambda *a: (writes.append(a[2]), save(*a)))
+    search(tmp_path, alpha_learning_rate=1e-9, epochs=2)
+    # The first cell, and one for each epoch's score.
+    assert [w["supernet"] and w["supernet"]["epoch"] for w in writes] == [None, 1, 2]
+
+
+def test_the_cell_is_derived_at_records_and_checkpoints(tmp_path, monkeypatch):
+    steps, derive = [], engine.derive
+    data = Numbers()  # one batch is served before a step
+    monkeypatch.setattr(
+        engine, "derive", lambda *a: (steps.append(len(data.served)), derive(*a))[1]
+    )
+    search(tmp_path, data=data)
+    # Once where it starts and at each checkpoint, and for the records of the three epochs.
+    assert sorted(steps) == [0, 2, 4, 5, 5, 6, 8, 10, 10, 10, 12, 14, 15, 15]
+
+
+@pytest.mark.parametrize("step", [1, 3, 6, 11])
+def test_the_genotype_of_a_killed_run_is_that_of_its_state(tmp_path, step):
+    class KilledAtStart(Observer):
+        def on_start(self, step, total):
+            self.step = step
+            raise Killed
+
+    with pytest.raises(Killed):
+        search(tmp_path, Events(kill_at=step))
+    start = KilledAtStart()
+    with pytest.raises(Killed):
+        search(tmp_path, start)
+    found_by = json.loads((tmp_path / "genotype.json").read_text())["found_by"]
+    assert found_by["step"] == start.step < step
+    assert (found_by["supernet"] or {"epoch": 0})["epoch"] == start.step // 5
+    _, _, history = search(tmp_path)
+    assert genotype.load(tmp_path / "genotype.json").to_dict() == history[-1]["genotype"]
+
+
+def half(path, **overrides):
+    """A search that is killed in its third epoch, after the checkpoint of step 12."""
+    with pytest.raises(Killed):
+        search(path, Events(kill_at=13), **overrides)
+
+
+def break_files(folder, pattern):
+    for file in folder.glob(pattern):
+        file.write_bytes(b"")
+
+
+def test_the_older_checkpoint_serves_where_the_last_one_is_broken(tmp_path, uninterrupted, capsys):
+    half(tmp_path)
+    latest = tmp_path / "checkpoints" / "latest"
+    break_files(latest, "ckpt-12.data*")
+    alpha, weights, history = search(tmp_path)
+    assert f"{latest / 'ckpt-12'} cannot be read; going on from {latest / 'ckpt-11'}." in (
+        capsys.readouterr().err
+    )
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    np.testing.assert_array_equal(weights, uninterrupted[1])
+    assert without_time(history) == without_time(uninterrupted[2])
+
+
+def test_the_last_epochs_end_serves_where_both_are_broken(tmp_path, uninterrupted, capsys):
+    half(tmp_path)
+    break_files(tmp_path / "checkpoints" / "latest", "*.index")
+    alpha, _, history = search(tmp_path)
+    assert f"going on from {tmp_path / 'checkpoints' / 'epoch' / 'ckpt-10'}." in (
+        capsys.readouterr().err
+    )
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    assert without_time(history) == without_time(uninterrupted[2])
+
+
+def test_a_broken_list_of_checkpoints_is_not_needed(tmp_path, uninterrupted):
+    half(tmp_path)
+    (tmp_path / "checkpoints" / "latest" / "checkpoint").write_bytes(b"\xff\0 garbage")
+    data = Numbers()
+    alpha, _, _ = search(tmp_path, data=data)
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    assert data.served[0] == (2, 2)
+
+
+def state_of(path):
+    return {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("loss", ["all", "latest and epoch", "indices", "broken"])
+def test_a_run_that_lost_its_checkpoints_stops(tmp_path, loss):
+    half(tmp_path)
+    checkpoints = tmp_path / "checkpoints"
+    match loss:
+        case "all":
+            shutil.rmtree(checkpoints)
+        case "latest and epoch":
+            for folder in ("latest", "epoch"):
+                shutil.rmtree(checkpoints / folder)
+        case "indices":
+            for file in checkpoints.glob("*/*.index"):
+                file.unlink()
+        case "broken":
+            break_files(checkpoints, "*/*.data*")
+    before = state_of(tmp_path)
+    with pytest.raises(UserError, match=r"from a copy, or give another --run_dir to begin again\."):
+        search(tmp_path)
+    assert state_of(tmp_path) == before
+
+
+def test_a_finished_run_without_checkpoints_keeps_its_result(tmp_path, uninterrupted):
+    search(tmp_path)
+    shutil.rmtree(tmp_path / "checkpoints")
+    before = state_of(tmp_path)
+    data = Numbers()
+    _, _, history = search(tmp_path, data=data)
+    assert without_time(history) == without_time(uninterrupted[2])
+    assert data.served == [] and state_of(tmp_path) == before
+
+
+def edit(lines, how):
+    match how:
+        case "shorter":
+            return lines[:1]
+        case "twice":
+            return [*lines, lines[-1]]
+        case "out of order":
+            return lines[::-1]
+        case "emptied":
+            return []
+        case "cut":
+            return [*lines[:-1], lines[-1][:30]]
+        case "other":
+            return [lines[0], lines[1].replace('"train_loss": ', '"train_loss": 9')]
+        case "null":
+            return [lines[0], "null\n"]
+
+
+EDITS = ("shorter", "twice", "out of order", "emptied", "cut", "other", "null")
+
+
+@pytest.mark.parametrize("how", EDITS)
+def test_a_history_that_is_not_the_states_is_written_anew(tmp_path, uninterrupted, how, capsys):
+    half(tmp_path)
+    file = tmp_path / "history.jsonl"
+    file.write_text("".join(edit(file.read_text().splitlines(keepends=True), how)))
+    alpha, _, history = search(tmp_path)
+    assert "history.jsonl" in (err := capsys.readouterr().err) and "written anew from the" in err
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    assert without_time(history) == without_time(uninterrupted[2])
+
+
+@pytest.mark.parametrize("how", EDITS)
+def test_without_a_checkpoint_such_a_history_is_refused(tmp_path, how):
+    half(tmp_path)
+    shutil.rmtree(tmp_path / "checkpoints")
+    file = tmp_path / "history.jsonl"
+    file.write_text("".join(edit(file.read_text().splitlines(keepends=True), how)))
+    before = state_of(tmp_path)
+    with pytest.raises(UserError, match="from a copy"):
+        search(tmp_path)
+    assert state_of(tmp_path) == before
+
+
+def test_no_rollback_without_a_state_to_go_back_to(tmp_path):
+    class Lost(Numbers):
+        def epoch(self, epoch, start_step=0):
+            if epoch == 1:
+                shutil.rmtree(tmp_path / "checkpoints" / "epoch")
+            return super().epoch(epoch, start_step)
+
+    with pytest.raises(UserError, match=r"diverged at step 8 .* cannot go back.*epoch: the check"):
+        search(tmp_path, data=Lost(poison=[(1, 2)]), max_rollbacks=1)
+    alpha, _, _ = search(tmp_path)
+    assert np.all(np.isfinite(alpha)), "nothing of it was saved"
+
+
+def test_a_directory_with_characters_of_patterns(tmp_path, uninterrupted):
+    path = tmp_path / "exp[lr=0.025] a*b?\\ {x}"
+    half(path)
+    alpha, weights, history = search(path)
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    np.testing.assert_array_equal(weights, uninterrupted[1])
+    assert without_time(history) == without_time(uninterrupted[2])
+    latest = path / "checkpoints" / "latest"
+    assert len([file for file in latest.iterdir() if file.suffix == ".index"]) == 2
+
+
+def test_a_full_disk_is_one_sentence_and_the_run_goes_on(tmp_path, uninterrupted, monkeypatch):
+    write = tf.train.Checkpoint.write
+    for refused, error in enumerate(
+        [
+            tf.errors.ResourceExhaustedError(None, None, "x/ckpt; No space left on device"),
+            OSError(errno.ENOSPC, "No space left on device"),
+        ]
+    ):
+        calls = []
+
+        def refuse(self, prefix, calls=calls, refused=refused, error=error):
+            calls.append(prefix)
+            if len(calls) == refused + 2:
+                raise error
+            return write(self, prefix)
+
+        monkeypatch.setattr(tf.train.Checkpoint, "write", refuse)
+        with pytest.raises(StorageError, match=r": a .* written \(No space left on device\);"):
+            search(tmp_path)
+    monkeypatch.setattr(tf.train.Checkpoint, "write", write)
+    alpha, _, history = search(tmp_path)
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    assert without_time(history) == without_time(uninterrupted[2])
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_a_directory_removed_while_it_runs_is_one_sentence(tmp_path):
+    class Removed(Numbers):
+        def epoch(self, epoch, start_step=0):
+            if epoch == 1:
+                shutil.rmtree(tmp_path / "run")
+            return super().epoch(epoch, start_step)
+
+    with pytest.raises(StorageError, match="cannot be written"):
+        search(tmp_path / "run", data=Removed())
+    assert not (tmp_path / "run").exists(), "what is gone is not made again in part"
+
+
+def test_what_a_kill_at_birth_leaves_is_removed(tmp_path, uninterrupted):
+    for name in (".config.json.abc_1234", ".config.json.abcd.partial"):
+        (tmp_path / name).write_text("{")
+    alpha, _, _ = search(tmp_path)
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    assert not list(tmp_path.glob(".config*"))

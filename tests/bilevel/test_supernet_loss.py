@@ -1,0 +1,104 @@
+"""Compiled losses of a supernet of one weight: equal to those by tapes, each made once."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_darts.bilevel.supernet_loss import SupernetLoss, SupernetLosses
+from tf_darts.runtime.precision import Precision
+from tf_darts.spaces.supernet import LossResult, Supernet
+
+SEED = tf.constant([0, 0])
+
+
+class Line(Supernet):
+    """(p_0·w - batch)² + 0.1·w² where regularised; counts how often it is traced."""
+
+    regularizes = True
+
+    def __init__(self, joint):
+        self.traced = 0
+        self.joint = joint
+        self._weights = [keras.Variable([0.7])]
+
+    weights = property(lambda self: self._weights)
+    statistics = property(lambda self: [])
+    batch_signature = property(lambda self: tf.TensorSpec([], tf.float32))
+    joint_gradients = property(lambda self: self.joint)
+    initial_state = evaluate = scores = None
+
+    def loss(self, weights, mixing, batch, state, seed, *, regularized=False):
+        self.traced += 1
+        w = weights[0][0]
+        loss = (mixing["cell"][0, 0] * w - batch) ** 2 + (0.1 * w**2 if regularized else 0.0)
+        return LossResult(loss, {"loss": loss}, state, [])
+
+
+POINT = [tf.constant([0.7])], {"cell": tf.constant([[0.3, -0.2]])}
+
+
+@pytest.fixture(params=[False, True], ids=["apart", "joint"])
+def losses(request):
+    return SupernetLosses(Line(request.param))
+
+
+def assert_close(ours, theirs):
+    for mine, right in zip(tf.nest.flatten(ours), tf.nest.flatten(theirs), strict=True):
+        np.testing.assert_allclose(mine, right, rtol=1e-6)
+
+
+@pytest.mark.parametrize("regularized", [False, True])
+def test_the_same_as_by_tapes(losses, regularized):
+    arguments = tf.constant(2.0), (), SEED
+    compiled = losses.on(*arguments, regularized=regularized)
+    taped = SupernetLoss(losses, *arguments, regularized=regularized)
+    vector = [tf.constant([1.5])]
+    assert_close(compiled.value(*POINT), taped.value(*POINT))
+    assert_close(compiled.gradients(*POINT), taped.gradients(*POINT))
+    assert_close(compiled.mixed_product(*POINT, vector), taped.mixed_product(*POINT, vector))
+
+
+def test_each_kind_is_traced_once(losses):
+    factor = tf.Variable(2.0)
+    for batch in (1.0, 2.0, 3.0):
+        loss = losses.on(tf.constant(batch), (), SEED)
+        loss.gradients(*POINT)
+        loss.gradients(*POINT, of_weights=False)
+        loss.precise.gradients(*POINT, of_weights=False)  # in float32 it is the same
+        factor.assign_add(1.0)
+        loss.times(factor).gradients(*POINT)
+    assert losses.supernet.traced == 3
+
+
+def test_a_multiple_has_its_factor_of_now(losses):
+    loss, factor = losses.on(tf.constant(2.0), (), SEED), tf.Variable(3.0)
+    multiple, vector = loss.times(factor), [tf.constant([1.5])]
+    once = loss.gradients(*POINT)
+    for times in (3.0, 5.0):
+        factor.assign(times)
+        found = multiple.gradients(*POINT)
+        wanted = [times * x for x in (once.value, *once.of_weights, *once.of_alphas)]
+        assert_close([found.value, found.of_weights, found.of_alphas], wanted)
+        twice = [times * x for x in loss.mixed_product(*POINT, vector)]
+        assert_close(multiple.mixed_product(*POINT, vector), twice)
+    other = loss.times(tf.Variable(7.0))
+    assert_close(other.gradients(*POINT).value, 7.0 * once.value)
+    assert_close(other.precise.gradients(*POINT).value, 7.0 * once.value)
+    assert_close(other.times(factor).gradients(*POINT).of_weights, [35.0 * once.of_weights[0]])
+
+
+def test_what_is_not_wanted_is_not_there(losses):
+    loss = losses.on(tf.constant(1.0), (), SEED)
+    assert loss.gradients(*POINT, of_weights=False).of_weights == []
+    both = loss.gradients(*POINT, of_alphas=False).of_alphas
+    assert len(both) == losses.supernet.joint_gradients, "where α's costs nothing it comes along"
+
+
+def test_the_precise_one_is_in_full(losses):
+    """Of a mixed precision only: everywhere else it is the loss itself."""
+    loss = losses.on(tf.constant(1.0), (), SEED)
+    mixed = dataclasses.replace(loss, precision=Precision("float32", "bfloat16"))
+    assert mixed.precise.precision == loss.precise.precision == loss.precision

@@ -1,0 +1,129 @@
+"""TF Serving's JSON, as https://www.tensorflow.org/tfx/serving/api_rest has it."""
+
+import base64
+
+import pytest
+import tensorflow as tf
+
+from tf_darts.errors import UserError
+from tf_darts.formats.rest_requests import answer, load, newest_version
+
+
+class Model(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32)])
+    def double(self, numbers):
+        return {"doubled": 2 * numbers}
+
+    @tf.function(
+        input_signature=[tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.int32)]
+    )
+    def cut(self, text, length):
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(length > 0), [length])]):
+            return {"start": tf.strings.substr(text, tf.zeros_like(length), length), "n": length}
+
+
+@pytest.fixture(scope="module")
+def signatures(tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("model"))
+    model = Model()
+    tf.saved_model.save(
+        model, folder, signatures={"serving_default": model.double, "cut": model.cut}
+    )
+    return tf.saved_model.load(folder).signatures
+
+
+def test_rows_of_one_input(signatures):
+    expected = {"predictions": [[2.0, 4.0], [6.0, 8.0]]}
+    assert answer(signatures, {"instances": [[1, 2], [3, 4]]}) == expected
+    assert answer(signatures, {"instances": [{"numbers": [1, 2]}, {"numbers": [3, 4]}]}) == expected
+
+
+def test_columns_of_one_input(signatures):
+    expected = {"outputs": [[2.0, 4.0]]}
+    assert answer(signatures, {"inputs": [[1, 2]]}) == expected
+    assert answer(signatures, {"inputs": {"numbers": [[1, 2]]}}) == expected
+
+
+def test_several_inputs(signatures):
+    encoded = {"b64": base64.b64encode("größe".encode()).decode()}
+    rows = [{"text": encoded, "length": 2}, {"text": "abc", "length": 1}]
+    found = answer(signatures, {"signature_name": "cut", "instances": rows})
+    assert found == {"predictions": [{"start": "gr", "n": 2}, {"start": "a", "n": 1}]}
+    columns = {"text": [encoded, "abc"], "length": [2, 1]}
+    found = answer(signatures, {"signature_name": "cut", "inputs": columns})
+    assert found == {"outputs": {"start": ["gr", "a"], "n": [2, 1]}}
+
+
+def deep(levels):
+    found = 1
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ([], "JSON object"),
+        ({}, "either"),
+        ({"inputs": [[1, 2]], "instances": [[1, 2]]}, "either"),
+        ({"signature_name": "none", "inputs": 1}, "no signature.*serving_default"),
+        ({"instances": []}, "is a list"),
+        ({"signature_name": ["cut"], "inputs": 1}, "no signature"),
+        ({"signature_name": {}, "inputs": 1}, "no signature"),
+        ({"instances": [[1, 2], [3]]}, "values of numbers cannot be read as float32"),
+        ({"instances": ["x"]}, "values of numbers cannot be read as float32"),
+        ({"instances": [None]}, "values of numbers cannot be read as float32"),
+        ({"inputs": None}, "values of numbers cannot be read as float32"),
+        ({"inputs": deep(900)}, "values of numbers"),
+        ({"inputs": deep(100_000)}, "values of numbers"),
+        ({"instances": [[1, 2, 3]]}, r"have the shape \[1, 3\] in place of \[\?, 2\]"),
+        ({"inputs": 7}, r"have the shape \[\] in place of \[\?, 2\]"),
+        ({"signature_name": "cut", "inputs": {"text": ["a"], "length": [2**70]}}, "of length"),
+        ({"signature_name": "cut", "inputs": {"text": ["a"], "length": [1.5]}}, "of length"),
+        ({"signature_name": "cut", "inputs": {"text": [1], "length": [1]}}, "of text"),
+        ({"signature_name": "cut", "instances": [{"text": "a"}]}, "length, text in it"),
+        ({"signature_name": "cut", "instances": ["a"]}, "takes length, text"),
+        ({"signature_name": "cut", "inputs": {"text": ["a"]}}, "takes length, text"),
+        (
+            {"signature_name": "cut", "instances": [{"text": "a", "length": 0}]},
+            r"refuses the request: 0",
+        ),
+        (
+            {"signature_name": "cut", "instances": [{"text": {"b64": "?"}, "length": 1}]},
+            "not base64",
+        ),
+    ],
+)
+def test_what_is_no_request(signatures, document, words):
+    with pytest.raises(UserError, match=words) as caught:
+        answer(signatures, document)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_newest_version(tmp_path):
+    with pytest.raises(UserError, match="no exported SavedModel"):
+        newest_version(tmp_path)
+    for name in ("2", "10", "x"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").touch()
+    assert newest_version(tmp_path) == tmp_path / "10"
+    assert newest_version(tmp_path / "2") == tmp_path / "2"
+
+
+@pytest.mark.parametrize("content", [b"", b"text", bytes(100)])
+def test_models_that_are_broken(tmp_path, content):
+    (tmp_path / "3").mkdir()
+    (tmp_path / "3" / "saved_model.pb").write_bytes(content)
+    with pytest.raises(UserError, match=r"3: cannot be loaded .*; export the run again\.$"):
+        load(tmp_path)
+
+
+def test_directories_that_hold_no_model(tmp_path):
+    (tmp_path / "a b" / "1" / "saved_model.pb").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"--export_dir='.*a b'"):
+        newest_version(tmp_path / "a b")
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "none"):
+        with pytest.raises(UserError, match="no exported SavedModel"):
+            newest_version(path)

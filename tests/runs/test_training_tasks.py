@@ -1,0 +1,85 @@
+import dataclasses
+
+import pytest
+
+from tf_darts.cells import genotype
+from tf_darts.cells.published import PUBLISHED
+from tf_darts.config import presets as config
+from tf_darts.errors import UserError
+from tf_darts.runs.training_tasks import find_cell, image_network, language_network
+
+
+def training(dataset, cell):
+    return dataclasses.replace(config.PRESETS["train", dataset], genotype=str(cell))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name"),
+    [("ptb", "darts_v1"), ("ptb", "enas"), ("cifar10", "darts_v1"), ("cifar10", "amoebanet")],
+)
+def test_published_cells_are_of_the_data_sets_space(dataset, name):
+    space = "recurrent" if dataset == "ptb" else "convolutional"
+    assert find_cell(training(dataset, name)) == PUBLISHED[space][name]
+
+
+def test_a_file(tmp_path):
+    cell = PUBLISHED["convolutional"]["nasnet"]
+    genotype.save(tmp_path / "genotype.json", cell)
+    assert find_cell(training("digits", tmp_path / "genotype.json")) == cell
+
+
+def test_a_cell_of_the_other_space_names_the_right_data_sets(tmp_path):
+    genotype.save(tmp_path / "cell.json", PUBLISHED["recurrent"]["enas"])
+    for name in ("enas", tmp_path / "cell.json"):
+        with pytest.raises(UserError) as error:
+            find_cell(training("cifar10", name))
+        assert "a recurrent cell; --dataset=cifar10 needs a convolutional one" in str(error.value)
+        assert str(error.value).endswith("it goes with --dataset=ptb|wikitext2|pydoc|text.")
+    with pytest.raises(UserError, match=r"goes with --dataset=cifar10\|digits\|folder"):
+        find_cell(training("ptb", "nasnet"))
+
+
+def test_neither_a_name_nor_a_file(tmp_path):
+    with pytest.raises(UserError, match=r"no file and no published cell; .* darts_v1, darts_v2"):
+        find_cell(training("ptb", "dart_v2"))
+    with pytest.raises(UserError, match=r"none.json: cannot be read \(No such file"):
+        find_cell(training("ptb", tmp_path / "none.json"))
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(UserError, match="not a genotype file, it is not JSON"):
+        find_cell(training("ptb", tmp_path / "broken.json"))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "cell", "weights"),
+    [
+        ("ptb", "darts_v1", 22_960_000),
+        ("ptb", "darts_v2", 22_960_000),
+        ("cifar10", "darts_v1", 3_169_414),
+        ("cifar10", "darts_v2", 3_349_342),
+    ],
+)
+def test_the_papers_settings_make_networks_of_its_size(dataset, cell, weights):
+    made = training(dataset, cell)
+    if made.space == "recurrent":
+        network = language_network(made, find_cell(made), words=10_000)
+    else:
+        network = image_network(made, find_cell(made), (32, 32, 3), classes=10)
+    assert network.counts()["weights"] == weights
+
+
+def test_advice_for_images_too_small_for_an_auxiliary_head():
+    """Each of the two ways out is taken."""
+    cell = PUBLISHED["convolutional"]["darts_v2"]
+    small = dataclasses.replace(training("cifar10", "darts_v2"), channels=2, layers=3)
+    with pytest.raises(UserError, match=r"at least 29×29, or --auxiliary_weight=0 \("):
+        image_network(small, cell, (28, 28, 3), 3)
+    assert image_network(small, cell, (29, 29, 3), 3).model.auxiliary
+    headless = dataclasses.replace(small, auxiliary_weight=0.0)
+    assert not image_network(headless, cell, (28, 28, 3), 3).model.auxiliary
+
+
+@pytest.mark.parametrize("name", ["Genotype", "x" * 5000, "a\0b", "a\nb", "~nobody/x", "/"])
+def test_what_is_no_cell_is_one_sentence(name):
+    with pytest.raises(UserError) as error:
+        find_cell(training("cifar10", name))
+    assert "\n" not in str(error.value) and len(str(error.value)) < 600

@@ -1,0 +1,106 @@
+"""Operations that are added to the space."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_darts.cells import genotype
+from tf_darts.cells.genotype import CONVOLUTIONAL_PRIMITIVES, ConvolutionalGenotype
+from tf_darts.cells.published import PUBLISHED
+from tf_darts.cells.topologies import TOPOLOGIES
+from tf_darts.errors import UserError
+from tf_darts.runs.runs import added_operations
+from tf_darts.spaces.convolutional.derived.counts import multiply_adds, weight_count
+from tf_darts.spaces.convolutional.derived.objective import CifarNetwork
+from tf_darts.spaces.convolutional.operations.base import Operation
+from tf_darts.spaces.convolutional.operations.registry import ADDED, OPERATIONS, add_operation
+from tf_darts.spaces.convolutional.relaxed.cell import RelaxedCell
+from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
+from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
+from tf_darts.spaces.fast_forms import without
+
+
+class Scale(Operation):
+    """A weight for each channel."""
+
+    def build(self, input_shape):
+        self.factor = self.add_weight(name="factor", shape=(input_shape[-1],), initializer="ones")
+
+    def call(self, inputs, training=False):
+        del training
+        return self.factor * inputs[:, :: self.stride, :: self.stride]
+
+    def weight_uses(self, input_shape):
+        return [(input_shape[-1], 0)]
+
+
+class Miscounted(Scale):
+    def weight_uses(self, input_shape):
+        return []
+
+
+class TooLarge(Scale):
+    def call(self, inputs, training=False):
+        return self.factor * inputs
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    """Takes out again what a test has added."""
+    yield
+    for name in [*ADDED]:
+        del ADDED[name], OPERATIONS[name]
+    genotype._added_convolutional.clear()
+
+
+def small_supernet():
+    model = RelaxedImageClassifier(classes=3, channels=2, layers=3, seed=0)
+    return ConvolutionalSupernet(model, (8, 8, 1))
+
+
+def test_searches_try_it():
+    assert added_operations(small_supernet()) == {}
+    add_operation("scale", Scale)
+    supernet = small_supernet()
+    assert added_operations(supernet) == {"added_operations": ["scale"]}
+    for topology in (*supernet.cells.values(), *TOPOLOGIES["convolutional"].values()):
+        assert topology.operations == (*CONVOLUTIONAL_PRIMITIVES, "scale")
+    cell = supernet.model.cells[0]
+    inputs = tf.random.stateless_normal([2, 8, 8, 6], [1, 2])
+    mixing = np.float32(np.eye(9)[[8] * 14])  # nothing but the new operation
+    pair = (inputs, inputs)
+    with without(RelaxedCell):
+        clear = cell(pair, mixing, training=True)
+    np.testing.assert_allclose(cell(pair, mixing, training=True), clear, atol=1e-5)
+
+
+def test_cells_may_have_it_and_are_counted():
+    add_operation("scale", Scale)
+    cells = PUBLISHED["convolutional"]["darts_v2"].to_dict()
+    for edges in (cells["normal"], cells["reduce"]):
+        edges[0][0] = edges[3][0] = "scale"
+    cell = ConvolutionalGenotype.from_dict(cells)
+    network = CifarNetwork(cell, 3, channels=4, layers=3, auxiliary=False)
+    network.build((None, 8, 8, 1))
+    made = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+    assert weight_count(network, image_channels=1) == made
+    papers = CifarNetwork(PUBLISHED["convolutional"]["darts_v2"], 3, channels=4, layers=3)
+    assert multiply_adds(network, 8) < multiply_adds(papers, 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "sentence"),
+    [
+        ("sep_conv_3x3", Scale, "there is an operation 'sep_conv_3x3' already"),
+        (
+            "large",
+            TooLarge,
+            r"at stride 2 'large' makes \(2, 6, 6, 4\) .* must make \(2, 3, 3, 4\)",
+        ),
+        ("light", Miscounted, "weight_uses of 'light' counts 0 weights at stride 1, .* are 4"),
+    ],
+)
+def test_what_cannot_be_added(name, layer, sentence):
+    with pytest.raises(UserError, match=sentence):
+        add_operation(name, layer)
+    assert not ADDED and TOPOLOGIES["convolutional"]["normal"].operations[-1] == "dil_conv_5x5"

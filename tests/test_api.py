@@ -1,0 +1,106 @@
+"""What `import tf_darts` gives."""
+
+import subprocess
+import sys
+
+import pytest
+
+import tf_darts
+from tf_darts.bilevel import engine
+from tf_darts.formats import versions
+
+IMPORTS = """
+import sys, time
+
+def cost(*modules):
+    start = time.process_time()
+    for module in modules:
+        __import__(module)
+    return time.process_time() - start
+
+own = cost("tf_darts")
+assert "tensorflow" not in sys.modules
+print(own, cost("tensorflow", "keras"))
+"""
+SMALL_TEXT = {"units": 8, "batch_size": 8, "bptt": 6, "epochs": 1, "steps_per_epoch": 2}
+
+
+def python(program):
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_importing_it_is_quiet():
+    done = python("import tf_darts")
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_importing_it_costs_a_tenth_of_tensorflow_and_keras_at_most():
+    own, others = map(float, python(IMPORTS).stdout.split())
+    assert own < 0.1 * others
+
+
+def test_every_public_name_is_there_and_documented():
+    assert len(set(tf_darts.__all__)) == len(tf_darts.__all__)
+    assert set(tf_darts.__all__) < set(dir(tf_darts))
+    for name in tf_darts.__all__:
+        value = getattr(tf_darts, name)
+        assert value.__doc__ or not callable(value), name
+
+
+def test_other_names_are_not():
+    with pytest.raises(AttributeError, match=r"'tf_darts' has no attribute 'serach'"):
+        tf_darts.serach  # noqa: B018
+
+
+def test_functions_win_over_the_subpackages_of_their_names():
+    assert engine and versions, "both subpackages are imported"
+    assert tf_darts.bilevel.__module__ == tf_darts.formats.__module__ == "tf_darts.api"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({}, "no --dataset given"),
+        ({"dataset": "digits", "channels": "4"}, "--channels='4': it must be a whole number"),
+        ({"dataset": "digits", "flip": 1}, "--flip=1: it must be true or false"),
+        ({"dataset": "digits", "seed": True}, "--seed=True: it must be a whole number"),
+        ({"dataset": "digits", "units": 4}, "--units has no meaning .* for searches on texts"),
+        ({"dataset": "digits", "colour": 4}, "--colour has no meaning"),
+    ],
+)
+def test_wrong_settings(settings, sentence, tmp_path):
+    with pytest.raises(tf_darts.UserError, match=sentence):
+        tf_darts.bilevel(run_dir=tmp_path / "run", **settings)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cell_of_another_space():
+    cell = tf_darts.PUBLISHED["recurrent"]["darts_v2"]
+    with pytest.raises(tf_darts.UserError, match=r"darts_v2: a recurrent cell; --dataset=digits"):
+        tf_darts.train(cell, dataset="digits")
+    other = tf_darts.RecurrentGenotype((("tanh", 0),), (1,))
+    with pytest.raises(tf_darts.UserError, match=r"cell_[0-9a-f]{8}: a recurrent cell"):
+        tf_darts.train(other, dataset="digits")
+
+
+@pytest.mark.slow
+def test_from_a_selection_to_a_served_model(tmp_path):
+    folder = tmp_path / "selection"
+    found = tf_darts.select(
+        dataset="pydoc",
+        run_dir=folder,
+        candidates=["random", "darts_v1"],
+        count=1,
+        train_settings=SMALL_TEXT | {"evaluation_batch_size": 400},
+    )
+    best = found.ranking["candidates"][0]
+    assert found.path == folder and found.cell.to_dict() == best["genotype"]
+    assert tf_darts.load_genotype(folder / "genotype.json") == found.cell
+    run = folder / "candidates" / best["name"] / "train"
+    exported = tf_darts.formats(run, tmp_path / "models")
+    assert exported.path == tmp_path / "models" / "1"
+    assert (exported.path / "saved_model.pb").exists()

@@ -1,0 +1,167 @@
+"""The modes of the command line as functions, for `import tf_darts`.
+
+Settings are keywords with the names of the command's flags, which `python -m tf_darts.main --help`
+lists; those not given are the data set's own, as there. A wrong one raises `UserError`, in whose
+sentence it is a flag. Progress is printed. Ctrl-C interrupts at once; the same call in the same
+`run_dir` goes on from the last checkpoint.
+"""
+
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tf_darts.cells import genotype as genotypes
+from tf_darts.cells import references as given_cells
+from tf_darts.cells.genotype import Genotype
+from tf_darts.cells.published import PUBLISHED
+from tf_darts.config.presets import Config, configure
+from tf_darts.runs.runs import (
+    Exported,
+    SearchRun,
+    TrainingRun,
+    run_export,
+    run_search,
+    run_test,
+    run_training,
+)
+from tf_darts.runs.training_tasks import check_space, find_cell
+from tf_darts.runtime.signals import StopRequest
+from tf_darts.study.run_study import run_study
+
+load_genotype, save_genotype = genotypes.load, genotypes.save
+
+
+class Selection(NamedTuple):
+    """A finished selection.
+
+    Attributes:
+      path: its run directory.
+      cell: the best cell by validation.
+      ranking: every candidate with its score, as in `ranking.json`.
+    """
+
+    path: pathlib.Path
+    cell: Genotype
+    ranking: dict[str, Any]
+
+
+def _plain(value: Any) -> Any:
+    """A setting as a flag has it: paths, lists and mappings as texts."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={setting}" for name, setting in value.items())
+    if isinstance(value, list | tuple):
+        texts = [os.fspath(part) if isinstance(part, os.PathLike) else part for part in value]
+        return ",".join(texts) if all(isinstance(text, str) for text in texts) else value
+    return value
+
+
+def _cell(given: Any) -> Any:
+    """A cell of ours in place of a named tuple or mapping of the official form; else what it is."""
+    if isinstance(given, tuple) and hasattr(given, "_asdict"):
+        given = given._asdict()
+    return genotypes.of_fields(given) if isinstance(given, Mapping) else given
+
+
+def _name(cell: Genotype) -> str:
+    """What a run says that it was given: a published cell's name, or one that no other cell has."""
+    for name, published in PUBLISHED[cell.space].items():
+        if cell == published:
+            return name
+    return given_cells.identifier(cell)
+
+
+def _configured(mode: str, settings: Mapping[str, Any]) -> Config:
+    return configure({"mode": mode} | {name: _plain(value) for name, value in settings.items()})
+
+
+def search(**settings: Any) -> SearchRun:
+    """Searches for a cell, or goes on with the search that is in `run_dir`.
+
+    Args:
+      **settings: of `--mode=search`.
+
+    Raises:
+      UserError: settings, data or directory are not right, or the search diverged.
+
+    Example:
+      >>> found = search(dataset="digits", run_dir="runs/found", channels=4, layers=3, epochs=2)
+      >>> found.cell, found.path, found.history[-1]["validation_accuracy"]
+    """
+    return run_search(_configured("search", settings), StopRequest())
+
+
+def train(
+    genotype: Genotype | str | os.PathLike | Mapping[str, Any] | tuple, **settings: Any
+) -> TrainingRun:
+    """Trains a network of a cell from random weights, or goes on with the training in `run_dir`.
+
+    Args:
+      genotype: a cell, the file of one, or the name of a published one. Of a search's file, reports
+        know which search it is from. Cells of other programs may be their text, or a named tuple
+        or mapping with the fields of the official one (docs/own_cell.md).
+      **settings: of `--mode=train`.
+
+    Raises:
+      UserError: as `search`, or the cell is of another space than the data set.
+    """
+    genotype = _cell(genotype)
+    if not isinstance(genotype, Genotype):
+        config = _configured("train", settings | {"genotype": genotype})
+        return run_training(config, find_cell(config), StopRequest())
+    config = _configured("train", settings | {"genotype": _name(genotype)})
+    check_space(config, genotype)
+    return run_training(config, genotype, StopRequest())
+
+
+def test(run_dir: str | os.PathLike, **settings: Any) -> dict[str, float]:
+    """The test scores of a finished training by name, taken once and kept.
+
+    Args:
+      run_dir: of the training.
+      **settings: of `--mode=test`.
+
+    Raises:
+      UserError: there is no finished training, or its data are not to be had.
+    """
+    return run_test(_configured("test", settings | {"run_dir": run_dir}))["scores"]
+
+
+def select(**settings: Any) -> Selection | None:
+    """Trains several cells for a short time and ranks them (docs/studies.md).
+
+    Args:
+      **settings: of `--mode=select`; `candidates` may be a list, `search_settings` and
+        `train_settings` mappings.
+
+    Returns:
+      None in a process that is another's worker.
+
+    Raises:
+      UserError: as `search`, or every candidate failed.
+      Stopped: SIGTERM or Ctrl-C came; the same call goes on from there.
+    """
+    config = _configured("select", settings)
+    ranking = run_study(config)
+    if ranking is None:
+        return None
+    path = pathlib.Path(config.run_dir).expanduser()
+    return Selection(path, load_genotype(path / "genotype.json"), ranking)
+
+
+def export(run_dir: str | os.PathLike, export_dir: str | os.PathLike, **settings: Any) -> Exported:
+    """Writes the network of a finished training in a format of others (docs/serving.md).
+
+    Args:
+      run_dir: of the training.
+      export_dir: the directory of all its exported versions.
+      **settings: of `--mode=export`.
+
+    Raises:
+      UserError: there is no finished training, the version is there already, or what was written
+        does not answer as the trained network does.
+    """
+    both = {"run_dir": run_dir, "export_dir": export_dir}
+    return run_export(_configured("export", settings | both))

@@ -1,0 +1,1 @@
+"""How an architecture is searched: losses, hypergradient, step and the loop around it."""

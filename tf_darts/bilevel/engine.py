@@ -1,0 +1,170 @@
+"""The loop around the bilevel step."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from tf_darts.bilevel import relaxation
+from tf_darts.bilevel.step import BilevelStep
+from tf_darts.bilevel.strongest_edges import derive
+from tf_darts.cells import genotype
+from tf_darts.config.search import SearchConfig
+from tf_darts.data.batches import SearchBatch
+from tf_darts.data.fingerprint import Fingerprint
+from tf_darts.methods.joint import SimultaneousStep
+from tf_darts.optimization.schedule import cosine
+from tf_darts.runtime import files
+from tf_darts.runtime.callback import Observer
+from tf_darts.runtime.replicas import ALONE, Replicas
+from tf_darts.runtime.run_directory import RESULT, RunDirectory
+from tf_darts.runtime.run_loop import Means, RunLoop, StepResult
+from tf_darts.runtime.signals import StopRequest
+from tf_darts.spaces.supernet import Supernet
+
+STEPS: dict[str, type[BilevelStep]] = {
+    "bilevel": BilevelStep,
+    "joint_alternating": BilevelStep,  # on other data
+    "joint_simultaneous": SimultaneousStep,
+}
+
+
+class SearchData(Protocol):
+    """What the loop reads: see `data/texts/search_batches.py` for one that does it."""
+
+    evaluation_batch_size: int
+
+    def steps(self, epoch: int) -> int:
+        """How many batches an epoch has."""
+
+    def epoch(self, epoch: int, start_step: int = 0) -> Iterator[SearchBatch]:
+        """The epoch's batches from `start_step` on, the same ones at every call."""
+
+    def evaluation(self) -> Iterator[Any]:
+        """The whole validation part, once."""
+
+    def description(self) -> dict[str, Any]:
+        """The data set's name and its counts, as JSON types."""
+
+    def fingerprint(self) -> Fingerprint:
+        """What the data are, see `data/fingerprint.py`."""
+
+
+class SearchEngine(RunLoop):
+    """Runs a search in its run directory, from where it stands to its last epoch.
+
+    Besides what every run has, the directory holds `genotype.json`: the cell at the last
+    checkpoint, rewritten where the cell or its score is another; and at the end `result.json` with
+    the last record's score and cell.
+    """
+
+    activity: ClassVar[str] = "search"
+    rate_flag: ClassVar[str] = "weight_learning_rate"
+
+    def __init__(
+        self,
+        config: SearchConfig,
+        supernet: Supernet,
+        data: SearchData,
+        run: RunDirectory,
+        observers: Sequence[Observer] = (),
+        replicas: Replicas = ALONE,
+    ) -> None:
+        self._config = config
+        self._supernet = supernet
+        self._data = data
+        self._step = STEPS[config.optimization](supernet, config, replicas=replicas)
+        self._saved_genotype: Any = None
+        super().__init__(
+            run,
+            observers,
+            epochs=config.epochs,
+            checkpoint_steps=config.checkpoint_steps,
+            max_rollbacks=config.max_rollbacks,
+            variables=self._step.variables,
+            measures=dict.fromkeys(("train", "validation"), supernet.measures),
+            replicas=replicas,
+        )
+
+    def search(self, stop: StopRequest) -> list[dict[str, Any]]:
+        """Searches until the last epoch's end; see `RunLoop._run_all`."""
+        history = self._run_all(stop)
+        if self._run.read_result() is None:
+            names = ("epoch", "step", f"validation_{self._supernet.score}", "cell", "genotype")
+            self._run.write_json(RESULT, {name: history[-1][name] for name in names})
+        return history
+
+    def _finished(self) -> list[dict[str, Any]] | None:
+        # Where the cell's file is gone, it is made anew from the checkpoint.
+        return super()._finished() if files.exists(self._run.path / "genotype.json") else None
+
+    def _steps(self, epoch: int) -> int:
+        return self._data.steps(epoch)
+
+    def _batches(self, epoch: int, start_step: int) -> Iterator[SearchBatch]:
+        return self._data.epoch(epoch, start_step)
+
+    def _rate(self, epoch: int) -> float:
+        config = self._config
+        first, last = config.weight_learning_rate, config.final_weight_learning_rate
+        return cosine(first, last, epoch, config.epochs)
+
+    def _take_step(self, epoch: int, batch: SearchBatch) -> StepResult:
+        if batch.starts_pass:
+            self._step.reset_states()
+        learning_rate = self._rate(epoch) * batch.learning_rate_scale
+        metrics = self._step(batch.train, batch.validation, learning_rate)
+        finite = bool(metrics.pop("finite"))
+        means = {stream: metrics.pop(stream) for stream in ("train", "validation")}
+        return StepResult(finite, means, metrics | {"learning_rate": learning_rate})
+
+    def _scores(self, means: Means) -> Means:
+        return self._supernet.scores(means)
+
+    def _evaluate(self, stop: StopRequest) -> Means | None:
+        batches, size = self._data.evaluation(), self._data.evaluation_batch_size
+        return self._step.evaluate(batches, size, lambda: bool(stop))
+
+    def _record(self, epoch: int, batch_scores: dict[str, Means], scores: Means) -> dict[str, Any]:
+        # Both streams in training mode: the batches' own statistics, dropout. Evaluation mode has
+        # the running statistics, and may score much worse than the same text in training mode.
+        mixing = self._step.mixing()
+        cell = self._genotype(mixing)
+        return {
+            "learning_rate": self._rate(epoch),
+            **{f"train_{name}": value for name, value in batch_scores["train"].items()},
+            **{
+                f"validation_batch_{name}": value
+                for name, value in batch_scores["validation"].items()
+            },
+            **{f"validation_{name}": value for name, value in scores.items()},
+            "entropy": float(relaxation.entropy(mixing)),
+            "cell": str(cell),
+            "genotype": cell.to_dict(),
+            "mixing": {name: table.tolist() for name, table in mixing.items()},
+        }
+
+    def _genotype(self, mixing: Mapping[str, np.ndarray]) -> genotype.Genotype:
+        cells = derive(mixing, self._supernet.cells)
+        return self._supernet.genotype_class.from_cells(cells)
+
+    def _write_artefacts(self) -> None:
+        """Rewrites `genotype.json` where the cell or its validation score is another."""
+        cell = self._genotype(self._step.mixing())
+        last = self._history[-1] if self._history else None
+        score = f"validation_{self._supernet.score}"
+        validation = {"epoch": last["epoch"], score: last[score]} if last else None
+        if self._saved_genotype == (cell, validation):
+            return
+        found_by = {
+            "mode": self._config.mode,
+            "dataset": self._config.dataset,
+            "optimization": self._config.optimization,
+            "hypergradient": self._config.hypergradient,
+            "seed": self._config.seed,
+            "step": int(self._step.steps),
+            # Of the supernet with its shared weights, not of the discrete cell.
+            "supernet": validation,
+        }
+        genotype.save(self._run.path / "genotype.json", cell, found_by)
+        self._saved_genotype = (cell, validation)

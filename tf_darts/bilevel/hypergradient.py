@@ -1,0 +1,116 @@
+"""The architecture gradient ∇_α L_val(w*(α), α): equations 5 to 8, as functions of two losses.
+
+Nothing here knows a model: it is given the two losses, the point (w, α) and the step that the
+weight optimiser would take. Three estimates, all returning a `Hypergradient`; what the rest of the
+project must know of each is in `config/hypergradients.py`:
+
+- `first_order`: ξ = 0, the gradient is ∇_α L_val(w, α).
+- `finite_difference`: eq. 7 with the matrix-vector product by eq. 8, the paper's second order.
+- `exact`: eq. 7 with the same product by differentiating twice.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tf_darts.bilevel.loss import Gradients, Loss
+from tf_darts.spaces.supernet import Alphas, Weights
+
+# (∇_w L_train) -> (w', the factor ξ·clip with which the gradient entered it)
+Unroll = Callable[[Weights], tuple[Weights, tf.Tensor]]
+
+
+class Hypergradient(NamedTuple):
+    """dα and what was met on the way.
+
+    Attributes:
+      gradient: the estimate of ∇_α L_val, of α's structure.
+      validation_loss: L_val at the weights where it was taken (w, or w' when unrolled).
+      auxiliary: what the validation loss left behind there.
+      direct: ∇_α L_val(w', α); for first order the gradient itself.
+      implicit: ∇²_{α,w} L_train · ∇_{w'} L_val, of α's structure; zeros for first order.
+      epsilon: ε of eq. 8; zero where it is not used.
+    """
+
+    gradient: Alphas
+    validation_loss: tf.Tensor
+    auxiliary: Any
+    direct: Alphas
+    implicit: Alphas
+    epsilon: tf.Tensor
+
+
+def first_order(
+    train_loss: Loss, validation_loss: Loss, weights: Weights, alphas: Alphas, unroll: Unroll
+) -> Hypergradient:
+    """∇_α L_val(w, α): the case ξ = 0, where nothing is unrolled."""
+    del train_loss, unroll
+    return _direct(validation_loss.gradients(weights, alphas, of_weights=False), alphas)
+
+
+def _direct(validation: Gradients, alphas: Alphas) -> Hypergradient:
+    """Eq. 7's first term alone."""
+    gradient = tf.nest.pack_sequence_as(alphas, validation.of_alphas)
+    nothing = tf.nest.map_structure(tf.zeros_like, gradient)
+    epsilon = tf.zeros([], validation.value.dtype)
+    value, auxiliary = validation.value, validation.auxiliary
+    return Hypergradient(gradient, value, auxiliary, gradient, nothing, epsilon)
+
+
+def _unrolled(
+    train_loss: Loss, validation_loss: Loss, weights: Weights, alphas: Alphas, unroll: Unroll
+) -> tuple[Hypergradient, list[tf.Tensor], tf.Tensor]:
+    """Eq. 7's first term at w', the vector v = ∇_{w'} L_val(w', α), and the factor ξ·clip."""
+    train = train_loss.gradients(weights, alphas, of_alphas=False)
+    moved, factor = unroll(train.of_weights)
+    validation = validation_loss.gradients(moved, alphas)
+    return _direct(validation, alphas), validation.of_weights, factor
+
+
+def _subtract_implicit(
+    partial: Hypergradient, implicit: list[tf.Tensor], factor: tf.Tensor, epsilon: tf.Tensor
+) -> Hypergradient:
+    """Eq. 7: direct - ξ·clip·implicit."""
+    implicit = tf.nest.pack_sequence_as(partial.direct, implicit)
+    gradient = tf.nest.map_structure(lambda d, i: d - factor * i, partial.direct, implicit)
+    return partial._replace(gradient=gradient, implicit=implicit, epsilon=epsilon)
+
+
+def finite_difference(
+    train_loss: Loss,
+    validation_loss: Loss,
+    weights: Weights,
+    alphas: Alphas,
+    unroll: Unroll,
+    radius: float = 0.01,
+) -> Hypergradient:
+    """Eq. 7 with eq. 8: a central difference along v with ε = radius / ‖v‖₂.
+
+    `train_loss` is evaluated at w, w + εv and w - εv. It must use the same random masks each time
+    (common random numbers), otherwise the difference is mostly the masks' noise over 2ε.
+    """
+    partial, vector, factor = _unrolled(train_loss, validation_loss, weights, alphas, unroll)
+    epsilon = radius / tf.linalg.global_norm(vector)
+    sides: list[list[tf.Tensor]] = []
+    for sign in (1.0, -1.0):
+        # One after the other: side by side they need twice the memory and gain no time.
+        with tf.control_dependencies([g for side in sides for g in side]):
+            shifted = [w + sign * epsilon * v for w, v in zip(weights, vector, strict=True)]
+        side = train_loss.precise.gradients(shifted, alphas, of_weights=False)
+        sides.append(side.of_alphas)
+    plus, minus = sides
+    implicit = [(p - m) / (2.0 * epsilon) for p, m in zip(plus, minus, strict=True)]
+    return _subtract_implicit(partial, implicit, factor, epsilon)
+
+
+def exact(
+    train_loss: Loss, validation_loss: Loss, weights: Weights, alphas: Alphas, unroll: Unroll
+) -> Hypergradient:
+    """Eq. 7 with ∇²_{α,w} L_train · v = ∇_α ⟨∇_w L_train(w, α), v⟩ by nested tapes.
+
+    `train_loss` must be differentiable twice.
+    """
+    partial, vector, factor = _unrolled(train_loss, validation_loss, weights, alphas, unroll)
+    implicit = train_loss.mixed_product(weights, alphas, vector)
+    return _subtract_implicit(partial, implicit, factor, partial.epsilon)

@@ -1,0 +1,176 @@
+"""A supernet's loss on one batch as a function of (w, α), and its compiled derivatives.
+
+A step needs up to five gradients of a supernet. A graph of the whole step would hold the supernet
+five times; here each kind of derivative (by w, by α, by both) is traced and optimised once.
+"""
+
+import dataclasses
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tf_darts.bilevel.flat import FlatLayout
+from tf_darts.bilevel.loss import Gradients, Loss
+from tf_darts.bilevel.relaxation import softmax
+from tf_darts.runtime.precision import Precision, current, using
+from tf_darts.runtime.replicas import ALONE, BatchFunction, Replicas
+from tf_darts.spaces.supernet import Alphas, State, Supernet, Weights
+
+
+class LossOutputs(NamedTuple):
+    """What a loss leaves behind: as in `LossResult`, the statistics as one vector."""
+
+    state: State
+    means: Mapping[str, tf.Tensor]
+    statistics: tf.Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class SupernetLoss(Loss):
+    """The loss of one batch; w is a list of one vector. Its derivatives are by tapes.
+
+    Attributes:
+      losses: of which supernet.
+      batch: of the training or of the validation data.
+      state: of its stream.
+      seed: int32 [2], of its masks.
+      regularized: whether the weight step's own terms are in it.
+    """
+
+    losses: "SupernetLosses"
+    batch: Any
+    state: State
+    seed: tf.Tensor
+    regularized: bool
+
+    def value(self, weights: Weights, alphas: Alphas) -> tuple[tf.Tensor, LossOutputs]:
+        result = self.losses.supernet.loss(
+            self.losses.layout.unflatten(weights[0]),
+            softmax(alphas),
+            self.batch,
+            self.state,
+            self.seed,
+            regularized=self.regularized,
+        )
+        statistics = self.losses.statistics_layout.flatten(result.statistics)
+        return result.loss, LossOutputs(result.state, result.means, statistics)
+
+
+@dataclasses.dataclass(frozen=True)
+class CompiledLoss(SupernetLoss):
+    """The same, computed by compiled functions, and in parts by the replicas.
+
+    Attributes:
+      precision: in which it is computed.
+      factor: by which it is multiplied; None: 1.
+    """
+
+    precision: Precision
+    factor: tf.Variable | None = None
+
+    def value(self, weights: Weights, alphas: Alphas) -> tuple[tf.Tensor, LossOutputs]:
+        return self.gradients(weights, alphas, of_weights=False, of_alphas=False)[:2]
+
+    def gradients(
+        self, weights: Weights, alphas: Alphas, *, of_weights: bool = True, of_alphas: bool = True
+    ) -> Gradients:
+        of_alphas = of_alphas or (of_weights and self.losses.supernet.joint_gradients)
+
+        def of_part(point: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:
+            found = self._of_part(batch, state, seed).gradients(
+                *point, of_weights=of_weights, of_alphas=of_alphas
+            )
+            state = found.auxiliary.state
+            return found._replace(auxiliary=found.auxiliary._replace(state=())), state
+
+        point = list(weights), alphas
+        found, state = self._compiled((of_weights, of_alphas), of_part, point)
+        return found._replace(auxiliary=found.auxiliary._replace(state=state))
+
+    def mixed_product(self, weights: Weights, alphas: Alphas, vector: Weights) -> list[tf.Tensor]:
+        def of_part(point: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:
+            weights, alphas, vector = point
+            return self._of_part(batch, state, seed).mixed_product(weights, alphas, vector), ()
+
+        return self._compiled("mixed", of_part, (list(weights), alphas, list(vector)))[0]
+
+    def times(self, factor: tf.Variable) -> Loss:
+        if self.factor is not None:
+            return super().times(factor)
+        return dataclasses.replace(self, factor=factor)
+
+    @property
+    def precise(self) -> Loss:
+        """The loss without 16 bits.
+
+        w + εv and w - εv differ by less than most weights' rounding to 16 bits, and so do their
+        gradients (docs/performance.md).
+        """
+        return dataclasses.replace(self, precision=self.precision.full)
+
+    def _of_part(self, batch: Any, state: State, seed: tf.Tensor) -> Loss:
+        """The loss of a replica's part of the batch, inside a compiled function."""
+        loss = SupernetLoss(self.losses, batch, state, seed, self.regularized)
+        return loss if self.factor is None else loss.times(self.factor)
+
+    def _compiled(self, kind: Hashable, of_part: BatchFunction, point: Any) -> Any:
+        """Calls the compiled `of_part` of this kind of derivative, made the first time."""
+        factor = None if self.factor is None else self.factor.ref()
+        key = kind, self.regularized, self.precision, factor
+        arguments = point, self.batch, self.state, self.seed
+        function = self.losses.compiled(key, of_part, arguments)
+        with using(self.precision):  # traced when it is first called
+            return function(*arguments)
+
+
+class SupernetLosses:
+    """The losses of a supernet's batches, and what they share.
+
+    Args:
+      supernet: whose losses they are.
+      replicas: each takes its part of every batch.
+
+    Attributes:
+      supernet: as given.
+      layout: where each weight stands in the vector of all of w.
+      statistics_layout: the same for the running statistics.
+    """
+
+    def __init__(self, supernet: Supernet, replicas: Replicas = ALONE) -> None:
+        self.supernet = supernet
+        self.layout = FlatLayout(supernet.weights)
+        self.statistics_layout = FlatLayout(supernet.statistics)
+        self._replicas = replicas
+        self._precision = current()
+        self._functions: dict[Hashable, Callable[..., Any]] = {}
+
+    def on(
+        self, batch: Any, state: State, seed: tf.Tensor, *, regularized: bool = False
+    ) -> CompiledLoss:
+        """The loss of one batch; arguments as in `SupernetLoss`."""
+        regularized = regularized and self.supernet.regularizes
+        return CompiledLoss(self, batch, state, seed, regularized, self._precision)
+
+    def compiled(
+        self, key: Hashable, of_part: BatchFunction, arguments: tuple[Any, ...]
+    ) -> Callable[..., Any]:
+        """The compiled function of one kind of derivative; made of `of_part` the first time.
+
+        Args:
+          key: tells the kind.
+          of_part: of a point, a batch, its state and a seed.
+          arguments: of the first call; later ones differ in no size but the batch's.
+        """
+        if key not in self._functions:
+            point, _, *rest = tf.nest.map_structure(_spec, arguments)
+            self._functions[key] = self._replicas.compiled(
+                of_part,
+                (point, self.supernet.batch_signature, *rest),
+                batch_axis=self.supernet.batch_axis,
+            )
+        return self._functions[key]
+
+
+def _spec(value: tf.Tensor) -> tf.TensorSpec:
+    return tf.TensorSpec(value.shape, value.dtype)

@@ -1,0 +1,1 @@
+"""Discrete cells and the graphs that they are taken from."""

@@ -1,0 +1,31 @@
+"""absl flags made from the configurations' fields."""
+
+from absl import flags
+
+from tf_darts.config import presets as config
+
+_DEFINE = {
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+    bool: flags.DEFINE_boolean,
+}
+
+
+def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines one flag for each setting of any configuration, unset by default.
+
+    Unset flags leave the preset's value, so `--help` names none.
+    """
+    for name, field in config.settings().items():
+        about = field.metadata["help"]
+        choices = config.modes() if name == "mode" else field.metadata["choices"]
+        if choices:
+            about += f"; one of {', '.join(choices)}"
+        _DEFINE[field.type](name, None, about, flag_values=flag_values)
+
+
+def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> config.Config:
+    """The configuration that the given flags ask for; raises `UserError`."""
+    given = {name: flag_values[name].value for name in sorted(config.settings())}
+    return config.configure({name: value for name, value in given.items() if value is not None})

@@ -1,0 +1,132 @@
+"""What each `--mode` does and prints: a configuration in, a finished run and a few lines out."""
+
+import pathlib
+import shlex
+import shutil
+import sys
+
+from tf_darts.config.export import ExportConfig
+from tf_darts.config.report import ReportConfig
+from tf_darts.config.search import SearchConfig
+from tf_darts.config.study import StudyConfig
+from tf_darts.config.testing import RunTestConfig
+from tf_darts.config.training import TrainingConfig
+from tf_darts.report.ranking import ranking_summary
+from tf_darts.report.summary_report import write_report
+from tf_darts.runs.runs import in_words, run_export, run_search, run_test, run_training
+from tf_darts.runs.training_tasks import find_cell
+from tf_darts.runtime.console import say
+from tf_darts.runtime.signals import graceful_stop
+from tf_darts.runtime.threads import operations_side_by_side
+from tf_darts.study.run_study import run_study
+
+
+def search(config: SearchConfig) -> None:
+    """`--mode=search`: looks for a cell and leaves it in the run directory."""
+    if config.many_small_operations:
+        operations_side_by_side()
+    with graceful_stop() as stop:
+        run = run_search(config, stop)
+    last, score, (baseline, value) = run.history[-1], run.score, run.baseline
+    say(
+        f"Found after {last['epoch']} epochs and {last['seconds'] / 60:.1f} minutes: {run.cell}\n"
+        f"The supernet's validation {score} is {last[f'validation_{score}']:.2f}; on batches, in"
+        f" training mode, {last[f'validation_batch_{score}']:.2f} ({baseline}: {value:.2f}).\n"
+        f"Of this cell --mode=train --dataset={_quoted(config.dataset)} makes a network of"
+        f" {in_words(run.counts)}.\n"
+        f"Cell: {run.path / 'genotype.json'}   pictures: {run.path / 'plots'}\n"
+        f"TensorBoard: {_tensorboard()} --logdir={_quoted(run.path / 'tensorboard')}"
+    )
+
+
+def train(config: TrainingConfig) -> None:
+    """`--mode=train`: trains a network of a derived cell from random weights."""
+    if config.many_small_operations:
+        operations_side_by_side()
+    cell = find_cell(config)
+    with graceful_stop() as stop:
+        run = run_training(config, cell, stop)
+    if run.validates:
+        score = run.score
+        baseline = f" ({run.baseline[0]}: {run.baseline[1]:.2f})" if run.baseline else ""
+        say(
+            f"The best of {config.epochs} epochs is {run.result['epoch']}: validation {score}"
+            f" {run.result[f'validation_{score}']:.2f}{baseline}."
+        )
+    test = f"--mode=test --run_dir={_quoted(run.path)}"
+    test += f" --data_dir={_quoted(config.data_dir)}" if config.data_dir else ""
+    say(
+        f"Run: {run.path}   pictures: {run.path / 'plots'}\n"
+        f"TensorBoard: {_tensorboard()} --logdir={_quoted(run.path / 'tensorboard')}\n"
+        f"Test it, once: python -m tf_darts.main {test}"
+    )
+
+
+def study(config: StudyConfig) -> None:
+    """`--mode=select`, `random_search` and `tune`: trains candidates and ranks them."""
+    ranking = run_study(config)
+    if ranking is None:
+        say("No candidates are left; the chief has the ranking.")
+        return
+    path = pathlib.Path(config.run_dir).expanduser()
+    say(
+        f"{ranking_summary(ranking)}\n"
+        f"Best cell: {path / 'genotype.json'}   ranking: {path / 'ranking.md'}, .csv, .json"
+    )
+
+
+def test(config: RunTestConfig) -> None:
+    """`--mode=test`: the test score of a finished training, taken once and kept."""
+    found = run_test(config)
+    baseline = (
+        f" ({found['baseline']}: {found['baseline_value']:.2f})" if "baseline" in found else ""
+    )
+    scores = ", ".join(f"{name} {value:.2f}" for name, value in found["scores"].items())
+    say(f"Test of {pathlib.Path(config.run_dir).expanduser()}: {scores}{baseline}.")
+    if "unaveraged" in found:
+        scores = ", ".join(f"{name} {value:.2f}" for name, value in found["unaveraged"].items())
+        say(f"With the last weights in place of their average: {scores}.")
+
+
+def report(config: ReportConfig) -> None:
+    """`--mode=report`: one document over the results of several runs."""
+    file = write_report(config.run_dirs, config.report_dir, config.reference)
+    say(
+        f"Report: {file}   pictures: {file.parent / 'plots'}\n"
+        f"TensorBoard: {_tensorboard()} --logdir={_quoted(file.parent / 'tensorboard')}"
+    )
+
+
+def export(config: ExportConfig) -> None:
+    """`--mode=export`: the network of a finished training as others load it, a SavedModel first."""
+    exported = run_export(config)
+    for note in exported.notes:
+        say(note)
+    say(f"Exported and checked: {exported.path}; what it is: {exported.path / 'model_card.md'}")
+
+
+def _tensorboard() -> str:
+    """A command that works in the shell that started this: its PATH need not have our Python's."""
+    beside = pathlib.Path(sys.executable).with_name("tensorboard")
+    found = shutil.which("tensorboard") or not beside.exists()
+    if found:
+        return "tensorboard"
+    here = pathlib.Path.cwd()
+    return _quoted(beside.relative_to(here) if beside.is_relative_to(here) else beside)
+
+
+def _quoted(word: pathlib.Path | str) -> str:
+    """A path or value as a shell takes it."""
+    return shlex.quote(str(word))
+
+
+MODES = {
+    "search": search,
+    "train": train,
+    "test": test,
+    "select": study,
+    "random_search": study,
+    "tune": study,
+    "report": report,
+    "export": export,
+}

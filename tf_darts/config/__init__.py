@@ -1,0 +1,1 @@
+"""The settings of each mode, and the presets of the data sets."""

@@ -1,0 +1,140 @@
+"""The settings of a search."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from tf_darts.config.division import divided, division_setting
+from tf_darts.config.hypergradients import HYPERGRADIENTS
+from tf_darts.config.run import RunConfig
+from tf_darts.config.setting import MOST_EXAMPLES, rate, setting
+from tf_darts.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchConfig(RunConfig):
+    """What every search has, whatever its space. Defaults are docs/method.md section 5's."""
+
+    purpose: ClassVar[str] = "searches"
+
+    mode: str = setting("search", "what to do", choices=("search",))
+    optimization: str = setting(
+        "bilevel",
+        "bilevel (the method), or a baseline on training and validation data together: alternating"
+        " steps of alpha and w, or simultaneous ones by w's SGD",
+        choices=("bilevel", "joint_alternating", "joint_simultaneous"),
+    )
+    hypergradient: str = setting(
+        "finite_difference",
+        "how the architecture's gradient is estimated: "
+        + ", ".join(f"{name} ({kind.about})" for name, kind in HYPERGRADIENTS.items()),
+        choices=HYPERGRADIENTS,
+    )
+    finite_difference_radius: float = setting(
+        0.01, "epsilon is this over the norm of the vector (eq. 8)", above=0.0, maximum=1e3
+    )
+    weight_learning_rate: float = setting(20.0, "of w, at its start", above=0.0, maximum=1e4)
+    final_weight_learning_rate: float = setting(
+        20.0,
+        "of w, where the cosine from the first one ends (equal: constant)",
+        minimum=0.0,
+        maximum=1e4,
+    )
+    alpha_learning_rate: float = setting(3e-3, "of the architecture's Adam", above=0.0, maximum=1e4)
+    alpha_beta_1: float = setting(0.9, "of the architecture's Adam", minimum=0.0, below=1.0)
+    alpha_beta_2: float = setting(0.999, "of the architecture's Adam", minimum=0.0, below=1.0)
+    alpha_weight_decay: float = setting(
+        1e-3, "of alpha, added to the gradient", minimum=0.0, maximum=1e3
+    )
+    alpha_scale: float = setting(
+        1e-3, "standard deviation of the first alpha", minimum=0.0, maximum=1e3
+    )
+
+    @property
+    def unused(self) -> dict[str, str]:
+        """Settings that mean nothing here, each with the flag that is why."""
+        unused = {}
+        why = f"--optimization={self.optimization}"
+        of_estimates = {name for kind in HYPERGRADIENTS.values() for name in kind.settings.values()}
+        if self.optimization != "bilevel":
+            unused |= dict.fromkeys(("hypergradient", *sorted(of_estimates)), why)
+            unused["train_portion"] = why  # all is learnt from
+        else:
+            of_this = set(HYPERGRADIENTS[self.hypergradient].settings.values())
+            kind = f"--hypergradient={self.hypergradient}"
+            unused |= dict.fromkeys(sorted(of_estimates - of_this), kind)
+        if self.optimization == "joint_simultaneous":
+            adams = ("learning_rate", "beta_1", "beta_2", "weight_decay")
+            unused |= {f"alpha_{name}": why for name in adams}
+        return unused
+
+    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+        for name, why in self.unused.items():
+            if name in given:
+                raise UserError(f"--{name} has no meaning for {why}; leave it out.")
+        self.check_devices()
+        config, first, last = self, "weight_learning_rate", "final_weight_learning_rate"
+        constant = getattr(preset, first) == getattr(preset, last)
+        if constant and last not in given:
+            # A constant rate stays one when only the rate is given.
+            config = dataclasses.replace(config, final_weight_learning_rate=getattr(self, first))
+        config.check_falling(first, last)
+        if config.optimization != "bilevel":
+            # Nothing is unrolled where the two parts of the data are one.
+            config = dataclasses.replace(config, hypergradient="first_order")
+            return config.at(config.optimization)
+        return config.at(config.hypergradient)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecurrentSearchConfig(SearchConfig):
+    """The search for recurrent cells on text, as on Penn Treebank (docs/method.md section 5)."""
+
+    purpose: ClassVar[str] = "searches on texts"
+    space: ClassVar[str] = "recurrent"
+
+    units: int = setting(300, "width of embedding and hidden state", minimum=1, maximum=2**16)
+    bptt: int = setting(35, "time steps of a batch", minimum=4, maximum=10**4)
+    short_probability: float = setting(
+        0.05, "how often a training batch has half the time steps", minimum=0.0, below=1.0
+    )
+    min_count: int = setting(1, "rarer training words become <unk>", minimum=1, maximum=10**9)
+    embedding_dropout: float = rate(0.0, "whole rows (words) of the embedding")
+    input_dropout: float = rate(0.2, "the embedded words")
+    cell_input_dropout: float = rate(0.75, "x inside the cell")
+    hidden_dropout: float = rate(0.25, "the states inside the cell")
+    output_dropout: float = rate(0.75, "the cell's outputs")
+    slowness: float = setting(
+        1e-3, "weight of mean (h_t - h_t-1)^2 in w's loss", minimum=0.0, maximum=1e6
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConvolutionalSearchConfig(SearchConfig):
+    """The search for convolutional cells on images (docs/method.md section 4)."""
+
+    purpose: ClassVar[str] = "searches on images"
+    space: ClassVar[str] = "convolutional"
+    many_small_operations: ClassVar[bool] = True
+
+    channels: int = setting(16, "of the first cell's nodes", minimum=1, maximum=2**14)
+    layers: int = setting(
+        8, "cells of the supernet, two of them reduction cells", minimum=3, maximum=10**3
+    )
+    image_size: int = setting(
+        0, "pixels of a side (0: the data set's own)", minimum=0, maximum=2**13
+    )
+    train_portion: float = setting(
+        0.5, "of the training images, for w; the rest is for alpha", above=0.0, below=1.0
+    )
+    train_examples: int = setting(
+        0, "takes so many of the training images (0: all)", minimum=0, maximum=MOST_EXAMPLES
+    )
+    division: str = division_setting()
+    crop_padding: int = setting(
+        4, "pixels around an image before its random crop", minimum=0, maximum=2**12
+    )
+    flip: bool = setting(True, "half of the images, left to right")
+
+    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+        return divided(super().completed(given, preset), given, "train_portion")

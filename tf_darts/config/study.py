@@ -1,0 +1,143 @@
+"""The settings of studies: many candidates, each trained from scratch for a short time."""
+
+import abc
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from tf_darts.config.hypergradients import HYPERGRADIENTS
+from tf_darts.config.run import PRECISION_HELP, PRECISIONS
+from tf_darts.config.setting import setting
+from tf_darts.errors import UserError
+
+TUNERS = ("random", "bayesian", "hyperband")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StudyConfig(abc.ABC):
+    """What all studies have.
+
+    The settings of their searches and trainings are texts: "units=64,epochs=5" over the data set's
+    own.
+    """
+
+    purpose: ClassVar[str] = "studies"
+
+    mode: str = setting("", "what to do")
+    dataset: str = setting("", "what to learn from")
+    data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
+    run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)
+    seed: int = setting(0, "of every random draw of the run", minimum=0, maximum=2**31 - 1)
+    precision: str = setting("float32", PRECISION_HELP, choices=PRECISIONS)
+    deterministic: bool = setting(
+        False, "op determinism: bit-identical repetition, a little slower", operational=True
+    )
+    train_settings: str = setting("", "of each candidate's training: NAME=VALUE,NAME=VALUE,...")
+    chief_patience: float = setting(
+        120.0, "seconds that a worker waits for its chief", above=0.0, maximum=1e7, operational=True
+    )
+
+    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+        """The configuration with a run directory; arguments as of `RunConfig.completed`."""
+        del given, preset
+        if not self.dataset:
+            raise UserError(f"no --dataset given; --mode={self.mode} needs one.")
+        if self.run_dir:
+            return self
+        name = re.sub(r"[/:]", "_", self.dataset)
+        kind = re.sub(r"[^\w]+", "_", self.kind)[:60]
+        return dataclasses.replace(self, run_dir=f"runs/{self.mode}_{name}_{kind}_seed{self.seed}")
+
+    @property
+    @abc.abstractmethod
+    def kind(self) -> str:
+        """What tells studies of one mode and data set apart in the names of their directories."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SelectConfig(StudyConfig):
+    """Candidates of several sources, the best of which is selected (docs/method.md section 6)."""
+
+    purpose: ClassVar[str] = "selections"
+
+    mode: str = setting("select", "what to do", choices=("select",))
+    candidates: str = setting(
+        "search",
+        f"where cells come from, one or several with commas: search, {', '.join(HYPERGRADIENTS)},"
+        " random, joint_alternating, joint_simultaneous, published cells, files",
+    )
+    count: int = setting(4, "seeds of each source, from --seed on", minimum=1, maximum=10**4)
+    snapshots: int = setting(
+        0,
+        "so many cells that a search held on its way are trained too (Figure 3)",
+        minimum=0,
+        maximum=10**4,
+    )
+    search_settings: str = setting("", "of each candidate's search: NAME=VALUE,NAME=VALUE,...")
+
+    @property
+    def kind(self) -> str:
+        return self.candidates
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RandomSearchConfig(StudyConfig):
+    """Black-box search: the cell itself as hyperparameters of a keras-tuner tuner."""
+
+    purpose: ClassVar[str] = "black-box searches"
+
+    mode: str = setting("random_search", "what to do", choices=("random_search",))
+    tuner: str = setting("random", "keras-tuner's that proposes trials", choices=TUNERS)
+    trials: int = setting(16, "how many; hyperband decides by itself", minimum=1, maximum=10**5)
+
+    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+        check_trials(self.tuner, given)
+        return super().completed(given, preset)
+
+    @property
+    def kind(self) -> str:
+        return self.tuner
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TuneConfig(StudyConfig):
+    """Hyperparameters of a training, or of a search that a short training judges."""
+
+    purpose: ClassVar[str] = "tunings"
+
+    mode: str = setting("tune", "what to do", choices=("tune",))
+    tune: str = setting("", "what is tuned: FIELD=LOW:HIGH[:log],...; search.FIELD of searches")
+    tuner: str = setting("random", "keras-tuner's that proposes trials", choices=TUNERS)
+    trials: int = setting(16, "how many; hyperband decides by itself", minimum=1, maximum=10**5)
+    genotype: str = setting(
+        "",
+        "the cell: a genotype.json, the name of a published one, or a file or text of another"
+        " program (docs/own_cell.md)",
+        operational=True,
+    )
+    search_settings: str = setting("", "of each candidate's search: NAME=VALUE,NAME=VALUE,...")
+
+    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+        check_trials(self.tuner, given)
+        if not self.tune:
+            raise UserError(
+                "no --tune given; --mode=tune needs FIELD=LOW:HIGH, for example"
+                " --tune=learning_rate=1:40:log."
+            )
+        if self.genotype and "search_settings" in given:
+            raise UserError("--search_settings has no meaning with --genotype; leave it out.")
+        return super().completed(given, preset)
+
+    @property
+    def kind(self) -> str:
+        return f"{self.tuner}_{self.tune}"
+
+
+def check_trials(tuner: str, given: Mapping[str, Any]) -> None:
+    """Raises `UserError` where the number of trials is given to a tuner that does not take it."""
+    if tuner == "hyperband" and "trials" in given:
+        raise UserError(
+            "--trials has no meaning for --tuner=hyperband, whose number follows from the"
+            " training's epochs; leave it out."
+        )

@@ -1,0 +1,26 @@
+"""The settings of testing a finished training."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from tf_darts.config.setting import setting
+from tf_darts.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunTestConfig:
+    """Where the run is; all else stands in its directory."""
+
+    purpose: ClassVar[str] = "tests"
+
+    mode: str = setting("test", "what to do", choices=("test",))
+    run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)
+    data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
+
+    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+        """The configuration, checked; arguments as of `RunConfig.completed`."""
+        del given, preset
+        if not self.run_dir:
+            raise UserError("no --run_dir given; --mode=test needs the directory of a training.")
+        return self

@@ -1,0 +1,196 @@
+"""The settings of training a derived network from random weights."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from tf_darts.cells import references as given_cells
+from tf_darts.cells.published import PUBLISHED
+from tf_darts.config.division import divided, division_setting
+from tf_darts.config.run import RunConfig
+from tf_darts.config.setting import MOST_EXAMPLES, rate, setting
+from tf_darts.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingConfig(RunConfig):
+    """What every training has. Defaults are docs/method.md section 5's for Penn Treebank."""
+
+    purpose: ClassVar[str] = "trainings"
+
+    mode: str = setting("train", "what to do", choices=("train",))
+    # Not computed with: the cell itself is among a run's settings, wherever its file was.
+    genotype: str = setting(
+        "",
+        "the cell: a genotype.json, the name of a published one, or a file or text of another"
+        " program (docs/own_cell.md)",
+        operational=True,
+    )
+    epochs: int = setting(8000, "passes over the training data", minimum=1, maximum=10**6)
+    batch_size: int = setting(64, "examples of a training batch", minimum=2, maximum=2**20)
+    weight_decay: float = setting(
+        8e-7, "of the weights, added to the gradient", minimum=0.0, maximum=1e3
+    )
+    learning_rate: float = setting(20.0, "of the weights, at its start", above=0.0, maximum=1e4)
+
+    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+        del given, preset
+        self.check_devices()
+        if not self.genotype:
+            raise UserError(
+                "no --genotype given; --mode=train needs a cell: --genotype=RUN/genotype.json of a"
+                f" search, or a published one, for --dataset={self.dataset} one of"
+                f" {', '.join(PUBLISHED[self.space])}."
+            )
+        return self.at(given_cells.label(self.genotype))
+
+    @property
+    def why_no_more_epochs(self) -> str:
+        """Why such a training cannot go on for more epochs than it began with; "" where it can.
+
+        It can where nothing that is computed depends on how many epochs there are.
+        """
+        return ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecurrentTrainingConfig(TrainingConfig):
+    """Training a language model with a derived cell (docs/method.md section 5)."""
+
+    purpose: ClassVar[str] = "trainings on texts"
+    space: ClassVar[str] = "recurrent"
+
+    units: int = setting(850, "width of embedding and hidden state", minimum=1, maximum=2**16)
+    bptt: int = setting(35, "mean time steps of a batch", minimum=6, maximum=10**4)
+    short_probability: float = setting(
+        0.05, "how often a training batch has half the time steps", minimum=0.0, below=1.0
+    )
+    min_count: int = setting(1, "rarer training words become <unk>", minimum=1, maximum=10**9)
+    test_batch_size: int = setting(1, "texts side by side in the test", minimum=1, maximum=2**20)
+    embedding_dropout: float = rate(0.1, "whole rows (words) of the embedding")
+    input_dropout: float = rate(0.2, "the embedded words")
+    cell_input_dropout: float = rate(0.75, "x inside the cell")
+    hidden_dropout: float = rate(0.25, "the states inside the cell")
+    output_dropout: float = rate(0.75, "the cell's outputs")
+    slowness: float = setting(
+        1e-3, "weight of mean (h_t - h_t-1)^2 in the loss", minimum=0.0, maximum=1e6
+    )
+    activation: float = setting(
+        0.0, "weight of mean h_t^2, after output dropout, in the loss", minimum=0.0, maximum=1e6
+    )
+    averaging_patience: int = setting(
+        5,
+        "weights are averaged from where validation is no better than the best of all but the last"
+        " so many epochs (0: never)",
+        minimum=0,
+        maximum=10**6,
+    )
+    max_rollbacks: int = setting(
+        10,
+        "how often a diverged run goes back: a search to its last epoch's end, a training to its"
+        " best",
+        minimum=0,
+        maximum=10**6,
+        operational=True,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConvolutionalTrainingConfig(TrainingConfig):
+    """Training an image classifier of derived cells (docs/method.md section 4)."""
+
+    purpose: ClassVar[str] = "trainings on images"
+    space: ClassVar[str] = "convolutional"
+    many_small_operations: ClassVar[bool] = True
+
+    epochs: int = setting(600, "passes over the training data", minimum=1, maximum=10**6)
+    batch_size: int = setting(96, "examples of a training batch", minimum=2, maximum=2**20)
+    evaluation_batch_size: int = setting(
+        256, "examples of a batch in evaluation", minimum=1, maximum=2**20
+    )
+    momentum: float = setting(0.9, "of the weights' SGD", minimum=0.0, below=1.0)
+    weight_decay: float = setting(
+        3e-4, "of the weights, added to the gradient", minimum=0.0, maximum=1e3
+    )
+    clip_norm: float = setting(
+        5.0, "largest global norm of the weights' gradient (0: none)", minimum=0.0, maximum=1e30
+    )
+    learning_rate: float = setting(0.025, "of the weights, at its start", above=0.0, maximum=1e4)
+    schedule: str = setting(
+        "cosine",
+        "of the learning rate: cosine to 0, or exponential",
+        choices=("cosine", "exponential"),
+    )
+    learning_rate_decay: float = setting(
+        0.97, "factor an epoch of --schedule=exponential", above=0.0, below=1.0
+    )
+    network: str = setting(
+        "cifar",
+        "cifar (one convolution before the cells) or imagenet (three that halve the resolution)",
+        choices=("cifar", "imagenet"),
+    )
+    channels: int = setting(36, "of the first cell's nodes", minimum=1, maximum=2**14)
+    layers: int = setting(
+        20, "cells of the network, two of them reduction cells", minimum=3, maximum=10**3
+    )
+    auxiliary_weight: float = setting(
+        0.4, "of the auxiliary head's loss (0: no such head)", minimum=0.0, maximum=1e3
+    )
+    drop_path: float = rate(0.2, "paths in the cells, in the end: it rises from 0")
+    label_smoothing: float = rate(0.0, "share of the target spread over all classes")
+    image_size: int = setting(
+        0, "pixels of a side (0: the data set's own)", minimum=0, maximum=2**13
+    )
+    crop_padding: int = setting(
+        4, "pixels around an image before its random crop", minimum=0, maximum=2**12
+    )
+    flip: bool = setting(True, "half of the images, left to right")
+    cutout: int = setting(
+        16, "pixels of a side of the square cut out of an image", minimum=0, maximum=2**13
+    )
+    random_resized_crop: bool = setting(
+        False, "images are random parts of larger ones, read while training"
+    )
+    color_jitter: float = setting(
+        0.0, "range of brightness, contrast and saturation around 1", minimum=0.0, below=1.0
+    )
+    hue_jitter: float = setting(0.0, "range of the hue's shift, 0.5 is all", minimum=0.0, below=0.5)
+    train_examples: int = setting(
+        0, "takes so many of the training images (0: all)", minimum=0, maximum=MOST_EXAMPLES
+    )
+    validation_examples: int = setting(
+        5000, "training images that are kept for validation", minimum=1, maximum=MOST_EXAMPLES
+    )
+    division: str = division_setting()
+    final: bool = setting(
+        False, "learns from all training images, without validation; the last weights count"
+    )
+
+    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+        def refuse(name: str, because: str) -> None:
+            if name in given:
+                raise UserError(f"--{name} has no meaning {because}; leave it out.")
+
+        if self.schedule != "exponential":
+            refuse("learning_rate_decay", f"for --schedule={self.schedule}")
+        if self.final:
+            refuse("validation_examples", "with --final")
+        if self.random_resized_crop:
+            refuse("crop_padding", "with --random_resized_crop")
+            refuse("cutout", "with --random_resized_crop")
+        else:
+            refuse("color_jitter", "without --random_resized_crop")
+            refuse("hue_jitter", "without --random_resized_crop")
+        if self.random_resized_crop and not self.image_size:
+            raise UserError(
+                "--random_resized_crop needs --image_size=N, the pixels of a side of the parts."
+            )
+        return divided(super().completed(given, preset), given, "validation_examples")
+
+    @property
+    def why_no_more_epochs(self) -> str:
+        if self.schedule == "cosine":
+            return "its learning rate falls to 0 over exactly the epochs that it began with"
+        if self.drop_path:
+            return "its rate of dropped paths rises over exactly the epochs that it began with"
+        return ""

@@ -1,1 +1,0 @@
-"""What the settings of each mode are; `tf_darts/config.py` puts them together."""

@@ -1,0 +1,232 @@
+"""The user's own images: a folder for each class."""
+
+import collections
+import functools
+import pathlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from tf_darts.data.fingerprint import digests_of_files
+from tf_darts.data.images import pictures
+from tf_darts.data.images.folder_parts import (
+    VALIDATION_FOLDERS,
+    class_folders,
+    has_classes,
+    is_split,
+    validation_folder,
+)
+from tf_darts.data.images.image_set import ImageSet, allocate, differing_sizes, square
+from tf_darts.errors import UserError
+from tf_darts.runtime import files
+
+WITH_VALIDATION = "train and validation"
+_PARTS = ("train", "training", "test", "testing", *VALIDATION_FOLDERS)  # as people name them
+_NAMED = 3  # files of each kind that are left out by name
+
+
+class ImageFiles(NamedTuple):
+    """The image files of a part of a folder.
+
+    Attributes:
+      paths: the files, class by class.
+      labels: the numbers of their classes, int32 `[files]`.
+      classes: the names of the classes.
+      given: how many of them, the last ones, are a validation part of the user's own.
+      left_out: what else is there, in words; empty where there is nothing.
+    """
+
+    paths: list[pathlib.Path]
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    given: int = 0
+    left_out: str = ""
+
+
+def load(data_dir: pathlib.Path | None, image_size: int, part: str = "train") -> ImageSet:
+    """Reads the images of `find_files` as `pictures.read` does.
+
+    All images are RGB, unless all are greyscale: then they have one channel. The test images are
+    made RGB or greyscale as the training images are.
+
+    Args:
+      data_dir: the directory with the classes.
+      image_size: pixels of a side; 0 keeps the size, which must then be one and the same.
+      part: `train`, `train and validation` or `test`.
+
+    Raises:
+      UserError: as `find_files`, or an image is unreadable or of another size than the rest, or
+        all together are too large.
+    """
+    found = find_files(data_dir, part)
+    source = str(data_dir)
+    with ThreadPoolExecutor() as pool:
+        heads = list(pool.map(pictures.head, found.paths))
+        deciding = heads[: len(heads) - found.given]
+        if part == "test":
+            # Only the starts of the training files, as they say how the network sees pictures.
+            deciding = list(pool.map(pictures.head, find_files(data_dir).paths))
+        grey = all(head.grey for head in deciding)
+        if not image_size and len({head.size for head in heads}) > 1:
+            raise differing_sizes(source)
+        width, height = (image_size, image_size) if image_size else heads[0].size
+        images = allocate(source, len(heads), (height, width, 1 if grey else 3))
+        read = functools.partial(_read, grey=grey, image_size=image_size)
+        for number, pixels in enumerate(pool.map(read, found.paths)):
+            images[number] = pixels
+    formats = tuple(sorted({head.kind for head in heads}))
+    return ImageSet(
+        "folder",
+        images,
+        found.labels,
+        found.classes,
+        digests_of_files(found.paths),
+        found.given,
+        found.left_out,
+        formats,
+    )
+
+
+def find_files(data_dir: pathlib.Path | None, part: str = "train") -> ImageFiles:
+    """The files `DIR/<class>/*`, or `DIR/train/<class>/*` where there are such, or other parts'.
+
+    Classes and files are in the order of their names. The test files are `DIR/test/<class>/*`, the
+    validation files `DIR/val/<class>/*` (or `valid`, `validation`), for the same classes as in
+    `DIR/train`. Nobody looks at another part than the one asked for.
+
+    Args:
+      data_dir: the directory with the classes.
+      part: `train`, `train and validation` or `test`.
+
+    Raises:
+      UserError: there are no two classes with images, or no such part, or it has other classes.
+    """
+    if data_dir is None:
+        raise UserError(
+            "--dataset=folder needs --data_dir=DIR, a directory with a folder of images for each"
+            " class."
+        )
+    split = is_split(data_dir)
+    if part == "test":
+        if not (split and has_classes(data_dir / "test")):
+            raise UserError(
+                f"{data_dir} has no images set aside for the test; make it"
+                f" {data_dir / 'train'}/CLASS and {data_dir / 'test'}/CLASS, a folder of images for"
+                " each class in both."
+            )
+        _check_classes(data_dir, data_dir / "test")
+        return _find([data_dir / "test"], data_dir)
+    roots = [data_dir / "train" if split else data_dir]
+    if part == WITH_VALIDATION:
+        validation = validation_folder(data_dir)
+        if validation is None:
+            raise UserError(
+                f"{data_dir} has no validation part of its own; make {data_dir / 'train'}/CLASS"
+                f" and {data_dir / VALIDATION_FOLDERS[0]}/CLASS, a folder of images for each class"
+                " in both, or give --division=by_class."
+            )
+        _check_classes(data_dir, validation)
+        roots.append(validation)
+    return _find(roots, data_dir)
+
+
+def _check_classes(data_dir: pathlib.Path, part: pathlib.Path) -> None:
+    """Raises `UserError` where a part has other classes than `train`."""
+    names = {folder.name for folder in class_folders(data_dir / "train")}
+    if differing := sorted(names ^ {folder.name for folder in class_folders(part)}):
+        raise UserError(
+            f"{data_dir}: the class {differing[0]} is only in"
+            f" {'train' if differing[0] in names else part.name}; give train and {part.name}"
+            " folders of the same names."
+        )
+
+
+def _find(roots: list[pathlib.Path], data_dir: pathlib.Path) -> ImageFiles:
+    """The files of one part, or of the training part and the validation part."""
+    left_out = _LeftOut(data_dir)
+    found = [_classes(root, left_out) for root in roots]
+    for path in files.entries(data_dir) if roots[0] != data_dir else ():
+        if path.name not in ("train", "test", *(root.name for root in roots)):
+            left_out.add(path, "folders" if files.is_directory(path) else "")
+    labels = [
+        np.repeat(np.arange(len(classes)), [len(paths) for paths in classes.values()])
+        for classes in found
+    ]
+    return ImageFiles(
+        [path for classes in found for paths in classes.values() for path in paths],
+        np.concatenate(labels).astype(np.int32),
+        tuple(found[0]),
+        sum(map(len, labels[1:])),
+        left_out.text(),
+    )
+
+
+def _classes(root: pathlib.Path, left_out: "_LeftOut") -> dict[str, list[pathlib.Path]]:
+    """The image files of each class."""
+    folders = class_folders(root)
+    if len(folders) < 2:
+        have = f"only {folders[0].name}" if folders else "none"
+        raise UserError(
+            f"{root} must have a folder of images for each of two or more classes, but it has"
+            f" {have}; put the images of each class in a folder of its own there."
+        )
+    for path in sorted(set(files.entries(root)) - set(folders)):
+        left_out.add(path)
+    classes = {}
+    for folder in folders:
+        paths = classes[folder.name] = []
+        inner = []
+        for path in files.entries(folder):
+            if files.is_directory(path):
+                inner.append(path)
+                left_out.add(path, "folders inside of classes")
+            elif path.name.startswith(".") or not files.is_file(path):
+                left_out.add(path)
+            elif pictures.is_picture(path):
+                paths.append(path)
+            else:
+                left_out.add(path)
+        if not paths:
+            raise _empty(folder, inner)
+    return classes
+
+
+def _empty(folder: pathlib.Path, inner: list[pathlib.Path]) -> UserError:
+    advice = "put the class's images there, or remove the folder"
+    if inner:
+        advice = f"put the class's images there, not into folders like {inner[0].name}"
+        if folder.name.lower() in _PARTS:
+            advice = "the parts of a data set are called train, val and test: rename it"
+    return UserError(f"{folder} has no images (JPEG, PNG or another format of Pillow); {advice}.")
+
+
+class _LeftOut:
+    """Counts what is left out, by kind, and remembers the first of each kind."""
+
+    def __init__(self, data_dir: pathlib.Path) -> None:
+        self._data_dir = data_dir
+        self._counts: collections.Counter[str] = collections.Counter()
+        self._first: dict[str, list[str]] = {}
+
+    def add(self, path: pathlib.Path, kind: str = "") -> None:
+        if not kind:
+            dead = path.is_symlink() and not files.exists(path)
+            hidden = path.name.startswith(".")
+            kind = "dead links" if dead else "hidden" if hidden else "no pictures"
+        self._counts[kind] += 1
+        names = self._first.setdefault(kind, [])
+        if len(names) < _NAMED:
+            names.append(str(path.relative_to(self._data_dir)))
+
+    def text(self) -> str:
+        return ", ".join(
+            f"{count:,} {kind} ({', '.join(self._first[kind])}{', …' * (count > _NAMED)})"
+            for kind, count in sorted(self._counts.items())
+        )
+
+
+def _read(path: pathlib.Path, grey: bool, image_size: int) -> np.ndarray:
+    """The pixels, uint8 `[height, width, channels]`."""
+    pixels = pictures.read(path, grey=grey)
+    return square(pixels, image_size).numpy() if image_size else pixels

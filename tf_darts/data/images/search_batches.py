@@ -1,0 +1,176 @@
+"""Images as the endless, resumable stream of batches that a convolutional search reads."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from tf_darts.data.batches import SearchBatch
+from tf_darts.data.fingerprint import Fingerprint
+from tf_darts.data.images.division import SHUFFLED, check_division, divide, told, warn_of_missing
+from tf_darts.data.images.image_set import ImageSet
+from tf_darts.data.images.passes import ImageBatches, Passes, check_batches, check_examples
+from tf_darts.errors import UserError
+from tf_darts.runtime.seeds import derived_seed
+
+
+class ImageSearchData:
+    """Batches for the bilevel search on images.
+
+    The images are divided once, the same way for all seeds, into a half for the weights and a half
+    for the architecture; where the user gave validation images, these are the architecture's. Each
+    half is read in passes of its own, side by side. Everything is a function of (seed, step), so
+    any step can be gone to directly.
+
+    With `steps_per_epoch` 0 an epoch is a pass over the weights' half. Otherwise epoch e is the
+    steps from e·steps_per_epoch on of all passes in a row, so that short epochs still see all.
+
+    Attributes:
+      evaluation_batch_size: images in the batches of `evaluation`.
+      mean, std: of each channel of the pixels of both halves, in units of 0..255, float64.
+      train_labels, validation_labels: the classes of the two halves, int32.
+      summary: a line about the halves.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        *,
+        batch_size: int,
+        seed: int,
+        train_portion: float = 0.5,
+        train_examples: int = 0,
+        division: str = SHUFFLED,
+        crop_padding: int = 4,
+        flip: bool = True,
+        steps_per_epoch: int = 0,
+        evaluation_batch_size: int = 256,
+        dtype: str = "float32",
+        joint: bool = False,
+    ) -> None:
+        """Splits the images and measures them.
+
+        Args:
+          images: the training images.
+          batch_size: images in a training and in a validation batch.
+          seed: of the order and the augmentation.
+          train_portion: the share of the weights' half; has no meaning for images with a
+            validation part of their own.
+          train_examples: how many of the images are used, beside a validation part of their own; 0
+            is all.
+          division: how the images are divided, see `divide`.
+          crop_padding: the black border of which images are cut out at random; 0 is no cutting.
+          flip: whether half of the images are mirrored.
+          steps_per_epoch: steps of an epoch; 0 is one pass over the weights' half.
+          evaluation_batch_size: images in a batch of `evaluation`.
+          dtype: of the normalised images.
+          joint: each pass cuts all images into two halves anew, so that both parts learn from all.
+            The evaluation is then of images that the weights have learnt from.
+
+        Raises:
+          UserError: a setting is out of range, or there are too few images for it.
+        """
+        check_batches(batch_size, evaluation_batch_size, steps_per_epoch)
+        if not 0 < train_portion < 1:
+            raise UserError(f"A train_portion of {train_portion} is not between 0 and 1.")
+        check_division(images.name, division, images.given)
+        total = len(images.labels) - images.given
+        check_examples(images.name, train_examples, total)
+        count = train_examples or total
+        learnt = count if images.given else int(train_portion * count)
+        train, validation = divide(
+            images.labels,
+            division,
+            train=learnt,
+            validation=count - learnt,
+            given=images.given,
+            train_first=True,
+        )
+        used = np.concatenate([train, validation])
+        self._passes: list[Passes] = []
+        if joint:
+            order_seed = derived_seed(seed, "joint", "order")
+            whole = {"name": images.name, "part": "whole training part"}
+            self._passes = [Passes(used, 2 * batch_size, order_seed, **whole)]
+        else:
+            for stream, half, part in (
+                ("train", train, "training half"),
+                ("validation", validation, "validation half"),
+            ):
+                order_seed = derived_seed(seed, stream, "order")
+                described = {"name": images.name, "part": part}
+                self._passes.append(Passes(half, batch_size, order_seed, **described))
+        self._batches = ImageBatches(
+            images, used, seed=seed, dtype=dtype, crop_padding=crop_padding, flip=flip
+        )
+        self.evaluation_batch_size = evaluation_batch_size
+        self.mean, self.std = self._batches.mean, self._batches.std
+        self.train_labels = images.labels[train]
+        self.validation_labels = images.labels[validation]
+        parts = {"half for w": self.train_labels, "half for alpha": self.validation_labels}
+        self.summary = told(images.name, images.classes, parts, images.left_out)
+        warn_of_missing(images.name, images.classes, parts)
+        self._description = {
+            "dataset": images.name,
+            "image_shape": list(images.shape),
+            "classes": len(images.classes),
+            "train_images": len(train),
+            "validation_images": len(validation),
+        }
+        parts = {"training": train, "validation": validation}
+        self._fingerprint = images.fingerprint(parts, self.mean, self.std)
+        self._evaluation = validation
+        self._steps = steps_per_epoch or self._passes[0].steps
+
+    def steps(self, epoch: int) -> int:
+        """How many batches `epoch` has: as many as any other."""
+        del epoch
+        return self._steps
+
+    def epoch(self, epoch: int, start_step: int = 0) -> Iterator[SearchBatch]:
+        """The batches of an epoch from `start_step` on; the same ones whenever it is called.
+
+        Images are normalised and augmented, `[batch_size, height, width, channels]`; labels are
+        int32 `[batch_size]`. Those of the architecture's half are augmented too.
+        """
+        start, end = epoch * self._steps + start_step, (epoch + 1) * self._steps
+        if start >= end:
+            return
+        # One series of batches of both, or one for each; [steps, batch_size] in the end.
+        series = [passes.batches(start, end) for passes in self._passes]
+        train, validation = np.split(np.concatenate(series, axis=1), 2, axis=1)
+        batches = (
+            tf.data.Dataset.from_tensor_slices((train, validation, np.arange(start, end)))
+            .map(self._augmented_pair, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            .prefetch(tf.data.AUTOTUNE)
+        )
+        for step, (train, validation) in enumerate(batches, start):
+            yield SearchBatch(
+                train=train,
+                validation=validation,
+                learning_rate_scale=1.0,
+                starts_pass=step % self._passes[0].steps == 0,
+            )
+
+    def evaluation(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """All of the architecture's half in order, normalised but not augmented.
+
+        As in `epoch`, with `evaluation_batch_size` images, the last time possibly fewer.
+        """
+        return self._batches.plain(self._evaluation, self.evaluation_batch_size)
+
+    def description(self) -> dict[str, str | int | list[int]]:
+        """The data set's name and its counts, for reports."""
+        return dict(self._description)
+
+    def fingerprint(self) -> Fingerprint:
+        """What the images of both halves are, in this order."""
+        return self._fingerprint
+
+    def _augmented_pair(
+        self, train: tf.Tensor, validation: tf.Tensor, step: tf.Tensor
+    ) -> tuple[tuple[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+        return (
+            self._batches.augmented(train, "train", step),
+            self._batches.augmented(validation, "validation", step),
+        )

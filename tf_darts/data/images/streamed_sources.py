@@ -1,0 +1,99 @@
+"""Where photographs that do not fit in memory come from: TensorFlow Datasets, or a folder."""
+
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from tf_darts.data.images import folder as image_folder
+from tf_darts.data.images import pictures
+from tf_darts.data.images import tfds as tfds_images
+from tf_darts.data.images.division import (
+    GIVEN,
+    SHUFFLED,
+    check_division,
+    divide,
+    told,
+    warn_of_missing,
+)
+from tf_darts.data.images.sources import EncodedImages, FileImages, TfdsImages
+from tf_darts.errors import UserError
+from tf_darts.runtime.console import say
+
+
+class StreamedTfds:
+    """An image classification set of TensorFlow Datasets.
+
+    Attributes:
+      classes: their names.
+      total: how many training images there are.
+      mixed: whether the classes are mixed in them.
+      description: what is to be said of the set beside its counts.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        data_dir: pathlib.Path | None,
+        manual_dir: pathlib.Path | None,
+        division: str,
+    ) -> None:
+        if division != SHUFFLED:
+            raise UserError(
+                f"--division={division} is for images in memory and for --dataset=folder;"
+                f" --dataset={name} is streamed in slices of its shuffled files: leave it out."
+            )
+        self._name = name
+        self._prepared = tfds_images.prepare(name, data_dir, manual_dir)
+        self._train = tfds_images.split_of(name, self._prepared, "train")
+        info = self._prepared.builder.info
+        self.classes = self._prepared.classes
+        self.total = info.splits[self._train].num_examples
+        self.mixed = not info.disable_shuffling
+        self.description: dict[str, Any] = {}
+
+    def parts(self, used: int, held: int) -> tuple[EncodedImages, EncodedImages | None, str]:
+        """What is learnt from, what is validated on, and a line about both."""
+        train = TfdsImages(self._prepared, f"{self._train}[{held}:{held + used}]")
+        if not held:
+            return train, None, ""
+        return train, TfdsImages(self._prepared, f"{self._train}[0:{held}]"), ""
+
+    def test(self) -> EncodedImages:
+        """The test images."""
+        return TfdsImages(self._prepared, tfds_images.split_of(self._name, self._prepared, "test"))
+
+
+class StreamedFolder:
+    """The user's own images; attributes and methods as of `StreamedTfds`."""
+
+    mixed = True
+
+    def __init__(self, data_dir: pathlib.Path | None, division: str, final: bool) -> None:
+        part = image_folder.WITH_VALIDATION if division == GIVEN else "train"
+        self._data_dir, self._division = data_dir, division
+        self._files = image_folder.find_files(data_dir, part)
+        check_division("folder", division, self._files.given)
+        self._given = 0 if final else self._files.given
+        self.classes = self._files.classes
+        self.total = len(self._files.paths) - self._given
+        self.description = {"formats": list(pictures.formats(self._files.paths))}
+
+    def parts(self, used: int, held: int) -> tuple[EncodedImages, EncodedImages | None, str]:
+        labels = self._files.labels
+        parts = divide(labels, self._division, train=used, validation=held, given=self._given)
+        found = {"training part": labels[parts.train]}
+        found["validation part"] = labels[parts.validation]
+        warn_of_missing("folder", self.classes, found)
+        summary = told("folder", self.classes, found, self._files.left_out)
+        train, validation = (_of(self._files, numbers) for numbers in parts)
+        return train, validation if validation.count else None, summary
+
+    def test(self) -> EncodedImages:
+        files = image_folder.find_files(self._data_dir, "test")
+        say(told("folder", files.classes, {"test part": files.labels}, files.left_out))
+        return _of(files, np.arange(len(files.paths)))
+
+
+def _of(files: image_folder.ImageFiles, numbers: np.ndarray) -> FileImages:
+    return FileImages([str(files.paths[number]) for number in numbers], files.labels[numbers])

@@ -1,0 +1,67 @@
+"""The text data sets by name.
+
+To add one, write its `load(data_dir, min_count, with_test)` in a file of its own and add a line to
+`TEXT_DATASETS`.
+"""
+
+import functools
+import os
+import pathlib
+from collections.abc import Callable
+
+from tf_darts.data.directory import data_directory
+from tf_darts.data.texts import corpus, pydoc
+from tf_darts.data.texts import tfds_text as published
+from tf_darts.data.texts.ptb import Ptb
+from tf_darts.data.texts.wikitext2 import Wikitext2
+from tf_darts.errors import UserError
+from tf_darts.runtime.files import shown
+
+_OWN_FILES = {"train": ("train.txt",), "validation": ("valid.txt",), "test": ("test.txt",)}
+
+
+def _load_own(data_dir: pathlib.Path | None, min_count: int, with_test: bool) -> corpus.Corpus:
+    """The user's own text, a file for each part."""
+    found = corpus.find_files(data_dir, _OWN_FILES, with_test) if data_dir else {}
+    if not found:
+        raise UserError(
+            f"--dataset=text found no text in {data_dir or 'any directory'}; give --data_dir=DIR"
+            " with train.txt, valid.txt and (for a test) test.txt in it, words separated by spaces."
+        )
+    return corpus.from_files("text", found, min_count)
+
+
+TEXT_DATASETS: dict[str, Callable[[pathlib.Path | None, int, bool], corpus.Corpus]] = {
+    "ptb": functools.partial(published.load, Ptb),
+    "wikitext2": functools.partial(published.load, Wikitext2),
+    "pydoc": pydoc.load,
+    "text": _load_own,
+}
+
+
+def load(
+    name: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    min_count: int = 1,
+    with_test: bool = False,
+) -> corpus.Corpus:
+    """Loads a text data set.
+
+    Args:
+      name: one of `TEXT_DATASETS`.
+      data_dir: a directory with the raw files, or with TFDS's prepared data sets; empty or None
+        is TFDS's default directory.
+      min_count: words seen less often in the training part become `<unk>`.
+      with_test: whether the test part is read too. Without it nothing opens the test part's file
+        or split (a download for TFDS prepares all parts), and it may be absent.
+
+    Raises:
+      UserError: the name is unknown, or the data are absent, incomplete or unreadable.
+    """
+    if name not in TEXT_DATASETS:
+        raise UserError(
+            f"--dataset={shown(name)} is not a text data set; use one of"
+            f" {', '.join(TEXT_DATASETS)}."
+        )
+    directory = data_directory(data_dir, downloads=name != "text")
+    return TEXT_DATASETS[name](directory, min_count, with_test)

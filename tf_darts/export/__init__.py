@@ -1,1 +1,0 @@
-"""Weights and models in other people's formats."""

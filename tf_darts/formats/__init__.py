@@ -1,0 +1,1 @@
+"""Other people's formats: SavedModel, LiteRT, ONNX, the official weights."""

@@ -1,0 +1,226 @@
+"""The names and layouts under which the official PyTorch release keeps its weights."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from tf_darts.errors import UserError
+from tf_darts.spaces.convolutional.derived.auxiliary_head import AuxiliaryHead
+from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
+from tf_darts.spaces.convolutional.operations.base import Operation
+from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm
+from tf_darts.spaces.convolutional.operations.convolutions import (
+    DepthwiseSeparable,
+    FactorizedConvolution,
+    FactorizedReduction,
+    ReluConvBatchNorm,
+    SeparableConvolution,
+)
+from tf_darts.spaces.convolutional.operations.pooling import Pooling
+from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
+from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
+from tf_darts.spaces.recurrent.word_model import WordModel
+
+_DENSE = (1, 0)  # [out, in] -> [in, out]
+_CONVOLUTION = (2, 3, 1, 0)  # [out, in, h, w] -> [h, w, in, out]; a 1×1 one to [in, out]
+_DEPTHWISE = (2, 3, 0, 1)  # [channels, 1, h, w] -> [h, w, channels, 1]
+
+
+class OfficialWeight(NamedTuple):
+    """A variable, and how its axes stand in the official layout.
+
+    Attributes:
+      variable: ours.
+      axes: the official axes in our order; () where the layouts agree. Ours may lack leading axes
+        of length 1.
+    """
+
+    variable: keras.Variable
+    axes: tuple[int, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The official shape."""
+        shape = tuple(self.variable.shape)
+        if not self.axes:
+            return shape
+        full = (1,) * (len(self.axes) - len(shape)) + shape
+        return tuple(full[self.axes.index(axis)] for axis in range(len(full)))
+
+    def from_official(self, value: np.ndarray) -> np.ndarray:
+        """A value of the official shape in ours."""
+        if self.axes:
+            value = np.transpose(value, self.axes)
+        return np.reshape(value, self.variable.shape)
+
+    def to_official(self, value: np.ndarray) -> np.ndarray:
+        """A value of our shape in the official one."""
+        if not self.axes:
+            return np.asarray(value)
+        official = self.shape
+        permuted = np.reshape(value, [official[axis] for axis in self.axes])
+        return np.transpose(permuted, np.argsort(self.axes))
+
+
+def recurrent_official_names(model: RelaxedLanguageModel) -> dict[str, OfficialWeight]:
+    """The variables of a recurrent language model by their official names.
+
+    Layouts agree: the kernels act from the right there too. The decoder's weight is tied to the
+    embedding and has no variable of its own.
+    """
+    return language_model_official_names(model) | {
+        "rnns.0.bn.running_mean": OfficialWeight(model.cell.running_mean),
+        "rnns.0.bn.running_var": OfficialWeight(model.cell.running_variance),
+    }
+
+
+def language_model_official_names(model: WordModel) -> dict[str, OfficialWeight]:
+    """The trainable variables of a language model by their official names.
+
+    A derived one has no others.
+    """
+    cell = model.cell
+    variables = {
+        "encoder.weight": model.embedding,
+        "rnns.0._W0": cell.input_kernel,
+        **{f"rnns.0._Ws.{i}": kernel for i, kernel in enumerate(cell.node_kernels)},
+        "decoder.bias": model.bias,
+    }
+    return {name: OfficialWeight(variable) for name, variable in variables.items()}
+
+
+def convolutional_official_names(model: RelaxedImageClassifier) -> dict[str, OfficialWeight]:
+    """The variables of a convolutional supernet by their official names."""
+    names = {
+        "stem.0.weight": OfficialWeight(model.stem_kernel, _CONVOLUTION),
+        **_prefixed("stem.1", _batch_norm(model.stem_norm)),
+    }
+    for i, cell in enumerate(model.cells):
+        for j, layer in enumerate(cell.preprocess):
+            names |= _prefixed(f"cells.{i}.preprocess{j}", _operation(layer))
+        for e, edge in enumerate(cell.edges):
+            for k, operation in enumerate(edge.operations.values()):
+                names |= _prefixed(f"cells.{i}._ops.{e}._ops.{k}", _operation(operation))
+    return names | {
+        "classifier.weight": OfficialWeight(model.head_kernel, _DENSE),
+        "classifier.bias": OfficialWeight(model.head_bias),
+    }
+
+
+def image_network_official_names(model: DerivedNetwork) -> dict[str, OfficialWeight]:
+    """The variables of a network of derived cells by their official names.
+
+    The official ImageNet network names the convolutions of its stem by sequence and place there.
+    """
+    three = ["stem0.0", "stem0.3", "stem1.1"]
+    stem = ["stem.0"] if len(model.stem.convolutions) == 1 else three
+    names = {}
+    for place, layer in zip(stem, model.stem.convolutions, strict=True):
+        sequence, number = place.split(".")
+        names[f"{place}.weight"] = OfficialWeight(layer.kernel, _CONVOLUTION)
+        names |= _prefixed(f"{sequence}.{int(number) + 1}", _batch_norm(layer.norm))
+    for i, cell in enumerate(model.cells):
+        for j, layer in enumerate(cell.preprocess):
+            names |= _prefixed(f"cells.{i}.preprocess{j}", _operation(layer))
+        for e, operation in enumerate(cell.edges):
+            names |= _prefixed(f"cells.{i}._ops.{e}", _operation(operation))
+    if model.auxiliary:
+        names |= _prefixed("auxiliary_head", _auxiliary_head(model.auxiliary_head))
+    return names | _prefixed("classifier", _linear(model.classifier))
+
+
+def _linear(layer: keras.layers.Dense) -> Iterator[tuple[str, OfficialWeight]]:
+    yield "weight", OfficialWeight(layer.kernel, _DENSE)
+    yield "bias", OfficialWeight(layer.bias)
+
+
+def _auxiliary_head(layer: AuxiliaryHead) -> Iterator[tuple[str, OfficialWeight]]:
+    yield "features.2.weight", OfficialWeight(layer.middle_kernel, _CONVOLUTION)
+    yield from _prefixed("features.3", _batch_norm(layer.middle_norm)).items()
+    yield "features.5.weight", OfficialWeight(layer.kernel, _CONVOLUTION)
+    if layer.normalized:
+        yield from _prefixed("features.6", _batch_norm(layer.norm)).items()
+    yield from _prefixed("classifier", _linear(layer.classifier)).items()
+
+
+def _prefixed(
+    prefix: str, names: Iterator[tuple[str, OfficialWeight]]
+) -> dict[str, OfficialWeight]:
+    return {f"{prefix}.{name}": weight for name, weight in names}
+
+
+def _batch_norm(layer: BatchNorm) -> Iterator[tuple[str, OfficialWeight]]:
+    if layer.affine:
+        yield "weight", OfficialWeight(layer.scale)
+        yield "bias", OfficialWeight(layer.offset)
+    yield "running_mean", OfficialWeight(layer.running_mean)
+    yield "running_var", OfficialWeight(layer.running_variance)
+
+
+def _depthwise_separable(
+    layer: DepthwiseSeparable, first: int
+) -> Iterator[tuple[str, OfficialWeight]]:
+    """ReLU, depthwise, pointwise, norm: the parts of a sequence from number `first` on."""
+    yield f"op.{first + 1}.weight", OfficialWeight(layer.depthwise_kernel, _DEPTHWISE)
+    yield f"op.{first + 2}.weight", OfficialWeight(layer.pointwise_kernel, _CONVOLUTION)
+    yield from _prefixed(f"op.{first + 3}", _batch_norm(layer.norm)).items()
+
+
+def _operation(layer: Operation) -> Iterator[tuple[str, OfficialWeight]]:
+    if isinstance(layer, SeparableConvolution):
+        yield from _depthwise_separable(layer.first, 0)
+        yield from _depthwise_separable(layer.second, 4)
+    elif isinstance(layer, DepthwiseSeparable):
+        yield from _depthwise_separable(layer, 0)
+    elif isinstance(layer, FactorizedConvolution):
+        yield "op.1.weight", OfficialWeight(layer.row_kernel, _CONVOLUTION)
+        yield "op.2.weight", OfficialWeight(layer.column_kernel, _CONVOLUTION)
+        yield from _prefixed("op.3", _batch_norm(layer.norm)).items()
+    elif isinstance(layer, FactorizedReduction):
+        yield "conv_1.weight", OfficialWeight(layer.even_kernel, _CONVOLUTION)
+        yield "conv_2.weight", OfficialWeight(layer.odd_kernel, _CONVOLUTION)
+        yield from _prefixed("bn", _batch_norm(layer.norm)).items()
+    elif isinstance(layer, ReluConvBatchNorm):
+        yield "op.1.weight", OfficialWeight(layer.kernel, _CONVOLUTION)
+        yield from _prefixed("op.2", _batch_norm(layer.norm)).items()
+    elif isinstance(layer, Pooling) and layer.normalized:
+        yield from _prefixed("1", _batch_norm(layer.norm)).items()
+
+
+def assign_official(
+    weights: Mapping[str, OfficialWeight],
+    state: Mapping[str, np.ndarray],
+    source: str = "The state dict",
+) -> None:
+    """Gives the variables the values of an official state dict.
+
+    Args:
+      weights: the variables by official name.
+      state: values by official name.
+      source: where these come from, for sentences.
+
+    Raises:
+      UserError: a value is missing or has another shape, or a language model's decoder is not
+        tied to its embedding; nothing is assigned then.
+    """
+    for name, weight in weights.items():
+        if name not in state:
+            raise UserError(
+                f"{source} has no {name!r}; give the cell and the data set that it was trained on."
+            )
+        if tuple(state[name].shape) != weight.shape:
+            raise UserError(
+                f"{source}: {name!r} has shape {tuple(state[name].shape)}, the network needs"
+                f" {weight.shape}; give the cell and the data set that it was trained on."
+            )
+    # The release writes a tied weight under both names; here one variable serves for them.
+    tied = "encoder.weight" in weights and "decoder.weight" in state
+    if tied and not np.array_equal(state["encoder.weight"], state["decoder.weight"]):
+        raise UserError(
+            f"{source}: 'decoder.weight' is not 'encoder.weight'; the network needs them to be"
+            " tied, so give weights that were trained so."
+        )
+    for name, weight in weights.items():
+        weight.variable.assign(weight.from_official(state[name]))

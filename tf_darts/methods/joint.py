@@ -1,0 +1,91 @@
+"""The joint baselines (docs/method.md section 6): α and w on the same data.
+
+The bilevel problem is dropped; both steps read training and validation data together
+(`SearchData` is made so). *Alternating* is then
+`BilevelStep` in first order: α's step on one batch, w's on another. *Simultaneous* is here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tf_darts.bilevel.step import BilevelStep
+from tf_darts.config.search import SearchConfig
+from tf_darts.runtime.replicas import ALONE, Replicas
+from tf_darts.spaces.supernet import Alphas, Supernet, Weights
+
+
+class SimultaneousStep(BilevelStep):
+    """α is one more weight: one gradient of one loss, one step of w's SGD for both.
+
+    Learning rate, momentum, weight decay and the clipping of the common norm are those of w;
+    α's Adam is not used, nor is the second batch.
+    """
+
+    def __init__(
+        self, supernet: Supernet, config: SearchConfig, replicas: Replicas = ALONE
+    ) -> None:
+        super().__init__(supernet, config, replicas)
+        self._alpha_velocities = [
+            tf.Variable(tf.zeros(alpha.shape, keras.config.floatx()))
+            for alpha in self.alphas.values()
+            if config.momentum
+        ]
+        self._advance_both = tf.function(self._both_advanced, autograph=False)
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        return super().variables | {"alpha_velocities": self._alpha_velocities}
+
+    def _move(
+        self, train: Any, validation: Any, learning_rate: tf.Tensor, seeds: tf.Tensor
+    ) -> Mapping[str, Any]:
+        """Moves both; returns what `BilevelStep._move` does, as far as there is such a thing."""
+        del validation
+        loss = self._loss_on(train, "train", seeds[2], regularized=True)
+        found = loss.gradients(self._read(), self._alpha_values())
+        outputs = found.auxiliary
+        norm = self._advance_both(
+            found.of_weights, found.of_alphas, learning_rate, outputs.statistics
+        )
+        tf.nest.map_structure(lambda v, new: v.assign(new), self._states["train"], outputs.state)
+        direct = tf.linalg.global_norm(found.of_alphas)
+        nothing = tf.zeros_like(direct)
+        return {
+            "train": outputs.means,
+            "validation": outputs.means,  # the batch was of both parts
+            "weight_gradient_norm": norm,
+            "hypergradient_norm": direct,
+            "direct_norm": direct,
+            "implicit_norm": nothing,
+            "epsilon": nothing,
+        }
+
+    def _both_advanced(
+        self,
+        weight_gradients: Weights,
+        alpha_gradients: list[tf.Tensor],
+        learning_rate: tf.Tensor,
+        statistics: tf.Tensor,
+    ) -> tf.Tensor:
+        """The step of (w, α); returns the norm of w's gradient before clipping."""
+        gradients = [*weight_gradients, *alpha_gradients]
+        alphas: Alphas = self._alpha_values()
+        velocities = [
+            tf.convert_to_tensor(velocity)
+            for velocity in (*self._velocities, *self._alpha_velocities)
+        ]
+        moved, velocities = self._weight_optimizer.step(
+            [*self._flat_weights(), *tf.nest.flatten(alphas)],
+            velocities,
+            gradients,
+            self._weight_optimizer.clip_factor(tf.linalg.global_norm(gradients)),
+            learning_rate,
+        )
+        self._assign(moved[0], velocities[:1], statistics)
+        targets = [*tf.nest.flatten(self.alphas), *self._alpha_velocities]
+        for variable, value in zip(targets, [*moved[1:], *velocities[1:]], strict=True):
+            variable.assign(value)
+        return tf.linalg.global_norm(weight_gradients)

@@ -1,0 +1,160 @@
+"""Drawings of cells in the manner of the paper's figures 4 to 6."""
+
+import dataclasses
+import functools
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.path import Path
+from matplotlib.text import Text
+from matplotlib.textpath import TextPath
+
+from tf_darts.cells.genotype import Edge, Genotype, RecurrentGenotype
+from tf_darts.report.drawing.cell_layout import Arrow, Layout, Route, lay_out
+
+_FONT_SIZE = 12.0
+_TITLE_SIZE = 15.0
+_NODE_WIDTH = 27.0
+_MARGIN = 10.0
+_TITLE_HEIGHT = 28.0
+_INK = "#333333"
+_LINE = "#5c6770"
+_FILL = {"input": "#c8e6c0", "node": "#b9d9f2", "output": "#f7e39c"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A cell as a graph to draw.
+
+    Attributes:
+      title: what stands above it.
+      nodes: (kind, text) of each; a kind is "input", "node" or "output", the output is the last.
+      arrows: the edges, numbered as `nodes`.
+    """
+
+    title: str
+    nodes: tuple[tuple[str, str], ...]
+    arrows: tuple[Arrow, ...]
+
+
+def cells_of(genotype: Genotype) -> tuple[Cell, ...]:
+    """The graphs of a genotype: one for a recurrent cell, normal and reduction otherwise."""
+    if isinstance(genotype, RecurrentGenotype):
+        return (_recurrent_cell(genotype),)
+    return (
+        _convolutional_cell("Normal cell", genotype.normal, genotype.normal_concat),
+        _convolutional_cell("Reduction cell", genotype.reduce, genotype.reduce_concat),
+    )
+
+
+def _recurrent_cell(genotype: RecurrentGenotype) -> Cell:
+    numbered = len(genotype.edges) + 1
+    output = numbered + 2
+    arrows = [Arrow(0, 2), Arrow(1, 2)]
+    for i, (operation, predecessor) in enumerate(genotype.edges):
+        arrows.append(Arrow(predecessor + 2, i + 3, operation))
+    arrows += [Arrow(node + 2, output) for node in genotype.concat]
+    nodes = [("input", "$x_t$"), ("input", "$h_{t-1}$")]
+    nodes += [("node", str(i)) for i in range(numbered)] + [("output", "$h_t$")]
+    return Cell("", tuple(nodes), tuple(arrows))
+
+
+def _convolutional_cell(
+    title: str, edges: tuple[tuple[Edge, Edge], ...], concat: tuple[int, ...]
+) -> Cell:
+    output = len(edges) + 2
+    arrows = [
+        Arrow(predecessor, i + 2, operation)
+        for i, node in enumerate(edges)
+        for operation, predecessor in node
+    ]
+    arrows += [Arrow(node, output) for node in concat]
+    nodes = [("input", "$c_{k-2}$"), ("input", "$c_{k-1}$")]
+    nodes += [("node", str(i)) for i in range(len(edges))] + [("output", "$c_k$")]
+    return Cell(title, tuple(nodes), tuple(arrows))
+
+
+@functools.cache
+def _text_width(text: str, size: float) -> float:
+    return float(TextPath((0, 0), text, size=size, prop=FontProperties()).get_extents().width)
+
+
+def lay_out_cell(cell: Cell) -> Layout:
+    """Boxes and curves of a cell, in points."""
+    width_of = dict.fromkeys(_FILL, _NODE_WIDTH)  # by kind: alike nodes look alike
+    for kind, text in cell.nodes:
+        width_of[kind] = max(width_of[kind], _text_width(text, _FONT_SIZE + 1) + 14)
+    widths = [width_of[kind] for kind, _ in cell.nodes]
+    return lay_out(widths, cell.arrows, lambda label: _text_width(label, _FONT_SIZE) + 8)
+
+
+def draw_genotype(genotype: Genotype, title: str = "") -> Figure:
+    """Draws a genotype: inputs left, numbered nodes, operations on the arrows, output right.
+
+    A convolutional genotype has two panels, the normal cell above the reduction cell. The numbers
+    of its nodes leave out the two inputs, as in the paper.
+    """
+    cells = cells_of(genotype)
+    layouts = [lay_out_cell(cell) for cell in cells]
+    heads = [_TITLE_HEIGHT if cell.title else 0.0 for cell in cells]
+    widths = [layout.width for layout in layouts]
+    if title:
+        widths.append(_text_width(title, _TITLE_SIZE))
+    width = max(widths) + 2 * _MARGIN
+    title_height = _TITLE_HEIGHT if title else 0.0
+    height = title_height + sum(
+        layout.height + (head or _MARGIN) + _MARGIN
+        for layout, head in zip(layouts, heads, strict=True)
+    )
+    # One unit of the axes is one point, so text, boxes and curves keep the sizes of the layout.
+    figure = Figure(figsize=(width / 72, height / 72), facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set_xlim(0, width)
+    axes.set_ylim(0, height)
+    top = height - title_height
+    if title:
+        axes.text(width / 2, top + 5, title, ha="center", size=_TITLE_SIZE, color=_INK)
+    for cell, layout, head in zip(cells, layouts, heads, strict=True):
+        if head:
+            axes.text(width / 2, top - 15, cell.title, ha="center", size=_FONT_SIZE + 1, color=_INK)
+        top -= (head or _MARGIN) + layout.height
+        _draw(axes, cell, layout, ((width - layout.width) / 2, top))
+        top -= _MARGIN
+    return figure
+
+
+def _draw(axes: Axes, cell: Cell, layout: Layout, origin: tuple[float, float]) -> None:
+    """Draws a cell with its lower left corner at `origin`."""
+    for route in layout.routes:
+        _draw_arrow(axes, route, origin)
+    dx, dy = origin
+    for box, (kind, text) in zip(layout.boxes, cell.nodes, strict=True):
+        corner = (box.x - box.width / 2 + dx, box.y - box.height / 2 + dy)
+        style = "round,pad=0,rounding_size=7"
+        patch = FancyBboxPatch(corner, box.width, box.height, boxstyle=style, zorder=2)
+        patch.set(facecolor=_FILL[kind], edgecolor=_INK, linewidth=1.0)
+        axes.add_patch(patch)
+        _write(axes, (box.x + dx, box.y + dy), text, _FONT_SIZE + 1)
+
+
+def _draw_arrow(axes: Axes, route: Route, origin: tuple[float, float]) -> None:
+    dx, dy = origin
+    path = Path(
+        [(x + dx, y + dy) for x, y in route.curve],
+        [Path.MOVETO] + [Path.CURVE4] * (len(route.curve) - 1),
+    )
+    head = "-|>,head_length=5,head_width=2.2"
+    arrow = FancyArrowPatch(path=path, arrowstyle=head, mutation_scale=1.0, zorder=1)
+    arrow.set(color=_LINE, linewidth=1.1)
+    axes.add_patch(arrow)
+    if route.label_box:
+        centre = (route.label_box.x + dx, route.label_box.y + dy)
+        text = _write(axes, centre, route.arrow.label, _FONT_SIZE)
+        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.0})
+
+
+def _write(axes: Axes, centre: tuple[float, float], text: str, size: float) -> Text:
+    return axes.text(*centre, text, size=size, color=_INK, ha="center", va="center", zorder=3)

@@ -1,1 +1,0 @@
-"""HOW an architecture is searched. Knows no space and no data set."""

@@ -1,0 +1,154 @@
+"""How large a derived image network is: weights and multiply-adds, by arithmetic alone.
+
+    weights of a convolution = k_h · k_w · inputs/groups · outputs
+    its multiply-adds = weights · pixels that come out
+
+Nothing is run and no variable is made, so an unbuilt network will do.
+"""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import keras
+
+from tf_darts.spaces.convolutional.derived.auxiliary_head import AuxiliaryHead
+from tf_darts.spaces.convolutional.derived.cell import DerivedCell
+from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
+from tf_darts.spaces.convolutional.derived.stems import ConvBatchNorm, Stem
+from tf_darts.spaces.convolutional.operations.convolutions import (
+    DepthwiseSeparable,
+    FactorizedConvolution,
+    FactorizedReduction,
+    ReluConvBatchNorm,
+    SeparableConvolution,
+)
+from tf_darts.spaces.convolutional.operations.registry import ADDED
+
+
+class _Part(NamedTuple):
+    """A convolution, a linear layer, or what is added and scaled.
+
+    Attributes:
+      weights: how many.
+      uses: how often each takes part in a multiply-add, for one image.
+    """
+
+    weights: int
+    uses: int
+
+
+def weight_count(
+    network: DerivedNetwork, *, auxiliary: bool = False, image_channels: int = 3
+) -> int:
+    """The number of trainable weights.
+
+    Args:
+      network: built or not.
+      auxiliary: whether those of the auxiliary head count; the paper does not count them.
+      image_channels: of the images.
+
+    Example:
+      >>> from tf_darts.cells.published import PUBLISHED
+      >>> cells = PUBLISHED["convolutional"]["darts_v2"]
+      >>> weight_count(CifarNetwork(cells, classes=10))
+      3349342
+    """
+    # They do not depend on the images' size.
+    parts = _network(network, (None, 1024, 1024, image_channels), auxiliary)
+    return sum(part.weights for part in parts)
+
+
+def multiply_adds(
+    network: DerivedNetwork, image_size: int | tuple[int, int], *, image_channels: int = 3
+) -> int:
+    """The multiply-adds of convolutions and linear layers to classify one image.
+
+    Batch norms, pooling and additions are not counted, nor is the auxiliary head, which
+    classification does without.
+
+    Args:
+      network: built or not.
+      image_size: height and width in pixels, or both in one.
+      image_channels: of the images.
+    """
+    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    parts = _network(network, (None, *size, image_channels), auxiliary=False)
+    return sum(part.weights * part.uses for part in parts)
+
+
+def counts(network: DerivedNetwork, image_shape: tuple[int, int, int]) -> dict[str, int]:
+    """Both by name, without the auxiliary head.
+
+    Args:
+      network: built or not.
+      image_shape: height, width and channels of an image.
+    """
+    *size, channels = image_shape
+    return {
+        "weights": weight_count(network, image_channels=channels),
+        "multiply-adds an image": multiply_adds(network, tuple(size), image_channels=channels),
+    }
+
+
+def _network(network: DerivedNetwork, shape: Any, auxiliary: bool) -> Iterator[_Part]:
+    for layer, inner in network.layer_shapes(shape):
+        if auxiliary or not isinstance(layer, AuxiliaryHead):
+            yield from _layer(layer, inner)
+
+
+def _layer(layer: keras.layers.Layer, shape: Any) -> Iterator[_Part]:
+    """The parts of a layer that gets this shape."""
+    if isinstance(layer, DerivedCell | Stem):
+        for inner, inner_shape in layer.layer_shapes(shape):
+            yield from _layer(inner, inner_shape)
+    elif isinstance(layer, keras.layers.Dense):
+        yield _Part(shape[-1] * layer.units, 1)
+        yield _Part(layer.units, 0)
+    elif isinstance(layer, AuxiliaryHead):
+        yield from _auxiliary_head(layer, shape)
+    elif isinstance(layer, tuple(ADDED.values())):
+        yield from itertools.starmap(_Part, layer.weight_uses(shape))
+    elif isinstance(layer, SeparableConvolution):
+        for inner in (layer.first, layer.second):
+            yield from _layer(inner, shape)
+            shape = inner.compute_output_shape(shape)
+    else:
+        yield from _convolution(layer, shape)
+
+
+def _convolution(layer: keras.layers.Layer, shape: Any) -> Iterator[_Part]:
+    """Convolutions and the batch norm behind them; nothing for what has no weights."""
+    inputs = shape[-1]
+    _, height, width, outputs = layer.compute_output_shape(shape)
+    pixels = height * width
+    if isinstance(layer, DepthwiseSeparable):
+        yield _Part(layer.size**2 * inputs, pixels)
+        yield _Part(inputs * outputs, pixels)
+    elif isinstance(layer, FactorizedConvolution):
+        # The first has made the columns fewer only.
+        yield _Part(layer.SIZE * inputs * outputs, shape[1] * width)
+        yield _Part(layer.SIZE * inputs * outputs, pixels)
+    elif isinstance(layer, ReluConvBatchNorm | FactorizedReduction):
+        yield _Part(inputs * outputs, pixels)
+    elif isinstance(layer, ConvBatchNorm):
+        yield _Part(layer.SIZE**2 * inputs * outputs, pixels)
+    else:
+        return
+    yield _batch_norm(outputs)
+
+
+def _auxiliary_head(layer: AuxiliaryHead, shape: Any) -> Iterator[_Part]:
+    height, width = ((pixels - layer.POOL) // layer.stride + 1 for pixels in shape[1:3])
+    yield _Part(shape[-1] * layer.MIDDLE, height * width)
+    yield _batch_norm(layer.MIDDLE)
+    left = (height - layer.SIZE + 1) * (width - layer.SIZE + 1)
+    yield _Part(layer.SIZE**2 * layer.MIDDLE * layer.FEATURES, left)
+    if layer.normalized:
+        yield _batch_norm(layer.FEATURES)
+    yield from _layer(layer.classifier, (None, layer.FEATURES))
+
+
+def _batch_norm(channels: int) -> _Part:
+    """Scale and offset."""
+    return _Part(2 * channels, 0)

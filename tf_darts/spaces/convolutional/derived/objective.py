@@ -1,0 +1,225 @@
+"""The image networks by name, and the door through which they are trained."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+
+from tf_darts.cells.genotype import ConvolutionalGenotype
+from tf_darts.errors import UserError
+from tf_darts.runtime.memory.traced import Footprint, in_order
+from tf_darts.spaces.convolutional import traced_memory as memory
+from tf_darts.spaces.convolutional.derived.cell import DerivedCell
+from tf_darts.spaces.convolutional.derived.counts import counts
+from tf_darts.spaces.convolutional.derived.network import AUXILIARY_WEIGHT, DerivedNetwork
+from tf_darts.spaces.convolutional.derived.stems import Stem
+from tf_darts.spaces.convolutional.operations.base import child_seed
+from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
+from tf_darts.spaces.convolutional.relaxed.supernet import classification_sums
+from tf_darts.spaces.objective import Network, TrainingLoss
+from tf_darts.spaces.supernet import Evaluation
+
+Batch = tuple[tf.Tensor, tf.Tensor]  # images [B, H, W, channels], labels int32 [B]
+TOP = 5
+
+
+@keras.saving.register_keras_serializable(package="tf_darts")
+class CifarNetwork(DerivedNetwork):
+    """For small images, 32×32 in the paper; see `DerivedNetwork`.
+
+    The auxiliary head needs images of at least 29×29.
+
+    Example:
+      >>> from tf_darts.cells.published import PUBLISHED
+      >>> cells = PUBLISHED["convolutional"]["darts_v2"]
+      >>> model = CifarNetwork(cells, classes=10, channels=4, layers=3, auxiliary=False)
+      >>> model(tf.zeros([2, 16, 16, 3])).shape
+      TensorShape([2, 10])
+    """
+
+    STEM_FACTOR = 3  # the stem has so many times the first cell's channels
+    reduction_before: ClassVar[bool] = False
+    auxiliary_settings: ClassVar[dict[str, Any]] = {"stride": 3, "normalized": True}
+
+    def __init__(
+        self,
+        genotype: ConvolutionalGenotype | Mapping[str, Any],
+        classes: int,
+        channels: int = 36,
+        layers: int = 20,
+        auxiliary: bool = True,
+        drop_path: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(genotype, classes, channels, layers, auxiliary, drop_path, seed, **kwargs)
+
+    def make_stem(self) -> Stem:
+        return Stem(
+            (self.STEM_FACTOR * self.channels,),
+            seed=child_seed(self.seed, "stem"),
+            dtype=self.dtype_policy,
+            name="stem",
+        )
+
+
+@keras.saving.register_keras_serializable(package="tf_darts")
+class ImageNetNetwork(DerivedNetwork):
+    """For large images, 224×224 in the paper; see `DerivedNetwork`.
+
+    Three convolutions of stride 2 come first. The auxiliary head needs images of at least 193×193.
+    """
+
+    reduction_before: ClassVar[bool] = True
+    auxiliary_settings: ClassVar[dict[str, Any]] = {"stride": 2, "normalized": False}
+
+    def __init__(
+        self,
+        genotype: ConvolutionalGenotype | Mapping[str, Any],
+        classes: int,
+        channels: int = 48,
+        layers: int = 14,
+        auxiliary: bool = True,
+        drop_path: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(genotype, classes, channels, layers, auxiliary, drop_path, seed, **kwargs)
+
+    def make_stem(self) -> Stem:
+        return Stem(
+            (self.channels // 2, self.channels, self.channels),
+            stride=2,
+            seed=child_seed(self.seed, "stem"),
+            dtype=self.dtype_policy,
+            name="stem",
+        )
+
+
+class ImageNetwork(Network):
+    """Image classification with a derived network.
+
+        loss = CE_s(logits) + weight · CE_s(auxiliary logits)
+
+    CE_s is the cross-entropy with smoothed labels: 1 - s on the label, and s spread evenly over
+    all classes. What is measured as "loss" is CE_0 of the main head.
+
+    Args:
+      model: it is built here.
+      image_shape: height, width and channels of an image.
+      auxiliary_weight: of the auxiliary head's loss; without effect where there is no such head.
+      label_smoothing: s, 0 to 1.
+      drop_path: the rate of drop-path at the end of the training; it rises linearly from 0.
+      top5: whether it is measured too how often the label is among the five likeliest.
+      batch_size: of every training batch, where that is known: it makes the training faster.
+      rematerialize: whether cells are computed again in the backward pass.
+
+    Raises:
+      UserError: `top5` with fewer than ten classes.
+    """
+
+    measures: tuple[str, ...] = ("loss", "accuracy")
+    score: ClassVar[str] = "accuracy"  # per cent
+    score_mode: ClassVar[str] = "max"
+
+    def __init__(
+        self,
+        model: DerivedNetwork,
+        image_shape: tuple[int, int, int],
+        *,
+        auxiliary_weight: float = AUXILIARY_WEIGHT,
+        label_smoothing: float = 0.0,
+        drop_path: float = 0.0,
+        top5: bool = False,
+        batch_size: int | None = None,
+        rematerialize: bool = False,
+    ) -> None:
+        if top5 and model.classes < 2 * TOP:
+            raise UserError(
+                f"top5 with {model.classes} classes says nothing; it needs {2 * TOP} or more."
+            )
+        if not model.built:
+            model.build((None, *image_shape))
+        model.rematerialize = rematerialize
+        self.model = model
+        self.image_shape = image_shape
+        self.auxiliary_weight = auxiliary_weight
+        self.label_smoothing = label_smoothing
+        self.drop_path = drop_path
+        self.batch_size = batch_size
+        if top5:
+            self.measures = (*self.measures, "top5")
+
+    def counts(self) -> dict[str, int]:
+        return counts(self.model, self.image_shape)
+
+    @property
+    def batch_signature(self) -> Any:
+        images = tf.TensorSpec([self.batch_size, *self.image_shape], self.model.compute_dtype)
+        return (images, tf.TensorSpec([self.batch_size], tf.int32))
+
+    def footprint(self, batch: Any) -> Footprint:
+        examples = batch[0].shape[0]
+        cells, others = [], []
+        for layer, shapes in self.model.layer_shapes((examples, *self.image_shape)):
+            if not isinstance(layer, DerivedCell):
+                others.append(memory.layer_footprint(layer, shapes))
+                continue
+            factors = (len(layer.edges), examples) if self.drop_path else None
+            output = layer.compute_output_shape(shapes)
+            cells.append(memory.Cell(layer, shapes, output, factors, constant=True))
+        parts = memory.cells_footprint(cells, rematerialize=self.model.rematerialize)
+        # The heads are small: it is no matter where they stand.
+        return in_order([others[0], *parts, *others[1:]])
+
+    def initial_state(self, batch_size: int) -> tuple[()]:
+        del batch_size
+        return ()
+
+    def loss(
+        self, batch: Batch, state: tuple[()], seed: tf.Tensor, progress: tf.Tensor
+    ) -> TrainingLoss:
+        images, labels = batch
+        # A plain 0 leaves all masks out.
+        rate = self.drop_path and self.drop_path * tf.cast(progress, self.model.compute_dtype)
+        with StatisticsLedger() as ledger:
+            logits, auxiliary = self.model.heads(images, training=True, seed=seed, drop_path=rate)
+        for variable, value in zip(self.statistics, ledger.moved(self.statistics), strict=True):
+            variable.assign(value)
+        loss = self._cross_entropy(labels, logits)
+        if auxiliary is not None:
+            loss += self.auxiliary_weight * self._cross_entropy(labels, auxiliary)
+        count = tf.cast(tf.size(labels), logits.dtype)
+        means = {name: total / count for name, total in self._sums(logits, labels).items()}
+        return TrainingLoss(loss, means, state)
+
+    def _cross_entropy(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """CE_s, the batch's mean."""
+        log_probabilities = tf.nn.log_softmax(logits)
+        right = tf.gather(log_probabilities, labels, axis=1, batch_dims=1)
+        smoothing = self.label_smoothing
+        losses = -(1.0 - smoothing) * right
+        if smoothing:
+            losses -= smoothing * tf.reduce_mean(log_probabilities, axis=-1)
+        return tf.reduce_mean(losses)
+
+    def evaluate(self, batch: Batch, state: tuple[()]) -> Evaluation:
+        images, labels = batch
+        logits = self.model(images)
+        count = tf.cast(tf.size(labels), logits.dtype)
+        return Evaluation(self._sums(logits, labels), count, state)
+
+    def _sums(self, logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        sums = classification_sums(logits, labels)
+        if "top5" in self.measures:
+            among = tf.math.in_top_k(labels, tf.cast(logits, tf.float32), TOP)
+            sums["top5"] = tf.reduce_sum(tf.cast(among, logits.dtype))
+        return sums
+
+    def scores(self, means: Mapping[str, float]) -> dict[str, float]:
+        return {
+            name: value if name == "loss" else 100.0 * value
+            for name, value in means.items()
+            if name in self.measures
+        }

@@ -1,0 +1,1 @@
+"""The candidate operations, and the layers that they are made of."""

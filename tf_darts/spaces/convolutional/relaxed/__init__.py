@@ -1,0 +1,1 @@
+"""The supernet: every edge mixes all candidates (eq. 2)."""

@@ -1,0 +1,109 @@
+"""How much memory the gradients of the image networks take: counted for each kind of cell."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tf_darts.runtime.memory.traced import Footprint, traced
+from tf_darts.runtime.precision import activations
+from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
+
+Shape = tuple[int, ...]
+
+
+class Cell(NamedTuple):
+    """A cell with what it gets.
+
+    Attributes:
+      layer: of `RelaxedCell` or `DerivedCell`; it is built.
+      shapes: of both inputs, [B, H, W, channels].
+      output: the shape of what comes out.
+      other: the shape of what else it takes, if anything.
+      constant: whether that has no gradient.
+    """
+
+    layer: keras.layers.Layer
+    shapes: Sequence[Shape]
+    output: Shape
+    other: Shape | None = None
+    constant: bool = False
+
+    def counted(self, order: int = 1) -> Footprint:
+        """By `layer_footprint`."""
+        others = [] if self.other is None else [self.other]
+        return layer_footprint(
+            self.layer, tuple(self.shapes), others, order=order, constant=self.constant
+        )
+
+
+def layer_footprint(
+    layer: keras.layers.Layer,
+    shapes: Any,
+    others: Sequence[Shape] = (),
+    *,
+    order: int = 1,
+    constant: bool = False,
+) -> Footprint:
+    """Of a layer in training.
+
+    Args:
+      layer: it is built.
+      shapes: of its first argument: a shape, or a tuple of shapes.
+      others: of its other arguments.
+      order: see `traced`.
+      constant: whether the other arguments have no gradient.
+    """
+    variables, dtype = layer.trainable_variables, layer.compute_dtype
+    several = isinstance(shapes[0], tuple)
+
+    def call(inputs: list[tf.Tensor], others: list[tf.Tensor], values: list[tf.Tensor]) -> Any:
+        if constant:
+            others = [tf.stop_gradient(other) for other in others]
+        mapping = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping), StatisticsLedger():
+            inputs = [activations(x) for x in inputs]
+            return layer(tuple(inputs) if several else inputs[0], *others, training=True)
+
+    specs = [
+        [tf.TensorSpec(shape, dtype) for shape in group]
+        for group in (shapes if several else [shapes], others)
+    ]
+    weights = [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
+    return traced(call, *specs, weights, order=order)
+
+
+def cells_footprint(
+    cells: Iterable[Cell], *, order: int = 1, rematerialize: bool = False
+) -> list[Footprint]:
+    """Of each of some cells; one of each kind is counted, the others are as it for their size.
+
+    Args:
+      cells: from the network's beginning to its end.
+      order: see `traced`.
+      rematerialize: whether they are computed again in the backward pass.
+    """
+    kinds: dict[Any, tuple[Footprint, int]] = {}
+    found: list[Footprint] = []
+    second = 1.0  # what second derivatives take, over what first ones do
+    for cell in cells:
+        layer, numbers = cell.layer, _numbers(cell.output)
+        kind = layer.reduction, layer.reduction_before
+        if kind not in kinds:
+            counted = cell.counted()
+            if order == 2 and not kinds:
+                twice = cell.counted(order=2)
+                second = twice.peak / counted.peak
+            kinds[kind] = counted.scaled(second), numbers
+        counted, of_numbers = kinds[kind]
+        part = counted.scaled(numbers / of_numbers)
+        if rematerialize:
+            kept = numbers * activations(tf.zeros([], layer.compute_dtype)).dtype.size
+            part = Footprint(kept, part.peak, 3 * part.operations // 2)
+        found.append(part)
+    return found
+
+
+def _numbers(shape: Shape) -> int:
+    return tf.TensorShape(shape).num_elements()

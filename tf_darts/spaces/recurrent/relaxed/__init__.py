@@ -1,0 +1,1 @@
+"""The supernet: every edge mixes all activations (eq. 2)."""

@@ -1,0 +1,163 @@
+"""The test score of a finished training, taken once."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from tf_darts.config.presets import legacy_settings
+from tf_darts.config.training import TrainingConfig
+from tf_darts.data.fingerprint import Fingerprint
+from tf_darts.errors import UserError
+from tf_darts.optimization.averaging import WeightAverage
+from tf_darts.runtime import checkpoints, files
+from tf_darts.runtime.run_directory import RunDirectory
+from tf_darts.spaces.objective import Network
+from tf_darts.training.engine import TrainingData
+from tf_darts.training.evaluator import Evaluator, weights_of
+from tf_darts.training.recorded_names import read_description
+
+_TRAIN_AGAIN = "restore it from a copy, or train again in another --run_dir"
+_TESTED = (
+    "the test is taken once, so restore this file from a copy, or move it away to take the test"
+    " another time"
+)
+
+
+class RunTest(NamedTuple):
+    """A test.
+
+    Attributes:
+      network: what is tested; its weights are still random.
+      batches: the test part, once.
+      batch_size: of the network's state.
+      baseline: name and test score of something trivial to compare with, or None.
+      data: what was learnt from, read again.
+      tested: what the test part is.
+    """
+
+    network: Network
+    batches: Iterable[Any]
+    batch_size: int
+    baseline: tuple[str, float] | None
+    data: TrainingData
+    tested: Fingerprint
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedTraining:
+    """A training whose weights are chosen.
+
+    Attributes:
+      run: its directory.
+      settings: what was computed, the cell among it.
+      result: the record of the epoch whose weights count.
+    """
+
+    run: RunDirectory
+    settings: dict[str, Any]
+    result: dict[str, Any]
+
+    @classmethod
+    def open(cls, path: str) -> "FinishedTraining":
+        """Opens a run directory.
+
+        Raises:
+          UserError: there is no run, or it is a search, or it has not finished.
+        """
+        run, settings = RunDirectory.open(path)
+        try:
+            return cls(run, settings, cls._result(path, run, settings))
+        except UserError:
+            run.close()
+            raise
+
+    @staticmethod
+    def _result(path: str, run: RunDirectory, settings: dict[str, Any]) -> dict[str, Any]:
+        """What `result.json` holds; raises as `open`."""
+        if settings.get("mode") != "train":
+            raise UserError(
+                f"--run_dir={path}: holds a {settings.get('mode')}, with nothing to test; train"
+                f" its cell first: --mode=train --dataset={settings.get('dataset')}"
+                f" --genotype={run.path / 'genotype.json'}."
+            )
+        file = run.path / "result.json"
+        if not files.exists(file):
+            done, epochs = len(run.read_history()), settings.get("epochs")
+            raise UserError(
+                f"--run_dir={path}: this training has finished {done} of {epochs} epochs; go on"
+                " with the same --mode=train command first."
+            )
+        result = files.read_json(file, _TRAIN_AGAIN)
+        if not isinstance(result.get("checkpoint"), str):
+            raise UserError(f"{file}: cannot be read (it names no checkpoint); {_TRAIN_AGAIN}.")
+        for name, kind in (("dataset", str), ("cell", dict)):
+            if not isinstance(settings.get(name), kind):
+                raise UserError(
+                    f"{run.path / 'config.json'}: cannot be read (it names no {name});"
+                    f" {_TRAIN_AGAIN}."
+                )
+        return result
+
+    def config(self, kind: type[TrainingConfig], **operational: Any) -> TrainingConfig:
+        """The configuration that the training had."""
+        names = {field.name for field in dataclasses.fields(kind)}
+        recorded = legacy_settings() | self.settings
+        known = {name: value for name, value in recorded.items() if name in names}
+        return kind(**known, **operational)
+
+    def restore(self, network: Network) -> Evaluator:
+        """Gives the network the weights that count; raises `UserError` where they are not its."""
+        folder = self.run.path / self.result["checkpoint"]
+        for path in checkpoints.saved(folder)[:1]:
+            variables: dict[str, Any] = weights_of(network)
+            average = None
+            if any("average/" in name for name in checkpoints.names(path)):
+                average = WeightAverage(network.weights)
+                variables["average"] = average.variables
+            checkpoints.read(path, variables)
+            return Evaluator(network, average)
+        raise UserError(
+            f"{folder}: the checkpoint is missing; restore it from a copy, or train again in"
+            " another --run_dir."
+        )
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the training measured of its data; raises `UserError` where that is broken."""
+        return read_description(self.run.path)
+
+    @property
+    def tested(self) -> dict[str, Any] | None:
+        """What the test found, if it was taken.
+
+        Raises:
+          UserError: it was taken, but what was kept of it cannot be read: it is not taken again.
+        """
+        file = self.run.path / "test.json"
+        if not files.exists(file):
+            return None
+        found = files.read_json(file, _TESTED)
+        scores = [found.get("scores")] + [found[name] for name in ("unaveraged",) if name in found]
+        baseline = ("baseline" in found, "baseline_value" in found)
+        good = all(isinstance(each, dict) and each for each in scores) and all(
+            _is_number(value) for each in scores for value in each.values()
+        )
+        if not good or (any(baseline) and not _is_number(found.get("baseline_value"))):
+            raise UserError(f"{file}: cannot be read (it has no scores in numbers); {_TESTED}.")
+        return found
+
+    def test(self, task: RunTest) -> None:
+        """Takes the test and writes `test.json`."""
+        evaluator = self.restore(task.network)
+        batches = list(task.batches) if evaluator.averaged else task.batches
+        scores = evaluator.scores(batches, task.batch_size, averaged=evaluator.averaged)
+        document = {"epoch": self.result.get("epoch"), "scores": scores, "data": task.tested}
+        if evaluator.averaged:
+            document["unaveraged"] = evaluator.scores(batches, task.batch_size, averaged=False)
+        if task.baseline:
+            document["baseline"], document["baseline_value"] = task.baseline
+        self.run.write_json("test.json", document)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
