@@ -13,7 +13,10 @@ from tests.support.toy_search import without_time
 from tf_darts.config import presets as config
 from tf_darts.formats.rest_requests import answer
 from tf_darts.report.read_runs import read_entries
-from tf_darts.runs import runs
+from tf_darts.runs.export import run_export
+from tf_darts.runs.search import run_search
+from tf_darts.runs.testing import run_training_test
+from tf_darts.runs.training import run_training
 from tf_darts.runs.training_tasks import find_cell
 from tf_darts.runtime.signals import Stopped, StopRequest
 from tf_darts.study.run_study import run_study
@@ -54,7 +57,7 @@ def test_a_stopped_search_goes_on_as_its_own_version_did(old):
     search = settings(old, hypergradient="first_order", weight_learning_rate=0.5, epochs=400)
     asked = {"mode": "search", "run_dir": str(old / "search_stopped"), **search}
     with pytest.raises(Stopped):
-        runs.run_search(config.configure(asked), After(old / "search_stopped", 4))
+        run_search(config.configure(asked), After(old / "search_stopped", 4))
     found, expected = (
         without_time([json.loads(line) for line in file.read_text().splitlines()][:4])
         for file in (old / "search_stopped" / "history.jsonl", old / "search_continued.jsonl")
@@ -73,24 +76,24 @@ def test_a_finished_search_is_only_looked_at(old):
     search = settings(old, hypergradient="first_order", weight_learning_rate=0.5, epochs=2)
     asked = {"mode": "search", "run_dir": str(old / "search_finished"), **search}
     before = (old / "search_finished" / "history.jsonl").read_text()
-    found = runs.run_search(config.configure(asked), StopRequest())
+    found = run_search(config.configure(asked), StopRequest())
     assert len(found.history) == 2
     assert (old / "search_finished" / "history.jsonl").read_text() == before
     shutil.rmtree(old / "search_finished" / "checkpoints")
-    assert runs.run_search(config.configure(asked), StopRequest()).cell == found.cell
+    assert run_search(config.configure(asked), StopRequest()).cell == found.cell
 
 
 def test_a_finished_training_is_tested_exported_and_repeated(old):
     run = old / "train_finished"
     asked = {"mode": "test", "run_dir": str(run), "data_dir": str(old / "text")}
-    assert 10 < runs.run_test(config.configure(asked))["scores"]["perplexity"] < 14
+    assert 10 < run_training_test(config.configure(asked))["scores"]["perplexity"] < 14
     exported = {"mode": "export", "run_dir": str(run), "export_dir": str(old / "new")}
-    assert runs.run_export(config.configure(exported)).path == old / "new" / "1"
+    assert run_export(config.configure(exported)).path == old / "new" / "1"
     result = (run / "result.json").read_text()
     genotype = str(old / "search_finished" / "genotype.json")
     train = settings(old, learning_rate=0.5, epochs=2, genotype=genotype, mode="train")
     repeated = config.configure({**train, "run_dir": str(run)})
-    runs.run_training(repeated, find_cell(repeated), StopRequest())
+    run_training(repeated, find_cell(repeated), StopRequest())
     assert (run / "result.json").read_text() == result
 
 

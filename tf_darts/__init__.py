@@ -18,7 +18,7 @@ from typing import Any
 
 from tf_darts.runtime import keras_settings
 
-keras_settings.settle()
+keras_settings.apply()
 
 __version__ = "0.1.0"
 
@@ -34,7 +34,9 @@ _PUBLIC = {
         "load_genotype",
         "save_genotype",
     ),
-    "tf_darts.runs.runs": ("SearchRun", "TrainingRun", "Exported"),
+    "tf_darts.runs.search": ("SearchRun",),
+    "tf_darts.runs.training": ("TrainingRun",),
+    "tf_darts.runs.export": ("Exported",),
     "tf_darts.errors": ("UserError",),
     "tf_darts.runtime.signals": ("Stopped",),
     # Cells.
@@ -54,7 +56,7 @@ _PUBLIC = {
     "tf_darts.spaces.convolutional.operations.batch_norm": ("BatchNorm",),
     # Spaces: what a search and a training need of one, and the two that there are.
     "tf_darts.spaces.supernet": ("Supernet",),
-    "tf_darts.spaces.objective": ("Network",),
+    "tf_darts.spaces.objective": ("TrainingObjective",),
     "tf_darts.cells.topology": ("CellTopology",),
     "tf_darts.spaces.convolutional.relaxed.supernet": ("ConvolutionalSupernet",),
     "tf_darts.spaces.recurrent.relaxed.supernet": ("RecurrentSupernet",),

@@ -16,15 +16,10 @@ from tf_darts.cells import references as given_cells
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config.presets import Config, configure
-from tf_darts.runs.runs import (
-    Exported,
-    SearchRun,
-    TrainingRun,
-    run_export,
-    run_search,
-    run_test,
-    run_training,
-)
+from tf_darts.runs.export import Exported, run_export
+from tf_darts.runs.search import SearchRun, run_search
+from tf_darts.runs.testing import run_training_test
+from tf_darts.runs.training import TrainingRun, run_training
 from tf_darts.runs.training_tasks import check_space, find_cell
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.study.run_study import run_study
@@ -126,7 +121,7 @@ def test(run_dir: str | os.PathLike, **settings: Any) -> dict[str, float]:
     Raises:
       UserError: there is no finished training, or its data are not to be had.
     """
-    return run_test(_configured("test", settings | {"run_dir": run_dir}))["scores"]
+    return run_training_test(_configured("test", settings | {"run_dir": run_dir}))["scores"]
 
 
 def select(**settings: Any) -> Selection | None:

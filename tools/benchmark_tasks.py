@@ -16,11 +16,10 @@ from tf_darts.config.search import RecurrentSearchConfig
 from tf_darts.data.images import registry as images
 from tf_darts.data.images.search_batches import ImageSearchData
 from tf_darts.data.images.streamed import StreamedImageData
-from tf_darts.runs.search_memory import need_of_search
-from tf_darts.runs.training_memory import need_of_training
-from tf_darts.runs.training_tasks import image_network, language_network
-from tf_darts.runtime.memory.estimate import Need
-from tf_darts.runtime.threads import operations_side_by_side
+from tf_darts.runs.memory_estimates import search_memory, training_memory
+from tf_darts.runs.training_tasks import image_objective, language_objective
+from tf_darts.runtime.memory.estimate import MemoryEstimate
+from tf_darts.runtime.threads import use_inter_op_threads
 from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
@@ -65,7 +64,7 @@ class Task(NamedTuple):
     arguments: tuple[Any, ...]
     flops: float | None
     sizes: dict[str, Any]
-    need: Need | None = None
+    need: MemoryEstimate | None = None
 
     def run(self) -> None:
         """One step."""
@@ -98,7 +97,7 @@ def recurrent_step() -> Task:
         output_dropout=config.output_dropout,
     )
     supernet = RecurrentSupernet(model, config.slowness, FLAGS.rematerialize)
-    need = need_of_search(supernet, config, FLAGS.bptt)
+    need = search_memory(supernet, config, FLAGS.bptt)
     step = BilevelStep(supernet, config)
     random = np.random.default_rng(0)
     shape = (FLAGS.bptt, batch_size)
@@ -128,8 +127,8 @@ def recurrent_training_step() -> Task:
         rematerialize=FLAGS.rematerialize,
         **_dropout_rates(),
     )
-    network = language_network(config, PUBLISHED["recurrent"]["darts_v2"], words)
-    need = need_of_training(network, config, FLAGS.bptt)
+    network = language_objective(config, PUBLISHED["recurrent"]["darts_v2"], words)
+    need = training_memory(network, config, FLAGS.bptt)
     step = TrainingStep(network, config, averages=False)
     random = np.random.default_rng(0)
     batch = tuple(
@@ -145,7 +144,7 @@ def convolutional_training_step() -> Task:
 
     With the threads that `--mode=train` would have.
     """
-    operations_side_by_side()
+    use_inter_op_threads()
     batch_size, size = FLAGS.batch_size, FLAGS.image_size
     preset = PRESETS["train", "cifar10"]
     config = dataclasses.replace(
@@ -157,8 +156,8 @@ def convolutional_training_step() -> Task:
         layers=FLAGS.layers or preset.layers,
     )
     cell = PUBLISHED["convolutional"]["darts_v2"]
-    network = image_network(config, cell, (size, size, 3), classes=10)
-    need = need_of_training(network, config)
+    network = image_objective(config, cell, (size, size, 3), classes=10)
+    need = training_memory(network, config)
     step = TrainingStep(network, config, averages=False)
     random = np.random.default_rng(0)
     batch = (
@@ -176,7 +175,7 @@ def convolutional_step() -> Task:
 
     With the threads that `--mode=search` would have.
     """
-    operations_side_by_side()
+    use_inter_op_threads()
     batch_size, size = FLAGS.batch_size, FLAGS.image_size
     config = dataclasses.replace(
         PRESETS["search", "cifar10"], batch_size=batch_size, hypergradient=FLAGS.hypergradient
@@ -184,7 +183,7 @@ def convolutional_step() -> Task:
     channels, layers = FLAGS.channels or config.channels, FLAGS.layers or config.layers
     model = RelaxedImageClassifier(10, channels, layers, seed=0)
     supernet = ConvolutionalSupernet(model, (size, size, 3), FLAGS.rematerialize)
-    need = need_of_search(supernet, config)
+    need = search_memory(supernet, config)
     step = BilevelStep(supernet, config)
     random = np.random.default_rng(0)
     train, validation = (

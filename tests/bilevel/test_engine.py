@@ -12,7 +12,7 @@ from tests.support.toy_search import Events, Killed, Numbers, search, without_ti
 from tf_darts.bilevel import engine
 from tf_darts.cells import genotype
 from tf_darts.errors import StorageError, UserError
-from tf_darts.runtime.callback import Observer
+from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.signals import Stopped, StopRequest
 
 
@@ -69,7 +69,7 @@ def test_killed_twice_and_stopped_once(tmp_path, uninterrupted):
 
 
 def test_a_kill_between_the_record_and_its_checkpoint_repeats_no_record(tmp_path, uninterrupted):
-    class KillAtEpoch(Observer):
+    class KillAtEpoch(Callback):
         def on_epoch(self, record, history):
             raise Killed
 
@@ -149,7 +149,7 @@ def test_the_cell_is_derived_at_records_and_checkpoints(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("step", [1, 3, 6, 11])
 def test_the_genotype_of_a_killed_run_is_that_of_its_state(tmp_path, step):
-    class KilledAtStart(Observer):
+    class KilledAtStart(Callback):
         def on_start(self, step, total):
             self.step = step
             raise Killed

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.config.search import ConvolutionalSearchConfig, RecurrentSearchConfig
 from tf_darts.methods.joint import SimultaneousStep
-from tf_darts.runtime.replicas import ALONE, Replicas
+from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.spaces.convolutional.relaxed import cell
 from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
@@ -84,7 +84,7 @@ def _taken(space, replicas, kind_of_step=BilevelStep, dropout=0.0):
     ],
 )
 def test_two_replicas_are_one(mirrored, space, kind_of_step):
-    one = _taken(space, ALONE, kind_of_step)
+    one = _taken(space, SINGLE_REPLICA, kind_of_step)
     two = _taken(space, Replicas(mirrored, checks=True), kind_of_step)
     for name, values in one.items():
         for ours, theirs in zip(two[name], values, strict=True):
@@ -93,6 +93,6 @@ def test_two_replicas_are_one(mirrored, space, kind_of_step):
 
 def test_replicas_have_masks_of_their_own_and_agree(mirrored):
     # `checks` compares w, α and all gradients bit by bit at every evaluation.
-    one = _taken("recurrent", ALONE, dropout=0.5)
+    one = _taken("recurrent", SINGLE_REPLICA, dropout=0.5)
     two = _taken("recurrent", Replicas(mirrored, checks=True), dropout=0.5)
     assert np.abs(one["weights"][0] - two["weights"][0]).max() > 1e-3

@@ -53,7 +53,7 @@ def assert_close(ours, theirs):
 @pytest.mark.parametrize("regularized", [False, True])
 def test_the_same_as_by_tapes(losses, regularized):
     arguments = tf.constant(2.0), (), SEED
-    compiled = losses.on(*arguments, regularized=regularized)
+    compiled = losses.for_batch(*arguments, regularized=regularized)
     taped = SupernetLoss(losses, *arguments, regularized=regularized)
     vector = [tf.constant([1.5])]
     assert_close(compiled.value(*POINT), taped.value(*POINT))
@@ -64,7 +64,7 @@ def test_the_same_as_by_tapes(losses, regularized):
 def test_each_kind_is_traced_once(losses):
     factor = tf.Variable(2.0)
     for batch in (1.0, 2.0, 3.0):
-        loss = losses.on(tf.constant(batch), (), SEED)
+        loss = losses.for_batch(tf.constant(batch), (), SEED)
         loss.gradients(*POINT)
         loss.gradients(*POINT, of_weights=False)
         loss.precise.gradients(*POINT, of_weights=False)  # in float32 it is the same
@@ -74,7 +74,7 @@ def test_each_kind_is_traced_once(losses):
 
 
 def test_a_multiple_has_its_factor_of_now(losses):
-    loss, factor = losses.on(tf.constant(2.0), (), SEED), tf.Variable(3.0)
+    loss, factor = losses.for_batch(tf.constant(2.0), (), SEED), tf.Variable(3.0)
     multiple, vector = loss.times(factor), [tf.constant([1.5])]
     once = loss.gradients(*POINT)
     for times in (3.0, 5.0):
@@ -91,7 +91,7 @@ def test_a_multiple_has_its_factor_of_now(losses):
 
 
 def test_what_is_not_wanted_is_not_there(losses):
-    loss = losses.on(tf.constant(1.0), (), SEED)
+    loss = losses.for_batch(tf.constant(1.0), (), SEED)
     assert loss.gradients(*POINT, of_weights=False).of_weights == []
     both = loss.gradients(*POINT, of_alphas=False).of_alphas
     assert len(both) == losses.supernet.joint_gradients, "where α's costs nothing it comes along"
@@ -99,6 +99,6 @@ def test_what_is_not_wanted_is_not_there(losses):
 
 def test_the_precise_one_is_in_full(losses):
     """Of a mixed precision only: everywhere else it is the loss itself."""
-    loss = losses.on(tf.constant(1.0), (), SEED)
+    loss = losses.for_batch(tf.constant(1.0), (), SEED)
     mixed = dataclasses.replace(loss, precision=Precision("float32", "bfloat16"))
     assert mixed.precise.precision == loss.precise.precision == loss.precision

@@ -6,7 +6,7 @@ import pytest
 
 from tf_darts.cli import modes as commands
 from tf_darts.config.presets import PRESETS
-from tf_darts.runs.runs import TrainingRun
+from tf_darts.runs.training import TrainingRun
 
 
 class Began(Exception):
@@ -21,7 +21,7 @@ def test_operations_are_side_by_side_on_images(monkeypatch, mode, dataset, wante
     def begin(*arguments):
         raise Began
 
-    monkeypatch.setattr(commands, "operations_side_by_side", lambda: calls.append(True))
+    monkeypatch.setattr(commands, "use_inter_op_threads", lambda: calls.append(True))
     for name in ("find_cell", "run_search"):
         monkeypatch.setattr(commands, name, begin)
     with pytest.raises(Began):

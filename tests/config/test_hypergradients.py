@@ -14,8 +14,8 @@ from tf_darts.config.hypergradients import HYPERGRADIENTS, Estimate
 from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
 from tf_darts.report.ranking_plot import colours
-from tf_darts.runs.search_memory import need_of_search
-from tf_darts.runtime.memory.traced import Footprint
+from tf_darts.runs.memory_estimates import search_memory
+from tf_darts.runtime.memory.traced import TracedMemory
 from tf_darts.study.candidates import select_candidates
 from tf_darts.study.settings import training_config
 
@@ -78,11 +78,11 @@ def test_a_fourth_is_a_candidate(fourth):
 
 def test_a_fourth_has_its_memory(fourth):
     class Measured(toy_search.Toy):
-        def footprint(self, batch, *, order=1, replicas=1):
-            return Footprint(kept=8)
+        def traced_memory(self, batch, *, order=1, replicas=1):
+            return TracedMemory(kept=8)
 
     first, more = (
-        need_of_search(Measured(), chosen(hypergradient=name)) for name in ("first_order", "fourth")
+        search_memory(Measured(), chosen(hypergradient=name)) for name in ("first_order", "fourth")
     )
     assert (first.vectors, more.vectors) == (6 * 2 * 4, 1000 * 2 * 4), "w is two float32"
 

@@ -12,7 +12,7 @@ from tf_darts.cells.published import PUBLISHED
 from tf_darts.config import presets as config
 from tf_darts.data.asset_files import listed
 from tf_darts.optimization.averaging import WeightAverage
-from tf_darts.runs.training_tasks import image_network, language_network
+from tf_darts.runs.training_tasks import image_objective, language_objective
 from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.training.evaluator import weights_of
@@ -46,9 +46,9 @@ def _finished(path, dataset, averaged=False, known=True, **settings):
     cell = PUBLISHED[made.space]["darts_v2"]
     set_precision(made.precision)
     if dataset == "pydoc":
-        network, names = language_network(made, cell, len(WORDS)), ("vocabulary.txt", WORDS)
+        network, names = language_objective(made, cell, len(WORDS)), ("vocabulary.txt", WORDS)
     else:
-        network, names = image_network(made, cell, SHAPE, len(LABELS)), ("labels.txt", LABELS)
+        network, names = image_objective(made, cell, SHAPE, len(LABELS)), ("labels.txt", LABELS)
     set_precision("float32")
     # Larger than at a training's start, so that answers are far apart.
     random = np.random.default_rng(0)

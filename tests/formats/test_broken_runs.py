@@ -11,7 +11,7 @@ from tf_darts.config.export import ExportConfig
 from tf_darts.data.texts import registry as text
 from tf_darts.errors import UserError
 from tf_darts.formats import saved_model
-from tf_darts.runs.runs import run_export
+from tf_darts.runs.export import run_export
 from tf_darts.runtime.precision import set_precision
 
 NAMES = {"pydoc": "vocabulary.txt", "cifar10": "labels.txt"}

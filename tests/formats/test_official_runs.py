@@ -16,8 +16,8 @@ from tf_darts.formats.official_weights import (
     image_network_official_names,
     language_model_official_names,
 )
-from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageNetwork
-from tf_darts.spaces.recurrent.derived.objective import LanguageModel, RecurrentNetwork
+from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageClassification
+from tf_darts.spaces.recurrent.derived.objective import LanguageModel, NextWordPrediction
 from tf_darts.training.finished import FinishedTraining
 
 
@@ -58,7 +58,7 @@ def test_an_image_network(tmp_path, auxiliary):
     other = CifarNetwork(
         PUBLISHED["convolutional"]["darts_v2"], 10, channels=4, layers=3, auxiliary=auxiliary
     )
-    training = restored(tmp_path / "run", ImageNetwork(other, (32, 32, 3)))
+    training = restored(tmp_path / "run", ImageClassification(other, (32, 32, 3)))
     images = tf.random.stateless_normal([2, 32, 32, 3], [1, 2])
     np.testing.assert_array_equal(other(images), model(images))
     assert (training.settings["channels"], training.settings["layers"]) == (4, 3)
@@ -71,7 +71,7 @@ def test_a_language_model(tmp_path):
     overrides = {"dataset": "ptb", "genotype": "darts_v1", "run_dir": str(tmp_path / "run")}
     import_official(state, "x.pt", overrides).close()
     other = LanguageModel(PUBLISHED["recurrent"]["darts_v1"], words=30, units=6)
-    training = restored(tmp_path / "run", RecurrentNetwork(other))
+    training = restored(tmp_path / "run", NextWordPrediction(other))
     text = tf.constant([[1, 2], [3, 4]])
     np.testing.assert_array_equal(
         other(text, tf.zeros([2, 6]))[0], model(text, tf.zeros([2, 6]))[0]

@@ -33,7 +33,7 @@ class Scale(ServingModel):
         examples = tuple({"numbers": np.ones([n, 2], np.float32)} for n in (1, 3))
         return {DEFAULT: Signature(times, inputs, examples)}
 
-    def about(self):
+    def client_info(self):
         return {"by": float(self.by)}
 
 

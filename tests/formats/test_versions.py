@@ -138,7 +138,7 @@ class Model(ServingModel):
             )
         }
 
-    def about(self):
+    def client_info(self):
         return {}
 
 

@@ -43,9 +43,9 @@ def test_halved_until_it_fits():
         seen.append(float(scale.value))
         return seen[-1]
 
-    assert scale.settled(take, lambda value: value > 5000.0) == 4096.0
+    assert scale.retry_until_finite(take, lambda value: value > 5000.0) == 4096.0
     assert seen == [32768.0, 16384.0, 8192.0, 4096.0]
-    assert scale.settled(take, lambda value: value > 5000.0) == 4096.0
+    assert scale.retry_until_finite(take, lambda value: value > 5000.0) == 4096.0
     assert len(seen) == 5
 
 

@@ -13,8 +13,8 @@ import tf_darts
 from tf_darts.cells.genotype import ConvolutionalGenotype, RecurrentGenotype
 from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
-from tf_darts.runs import runs
 from tf_darts.runs.export_tasks import export_task
+from tf_darts.runs.opening import keep_what_is_learnt_from
 from tf_darts.runs.training_tasks import training_task
 from tf_darts.training.finished import FinishedTraining
 
@@ -154,7 +154,7 @@ def test_every_worker_compares(texts, tmp_path):
         def __init__(self, is_chief):
             self.is_chief = is_chief
 
-        def meet(self):
+        def barrier(self):
             Worker.met += 1
 
     def keep(folder, is_chief, path):
@@ -162,7 +162,7 @@ def test_every_worker_compares(texts, tmp_path):
         config = configure(given | TEXT | {"run_dir": str(run)})
         data = training_task(config, RECURRENT).data
         opened = types.SimpleNamespace(path=path)
-        runs.keep_what_is_learnt_from(opened, data, config, Worker(is_chief), data.assets())
+        keep_what_is_learnt_from(opened, data, config, Worker(is_chief), data.assets())
 
     run, scratch = tmp_path / "run", tmp_path / "scratch"
     run.mkdir(), scratch.mkdir()

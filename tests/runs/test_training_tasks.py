@@ -6,7 +6,7 @@ from tf_darts.cells import genotype
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config import presets as config
 from tf_darts.errors import UserError
-from tf_darts.runs.training_tasks import find_cell, image_network, language_network
+from tf_darts.runs.training_tasks import find_cell, image_objective, language_objective
 
 
 def training(dataset, cell):
@@ -61,9 +61,9 @@ def test_neither_a_name_nor_a_file(tmp_path):
 def test_the_papers_settings_make_networks_of_its_size(dataset, cell, weights):
     made = training(dataset, cell)
     if made.space == "recurrent":
-        network = language_network(made, find_cell(made), words=10_000)
+        network = language_objective(made, find_cell(made), words=10_000)
     else:
-        network = image_network(made, find_cell(made), (32, 32, 3), classes=10)
+        network = image_objective(made, find_cell(made), (32, 32, 3), classes=10)
     assert network.counts()["weights"] == weights
 
 
@@ -72,10 +72,10 @@ def test_advice_for_images_too_small_for_an_auxiliary_head():
     cell = PUBLISHED["convolutional"]["darts_v2"]
     small = dataclasses.replace(training("cifar10", "darts_v2"), channels=2, layers=3)
     with pytest.raises(UserError, match=r"at least 29×29, or --auxiliary_weight=0 \("):
-        image_network(small, cell, (28, 28, 3), 3)
-    assert image_network(small, cell, (29, 29, 3), 3).model.auxiliary
+        image_objective(small, cell, (28, 28, 3), 3)
+    assert image_objective(small, cell, (29, 29, 3), 3).model.auxiliary
     headless = dataclasses.replace(small, auxiliary_weight=0.0)
-    assert not image_network(headless, cell, (28, 28, 3), 3).model.auxiliary
+    assert not image_objective(headless, cell, (28, 28, 3), 3).model.auxiliary
 
 
 @pytest.mark.parametrize("name", ["Genotype", "x" * 5000, "a\0b", "a\nb", "~nobody/x", "/"])

@@ -39,7 +39,7 @@ def fresh(monkeypatch, tmp_path):
 
 def test_the_environment_is_ours(fresh, tmp_path, caplog):
     fresh({"backend": "theano", "floatx": "float32", "image_data_format": "channels_last"})
-    keras_settings.settle()
+    keras_settings.apply()
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
     assert os.environ["TF_USE_LEGACY_KERAS"] == "0"
     assert os.environ["KERAS_HOME"] == str(tmp_path) and not caplog.records
@@ -60,20 +60,20 @@ def test_a_file_that_would_change_numbers_is_passed_over_and_named(
     fresh, tmp_path, caplog, content, words
 ):
     fresh(content)
-    keras_settings.settle()
+    keras_settings.apply()
     home = os.environ["KERAS_HOME"]
     assert home == str(tmp_path / "tf_darts") and not list((tmp_path / "tf_darts").iterdir())
     assert words in caplog.text and str(tmp_path / "keras.json") in caplog.text
     assert json.loads((tmp_path / "keras.json").read_text()) == content, "it is left as it is"
     os.environ["KERAS_HOME"] = str(tmp_path)
-    keras_settings.settle()
+    keras_settings.apply()
     assert os.environ["KERAS_HOME"] == home, "as in a second process"
 
 
 def test_no_file_and_one_that_keras_passes_over(fresh, tmp_path, caplog):
-    keras_settings.settle()
+    keras_settings.apply()
     fresh("{")
-    keras_settings.settle()
+    keras_settings.apply()
     assert os.environ["KERAS_HOME"] == str(tmp_path) and not caplog.records
 
 
@@ -81,7 +81,7 @@ def test_keras_on_another_backend_is_refused(monkeypatch):
     keras = types.SimpleNamespace(backend=types.SimpleNamespace(backend=lambda: "jax"))
     monkeypatch.setitem(sys.modules, "keras", keras)
     with pytest.raises(UserError, match=r"imported it on jax already; unset KERAS_BACKEND"):
-        keras_settings.settle()
+        keras_settings.apply()
 
 
 @pytest.mark.slow

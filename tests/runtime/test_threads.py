@@ -9,9 +9,9 @@ PROGRAM = """
 import os
 {before}
 import tensorflow as tf
-from tf_darts.runtime.threads import operations_side_by_side
+from tf_darts.runtime.threads import use_inter_op_threads
 {between}
-done = operations_side_by_side()
+done = use_inter_op_threads()
 threads = tf.config.threading
 print(done, threads.get_intra_op_parallelism_threads(), threads.get_inter_op_parallelism_threads())
 """

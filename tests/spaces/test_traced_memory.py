@@ -4,12 +4,12 @@ import pytest
 
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.runtime.memory.estimate import sized
-from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageNetwork
+from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageClassification
 from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
 from tf_darts.spaces.fast_forms import without
 from tf_darts.spaces.recurrent import traced_memory as memory
-from tf_darts.spaces.recurrent.derived.objective import LanguageModel, RecurrentNetwork
+from tf_darts.spaces.recurrent.derived.objective import LanguageModel, NextWordPrediction
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
 
@@ -21,7 +21,7 @@ def relaxed_images(rematerialize=False):
 
 def derived_images(rematerialize=False):
     model = CifarNetwork(PUBLISHED["convolutional"]["darts_v2"], 3, channels=4, layers=6)
-    return ImageNetwork(model, (32, 32, 3), drop_path=0.2, rematerialize=rematerialize)
+    return ImageClassification(model, (32, 32, 3), drop_path=0.2, rematerialize=rematerialize)
 
 
 def relaxed_text(rematerialize=False):
@@ -30,7 +30,7 @@ def relaxed_text(rematerialize=False):
 
 def derived_text(rematerialize=False):
     model = LanguageModel(PUBLISHED["recurrent"]["darts_v2"], 50, 8)
-    return RecurrentNetwork(model, rematerialize=rematerialize)
+    return NextWordPrediction(model, rematerialize=rematerialize)
 
 
 def batch_of(network, examples, longest=36):
@@ -43,7 +43,7 @@ MAKERS = (relaxed_images, derived_images, relaxed_text, derived_text)
 @pytest.mark.parametrize("make", MAKERS)
 def test_proportional_to_the_batch(make):
     network = make()
-    small, large = (network.footprint(batch_of(network, examples)) for examples in (8, 32))
+    small, large = (network.traced_memory(batch_of(network, examples)) for examples in (8, 32))
     # Copies of weights, of which the auxiliary head has many, do not grow.
     assert 3 < large.kept / small.kept < 4.01
     assert 3 < large.peak / small.peak < 4.01
@@ -53,12 +53,12 @@ def test_proportional_to_the_batch(make):
 def test_less_with_rematerialisation(make):
     plain, again = (make(flag) for flag in (False, True))
     batch = batch_of(plain, 8)
-    assert again.footprint(batch).peak < 0.75 * plain.footprint(batch).peak
+    assert again.traced_memory(batch).peak < 0.75 * plain.traced_memory(batch).peak
 
 
 def test_second_derivatives_take_more():
     network = relaxed_text()
-    once, twice = (network.footprint(batch_of(network, 8), order=order) for order in (1, 2))
+    once, twice = (network.traced_memory(batch_of(network, 8), order=order) for order in (1, 2))
     # A tangent beside every value, and pairs of sources.
     assert 1.9 * once.kept < twice.kept < 2.5 * once.kept
 
@@ -67,24 +67,24 @@ def test_replicas_take_the_clear_form():
     network = relaxed_text()
     batch = batch_of(network, 8)
     plain, clear, small = (
-        network.footprint(of, replicas=count)
+        network.traced_memory(of, replicas=count)
         for of, count in ((batch, 1), (batch, 2), (batch_of(network, 2), 2))
     )
     # Seven or more tensors of each of the 36 edges, where the fast form keeps two.
     assert 4 < clear.kept / plain.kept < 8
     assert 3.9 < clear.kept / small.kept < 4.01
-    twice = network.footprint(batch, order=2, replicas=2)
+    twice = network.traced_memory(batch, order=2, replicas=2)
     assert twice.kept > 2.5 * clear.kept
 
 
 def test_without_fast_forms_as_with_replicas():
     network, trained = relaxed_text(), derived_text()
     batch = batch_of(network, 8)
-    fast = trained.footprint(batch)
+    fast = trained.traced_memory(batch)
     with without():
-        assert network.footprint(batch) == network.footprint(batch, replicas=2)
+        assert network.traced_memory(batch) == network.traced_memory(batch, replicas=2)
         # The loop keeps more tensors of every time step than the fast form writes.
-        assert 1.2 < trained.footprint(batch).kept / fast.kept < 3
+        assert 1.2 < trained.traced_memory(batch).kept / fast.kept < 3
 
 
 def test_what_a_derived_recurrence_writes():

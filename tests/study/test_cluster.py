@@ -18,7 +18,7 @@ def variables(name, port="4321"):
 
 
 def test_roles():
-    assert role({}) is Role.ALONE
+    assert role({}) is Role.SINGLE_REPLICA
     assert role(variables("chief")) is Role.CHIEF
     assert role(variables("tuner3")) is Role.WORKER
 

@@ -11,7 +11,7 @@ from tf_darts.cells import genotype
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.search import SearchConfig
 from tf_darts.data.batches import SearchBatch
-from tf_darts.runtime.callback import Observer
+from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.spaces.supernet import Evaluation, LossResult, Supernet
@@ -93,7 +93,7 @@ class Killed(BaseException):
     """Stands for kill -9: nobody catches it, nothing is saved."""
 
 
-class Events(Observer):
+class Events(Callback):
     def __init__(self, kill_at=None, stop_at=None, stop=None):
         self.seen, self.kill_at, self.stop_at, self.stop = [], kill_at, stop_at, stop
 

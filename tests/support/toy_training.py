@@ -9,7 +9,7 @@ from tf_darts.config.training import ConvolutionalTrainingConfig
 from tf_darts.data.batches import TrainingBatch
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest
-from tf_darts.spaces.objective import Network, TrainingLoss
+from tf_darts.spaces.objective import TrainingLoss, TrainingObjective
 from tf_darts.spaces.supernet import Evaluation
 from tf_darts.training.engine import TrainingEngine
 
@@ -20,7 +20,7 @@ class Line(keras.layers.Layer):
         self.mean = self.add_weight(name="mean", shape=(), initializer="zeros", trainable=False)
 
 
-class Toy(Network):
+class Toy(TrainingObjective):
     """Fits a number; its state counts batches, its loss is noisy, its statistic moves."""
 
     measures = ("loss",)

@@ -12,7 +12,7 @@ from tests.support.toy_training import Numbers, Toy, train
 from tf_darts.config.training import ConvolutionalTrainingConfig, RecurrentTrainingConfig
 from tf_darts.data.batches import TrainingBatch
 from tf_darts.errors import UserError
-from tf_darts.runtime.callback import Observer
+from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import Stopped, StopRequest
 from tf_darts.spaces.objective import TrainingLoss
@@ -119,7 +119,7 @@ def test_averaging_starts_where_validation_gets_worse(tmp_path):
 
 
 def test_the_average_is_the_mean_of_the_weights_after_each_step(tmp_path):
-    class Weights(Observer):
+    class Weights(Callback):
         """Collects the weight after each step of the last two epochs."""
 
         def __init__(self):

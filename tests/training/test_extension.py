@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from tf_darts.config.presets import configure
 from tf_darts.errors import StateError
-from tf_darts.runs.runs import run_test, run_training
+from tf_darts.runs.testing import run_training_test
+from tf_darts.runs.training import run_training
 from tf_darts.runs.training_tasks import find_cell
 from tf_darts.runtime.signals import Stopped, StopRequest
 
@@ -121,7 +122,9 @@ def test_a_text_training_that_is_extended_is_one_that_was_longer(text, tmp_path)
 def test_after_the_test_it_is_not_extended(text, tmp_path):
     settings = TEXT | {"data_dir": str(text)}
     train(tmp_path / "run", settings, epochs=1)
-    run_test(configure({"mode": "test", "run_dir": str(tmp_path / "run"), "data_dir": str(text)}))
+    run_training_test(
+        configure({"mode": "test", "run_dir": str(tmp_path / "run"), "data_dir": str(text)})
+    )
     before = {file: file.read_bytes() for file in (tmp_path / "run").glob("*.json")}
     with pytest.raises(StateError, match="the test of this training was taken already"):
         train(tmp_path / "run", settings, epochs=2)

@@ -11,7 +11,7 @@ from tf_darts.config import presets as config
 from tf_darts.data.images import registry as images
 from tf_darts.data.texts import registry as text
 from tf_darts.errors import UserError
-from tf_darts.runs import runs
+from tf_darts.runs import testing
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.training.finished import FinishedTraining
 
@@ -156,7 +156,7 @@ def test_a_test_that_was_taken_is_what_is_kept(finished):
 
 
 def run_test_of(path):
-    return runs.run_test(config.configure({"mode": "test", "run_dir": str(path)}))
+    return testing.run_training_test(config.configure({"mode": "test", "run_dir": str(path)}))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def run_test_of(path):
     ],
 )
 def test_a_broken_test_is_refused_and_not_taken_again(finished, monkeypatch, content):
-    monkeypatch.setattr(runs, "test_task", None)  # whoever calls it takes the test
+    monkeypatch.setattr(testing, "training_test", None)  # whoever calls it takes the test
     (finished / "test.json").write_text(content)
     with pytest.raises(
         UserError, match=r"test\.json: cannot be read .*; the test is taken onc"

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config.presets import PRESETS
 from tf_darts.optimization.loss_scale import LossScale
-from tf_darts.runs.training_tasks import image_network, language_network
+from tf_darts.runs.training_tasks import image_objective, language_objective
 from tf_darts.runtime import precision
 from tf_darts.runtime.checkpoints import Checkpoints
 from tf_darts.runtime.precision import set_precision
@@ -28,7 +28,7 @@ def every_product_gains(monkeypatch):
 def texts(name):
     set_precision(name)
     config = dataclasses.replace(PRESETS["train", "ptb"], batch_size=8, units=16, momentum=0.5)
-    network = language_network(config, PUBLISHED["recurrent"]["darts_v2"], words=40)
+    network = language_objective(config, PUBLISHED["recurrent"]["darts_v2"], words=40)
     return TrainingStep(network, config, averages=True)
 
 
@@ -38,7 +38,7 @@ def pictures(name):
         PRESETS["train", "cifar10"], batch_size=8, channels=4, layers=3, auxiliary_weight=0.0
     )
     cell = PUBLISHED["convolutional"]["darts_v2"]
-    return TrainingStep(image_network(config, cell, (8, 8, 3), classes=4), config, averages=False)
+    return TrainingStep(image_objective(config, cell, (8, 8, 3), classes=4), config, averages=False)
 
 
 def batch(make, i):

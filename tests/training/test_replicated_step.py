@@ -6,9 +6,9 @@ import tensorflow as tf
 
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config.training import ConvolutionalTrainingConfig, RecurrentTrainingConfig
-from tf_darts.runtime.replicas import ALONE, Replicas
-from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageNetwork
-from tf_darts.spaces.recurrent.derived.objective import LanguageModel, RecurrentNetwork
+from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
+from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageClassification
+from tf_darts.spaces.recurrent.derived.objective import LanguageModel, NextWordPrediction
 from tf_darts.training.step import TrainingStep
 
 STEPS, BATCH = 3, 4
@@ -28,7 +28,7 @@ def _recurrent():
         tuple(random.integers(12, size=(5, BATCH), dtype=np.int32) for _ in range(2))
         for _ in range(STEPS)
     ]
-    network = RecurrentNetwork(model, slowness=0.1, activation=0.1)
+    network = NextWordPrediction(model, slowness=0.1, activation=0.1)
     return network, RecurrentTrainingConfig(genotype="darts_v2", batch_size=BATCH), batches, 1.0
 
 
@@ -43,7 +43,7 @@ def _convolutional():
         )
         for _ in range(STEPS)
     ]
-    network = ImageNetwork(model, (8, 8, 3))
+    network = ImageClassification(model, (8, 8, 3))
     config = ConvolutionalTrainingConfig(genotype="darts_v2", batch_size=BATCH)
     return network, config, batches, 0.025
 
@@ -68,13 +68,15 @@ def _assert_close(found, right):
 
 @pytest.mark.parametrize("space", SPACES)
 def test_two_replicas_are_one(mirrored, space):
-    _assert_close(_taken(space, Replicas(mirrored, checks=True)), _taken(space, ALONE))
+    _assert_close(_taken(space, Replicas(mirrored, checks=True)), _taken(space, SINGLE_REPLICA))
 
 
 def test_micro_batches_are_the_batch():
-    _assert_close(_taken("recurrent", Replicas(micro_batches=2)), _taken("recurrent", ALONE))
+    _assert_close(
+        _taken("recurrent", Replicas(micro_batches=2)), _taken("recurrent", SINGLE_REPLICA)
+    )
 
 
 def test_micro_batches_of_batch_norms_are_not():
-    parts, whole = (_taken("convolutional", r) for r in (Replicas(micro_batches=2), ALONE))
+    parts, whole = (_taken("convolutional", r) for r in (Replicas(micro_batches=2), SINGLE_REPLICA))
     assert max(np.abs(p - w).max() for p, w in zip(parts, whole, strict=True)) > 1e-3

@@ -15,10 +15,10 @@ from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.methods.joint import SimultaneousStep
 from tf_darts.optimization.schedule import cosine
 from tf_darts.runtime import files
-from tf_darts.runtime.callback import Observer
-from tf_darts.runtime.replicas import ALONE, Replicas
+from tf_darts.runtime.callback import Callback
+from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.runtime.run_directory import RESULT, RunDirectory
-from tf_darts.runtime.run_loop import Means, RunLoop, StepResult
+from tf_darts.runtime.run_loop import RunLoop, Scalars, StepResult
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.spaces.supernet import Supernet
 
@@ -67,8 +67,8 @@ class SearchEngine(RunLoop):
         supernet: Supernet,
         data: SearchData,
         run: RunDirectory,
-        observers: Sequence[Observer] = (),
-        replicas: Replicas = ALONE,
+        callbacks: Sequence[Callback] = (),
+        replicas: Replicas = SINGLE_REPLICA,
     ) -> None:
         self._config = config
         self._supernet = supernet
@@ -77,7 +77,7 @@ class SearchEngine(RunLoop):
         self._saved_genotype: Any = None
         super().__init__(
             run,
-            observers,
+            callbacks,
             epochs=config.epochs,
             checkpoint_steps=config.checkpoint_steps,
             max_rollbacks=config.max_rollbacks,
@@ -118,14 +118,16 @@ class SearchEngine(RunLoop):
         means = {stream: metrics.pop(stream) for stream in ("train", "validation")}
         return StepResult(finite, means, metrics | {"learning_rate": learning_rate})
 
-    def _scores(self, means: Means) -> Means:
+    def _scores(self, means: Scalars) -> Scalars:
         return self._supernet.scores(means)
 
-    def _evaluate(self, stop: StopRequest) -> Means | None:
+    def _evaluate(self, stop: StopRequest) -> Scalars | None:
         batches, size = self._data.evaluation(), self._data.evaluation_batch_size
         return self._step.evaluate(batches, size, lambda: bool(stop))
 
-    def _record(self, epoch: int, batch_scores: dict[str, Means], scores: Means) -> dict[str, Any]:
+    def _record(
+        self, epoch: int, batch_scores: dict[str, Scalars], scores: Scalars
+    ) -> dict[str, Any]:
         # Both streams in training mode: the batches' own statistics, dropout. Evaluation mode has
         # the running statistics, and may score much worse than the same text in training mode.
         mixing = self._step.mixing()

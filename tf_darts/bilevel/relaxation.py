@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts.cells.topology import CellTopology
-from tf_darts.runtime.seeds import derived_seed
+from tf_darts.runtime.seeds import sub_seed
 from tf_darts.spaces.supernet import Alphas, Mixing
 
 
@@ -17,7 +17,7 @@ def initial_alphas(
     """Nearly equal logits, `scale`·N(0, 1), for each kind of cell, [edges, operations]."""
     alphas = {}
     for name, topology in cells.items():
-        random = np.random.default_rng(derived_seed(seed, "alpha", name))
+        random = np.random.default_rng(sub_seed(seed, "alpha", name))
         value = scale * random.standard_normal((topology.edges, len(topology.operations)))
         alphas[name] = keras.Variable(value, dtype=keras.config.floatx(), name=f"alpha_{name}")
     return alphas

@@ -40,12 +40,12 @@ class ScaledLoss(Loss):
             both = [*found.of_weights, *found.of_alphas]
             return bool(self._loss_scale.too_large(found.value, both))
 
-        return self._loss_scale.settled(take, too_large)
+        return self._loss_scale.retry_until_finite(take, too_large)
 
     def mixed_product(self, weights: Weights, alphas: Alphas, vector: Weights) -> list[tf.Tensor]:
         """See `Loss.mixed_product`: linear in the loss, so scaled as a gradient is."""
         good = tf.zeros([])  # the loss there was a number, or `vector` would not be
-        return self._loss_scale.settled(
+        return self._loss_scale.retry_until_finite(
             lambda: self._loss_scale.unscaled(
                 self._multiple.mixed_product(weights, alphas, vector)
             ),

@@ -20,7 +20,7 @@ from tf_darts.config.search import SearchConfig
 from tf_darts.optimization.loss_scale import LossScale
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.runtime.precision import current, using
-from tf_darts.runtime.replicas import ALONE, Replicas
+from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.runtime.seeds import step_seed
 from tf_darts.spaces.evaluation import means_over
 from tf_darts.spaces.supernet import Alphas, Evaluation, State, Supernet, Weights
@@ -38,7 +38,7 @@ class BilevelStep:
     """
 
     def __init__(
-        self, supernet: Supernet, config: SearchConfig, replicas: Replicas = ALONE
+        self, supernet: Supernet, config: SearchConfig, replicas: Replicas = SINGLE_REPLICA
     ) -> None:
         replicas.check_batch(config.batch_size)
         self.supernet = supernet
@@ -191,7 +191,7 @@ class BilevelStep:
     ) -> Loss:
         """The loss of a batch, where its stream stands, as a function of (w, α)."""
         state = tf.nest.map_structure(tf.convert_to_tensor, self._states[stream])
-        loss = self._losses.on(batch, state, seed, regularized=regularized)
+        loss = self._losses.for_batch(batch, state, seed, regularized=regularized)
         return scaled(loss, self._loss_scale)
 
     def _flat_weights(self) -> list[tf.Tensor]:

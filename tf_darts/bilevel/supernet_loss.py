@@ -14,7 +14,7 @@ from tf_darts.bilevel.flat import FlatLayout
 from tf_darts.bilevel.loss import Gradients, Loss
 from tf_darts.bilevel.relaxation import softmax
 from tf_darts.runtime.precision import Precision, current, using
-from tf_darts.runtime.replicas import ALONE, BatchFunction, Replicas
+from tf_darts.runtime.replicas import SINGLE_REPLICA, BatchFunction, Replicas
 from tf_darts.spaces.supernet import Alphas, State, Supernet, Weights
 
 
@@ -137,7 +137,7 @@ class SupernetLosses:
       statistics_layout: the same for the running statistics.
     """
 
-    def __init__(self, supernet: Supernet, replicas: Replicas = ALONE) -> None:
+    def __init__(self, supernet: Supernet, replicas: Replicas = SINGLE_REPLICA) -> None:
         self.supernet = supernet
         self.layout = FlatLayout(supernet.weights)
         self.statistics_layout = FlatLayout(supernet.statistics)
@@ -145,7 +145,7 @@ class SupernetLosses:
         self._precision = current()
         self._functions: dict[Hashable, Callable[..., Any]] = {}
 
-    def on(
+    def for_batch(
         self, batch: Any, state: State, seed: tf.Tensor, *, regularized: bool = False
     ) -> CompiledLoss:
         """The loss of one batch; arguments as in `SupernetLoss`."""

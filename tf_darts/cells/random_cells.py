@@ -6,7 +6,7 @@ import numpy as np
 
 from tf_darts.cells.genotype import Edge
 from tf_darts.cells.topology import CellTopology
-from tf_darts.runtime.seeds import derived_seed
+from tf_darts.runtime.seeds import sub_seed
 
 
 def random_edges(topology: CellTopology, random: np.random.Generator) -> list[list[Edge]]:
@@ -27,6 +27,6 @@ def random_edges(topology: CellTopology, random: np.random.Generator) -> list[li
 def random_cells(cells: Mapping[str, CellTopology], seed: int) -> dict[str, list[list[Edge]]]:
     """A random cell of each kind: what `Genotype.from_cells` takes, a function of the seed."""
     return {
-        name: random_edges(topology, np.random.default_rng(derived_seed(seed, "cell", name)))
+        name: random_edges(topology, np.random.default_rng(sub_seed(seed, "cell", name)))
         for name, topology in cells.items()
     }

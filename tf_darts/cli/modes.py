@@ -9,22 +9,25 @@ from tf_darts.config.export import ExportConfig
 from tf_darts.config.report import ReportConfig
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.study import StudyConfig
-from tf_darts.config.testing import RunTestConfig
+from tf_darts.config.testing import TrainingTestConfig
 from tf_darts.config.training import TrainingConfig
 from tf_darts.report.ranking import ranking_summary
 from tf_darts.report.summary_report import write_report
-from tf_darts.runs.runs import in_words, run_export, run_search, run_test, run_training
+from tf_darts.runs.export import run_export
+from tf_darts.runs.search import run_search
+from tf_darts.runs.testing import run_training_test
+from tf_darts.runs.training import in_words, run_training
 from tf_darts.runs.training_tasks import find_cell
 from tf_darts.runtime.console import say
 from tf_darts.runtime.signals import graceful_stop
-from tf_darts.runtime.threads import operations_side_by_side
+from tf_darts.runtime.threads import use_inter_op_threads
 from tf_darts.study.run_study import run_study
 
 
 def search(config: SearchConfig) -> None:
     """`--mode=search`: looks for a cell and leaves it in the run directory."""
-    if config.many_small_operations:
-        operations_side_by_side()
+    if config.prefers_inter_op_threads:
+        use_inter_op_threads()
     with graceful_stop() as stop:
         run = run_search(config, stop)
     last, score, (baseline, value) = run.history[-1], run.score, run.baseline
@@ -41,8 +44,8 @@ def search(config: SearchConfig) -> None:
 
 def train(config: TrainingConfig) -> None:
     """`--mode=train`: trains a network of a derived cell from random weights."""
-    if config.many_small_operations:
-        operations_side_by_side()
+    if config.prefers_inter_op_threads:
+        use_inter_op_threads()
     cell = find_cell(config)
     with graceful_stop() as stop:
         run = run_training(config, cell, stop)
@@ -75,9 +78,9 @@ def study(config: StudyConfig) -> None:
     )
 
 
-def test(config: RunTestConfig) -> None:
+def test(config: TrainingTestConfig) -> None:
     """`--mode=test`: the test score of a finished training, taken once and kept."""
-    found = run_test(config)
+    found = run_training_test(config)
     baseline = (
         f" ({found['baseline']}: {found['baseline_value']:.2f})" if "baseline" in found else ""
     )

@@ -18,14 +18,14 @@ from tf_darts.config.run import RunConfig
 from tf_darts.config.search import ConvolutionalSearchConfig, RecurrentSearchConfig
 from tf_darts.config.setting import KINDS, check, fields
 from tf_darts.config.study import RandomSearchConfig, SelectConfig, StudyConfig, TuneConfig
-from tf_darts.config.testing import RunTestConfig
+from tf_darts.config.testing import TrainingTestConfig
 from tf_darts.config.training import ConvolutionalTrainingConfig, RecurrentTrainingConfig
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import exists, expanded, is_directory, shown
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
-Config = RunConfig | StudyConfig | RunTestConfig | ReportConfig | ExportConfig
+Config = RunConfig | StudyConfig | TrainingTestConfig | ReportConfig | ExportConfig
 
 _CIFAR10 = ConvolutionalSearchConfig(
     dataset="cifar10",
@@ -90,8 +90,8 @@ PRESETS: Mapping[tuple[str, str], RunConfig] = {
 # By mode, what the image classification sets of TensorFlow Datasets take that are not named above.
 TFDS_PRESETS: Mapping[str, RunConfig] = {"search": _CIFAR10, "train": _TRAIN_CIFAR10}
 # Modes whose own settings are the same for all data sets.
-COMMON: Mapping[str, StudyConfig | RunTestConfig | ReportConfig | ExportConfig] = {
-    "test": RunTestConfig(),
+COMMON: Mapping[str, StudyConfig | TrainingTestConfig | ReportConfig | ExportConfig] = {
+    "test": TrainingTestConfig(),
     "export": ExportConfig(),
     "report": ReportConfig(),
     "select": SelectConfig(),
@@ -183,7 +183,7 @@ def configure(overrides: Mapping[str, Any]) -> Config:
             what = shown(name)
             raise UserError(f"--{what} has no meaning for {where}{owner}; leave it out.")
         check(known[name], value)
-    config = dataclasses.replace(preset, **overrides).completed(overrides, preset)
+    config = dataclasses.replace(preset, **overrides).validated(overrides, preset)
     _check_directories(config)
     return config
 

@@ -23,8 +23,8 @@ class ReportConfig:
     report_dir: str = setting("runs/report", "where a report goes", operational=True)
     reference: str = setting("random", "the source of cells that a report compares others with")
 
-    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
-        """The configuration, checked; arguments as of `RunConfig.completed`."""
+    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
+        """The configuration, checked; arguments as of `RunConfig.validated`."""
         del given, preset
         if not self.run_dirs:
             raise UserError(

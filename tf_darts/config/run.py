@@ -23,12 +23,12 @@ class RunConfig:
     Attributes:
       purpose: what it is for, in messages.
       space: of the cells that its data sets take.
-      many_small_operations: whether its networks are made of such, see `runtime.threads`.
+      prefers_inter_op_threads: whether its networks are made of such, see `runtime.threads`.
     """
 
     purpose: ClassVar[str]
     space: ClassVar[str]
-    many_small_operations: ClassVar[bool] = False
+    prefers_inter_op_threads: ClassVar[bool] = False
 
     mode: str = setting("", "what to do")
     dataset: str = setting("ptb", "what to learn from")
@@ -110,7 +110,7 @@ class RunConfig:
         operational=True,
     )
 
-    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
         """The configuration with what follows from its values, checked as a whole.
 
         Args:
@@ -144,7 +144,7 @@ class RunConfig:
                 f" schedule falls, so give --{last}=N of at most {getattr(self, first):g}."
             )
 
-    def at(self, kind: str) -> Self:
+    def with_run_dir(self, kind: str) -> Self:
         """The configuration with a run directory: one that tells runs apart where none is given."""
         if self.run_dir:
             return self

@@ -68,7 +68,7 @@ class SearchConfig(RunConfig):
             unused |= {f"alpha_{name}": why for name in adams}
         return unused
 
-    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
         for name, why in self.unused.items():
             if name in given:
                 raise UserError(f"--{name} has no meaning for {why}; leave it out.")
@@ -82,8 +82,8 @@ class SearchConfig(RunConfig):
         if config.optimization != "bilevel":
             # Nothing is unrolled where the two parts of the data are one.
             config = dataclasses.replace(config, hypergradient="first_order")
-            return config.at(config.optimization)
-        return config.at(config.hypergradient)
+            return config.with_run_dir(config.optimization)
+        return config.with_run_dir(config.hypergradient)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -115,7 +115,7 @@ class ConvolutionalSearchConfig(SearchConfig):
 
     purpose: ClassVar[str] = "searches on images"
     space: ClassVar[str] = "convolutional"
-    many_small_operations: ClassVar[bool] = True
+    prefers_inter_op_threads: ClassVar[bool] = True
 
     channels: int = setting(16, "of the first cell's nodes", minimum=1, maximum=2**14)
     layers: int = setting(
@@ -136,5 +136,5 @@ class ConvolutionalSearchConfig(SearchConfig):
     )
     flip: bool = setting(True, "half of the images, left to right")
 
-    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
-        return divided(super().completed(given, preset), given, "train_portion")
+    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
+        return divided(super().validated(given, preset), given, "train_portion")

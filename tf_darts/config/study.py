@@ -38,8 +38,8 @@ class StudyConfig(abc.ABC):
         120.0, "seconds that a worker waits for its chief", above=0.0, maximum=1e7, operational=True
     )
 
-    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
-        """The configuration with a run directory; arguments as of `RunConfig.completed`."""
+    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
+        """The configuration with a run directory; arguments as of `RunConfig.validated`."""
         del given, preset
         if not self.dataset:
             raise UserError(f"no --dataset given; --mode={self.mode} needs one.")
@@ -91,9 +91,9 @@ class RandomSearchConfig(StudyConfig):
     tuner: str = setting("random", "keras-tuner's that proposes trials", choices=TUNERS)
     trials: int = setting(16, "how many; hyperband decides by itself", minimum=1, maximum=10**5)
 
-    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
         check_trials(self.tuner, given)
-        return super().completed(given, preset)
+        return super().validated(given, preset)
 
     @property
     def kind(self) -> str:
@@ -118,7 +118,7 @@ class TuneConfig(StudyConfig):
     )
     search_settings: str = setting("", "of each candidate's search: NAME=VALUE,NAME=VALUE,...")
 
-    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
         check_trials(self.tuner, given)
         if not self.tune:
             raise UserError(
@@ -127,7 +127,7 @@ class TuneConfig(StudyConfig):
             )
         if self.genotype and "search_settings" in given:
             raise UserError("--search_settings has no meaning with --genotype; leave it out.")
-        return super().completed(given, preset)
+        return super().validated(given, preset)
 
     @property
     def kind(self) -> str:

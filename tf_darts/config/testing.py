@@ -9,7 +9,7 @@ from tf_darts.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RunTestConfig:
+class TrainingTestConfig:
     """Where the run is; all else stands in its directory."""
 
     purpose: ClassVar[str] = "tests"
@@ -18,8 +18,8 @@ class RunTestConfig:
     run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)
     data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
 
-    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
-        """The configuration, checked; arguments as of `RunConfig.completed`."""
+    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
+        """The configuration, checked; arguments as of `RunConfig.validated`."""
         del given, preset
         if not self.run_dir:
             raise UserError("no --run_dir given; --mode=test needs the directory of a training.")

@@ -33,7 +33,7 @@ class TrainingConfig(RunConfig):
     )
     learning_rate: float = setting(20.0, "of the weights, at its start", above=0.0, maximum=1e4)
 
-    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
         del given, preset
         self.check_devices()
         if not self.genotype:
@@ -42,7 +42,7 @@ class TrainingConfig(RunConfig):
                 f" search, or a published one, for --dataset={self.dataset} one of"
                 f" {', '.join(PUBLISHED[self.space])}."
             )
-        return self.at(given_cells.label(self.genotype))
+        return self.with_run_dir(given_cells.label(self.genotype))
 
     @property
     def why_no_more_epochs(self) -> str:
@@ -101,7 +101,7 @@ class ConvolutionalTrainingConfig(TrainingConfig):
 
     purpose: ClassVar[str] = "trainings on images"
     space: ClassVar[str] = "convolutional"
-    many_small_operations: ClassVar[bool] = True
+    prefers_inter_op_threads: ClassVar[bool] = True
 
     epochs: int = setting(600, "passes over the training data", minimum=1, maximum=10**6)
     batch_size: int = setting(96, "examples of a training batch", minimum=2, maximum=2**20)
@@ -166,7 +166,7 @@ class ConvolutionalTrainingConfig(TrainingConfig):
         False, "learns from all training images, without validation; the last weights count"
     )
 
-    def completed(self, given: Mapping[str, Any], preset: Self) -> Self:
+    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
         def refuse(name: str, because: str) -> None:
             if name in given:
                 raise UserError(f"--{name} has no meaning {because}; leave it out.")
@@ -185,7 +185,7 @@ class ConvolutionalTrainingConfig(TrainingConfig):
             raise UserError(
                 "--random_resized_crop needs --image_size=N, the pixels of a side of the parts."
             )
-        return divided(super().completed(given, preset), given, "validation_examples")
+        return divided(super().validated(given, preset), given, "validation_examples")
 
     @property
     def why_no_more_epochs(self) -> str:

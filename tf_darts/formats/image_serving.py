@@ -105,7 +105,7 @@ class ImageServing(ServingModel):
             ),
         }
 
-    def about(self) -> dict[str, Any]:
+    def client_info(self) -> dict[str, Any]:
         return {
             "image_shape": list(self._shape),
             "image_bytes": TAKES,

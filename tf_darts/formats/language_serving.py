@@ -136,7 +136,7 @@ class LanguageServing(ServingModel):
             ),
         }
 
-    def about(self) -> dict[str, Any]:
+    def client_info(self) -> dict[str, Any]:
         return {
             "units": self._units,
             "words": self._table.size,

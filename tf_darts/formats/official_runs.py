@@ -21,10 +21,10 @@ from tf_darts.formats.official_weights import (
     language_model_official_names,
 )
 from tf_darts.formats.versions import storing
-from tf_darts.runs.training_tasks import find_cell, image_network, language_network
+from tf_darts.runs.training_tasks import find_cell, image_objective, language_objective
 from tf_darts.runtime.files import exists
 from tf_darts.runtime.run_directory import RunDirectory
-from tf_darts.spaces.objective import Network
+from tf_darts.spaces.objective import TrainingObjective
 from tf_darts.training.evaluator import weights_of
 
 
@@ -66,7 +66,9 @@ def import_official(state: State, source: str, overrides: Mapping[str, Any]) -> 
     return run
 
 
-def _write(run: RunDirectory, network: Network, cell: genotype.Genotype, source: str) -> None:
+def _write(
+    run: RunDirectory, network: TrainingObjective, cell: genotype.Genotype, source: str
+) -> None:
     genotype.save(run.path / "genotype.json", cell, {"mode": "import", "from": source})
     folder = "checkpoints/imported"
     checkpoint = tf.train.Checkpoint(**weights_of(network))
@@ -122,7 +124,7 @@ def _shape(state: State, name: str, rank: int, source: str) -> tuple[int, ...]:
 
 def _network(
     config: TrainingConfig, cell: genotype.Genotype, state: State, source: str
-) -> tuple[Network, dict[str, OfficialWeight]]:
+) -> tuple[TrainingObjective, dict[str, OfficialWeight]]:
     if isinstance(config, ConvolutionalTrainingConfig):
         if "encoder.weight" in state:
             raise UserError(
@@ -130,7 +132,7 @@ def _network(
                 " language model."
             )
         size = config.image_size or 32
-        network = image_network(
+        network = image_objective(
             config, cell, (size, size, 3), _shape(state, "classifier.bias", 1, source)[0]
         )
         return network, image_network_official_names(network.model)
@@ -139,5 +141,5 @@ def _network(
             f"--dataset={config.dataset} needs the weights of a language model, these are of an"
             " image network."
         )
-    network = language_network(config, cell, _shape(state, "encoder.weight", 2, source)[0])
+    network = language_objective(config, cell, _shape(state, "encoder.weight", 2, source)[0])
     return network, language_model_official_names(network.model)

@@ -103,5 +103,5 @@ class ServingModel(tf.Module, abc.ABC):
         )
 
     @abc.abstractmethod
-    def about(self) -> dict[str, Any]:
+    def client_info(self) -> dict[str, Any]:
         """What a client must know beside the signatures, as JSON types."""

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.config.search import SearchConfig
-from tf_darts.runtime.replicas import ALONE, Replicas
+from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.spaces.supernet import Alphas, Supernet, Weights
 
 
@@ -25,7 +25,7 @@ class SimultaneousStep(BilevelStep):
     """
 
     def __init__(
-        self, supernet: Supernet, config: SearchConfig, replicas: Replicas = ALONE
+        self, supernet: Supernet, config: SearchConfig, replicas: Replicas = SINGLE_REPLICA
     ) -> None:
         super().__init__(supernet, config, replicas)
         self._alpha_velocities = [

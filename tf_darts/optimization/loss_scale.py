@@ -63,7 +63,7 @@ class LossScale:
         self.value.assign(self.value * 0.5)
         self._good_steps.assign(0)
 
-    def settled(self, take: Callable[[], Any], too_large: Callable[[Any], bool]) -> Any:
+    def retry_until_finite(self, take: Callable[[], Any], too_large: Callable[[Any], bool]) -> Any:
         """What `take()` gives at the first S, halved as often as needed, that is not too large."""
         result = take()
         while too_large(result):

@@ -14,7 +14,7 @@ from tf_darts.report.run_files import (
     need,
     read_cell,
     read_counts,
-    read_found_by,
+    read_provenance,
     read_ranking,
     read_records,
     read_result,
@@ -22,12 +22,12 @@ from tf_darts.report.run_files import (
 )
 from tf_darts.runtime import files
 from tf_darts.runtime.run_directory import RunDirectory
-from tf_darts.spaces.convolutional.derived.objective import ImageNetwork
-from tf_darts.spaces.objective import Network
-from tf_darts.spaces.recurrent.derived.objective import RecurrentNetwork
+from tf_darts.spaces.convolutional.derived.objective import ImageClassification
+from tf_darts.spaces.objective import TrainingObjective
+from tf_darts.spaces.recurrent.derived.objective import NextWordPrediction
 
 # By their scores people judge; the records of a run have one of them.
-_NETWORKS: tuple[type[Network], ...] = (RecurrentNetwork, ImageNetwork)
+_NETWORKS: tuple[type[TrainingObjective], ...] = (NextWordPrediction, ImageClassification)
 # Settings that do not tell groups apart: seeds, what `Entry` has otherwise, how many candidates.
 _NO_SETTINGS = {"mode", "dataset", "seed", "cell", "optimization", "hypergradient"}
 _NO_SETTINGS |= {"candidates", "count", "snapshots", "trials", "tuner"}
@@ -152,8 +152,10 @@ def _training_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -
     history = _finished(run, settings)
     score = _score(run, history[-1])
     cell = read_cell(run.path)
-    given = pathlib.Path(str(read_found_by(run.path / "genotype.json").get("given", run.path.name)))
-    found_by = read_found_by(given, _GIVEN) if files.is_file(given) else {}
+    given = pathlib.Path(
+        str(read_provenance(run.path / "genotype.json").get("given", run.path.name))
+    )
+    found_by = read_provenance(given, _GIVEN) if files.is_file(given) else {}
     published = str(given) in PUBLISHED[cell.space]
     found: dict[str, Any] = {
         "source": str(given) if published else found_by.get("source", "given"),

@@ -90,7 +90,7 @@ def read_cell(run: pathlib.Path) -> Genotype:
         raise _wrong(file, str(error).removeprefix(f"{file}: ").rstrip(".")) from error
 
 
-def read_found_by(file: pathlib.Path, advice: str = ADVICE) -> dict[str, Any]:
+def read_provenance(file: pathlib.Path, advice: str = ADVICE) -> dict[str, Any]:
     """How the cell in a genotype file was found.
 
     Raises:

@@ -10,10 +10,10 @@ from tf_darts.report.plots import save_figure
 from tf_darts.report.tensorboard import TensorBoardLog
 from tf_darts.report.write_warnings import WriteWarnings
 from tf_darts.runtime import files
-from tf_darts.runtime.callback import Observer
+from tf_darts.runtime.callback import Callback
 
 
-class RunReport(Observer):
+class RunReport(Callback):
     """Opens `tensorboard/` and `plots/` in a run directory, and keeps the log with the run's steps.
 
     What cannot be written is a warning, one for each cause: a run goes on without its pictures.

@@ -9,7 +9,7 @@ from tf_darts.report.candidate_rows import is_number
 from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.plots import learning_curves
 from tf_darts.report.run_report import RunReport
-from tf_darts.spaces.objective import Network
+from tf_darts.spaces.objective import TrainingObjective
 
 _GROUPS = {
     "train_loss": "loss/train",
@@ -35,7 +35,7 @@ class TrainingReport(RunReport):
     def __init__(
         self,
         directory: pathlib.Path,
-        network: Network,
+        network: TrainingObjective,
         cell: Genotype,
         settings: dict[str, Any],
         baseline: tuple[str, float] | None = None,

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from tf_darts.data.fingerprint import Fingerprint, differences, different_moments
 from tf_darts.errors import StateError
 from tf_darts.runtime import files
-from tf_darts.training.recorded_names import (DATA_FILE, FILES, checksums, differs, read_description)
+from tf_darts.training.recorded_names import DATA_FILE, FILES, checksums, differs, read_description
 
 RESTORE = "restore it from a copy, or give another --run_dir"
 ANOTHER_RUN = "give the data as they were, or another --run_dir"

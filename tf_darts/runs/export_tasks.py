@@ -16,13 +16,17 @@ import tensorflow as tf
 from tf_darts import __version__
 from tf_darts.cells import genotype
 from tf_darts.config.presets import preset_for
-from tf_darts.config.setting import (check, fields)
-from tf_darts.config.training import (ConvolutionalTrainingConfig, RecurrentTrainingConfig, TrainingConfig)
+from tf_darts.config.setting import check, fields
+from tf_darts.config.training import (
+    ConvolutionalTrainingConfig,
+    RecurrentTrainingConfig,
+    TrainingConfig,
+)
 from tf_darts.data.asset_files import LABELS_FILE, VOCABULARY_FILE
 from tf_darts.data.texts.vocabulary import EOS
 from tf_darts.errors import UserError
-from tf_darts.formats.image_serving import (ImageServing, centre, whole)
-from tf_darts.formats.language_functions import (exported_functions, trained_functions)
+from tf_darts.formats.image_serving import ImageServing, centre, whole
+from tf_darts.formats.language_functions import exported_functions, trained_functions
 from tf_darts.formats.language_serving import LanguageServing
 from tf_darts.formats.litert import write_litert
 from tf_darts.formats.onnx_model import write_onnx
@@ -31,16 +35,16 @@ from tf_darts.formats.picture_files import KINDS
 from tf_darts.formats.saved_model import write_version
 from tf_darts.formats.serving_model import ServingModel
 from tf_darts.formats.versions import NewVersion
+from tf_darts.runs.data_record import ANOTHER_TRAINING, check_data, named, write_missing
+from tf_darts.runs.training_tasks import image_objective, language_objective, training_task
 from tf_darts.runtime.console import say
 from tf_darts.runtime.files import exists
 from tf_darts.runtime.precision import set_precision
 from tf_darts.spaces.fast_forms import set_acceleration
-from tf_darts.spaces.objective import Network
+from tf_darts.spaces.objective import TrainingObjective
 from tf_darts.training.engine import TrainingData
-from tf_darts.runs.data_record import (ANOTHER_TRAINING, check_data, named, write_missing)
-from tf_darts.training.recorded_names import (DATA_FILE, described, read_names)
 from tf_darts.training.finished import FinishedTraining
-from tf_darts.runs.training_tasks import (image_network, language_network, training_task)
+from tf_darts.training.recorded_names import DATA_FILE, described, read_names
 
 _REPRESENTATIVE = 200  # images by which the ranges of 8-bit numbers are chosen
 
@@ -101,19 +105,19 @@ class Exporter(abc.ABC):
         return read_names(path, self.names_file, count)
 
     @abc.abstractmethod
-    def network(self, config: TrainingConfig) -> Network:
+    def network(self, config: TrainingConfig) -> TrainingObjective:
         """A network as configured, with random weights."""
 
     @abc.abstractmethod
     def without_regularisation(self) -> TrainingConfig:
         """The configuration without what a network has for its training only."""
 
-    def kept(self, network: Network) -> list[keras.Variable]:
+    def kept(self, network: TrainingObjective) -> list[keras.Variable]:
         """The variables of a network that the one without regularisation has too."""
         return [*network.weights, *network.statistics]
 
     @abc.abstractmethod
-    def serving(self, network: Network, *, exported: bool) -> ServingModel:
+    def serving(self, network: TrainingObjective, *, exported: bool) -> ServingModel:
         """What clients meet, of the network that is exported or of the trained one."""
 
     def representative(self) -> np.ndarray:
@@ -137,8 +141,8 @@ class LanguageExporter(Exporter):
             )
         return words
 
-    def network(self, config: RecurrentTrainingConfig) -> Network:
-        return language_network(config, self.cell, len(self.names))
+    def network(self, config: RecurrentTrainingConfig) -> TrainingObjective:
+        return language_objective(config, self.cell, len(self.names))
 
     def without_regularisation(self) -> RecurrentTrainingConfig:
         rates = {
@@ -148,7 +152,7 @@ class LanguageExporter(Exporter):
         }
         return dataclasses.replace(self.config, **rates)
 
-    def serving(self, network: Network, *, exported: bool) -> LanguageServing:
+    def serving(self, network: TrainingObjective, *, exported: bool) -> LanguageServing:
         functions = exported_functions if exported else trained_functions
         return LanguageServing(
             functions(network.model),
@@ -174,18 +178,18 @@ class ImageExporter(Exporter):
         described(self.training.run.path, "its images", right and min(std) > 0)
         return Pixels(tuple(shape), mean, std)
 
-    def network(self, config: ConvolutionalTrainingConfig) -> Network:
-        return image_network(config, self.cell, self.pixels.shape, len(self.names))
+    def network(self, config: ConvolutionalTrainingConfig) -> TrainingObjective:
+        return image_objective(config, self.cell, self.pixels.shape, len(self.names))
 
     def without_regularisation(self) -> ConvolutionalTrainingConfig:
         return dataclasses.replace(self.config, auxiliary_weight=0.0, drop_path=0.0)
 
-    def kept(self, network: Network) -> list[keras.Variable]:
+    def kept(self, network: TrainingObjective) -> list[keras.Variable]:
         head = network.model.auxiliary_head.variables if network.model.auxiliary else []
         left_out = {id(variable) for variable in head}
         return [variable for variable in super().kept(network) if id(variable) not in left_out]
 
-    def serving(self, network: Network, *, exported: bool) -> ImageServing:
+    def serving(self, network: TrainingObjective, *, exported: bool) -> ImageServing:
         del exported  # the same function is exported and trained
         model, pixels = network.model, self.pixels
         return ImageServing(
@@ -278,7 +282,7 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
         write_missing(training.run.path, data, data.assets())
     trained = one.network(config)
     evaluator = training.restore(trained)
-    evaluator.settle()
+    evaluator.load_chosen_weights()
     set_precision("float32")
     bare = one.network(one.without_regularisation())
     for variable, value in zip(one.kept(bare), one.kept(trained), strict=True):
@@ -294,7 +298,7 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
         "training": training.result,
         "test": training.tested or {"scores": "not tested"},
         "counts": bare.counts(),
-        "client": served.about(),
+        "client": served.client_info(),
         "settings": {name: v for name, v in training.settings.items() if name != "cell"},
     }
     live = one.serving(trained, exported=False)

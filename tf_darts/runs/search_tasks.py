@@ -6,17 +6,23 @@ from typing import NamedTuple
 
 import keras
 
+from tf_darts.bilevel.engine import SearchData
+from tf_darts.cells.genotype import ConvolutionalGenotype, Genotype, RecurrentGenotype
 from tf_darts.config.presets import preset_for
-from tf_darts.config.search import (ConvolutionalSearchConfig, RecurrentSearchConfig, SearchConfig)
-from tf_darts.data.texts import registry as text
-from tf_darts.data.trivial_scores import (MOST_FREQUENT_CLASS, WORD_FREQUENCIES, majority_accuracy, unigram_perplexity)
+from tf_darts.config.search import ConvolutionalSearchConfig, RecurrentSearchConfig, SearchConfig
 from tf_darts.data.images.search_batches import ImageSearchData
+from tf_darts.data.texts import registry as text
 from tf_darts.data.texts.search_batches import TextSearchData
-from tf_darts.cells.genotype import (ConvolutionalGenotype, Genotype, RecurrentGenotype)
+from tf_darts.data.trivial_scores import (
+    MOST_FREQUENT_CLASS,
+    WORD_FREQUENCIES,
+    majority_accuracy,
+    unigram_perplexity,
+)
+from tf_darts.runs.training_tasks import image_model, load_images, tell
 from tf_darts.runtime.console import say
 from tf_darts.runtime.precision import check_language_model
-from tf_darts.runtime.seeds import derived_seed
-from tf_darts.bilevel.engine import SearchData
+from tf_darts.runtime.seeds import sub_seed
 from tf_darts.spaces.convolutional.derived.counts import counts as image_counts
 from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
@@ -24,7 +30,6 @@ from tf_darts.spaces.recurrent.derived.counts import counts as recurrent_counts
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
 from tf_darts.spaces.supernet import Supernet
-from tf_darts.runs.training_tasks import (image_model, load_images, tell)
 
 
 class SearchTask(NamedTuple):
@@ -35,7 +40,7 @@ class SearchTask(NamedTuple):
       data: what it learns from.
       baseline: name and validation score of something trivial to compare with.
       counts: of a cell, how large the network is that `--mode=train` makes of it by default, on
-        the same data; see `Network.counts`.
+        the same data; see `TrainingObjective.counts`.
     """
 
     supernet: Supernet
@@ -58,7 +63,7 @@ def _(config: RecurrentSearchConfig) -> SearchTask:
         corpus,
         batch_size=config.batch_size,
         bptt=config.bptt,
-        seed=derived_seed(config.seed, "lengths"),
+        seed=sub_seed(config.seed, "lengths"),
         short_probability=config.short_probability,
         steps_per_epoch=config.steps_per_epoch,
         evaluation_batch_size=config.evaluation_batch_size,
@@ -72,7 +77,7 @@ def _(config: RecurrentSearchConfig) -> SearchTask:
         cell_input_dropout=config.cell_input_dropout,
         hidden_dropout=config.hidden_dropout,
         output_dropout=config.output_dropout,
-        seed=derived_seed(config.seed, "weights"),
+        seed=sub_seed(config.seed, "weights"),
     )
     supernet = RecurrentSupernet(model, config.slowness, config.rematerialize)
     words = corpus.vocabulary.size
@@ -92,7 +97,7 @@ def _(config: ConvolutionalSearchConfig) -> SearchTask:
     data = ImageSearchData(
         image_set,
         batch_size=config.batch_size,
-        seed=derived_seed(config.seed, "images"),
+        seed=sub_seed(config.seed, "images"),
         train_portion=config.train_portion,
         train_examples=config.train_examples,
         division=config.division,
@@ -108,7 +113,7 @@ def _(config: ConvolutionalSearchConfig) -> SearchTask:
         classes=len(image_set.classes),
         channels=config.channels,
         layers=config.layers,
-        seed=derived_seed(config.seed, "weights"),
+        seed=sub_seed(config.seed, "weights"),
     )
     supernet = ConvolutionalSupernet(model, image_set.shape, config.rematerialize)
     accuracy = majority_accuracy(data.train_labels, data.validation_labels)

@@ -9,32 +9,45 @@ import keras
 import tf_darts.accelerate  # noqa: F401, the fast forms of all that is made here
 from tf_darts.cells import genotype
 from tf_darts.cells import references as given_cells
+from tf_darts.cells.foreign import FORMS, is_text
+from tf_darts.cells.published import PUBLISHED
 from tf_darts.config.presets import PRESETS
 from tf_darts.config.search import ConvolutionalSearchConfig
-from tf_darts.config.training import (ConvolutionalTrainingConfig, RecurrentTrainingConfig, TrainingConfig)
+from tf_darts.config.training import (
+    ConvolutionalTrainingConfig,
+    RecurrentTrainingConfig,
+    TrainingConfig,
+)
 from tf_darts.data.images import folder as image_folder
 from tf_darts.data.images import registry as images
-from tf_darts.data.texts import registry as text
-from tf_darts.data.trivial_scores import (MOST_FREQUENT_CLASS, WORD_FREQUENCIES, majority_accuracy, unigram_perplexity)
-from tf_darts.data.texts.corpus import Corpus
-from tf_darts.data.images.division import (GIVEN, told)
+from tf_darts.data.images.division import GIVEN, told
 from tf_darts.data.images.image_set import ImageSet
-from tf_darts.data.images.training_batches import ImageTrainingData
 from tf_darts.data.images.streamed import StreamedImageData
-from tf_darts.data.texts.training_batches import (TextTrainingData, fingerprint_of_test, text_test)
+from tf_darts.data.images.training_batches import ImageTrainingData
+from tf_darts.data.texts import registry as text
+from tf_darts.data.texts.corpus import Corpus
+from tf_darts.data.texts.training_batches import TextTrainingData, fingerprint_of_test, text_test
+from tf_darts.data.trivial_scores import (
+    MOST_FREQUENT_CLASS,
+    WORD_FREQUENCIES,
+    majority_accuracy,
+    unigram_perplexity,
+)
 from tf_darts.errors import UserError
-from tf_darts.cells.foreign import (FORMS, is_text)
-from tf_darts.cells.published import PUBLISHED
 from tf_darts.runtime.console import say
 from tf_darts.runtime.files import exists, shown
 from tf_darts.runtime.precision import check_language_model
-from tf_darts.runtime.seeds import derived_seed
+from tf_darts.runtime.seeds import sub_seed
 from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
-from tf_darts.spaces.convolutional.derived.objective import (CifarNetwork, ImageNetNetwork, ImageNetwork)
-from tf_darts.spaces.objective import Network
-from tf_darts.spaces.recurrent.derived.objective import (LanguageModel, RecurrentNetwork)
+from tf_darts.spaces.convolutional.derived.objective import (
+    CifarNetwork,
+    ImageClassification,
+    ImageNetNetwork,
+)
+from tf_darts.spaces.objective import TrainingObjective
+from tf_darts.spaces.recurrent.derived.objective import LanguageModel, NextWordPrediction
 from tf_darts.training.engine import TrainingData
-from tf_darts.training.finished import RunTest
+from tf_darts.training.finished import TrainingTest
 
 MANY_CLASSES = 100  # from so many on, whether the right one is among the first five says something
 
@@ -43,12 +56,12 @@ class TrainingTask(NamedTuple):
     """A training without its engine.
 
     Attributes:
-      network: what is trained.
+      objective: what is trained.
       data: what it learns from.
       baseline: name and validation score of something trivial to compare with.
     """
 
-    network: Network
+    objective: TrainingObjective
     data: TrainingData
     baseline: tuple[str, float] | None
 
@@ -97,7 +110,7 @@ def training_task(config: TrainingConfig, cell: genotype.Genotype) -> TrainingTa
 
 
 @functools.singledispatch
-def test_task(config: TrainingConfig, cell: genotype.Genotype) -> RunTest:
+def training_test(config: TrainingConfig, cell: genotype.Genotype) -> TrainingTest:
     """The test of a training; the only place that reads a test part."""
     raise TypeError(f"no test is known for {type(config).__name__}")
 
@@ -115,16 +128,16 @@ def language_model(
         cell_input_dropout=config.cell_input_dropout,
         hidden_dropout=config.hidden_dropout,
         output_dropout=config.output_dropout,
-        seed=derived_seed(config.seed, "weights"),
+        seed=sub_seed(config.seed, "weights"),
     )
 
 
-def language_network(
+def language_objective(
     config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype, words: int
-) -> RecurrentNetwork:
+) -> NextWordPrediction:
     """The training of a `language_model`, with random weights."""
     model = language_model(config, cell, words)
-    return RecurrentNetwork(
+    return NextWordPrediction(
         model,
         slowness=config.slowness,
         activation=config.activation,
@@ -137,7 +150,7 @@ def _text_data(config: RecurrentTrainingConfig, corpus: Corpus) -> TextTrainingD
         corpus,
         batch_size=config.batch_size,
         bptt=config.bptt,
-        seed=derived_seed(config.seed, "lengths"),
+        seed=sub_seed(config.seed, "lengths"),
         short_probability=config.short_probability,
         steps_per_epoch=config.steps_per_epoch,
         evaluation_batch_size=config.evaluation_batch_size,
@@ -149,19 +162,19 @@ def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> Trai
     corpus = text.load(config.dataset, config.data_dir, config.min_count)
     check_language_model(config.units, corpus.vocabulary.size)
     data = _text_data(config, corpus)
-    network = language_network(config, cell, corpus.vocabulary.size)
+    objective = language_objective(config, cell, corpus.vocabulary.size)
     baseline = (
         WORD_FREQUENCIES,
         unigram_perplexity(corpus.vocabulary.size, corpus.train, corpus.validation),
     )
     say(corpus.summary())
-    return TrainingTask(network, data, baseline)
+    return TrainingTask(objective, data, baseline)
 
 
-@test_task.register
-def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> RunTest:
+@training_test.register
+def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> TrainingTest:
     corpus = text.load(config.dataset, config.data_dir, config.min_count, with_test=True)
-    network = language_network(config, cell, corpus.vocabulary.size)
+    objective = language_objective(config, cell, corpus.vocabulary.size)
     size = config.test_batch_size
     baseline = (
         WORD_FREQUENCIES,
@@ -170,7 +183,7 @@ def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> RunT
     batches = text_test(corpus, batch_size=size, bptt=config.bptt)
     data = _text_data(config, corpus)
     say(corpus.summary())
-    return RunTest(network, batches, size, baseline, data, fingerprint_of_test(corpus))
+    return TrainingTest(objective, batches, size, baseline, data, fingerprint_of_test(corpus))
 
 
 def load_images(config: ConvolutionalSearchConfig | ConvolutionalTrainingConfig) -> ImageSet:
@@ -191,7 +204,7 @@ def _image_data(
     """The training data, the shape of an image and the number of classes."""
     common = {
         "batch_size": config.batch_size,
-        "seed": derived_seed(config.seed, "images"),
+        "seed": sub_seed(config.seed, "images"),
         "validation_examples": config.validation_examples,
         "final": config.final,
         "train_examples": config.train_examples,
@@ -228,18 +241,18 @@ def image_model(
         channels=config.channels,
         layers=config.layers,
         auxiliary=config.auxiliary_weight > 0,
-        seed=derived_seed(config.seed, "weights"),
+        seed=sub_seed(config.seed, "weights"),
     )
 
 
-def image_network(
+def image_objective(
     config: ConvolutionalTrainingConfig,
     cell: genotype.ConvolutionalGenotype,
     shape: tuple[int, int, int],
     classes: int,
-) -> ImageNetwork:
+) -> ImageClassification:
     """The training of an `image_model`, with random weights; `shape` is of an image."""
-    return ImageNetwork(
+    return ImageClassification(
         image_model(config, cell, classes),
         shape,
         auxiliary_weight=config.auxiliary_weight,
@@ -255,22 +268,22 @@ def image_network(
 def _(config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype) -> TrainingTask:
     data, shape, classes = _image_data(config)
     tell(config, data.summary)
-    network = image_network(config, cell, shape, classes)
+    objective = image_objective(config, cell, shape, classes)
     baseline = None
     if isinstance(data, ImageTrainingData) and data.validates:
         baseline = MOST_FREQUENT_CLASS, majority_accuracy(data.train_labels, data.validation_labels)
-    return TrainingTask(network, data, baseline)
+    return TrainingTask(objective, data, baseline)
 
 
-@test_task.register
-def _(config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype) -> RunTest:
+@training_test.register
+def _(config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype) -> TrainingTest:
     data, shape, classes = _image_data(config)  # its moments normalise the test images too
-    network = image_network(config, cell, shape, classes)
+    objective = image_objective(config, cell, shape, classes)
     if isinstance(data, StreamedImageData):
         batches, tested = data.test(), data.test_fingerprint()
-        return RunTest(network, batches, config.evaluation_batch_size, None, data, tested)
+        return TrainingTest(objective, batches, config.evaluation_batch_size, None, data, tested)
     test = images.load(config.dataset, config.data_dir, config.image_size, part="test")
     tell(config, told(test.name, test.classes, {"test part": test.labels}, test.left_out))
     baseline = MOST_FREQUENT_CLASS, majority_accuracy(data.train_labels, test.labels)
     batches, tested = data.test(test), test.fingerprint({"test": None})
-    return RunTest(network, batches, config.evaluation_batch_size, baseline, data, tested)
+    return TrainingTest(objective, batches, config.evaluation_batch_size, baseline, data, tested)

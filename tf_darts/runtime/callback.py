@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 
-class Observer:
+class Callback:
     """The events of a run; every method may be left as it is."""
 
     def on_start(self, step: int, total_steps: int) -> None:

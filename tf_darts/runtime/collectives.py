@@ -17,10 +17,10 @@ _numbers = itertools.count(0x10000000)
 _here = threading.local()
 
 
-class Together:
+class ReplicaScope:
     """While it is open, what is traced runs in so many replicas at once.
 
-    >>> with Together(2):
+    >>> with ReplicaScope(2):
     ...     replicas()
     2
     """
@@ -36,7 +36,7 @@ class Together:
 
 
 def replicas() -> int:
-    """How many replicas compute together what is being traced: 1, or as `Together` says."""
+    """How many replicas compute together what is being traced: 1, or as `ReplicaScope` says."""
     return getattr(_here, "count", 1)
 
 

@@ -18,7 +18,7 @@ _DEFAULTS = {
 }
 
 
-def settle() -> None:
+def apply() -> None:
     """Makes Keras 3 on TensorFlow, with its defaults, of whatever other programs have set.
 
     Raises:

@@ -7,14 +7,14 @@ from typing import Any
 
 import tqdm
 
-from tf_darts.runtime.callback import Observer
+from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.console import say
 
 # What stands in an epoch's line where a record says that it is so.
 _NOTES = {"averaged": "(averaged weights)"}
 
 
-class Progress(Observer):
+class Progress(Callback):
     """Shows a bar with the time left, loss and score while a terminal looks on.
 
     Args:

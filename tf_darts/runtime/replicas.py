@@ -73,7 +73,7 @@ class Replicas:
 
     def _mean_flag(self, replica: tf.Tensor, flag: tf.Tensor) -> tuple[tf.Tensor, tuple[()]]:
         del replica
-        with collectives.Together(self.count):
+        with collectives.ReplicaScope(self.count):
             return collectives.all_mean(flag), ()
 
     def check_batch(self, batch_size: int, name: str = "batch_size") -> None:
@@ -95,7 +95,7 @@ class Replicas:
             return flag
         return bool(self._any(tf.constant(float(flag)))[0] > 0.0)
 
-    def meet(self) -> None:
+    def barrier(self) -> None:
         """Waits until all workers are here."""
         self.any(False)
 
@@ -154,7 +154,7 @@ class Replicas:
         batch_axis: int,
     ) -> tuple[Any, Any]:
         whole, batch, state, seed = arguments
-        with collectives.Together(self.count):
+        with collectives.ReplicaScope(self.count):
             batch = _cut(batch, replica, self.count, batch_axis)
             state = _cut(state, replica, self.count, 0)
             if self._micro_batches == 1:
@@ -169,7 +169,7 @@ class Replicas:
             return means, tf.nest.map_structure(collectives.all_gathered, state)
 
 
-ALONE = Replicas()
+SINGLE_REPLICA = Replicas()
 
 
 class _Replicated:
@@ -190,7 +190,7 @@ class _Replicated:
             results = of_replica(replica, *arguments)
             marks = ()
             if checks:
-                with collectives.Together(strategy.num_replicas_in_sync):
+                with collectives.ReplicaScope(strategy.num_replicas_in_sync):
                     mark = _fingerprint((arguments[0], results[0]))
                     marks = collectives.all_gathered(mark[tf.newaxis])
             return (*results, marks)

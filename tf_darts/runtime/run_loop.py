@@ -10,13 +10,13 @@ from typing import Any, ClassVar, NamedTuple
 import tensorflow as tf
 
 from tf_darts.errors import StateError, UserError
-from tf_darts.runtime.callback import Observer
-from tf_darts.runtime.replicas import ALONE, Replicas
+from tf_darts.runtime.callback import Callback
+from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.run_state import RunState
 from tf_darts.runtime.signals import Stopped, StopRequest
 
-Means = dict[str, float]
+Scalars = dict[str, float]
 
 
 class StepResult(NamedTuple):
@@ -25,12 +25,12 @@ class StepResult(NamedTuple):
     Attributes:
       finite: whether everything that it computed is a number.
       means: by stream, the batch's means of what is measured; not read unless `finite`.
-      metrics: what the observers see besides.
+      metrics: what the callbacks see besides.
     """
 
     finite: bool
-    means: Mapping[str, Means]
-    metrics: Means
+    means: Mapping[str, Scalars]
+    metrics: Scalars
 
 
 class RunLoop(abc.ABC):
@@ -42,7 +42,7 @@ class RunLoop(abc.ABC):
 
     Args:
       run: where the run lives.
-      observers: are told what happens.
+      callbacks: are told what happens.
       epochs: how many there are.
       checkpoint_steps: steps between checkpoints, besides one at every epoch's end.
       max_rollbacks: how often a diverged run goes back.
@@ -59,7 +59,7 @@ class RunLoop(abc.ABC):
     def __init__(
         self,
         run: RunDirectory,
-        observers: Sequence[Observer],
+        callbacks: Sequence[Callback],
         *,
         epochs: int,
         checkpoint_steps: int,
@@ -67,10 +67,10 @@ class RunLoop(abc.ABC):
         variables: Mapping[str, Any],
         measures: Mapping[str, Sequence[str]],
         anchor: str = "epoch",
-        replicas: Replicas = ALONE,
+        replicas: Replicas = SINGLE_REPLICA,
     ) -> None:
         self._run = run
-        self._observers = observers
+        self._observers = callbacks
         self._epochs = epochs
         self._checkpoint_steps = checkpoint_steps
         self._max_rollbacks = max_rollbacks
@@ -107,15 +107,17 @@ class RunLoop(abc.ABC):
         """Takes one step, and counts it in the variable "steps"."""
 
     @abc.abstractmethod
-    def _scores(self, means: Means) -> Means:
+    def _scores(self, means: Scalars) -> Scalars:
         """Means of what is measured as what people read."""
 
     @abc.abstractmethod
-    def _evaluate(self, stop: StopRequest) -> Means | None:
+    def _evaluate(self, stop: StopRequest) -> Scalars | None:
         """The scores in evaluation mode at an epoch's end ({} if none); None if stopped."""
 
     @abc.abstractmethod
-    def _record(self, epoch: int, batch_scores: dict[str, Means], scores: Means) -> dict[str, Any]:
+    def _record(
+        self, epoch: int, batch_scores: dict[str, Scalars], scores: Scalars
+    ) -> dict[str, Any]:
         """What the history keeps of an epoch, besides its number, steps, seconds, rollbacks.
 
         Args:
@@ -155,7 +157,7 @@ class RunLoop(abc.ABC):
             return records
         if self._replicas.is_chief and not self._state.restore():
             self._state.save(0, anchor=True)
-        self._replicas.meet()
+        self._replicas.barrier()
         if not self._replicas.is_chief:
             self._state.restore()
         self._run.forget_result()
@@ -206,8 +208,8 @@ class RunLoop(abc.ABC):
             return
         self._finish_epoch(epoch, scores)
 
-    def _finish_epoch(self, epoch: int, scores: Means) -> None:
-        """Records an epoch, tells the observers, moves on to the next and saves."""
+    def _finish_epoch(self, epoch: int, scores: Scalars) -> None:
+        """Records an epoch, tells the callbacks, moves on to the next and saves."""
         self._tick()
         steps = max(1, int(self._step_in_epoch))
         batch_scores = {
@@ -230,7 +232,7 @@ class RunLoop(abc.ABC):
             total.assign(0.0)
         self._save(anchor=anchor)
 
-    def _diverged(self, epoch: int, metrics: Means) -> None:
+    def _diverged(self, epoch: int, metrics: Scalars) -> None:
         """Goes back to the anchor where that is allowed, otherwise gives up."""
         names = [name for name, value in metrics.items() if not math.isfinite(value)]
         what = (
@@ -252,7 +254,7 @@ class RunLoop(abc.ABC):
             raise StateError(
                 f"The {self.activity} diverged at {what}, and cannot go back. {error}"
             ) from error
-        self._replicas.meet()  # before the chief saves another anchor
+        self._replicas.barrier()  # before the chief saves another anchor
         self._rollbacks.assign(rollbacks + 1)
         self._seconds.assign(seconds)
         # Saved at once, so that a kill between here and the next checkpoint forgets nothing; and
@@ -283,5 +285,5 @@ class RunLoop(abc.ABC):
         self._clock = now
 
     def _notify(self, event: str, *arguments: Any) -> None:
-        for observer in self._observers:
-            getattr(observer, event)(*arguments)
+        for callback in self._observers:
+            getattr(callback, event)(*arguments)

@@ -5,7 +5,7 @@ import hashlib
 import tensorflow as tf
 
 
-def derived_seed(seed: int, *purpose: str | int) -> int:
+def sub_seed(seed: int, *purpose: str | int) -> int:
     """A 31-bit seed for one purpose of a run, unrelated to those of other purposes and runs."""
     text = "/".join(str(part) for part in (seed, *purpose))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
@@ -20,6 +20,6 @@ def step_seed(seed: int, step: tf.Tensor, attempt: tf.Tensor) -> tf.Tensor:
       attempt: scalar integer, how often the run was rolled back: a step that diverged is not
         repeated with the masks that made it diverge.
     """
-    base = tf.constant([derived_seed(seed, "step"), derived_seed(seed, "mask")], tf.int32)
+    base = tf.constant([sub_seed(seed, "step"), sub_seed(seed, "mask")], tf.int32)
     folded = tf.random.experimental.stateless_fold_in(base, tf.cast(step, tf.int32))
     return tf.random.experimental.stateless_fold_in(folded, tf.cast(attempt, tf.int32))

@@ -7,7 +7,7 @@ import tensorflow as tf
 _FEW = 2  # cores; with more of them it has not been measured
 
 
-def operations_side_by_side() -> bool:
+def use_inter_op_threads() -> bool:
     """One core for each operation, as many operations at once as there are cores.
 
     An image network is thousands of operations of 0.1 to 1 ms on several independent edges.

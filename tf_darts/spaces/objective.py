@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 import keras
 import tensorflow as tf
 
-from tf_darts.runtime.memory.traced import Footprint
+from tf_darts.runtime.memory.traced import TracedMemory
 from tf_darts.spaces.supernet import Evaluation, State
 
 
@@ -16,7 +16,7 @@ class TrainingLoss(NamedTuple):
 
     Attributes:
       loss: scalar, what is differentiated: the cross-entropy with all regularisers.
-      means: `Network.measures` by name, scalars; "loss" is the mean cross-entropy in nats.
+      means: `TrainingObjective.measures` by name; "loss" is the mean cross-entropy in nats.
       state: the state for the next batch, cut off from the gradient.
     """
 
@@ -25,7 +25,7 @@ class TrainingLoss(NamedTuple):
     state: State
 
 
-class Network(abc.ABC):
+class TrainingObjective(abc.ABC):
     """A network of derived cells with its loss and scores.
 
     Attributes:
@@ -61,7 +61,7 @@ class Network(abc.ABC):
     def batch_signature(self) -> Any:
         """`tf.TensorSpec`s of one training batch, with None where sizes vary."""
 
-    def footprint(self, batch: Any) -> Footprint | None:
+    def traced_memory(self, batch: Any) -> TracedMemory | None:
         """The memory of a gradient of `loss`; None where it is not known.
 
         Args:

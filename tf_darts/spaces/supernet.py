@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.topology import CellTopology
-from tf_darts.runtime.memory.traced import Footprint
+from tf_darts.runtime.memory.traced import TracedMemory
 
 Weights = Sequence[tf.Tensor]
 # A table [edges, operations] for each kind of cell: logits (α), or mixing weights made of them.
@@ -96,7 +96,9 @@ class Supernet(abc.ABC):
     def batch_signature(self) -> Any:
         """`tf.TensorSpec`s of one training batch."""
 
-    def footprint(self, batch: Any, *, order: int = 1, replicas: int = 1) -> Footprint | None:
+    def traced_memory(
+        self, batch: Any, *, order: int = 1, replicas: int = 1
+    ) -> TracedMemory | None:
         """The memory of a gradient of `loss`; None where it is not known.
 
         Args:

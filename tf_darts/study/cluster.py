@@ -21,7 +21,7 @@ VARIABLES = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_P
 class Role(enum.Enum):
     """What a process does in a study."""
 
-    ALONE = "alone"
+    SINGLE_REPLICA = "alone"
     CHIEF = "chief"
     WORKER = "worker"
 
@@ -30,7 +30,7 @@ def role(environment: Mapping[str, str] = os.environ) -> Role:
     """This process's part; raises `UserError` where only some of the variables are set."""
     given = [name for name in VARIABLES if environment.get(name)]
     if not given:
-        return Role.ALONE
+        return Role.SINGLE_REPLICA
     missing = [name for name in VARIABLES if name not in given]
     if missing:
         raise UserError(

@@ -14,7 +14,8 @@ from tf_darts.cells import genotype
 from tf_darts.cells.genotype import SPACES, Genotype
 from tf_darts.errors import StateError
 from tf_darts.report.candidate_rows import check_row
-from tf_darts.runs.runs import run_search, run_training
+from tf_darts.runs.search import run_search
+from tf_darts.runs.training import run_training
 from tf_darts.runtime import files
 from tf_darts.runtime.signals import Stopped, StopRequest
 from tf_darts.study.candidates import Candidate

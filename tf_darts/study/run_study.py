@@ -18,7 +18,7 @@ from tf_darts.errors import UserError
 from tf_darts.report.ranking import write_ranking
 from tf_darts.report.write_warnings import WriteWarnings
 from tf_darts.runs.data_record import check_data, named, write_missing
-from tf_darts.runs.runs import set_arithmetic
+from tf_darts.runs.opening import set_arithmetic
 from tf_darts.runs.search_tasks import search_task
 from tf_darts.runs.training_tasks import training_task
 from tf_darts.runtime import files
@@ -88,7 +88,7 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
             path,
             planned.candidate_of,
             lambda candidate, folder: evaluate(candidate, folder, planned.snapshots, stop),
-            rank if part is Role.ALONE else lambda: None,
+            rank if part is Role.SINGLE_REPLICA else lambda: None,
         )
         if part is not Role.WORKER and load_rows(path / "candidates"):
             rank()  # anew, of what is done: what cannot be written is found before any long work
@@ -131,7 +131,7 @@ def _check(example: Candidate) -> tuple[str, str, TrainingData]:
         space = example.training.space
         cell = SPACES[space].from_cells(random_cells(TOPOLOGIES[space], 0))
     task = training_task(example.training, cell)
-    return task.network.score, task.network.score_mode, task.data
+    return task.objective.score, task.objective.score_mode, task.data
 
 
 def _save_best(path: pathlib.Path, config: StudyConfig, rows: list[Row]) -> None:

@@ -8,12 +8,12 @@ from tf_darts.data.batches import TrainingBatch
 from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.optimization.averaging import should_start_averaging
 from tf_darts.optimization.schedule import cosine, exponential
-from tf_darts.runtime.callback import Observer
-from tf_darts.runtime.replicas import ALONE, Replicas
+from tf_darts.runtime.callback import Callback
+from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.runtime.run_directory import RESULT, RunDirectory
-from tf_darts.runtime.run_loop import Means, RunLoop, StepResult
+from tf_darts.runtime.run_loop import RunLoop, Scalars, StepResult
 from tf_darts.runtime.signals import StopRequest
-from tf_darts.spaces.objective import Network
+from tf_darts.spaces.objective import TrainingObjective
 from tf_darts.training.evaluator import Evaluator
 from tf_darts.training.step import TrainingStep
 
@@ -59,26 +59,28 @@ class TrainingEngine(RunLoop):
     def __init__(
         self,
         config: TrainingConfig,
-        network: Network,
+        objective: TrainingObjective,
         data: TrainingData,
         run: RunDirectory,
-        observers: Sequence[Observer] = (),
-        replicas: Replicas = ALONE,
+        callbacks: Sequence[Callback] = (),
+        replicas: Replicas = SINGLE_REPLICA,
     ) -> None:
         self._config = config
-        self._network = network
+        self._objective = objective
         self._data = data
         self._patience = getattr(config, "averaging_patience", 0)
-        self._step = TrainingStep(network, config, averages=bool(self._patience), replicas=replicas)
-        self._evaluator = Evaluator(network, self._step.average)
+        self._step = TrainingStep(
+            objective, config, averages=bool(self._patience), replicas=replicas
+        )
+        self._evaluator = Evaluator(objective, self._step.average)
         super().__init__(
             run,
-            observers,
+            callbacks,
             epochs=config.epochs,
             checkpoint_steps=config.checkpoint_steps,
             max_rollbacks=config.max_rollbacks,
             variables=self._step.variables,
-            measures={"train": network.measures},
+            measures={"train": objective.measures},
             anchor=ANCHORS[data.validates],
             replicas=replicas,
         )
@@ -100,7 +102,7 @@ class TrainingEngine(RunLoop):
     def _best(self, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """The record with the best validation score, the first of equals."""
         name = f"validation_{self._network.score}"
-        choose = min if self._network.score_mode == "min" else max
+        choose = min if self._objective.score_mode == "min" else max
         return choose(records, key=lambda record: record[name])
 
     def _steps(self, epoch: int) -> int:
@@ -127,10 +129,10 @@ class TrainingEngine(RunLoop):
         means = {"train": metrics.pop("train")}
         return StepResult(finite, means, metrics | {"learning_rate": learning_rate})
 
-    def _scores(self, means: Means) -> Means:
-        return self._network.scores(means)
+    def _scores(self, means: Scalars) -> Scalars:
+        return self._objective.scores(means)
 
-    def _evaluate(self, stop: StopRequest) -> Means | None:
+    def _evaluate(self, stop: StopRequest) -> Scalars | None:
         if not self._data.validates:
             return {}
         averaged = self._evaluator.averaged
@@ -140,11 +142,13 @@ class TrainingEngine(RunLoop):
             return last and scores | {f"unaveraged_{name}": value for name, value in last.items()}
         return scores
 
-    def _scored(self, stop: StopRequest, averaged: bool) -> Means | None:
+    def _scored(self, stop: StopRequest, averaged: bool) -> Scalars | None:
         batches, size = self._data.evaluation(), self._data.evaluation_batch_size
         return self._evaluator.scores(batches, size, lambda: bool(stop), averaged=averaged)
 
-    def _record(self, epoch: int, batch_scores: dict[str, Means], scores: Means) -> dict[str, Any]:
+    def _record(
+        self, epoch: int, batch_scores: dict[str, Scalars], scores: Scalars
+    ) -> dict[str, Any]:
         averaged = self._evaluator.averaged
         if self._step.average is not None and not averaged:
             losses = [record["validation_loss"] for record in self._history]

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_darts.optimization.averaging import WeightAverage
 from tf_darts.runtime.precision import current, using
 from tf_darts.spaces.evaluation import means_over
-from tf_darts.spaces.objective import Network
+from tf_darts.spaces.objective import TrainingObjective
 from tf_darts.spaces.supernet import Evaluation, State
 
 
@@ -21,8 +21,8 @@ class Evaluator:
       average: of its weights, or None.
     """
 
-    def __init__(self, network: Network, average: WeightAverage | None = None) -> None:
-        self._network = network
+    def __init__(self, objective: TrainingObjective, average: WeightAverage | None = None) -> None:
+        self._objective = objective
         self._average = average
         self._precision = current()
         self._evaluate = tf.function(self._of_last, autograph=False, reduce_retracing=True)
@@ -35,10 +35,10 @@ class Evaluator:
         """Whether the average has begun, and so is what counts."""
         return self._average is not None and int(self._average.count) > 0
 
-    def settle(self) -> None:
+    def load_chosen_weights(self) -> None:
         """Gives the network for good the weights that count: their average, where it has begun."""
         if self.averaged:
-            for weight, value in zip(self._network.weights, self._average.values, strict=True):
+            for weight, value in zip(self._objective.weights, self._average.values, strict=True):
                 weight.assign(value)
 
     def scores(
@@ -58,23 +58,25 @@ class Evaluator:
           averaged: of the averaged weights, or of the last ones.
         """
         evaluate = self._evaluate_average if averaged else self._evaluate
-        means = means_over(batches, self._network.initial_state(batch_size), evaluate, should_stop)
-        return None if means is None else self._network.scores(means)
+        means = means_over(
+            batches, self._objective.initial_state(batch_size), evaluate, should_stop
+        )
+        return None if means is None else self._objective.scores(means)
 
     def _of_last(self, batch: Any, state: State) -> Evaluation:
         with using(self._precision):
-            return self._network.evaluate(batch, state)
+            return self._objective.evaluate(batch, state)
 
     def _of_average(self, batch: Any, state: State) -> Evaluation:
         values = [tf.convert_to_tensor(value) for value in self._average.values]
-        mapping = list(zip(self._network.weights, values, strict=True))
+        mapping = list(zip(self._objective.weights, values, strict=True))
         with keras.StatelessScope(state_mapping=mapping):
             return self._of_last(batch, state)
 
 
-def weights_of(network: Network) -> dict[str, Any]:
+def weights_of(objective: TrainingObjective) -> dict[str, Any]:
     """The variables of a network under the names that checkpoints give them."""
     return {
-        "weights": [variable.value for variable in network.weights],
-        "statistics": [variable.value for variable in network.statistics],
+        "weights": [variable.value for variable in objective.weights],
+        "statistics": [variable.value for variable in objective.statistics],
     }

@@ -11,7 +11,7 @@ from tf_darts.errors import UserError
 from tf_darts.optimization.averaging import WeightAverage
 from tf_darts.runtime import checkpoints, files
 from tf_darts.runtime.run_directory import RunDirectory
-from tf_darts.spaces.objective import Network
+from tf_darts.spaces.objective import TrainingObjective
 from tf_darts.training.engine import TrainingData
 from tf_darts.training.evaluator import Evaluator, weights_of
 from tf_darts.training.recorded_names import read_description
@@ -23,7 +23,7 @@ _TESTED = (
 )
 
 
-class RunTest(NamedTuple):
+class TrainingTest(NamedTuple):
     """A test.
 
     Attributes:
@@ -35,7 +35,7 @@ class RunTest(NamedTuple):
       tested: what the test part is.
     """
 
-    network: Network
+    objective: TrainingObjective
     batches: Iterable[Any]
     batch_size: int
     baseline: tuple[str, float] | None
@@ -105,17 +105,17 @@ class FinishedTraining:
         known = {name: value for name, value in recorded.items() if name in names}
         return kind(**known, **operational)
 
-    def restore(self, network: Network) -> Evaluator:
+    def restore(self, objective: TrainingObjective) -> Evaluator:
         """Gives the network the weights that count; raises `UserError` where they are not its."""
         folder = self.run.path / self.result["checkpoint"]
         for path in checkpoints.saved(folder)[:1]:
-            variables: dict[str, Any] = weights_of(network)
+            variables: dict[str, Any] = weights_of(objective)
             average = None
             if any("average/" in name for name in checkpoints.names(path)):
-                average = WeightAverage(network.weights)
+                average = WeightAverage(objective.weights)
                 variables["average"] = average.variables
             checkpoints.read(path, variables)
-            return Evaluator(network, average)
+            return Evaluator(objective, average)
         raise UserError(
             f"{folder}: the checkpoint is missing; restore it from a copy, or train again in"
             " another --run_dir."
@@ -146,9 +146,9 @@ class FinishedTraining:
             raise UserError(f"{file}: cannot be read (it has no scores in numbers); {_TESTED}.")
         return found
 
-    def test(self, task: RunTest) -> None:
+    def test(self, task: TrainingTest) -> None:
         """Takes the test and writes `test.json`."""
-        evaluator = self.restore(task.network)
+        evaluator = self.restore(task.objective)
         batches = list(task.batches) if evaluator.averaged else task.batches
         scores = evaluator.scores(batches, task.batch_size, averaged=evaluator.averaged)
         document = {"epoch": self.result.get("epoch"), "scores": scores, "data": task.tested}

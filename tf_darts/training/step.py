@@ -11,9 +11,9 @@ from tf_darts.optimization.groups import WeightGroups
 from tf_darts.optimization.loss_scale import LossScale
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.runtime.precision import current, using
-from tf_darts.runtime.replicas import ALONE, Replicas
+from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.runtime.seeds import step_seed
-from tf_darts.spaces.objective import Network
+from tf_darts.spaces.objective import TrainingObjective
 from tf_darts.training.evaluator import weights_of
 
 
@@ -28,24 +28,24 @@ class TrainingStep:
 
     def __init__(
         self,
-        network: Network,
+        objective: TrainingObjective,
         config: TrainingConfig,
         *,
         averages: bool,
-        replicas: Replicas = ALONE,
+        replicas: Replicas = SINGLE_REPLICA,
     ) -> None:
         """Makes the variables.
 
         Args:
-          network: what is trained.
+          objective: what is trained.
           config: the settings.
           averages: whether the weights may be averaged, which takes a copy of them.
           replicas: each takes its part of every batch.
         """
         replicas.check_batch(config.batch_size)
-        self.network = network
+        self.objective = objective
         self._config = config
-        self._weights = list(network.weights)
+        self._weights = list(objective.weights)
         self._optimizer = WeightOptimizer(config.momentum, config.weight_decay, config.clip_norm)
         self._groups = WeightGroups(self._weights)
         self._velocities = [
@@ -56,7 +56,7 @@ class TrainingStep:
         self.average = WeightAverage(self._weights) if averages else None
         self._state = tf.nest.map_structure(
             lambda value: tf.Variable(value, trainable=False),
-            network.initial_state(config.batch_size),
+            objective.initial_state(config.batch_size),
         )
         self._precision = current()
         self._loss_scale = LossScale.needed_by(self._precision)
@@ -67,15 +67,15 @@ class TrainingStep:
         state = tf.nest.map_structure(lambda v: tf.TensorSpec(v.shape, v.dtype), self._state)
         self._gradients = replicas.compiled(
             self._differentiated,
-            ((weights, scalar), network.batch_signature, state, tf.TensorSpec([2], tf.int32)),
-            batch_axis=network.batch_axis,
+            ((weights, scalar), objective.batch_signature, state, tf.TensorSpec([2], tf.int32)),
+            batch_axis=objective.batch_axis,
         )
         self._seed = tf.function(self._step_seed, autograph=False)
         self._advance = tf.function(self._advanced, autograph=False)
         self.of_tensors = self._move
         if replicas.count == 1 and self._loss_scale is None:
             # In one graph: a thousand weights and gradients need not pass through Python.
-            signature = network.batch_signature, scalar, scalar
+            signature = objective.batch_signature, scalar, scalar
             self.of_tensors = tf.function(self._move, input_signature=signature, autograph=False)
 
     @property
@@ -84,7 +84,7 @@ class TrainingStep:
         scale = {} if self._loss_scale is None else {"loss_scale": self._loss_scale.variables}
         return {
             **scale,
-            **weights_of(self.network),
+            **weights_of(self.objective),
             "velocities": self._velocities,
             **average,
             "state": tf.nest.flatten(self._state),
@@ -115,7 +115,7 @@ class TrainingStep:
 
     def reset_state(self) -> None:
         """The training stream begins anew."""
-        beginning = self.network.initial_state(self._config.batch_size)
+        beginning = self.objective.initial_state(self._config.batch_size)
         tf.nest.map_structure(lambda v, value: v.assign(value), self._state, beginning)
 
     def _move(self, batch: Any, learning_rate: tf.Tensor, progress: tf.Tensor) -> dict[str, Any]:
@@ -136,7 +136,9 @@ class TrainingStep:
             (loss, means, gradients, statistics), state = self._gradients(*arguments)
             return (loss, means, scale.unscaled(gradients), statistics), state
 
-        return scale.settled(take, lambda taken: bool(scale.too_large(taken[0][0], taken[0][2])))
+        return scale.retry_until_finite(
+            take, lambda taken: bool(scale.too_large(taken[0][0], taken[0][2]))
+        )
 
     def _step_seed(self) -> tf.Tensor:
         return step_seed(self._config.seed, self.steps.read_value(), self.rollbacks.read_value())
@@ -151,10 +153,10 @@ class TrainingStep:
         with keras.StatelessScope(state_mapping=mapping):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(weights)
-                result = self.network.loss(batch, state, seed, progress)
+                result = self.objective.loss(batch, state, seed, progress)
                 scaled = result.loss if scale is None else result.loss * scale.value
             # Read inside the scope: what the loss made of them, or what they were.
-            statistics = [tf.convert_to_tensor(v) for v in self.network.statistics]
+            statistics = [tf.convert_to_tensor(v) for v in self.objective.statistics]
         gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(scaled, weights)]
         return (result.loss, dict(result.means), gradients, statistics), result.state
 
@@ -178,7 +180,7 @@ class TrainingStep:
             self._optimizer.clip_factor(norm),
             learning_rate,
         )
-        kept = [variable.value for variable in self.network.statistics]
+        kept = [variable.value for variable in self.objective.statistics]
         for variable, value in zip(
             [*values, *self._velocities, *kept],
             [*self._groups.split(moved), *velocities, *statistics],

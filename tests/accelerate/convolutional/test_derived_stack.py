@@ -12,7 +12,7 @@ from tf_darts.cells.genotype import ConvolutionalGenotype
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.runtime.precision import set_precision
 from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
-from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageNetwork
+from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageClassification
 from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm, StatisticsLedger
 from tf_darts.spaces.fast_forms import without
 
@@ -59,7 +59,7 @@ def test_a_training_step(name, channels, batch, pixels, precision):
     results = []
     for forms in (contextlib.nullcontext(), without(DerivedNetwork)):
         model = CifarNetwork(CELLS[name], classes=5, channels=channels, layers=3, seed=1)
-        network = ImageNetwork(model, (pixels, pixels, 3), drop_path=0.3)
+        network = ImageClassification(model, (pixels, pixels, 3), drop_path=0.3)
         progress = tf.constant(1.0, precision)
         with forms, tf.GradientTape() as tape:
             loss = network.loss((images, labels), (), tf.constant([1, 2]), progress).loss

@@ -7,7 +7,7 @@ from tf_darts.data.images import augmentation
 from tf_darts.data.images.image_set import ImageSet
 from tf_darts.data.images.search_batches import ImageSearchData
 from tf_darts.errors import UserError
-from tf_darts.runtime.seeds import derived_seed
+from tf_darts.runtime.seeds import sub_seed
 
 BATCH = 4
 
@@ -87,7 +87,7 @@ def test_batches_are_what_the_reference_makes_of_the_images(part, settings):
     for step, batch in enumerate(itertools.chain(data.epoch(0), data.epoch(1))):
         pixels, numbers = (np.array(x) for x in getattr(batch, part))
         assert (pixels.dtype, numbers.dtype) == (np.float32, np.int32)
-        seed = derived_seed(1, part, "augmentation")
+        seed = sub_seed(1, part, "augmentation")
         drawn = augmentation.draw(seed, np.int64(step), BATCH, padding, flip)
         expected = reference(images.images[numbers], *map(np.array, drawn), padding)
         np.testing.assert_allclose(pixels, (expected - data.mean) / data.std, atol=1e-5)

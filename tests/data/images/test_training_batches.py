@@ -10,7 +10,7 @@ from tf_darts.data.images.image_set import ImageSet
 from tf_darts.data.images.search_batches import ImageSearchData
 from tf_darts.data.images.training_batches import ImageTrainingData
 from tf_darts.errors import UserError
-from tf_darts.runtime.seeds import derived_seed
+from tf_darts.runtime.seeds import sub_seed
 
 BATCH = 4
 PLAIN = {"crop_padding": 0, "flip": False}
@@ -83,12 +83,12 @@ def test_batches_are_what_the_reference_makes_of_the_images(settings):
         pixels, numbers = (np.array(x) for x in batch.batch)
         assert (pixels.shape, pixels.dtype) == ((BATCH, 6, 5, 3), np.float32)
         assert (numbers.shape, numbers.dtype) == ((BATCH,), np.int32)
-        seed = derived_seed(1, "train", "augmentation")
+        seed = sub_seed(1, "train", "augmentation")
         drawn = augmentation.draw(seed, np.int64(step), BATCH, padding, flip)
         expected = augmentation.crop_and_flip(images.images[numbers], *drawn, padding)
         expected = (np.array(expected) - data.mean) / data.std
         if cutout := settings.get("cutout"):
-            seed = derived_seed(1, "train", "cutout")
+            seed = sub_seed(1, "train", "cutout")
             centres = augmentation.draw_centres(seed, np.int64(step), BATCH, (6, 5)).numpy()
             expected = blanked(expected, centres, cutout)
             assert (pixels == 0).all(-1).any()

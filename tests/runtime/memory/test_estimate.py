@@ -48,14 +48,14 @@ def test_a_system_that_does_not_say(tmp_path, monkeypatch):
 
 
 def test_enough(machine, capsys):
-    need = memory.Need(1000 * MEGABYTE, 500 * MEGABYTE, 0, 1000 * MEGABYTE)
+    need = memory.MemoryEstimate(1000 * MEGABYTE, 500 * MEGABYTE, 0, 1000 * MEGABYTE)
     memory.announce(need, "try less", "a: ")
     said = capsys.readouterr().out
     assert said == "a: It will need about 2.6 GB of memory; this machine has 9.2 GB for it.\n"
 
 
 def test_too_little(machine, capsys):
-    need = memory.Need(1000 * MEGABYTE, 500 * MEGABYTE, 0, 10_000 * MEGABYTE)
+    need = memory.MemoryEstimate(1000 * MEGABYTE, 500 * MEGABYTE, 0, 10_000 * MEGABYTE)
     memory.announce(need, memory.advice(64, 1, False))
     said = capsys.readouterr().out.splitlines()
     assert said[1] == (

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from tf_darts.runtime.memory.traced import Footprint, in_order, traced
+from tf_darts.runtime.memory.traced import TracedMemory, in_order, traced
 
 X, W = tf.TensorSpec([8, 4]), tf.TensorSpec([4, 4])
 SIZE = 4 * 8 * 4  # bytes of X
@@ -46,14 +46,14 @@ def test_a_second_derivative_keeps_more():
 
 
 def test_computations_in_order():
-    small_end = [Footprint(10, 5, 1), Footprint(20, 7, 2)]
+    small_end = [TracedMemory(10, 5, 1), TracedMemory(20, 7, 2)]
     # While the last one's gradient is taken, all that the first one kept is there.
-    assert in_order(small_end) == Footprint(30, 7, 3)
+    assert in_order(small_end) == TracedMemory(30, 7, 3)
     # While the first one's gradient is taken, what the last one kept is gone.
-    assert in_order([Footprint(10, 50, 1), Footprint(20, 7, 2)]) == Footprint(30, 30, 3)
-    assert in_order([]) == Footprint(0, 0, 0)
+    assert in_order([TracedMemory(10, 50, 1), TracedMemory(20, 7, 2)]) == TracedMemory(30, 30, 3)
+    assert in_order([]) == TracedMemory(0, 0, 0)
 
 
 def test_scaling():
-    assert Footprint(10, 4, 7).scaled(2.5) == Footprint(25, 10, 7)
-    assert Footprint(10, 4).peak == pytest.approx(14)
+    assert TracedMemory(10, 4, 7).scaled(2.5) == TracedMemory(25, 10, 7)
+    assert TracedMemory(10, 4).peak == pytest.approx(14)

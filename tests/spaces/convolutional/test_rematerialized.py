@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_darts.bilevel.loss import PlainLoss
 from tf_darts.cells.published import PUBLISHED
-from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageNetwork
+from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageClassification
 from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
 
@@ -58,7 +58,7 @@ def test_derived_cells(float64):
     for rematerialize in (False, True):
         cell = PUBLISHED["convolutional"]["darts_v2"]
         model = CifarNetwork(cell, classes=3, channels=2, layers=3, seed=4)
-        network = ImageNetwork(model, size, drop_path=0.5, rematerialize=rematerialize)
+        network = ImageClassification(model, size, drop_path=0.5, rematerialize=rematerialize)
 
         def step(weights, network=network):
             seed, progress = tf.constant([5, 6]), tf.constant(0.5, tf.float64)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_darts.bilevel.loss import PlainLoss
 from tf_darts.cells.published import PUBLISHED
-from tf_darts.spaces.recurrent.derived.objective import LanguageModel, RecurrentNetwork
+from tf_darts.spaces.recurrent.derived.objective import LanguageModel, NextWordPrediction
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
 
@@ -93,7 +93,7 @@ def test_derived_cell(float64, steps):
     results = []
     for rematerialize in (False, True):
         model = LanguageModel(PUBLISHED["recurrent"]["darts_v2"], WORDS, UNITS, seed=5)
-        network = RecurrentNetwork(model, 0.1, 0.2, rematerialize)
+        network = NextWordPrediction(model, 0.1, 0.2, rematerialize)
 
         def step(weights, network=network):
             mapping = list(zip(network.weights, weights, strict=True))

@@ -84,11 +84,11 @@ class _Source:
             self._views[view] = tile_channels(value, self.edges)
         return self._views[view]
 
-    def add_apart(self, value: tf.Tensor) -> None:
+    def add_space_to_batch_term(self, value: tf.Tensor) -> None:
         """Something in the order of the view "apart", [4·B, H/2, W/2, n·C], for the edges."""
         self._apart.append(value)
 
-    def add_alike(self, value: tf.Tensor, mixing: tf.Tensor) -> None:
+    def add_shared_term(self, value: tf.Tensor, mixing: tf.Tensor) -> None:
         """All edges take this tensor as it is, [B, H', W', C], weighted by `mixing` [n]."""
         self._alike.append((value, mixing))
 
@@ -181,7 +181,7 @@ def _identity(
     source: _Source, operations: Sequence[Identity], mixing: tf.Tensor
 ) -> list[tf.Tensor]:
     del operations
-    source.add_alike(source.value, mixing)
+    source.add_shared_term(source.value, mixing)
     return []
 
 
@@ -192,13 +192,13 @@ def _pooling(source: _Source, operations: Sequence[Pooling], mixing: tf.Tensor) 
     else:
         pooled = operations[0].pool(source.value)
     if not operations[0].normalized:
-        source.add_alike(pooled, mixing)
+        source.add_shared_term(pooled, mixing)
         return []
     norms = [operation.norm for operation in operations]
     if not source.training:
         # The running statistics may differ, where they come from elsewhere.
         return [source.norm(tile_channels(pooled, source.edges), norms, mixing)]
-    source.add_alike(source.norm(pooled, norms), mixing)
+    source.add_shared_term(source.norm(pooled, norms), mixing)
     return []
 
 
@@ -239,7 +239,7 @@ def _dilated(
         spread = _depthwise(operations, source.wide("whole"), dilation=2)
     else:
         spread = _depthwise(operations, source.wide("apart"))
-        source.add_apart(source.norm(_pointwise(operations, spread), norms, mixing))
+        source.add_space_to_batch_term(source.norm(_pointwise(operations, spread), norms, mixing))
         return []
     return [source.norm(_pointwise(operations, spread), norms, mixing)]
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf_darts.data.images.augmentation import crop_and_flip, cut_out, draw, draw_centres, moments
 from tf_darts.data.images.image_set import ImageSet
 from tf_darts.errors import UserError
-from tf_darts.runtime.seeds import derived_seed
+from tf_darts.runtime.seeds import sub_seed
 
 
 def check_batches(batch_size: int, evaluation_batch_size: int, steps_per_epoch: int) -> None:
@@ -167,12 +167,12 @@ class ImageBatches:
         """
         images, labels = tf.gather(self._images, numbers), tf.gather(self._labels, numbers)
         if self._crop_padding or self._flip:
-            seed = derived_seed(self._seed, stream, "augmentation")
+            seed = sub_seed(self._seed, stream, "augmentation")
             corners, flips = draw(seed, step, len(numbers), self._crop_padding, self._flip)
             images = crop_and_flip(images, corners, flips, self._crop_padding)
         images = self._normalised(images)
         if self._cutout:
-            seed = derived_seed(self._seed, stream, "cutout")
+            seed = sub_seed(self._seed, stream, "cutout")
             centres = draw_centres(seed, step, len(numbers), tuple(images.shape[1:3]))
             images = cut_out(images, centres, self._cutout)
         return images, labels

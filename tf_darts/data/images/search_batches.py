@@ -11,7 +11,7 @@ from tf_darts.data.images.division import SHUFFLED, check_division, divide, told
 from tf_darts.data.images.image_set import ImageSet
 from tf_darts.data.images.passes import ImageBatches, Passes, check_batches, check_examples
 from tf_darts.errors import UserError
-from tf_darts.runtime.seeds import derived_seed
+from tf_darts.runtime.seeds import sub_seed
 
 
 class ImageSearchData:
@@ -89,7 +89,7 @@ class ImageSearchData:
         used = np.concatenate([train, validation])
         self._passes: list[Passes] = []
         if joint:
-            order_seed = derived_seed(seed, "joint", "order")
+            order_seed = sub_seed(seed, "joint", "order")
             whole = {"name": images.name, "part": "whole training part"}
             self._passes = [Passes(used, 2 * batch_size, order_seed, **whole)]
         else:
@@ -97,7 +97,7 @@ class ImageSearchData:
                 ("train", train, "training half"),
                 ("validation", validation, "validation half"),
             ):
-                order_seed = derived_seed(seed, stream, "order")
+                order_seed = sub_seed(seed, stream, "order")
                 described = {"name": images.name, "part": part}
                 self._passes.append(Passes(half, batch_size, order_seed, **described))
         self._batches = ImageBatches(

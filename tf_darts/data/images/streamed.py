@@ -23,7 +23,7 @@ from tf_darts.data.images.photo_augmentation import (
 from tf_darts.data.images.sources import EncodedImages
 from tf_darts.data.images.streamed_sources import StreamedFolder, StreamedTfds
 from tf_darts.errors import UserError
-from tf_darts.runtime.seeds import derived_seed
+from tf_darts.runtime.seeds import sub_seed
 
 
 class StreamedImageData:
@@ -139,8 +139,8 @@ class StreamedImageData:
             **source.description,
         }
         self._batch_size = batch_size
-        self._order_seed = derived_seed(seed, "train", "order")
-        self._augmentation_seed = derived_seed(seed, "train", "augmentation")
+        self._order_seed = sub_seed(seed, "train", "order")
+        self._augmentation_seed = sub_seed(seed, "train", "augmentation")
         self._flip = flip
         self._jitter = jitter
         self._mean, self._std, self._dtype = tuple(mean), tuple(std), dtype

@@ -13,7 +13,7 @@ from tf_darts.data.images.division import SHUFFLED, check_division, divide, told
 from tf_darts.data.images.image_set import ImageSet
 from tf_darts.data.images.passes import ImageBatches, Passes, check_batches, split_examples
 from tf_darts.errors import UserError
-from tf_darts.runtime.seeds import derived_seed
+from tf_darts.runtime.seeds import sub_seed
 
 
 class ImageTrainingData:
@@ -82,7 +82,7 @@ class ImageTrainingData:
         train, validation = divide(
             images.labels, division, train=used, validation=held, given=given
         )
-        order_seed = derived_seed(seed, "train", "order")
+        order_seed = sub_seed(seed, "train", "order")
         self._passes = Passes(train, batch_size, order_seed, name=images.name, part="training part")
         self._batches = ImageBatches(
             images,

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.runtime.console import say
-from tf_darts.runtime.memory.traced import Footprint, size_in_bytes
+from tf_darts.runtime.memory.traced import TracedMemory, size_in_bytes
 
 # Chosen on measured processes (docs/performance.md): what TensorFlow
 # takes when it first computes something (threads, buffers of oneDNN and XLA), and what each
@@ -25,7 +25,7 @@ CGROUP = pathlib.Path("/sys/fs/cgroup")
 
 
 @dataclasses.dataclass(frozen=True)
-class Need:
+class MemoryEstimate:
     """What a run takes, by where it comes from; all in bytes.
 
     Attributes:
@@ -51,17 +51,17 @@ class Need:
         return self.vectors + self.tensors
 
 
-def need(footprint: Footprint, vectors: int, graphs: int = 1) -> Need:
+def estimate(gradient: TracedMemory, vectors: int, graphs: int = 1) -> MemoryEstimate:
     """What a run takes of which only its first step is yet to be taken.
 
     Args:
-      footprint: of its hungriest gradient.
+      gradient: the hungriest one, traced.
       vectors: bytes of all vectors of the size of w that are alive at once beside the variables
         that are there already.
       graphs: how many gradients are compiled.
     """
-    compiling = STARTING + OPERATION * graphs * footprint.operations
-    return Need(resident(), compiling, vectors, footprint.peak)
+    compiling = STARTING + OPERATION * graphs * gradient.operations
+    return MemoryEstimate(resident(), compiling, vectors, gradient.peak)
 
 
 def bytes_of(variables: Iterable[keras.Variable]) -> int:
@@ -141,7 +141,7 @@ def gpu_memory() -> int | None:
     return min(device.memory_limit for device in devices if device.device_type == "GPU")
 
 
-def announce(need: Need, advice: str, label: str = "") -> None:
+def announce(need: MemoryEstimate, advice: str, label: str = "") -> None:
     """Says how much memory a run will need and how much there is; warns where that is less.
 
     Args:

@@ -27,7 +27,7 @@ _IN_PLACE = frozenset(
 
 
 @dataclasses.dataclass(frozen=True)
-class Footprint:
+class TracedMemory:
     """The memory of a computation and its gradient.
 
     Attributes:
@@ -45,20 +45,20 @@ class Footprint:
         """Bytes alive at once."""
         return self.kept + self.workspace
 
-    def scaled(self, factor: float) -> "Footprint":
+    def scaled(self, factor: float) -> "TracedMemory":
         """The same computation on so many times the numbers."""
         kept, workspace = round(self.kept * factor), round(self.workspace * factor)
-        return Footprint(kept, workspace, self.operations)
+        return TracedMemory(kept, workspace, self.operations)
 
 
-def in_order(parts: Iterable[Footprint]) -> Footprint:
+def in_order(parts: Iterable[TracedMemory]) -> TracedMemory:
     """Computations one after another, whose gradients are taken in the reverse order."""
     kept = peak = operations = 0
     for part in parts:
         peak = max(peak, kept + part.peak)
         kept += part.kept
         operations += part.operations
-    return Footprint(kept, peak - kept, operations)
+    return TracedMemory(kept, peak - kept, operations)
 
 
 def size_in_bytes(spec: Any) -> int:
@@ -66,8 +66,8 @@ def size_in_bytes(spec: Any) -> int:
     return math.prod(spec.shape) * tf.as_dtype(spec.dtype).size
 
 
-def traced(function: Callable[..., tf.Tensor], *specs: Any, order: int = 1) -> Footprint:
-    """The footprint of a function of tensors; its arguments themselves are not counted.
+def traced(function: Callable[..., tf.Tensor], *specs: Any, order: int = 1) -> TracedMemory:
+    """The memory of a function of tensors and its gradient; its arguments are not counted.
 
     Args:
       function: what is differentiated by all of its arguments.
@@ -97,7 +97,7 @@ def traced(function: Callable[..., tf.Tensor], *specs: Any, order: int = 1) -> F
     return _counted(graph, forward_operations)
 
 
-def _counted(graph: Any, forward_operations: int) -> Footprint:
+def _counted(graph: Any, forward_operations: int) -> TracedMemory:
     operations = graph.get_operations()
     place = {operation.name: i for i, operation in enumerate(operations)}
     needed = _needed(graph.outputs)
@@ -127,7 +127,7 @@ def _counted(graph: Any, forward_operations: int) -> Footprint:
         if place[name.split(":")[0]] < forward_operations <= last.get(name, -1)
     )
     peak = _peak(operations, needed, roots, sizes, last, forward_operations)
-    return Footprint(kept, max(peak - kept, 0), len(needed))
+    return TracedMemory(kept, max(peak - kept, 0), len(needed))
 
 
 def _needed(outputs: Sequence[tf.Tensor]) -> set[str]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from tf_darts.runtime.memory.traced import Footprint, traced
+from tf_darts.runtime.memory.traced import TracedMemory, traced
 from tf_darts.runtime.precision import activations
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
 
@@ -30,22 +30,22 @@ class Cell(NamedTuple):
     other: Shape | None = None
     constant: bool = False
 
-    def counted(self, order: int = 1) -> Footprint:
-        """By `layer_footprint`."""
+    def counted(self, order: int = 1) -> TracedMemory:
+        """By `layer_memory`."""
         others = [] if self.other is None else [self.other]
-        return layer_footprint(
+        return layer_memory(
             self.layer, tuple(self.shapes), others, order=order, constant=self.constant
         )
 
 
-def layer_footprint(
+def layer_memory(
     layer: keras.layers.Layer,
     shapes: Any,
     others: Sequence[Shape] = (),
     *,
     order: int = 1,
     constant: bool = False,
-) -> Footprint:
+) -> TracedMemory:
     """Of a layer in training.
 
     Args:
@@ -74,9 +74,9 @@ def layer_footprint(
     return traced(call, *specs, weights, order=order)
 
 
-def cells_footprint(
+def cells_memory(
     cells: Iterable[Cell], *, order: int = 1, rematerialize: bool = False
-) -> list[Footprint]:
+) -> list[TracedMemory]:
     """Of each of some cells; one of each kind is counted, the others are as it for their size.
 
     Args:
@@ -84,8 +84,8 @@ def cells_footprint(
       order: see `traced`.
       rematerialize: whether they are computed again in the backward pass.
     """
-    kinds: dict[Any, tuple[Footprint, int]] = {}
-    found: list[Footprint] = []
+    kinds: dict[Any, tuple[TracedMemory, int]] = {}
+    found: list[TracedMemory] = []
     second = 1.0  # what second derivatives take, over what first ones do
     for cell in cells:
         layer, numbers = cell.layer, _numbers(cell.output)
@@ -100,7 +100,7 @@ def cells_footprint(
         part = counted.scaled(numbers / of_numbers)
         if rematerialize:
             kept = numbers * activations(tf.zeros([], layer.compute_dtype)).dtype.size
-            part = Footprint(kept, part.peak, 3 * part.operations // 2)
+            part = TracedMemory(kept, part.peak, 3 * part.operations // 2)
         found.append(part)
     return found
 

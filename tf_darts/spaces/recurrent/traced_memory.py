@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_darts.cells.genotype import RecurrentGenotype
-from tf_darts.runtime.memory.traced import Footprint, in_order, size_in_bytes, traced
+from tf_darts.runtime.memory.traced import TracedMemory, in_order, size_in_bytes, traced
 from tf_darts.spaces.recurrent.derived.recurrence import derived_step
 from tf_darts.spaces.recurrent.relaxed.recurrence import time_step
 from tf_darts.spaces.recurrent.rematerialized import CHUNKS
@@ -99,7 +99,7 @@ def derived(genotype: RecurrentGenotype) -> Recurrence:
     return Recurrence(activations + 2 * read, activations + 6, nodes)
 
 
-def of_model(model: WordModel, recurrence: Recurrence, batch: Any) -> Footprint:
+def of_model(model: WordModel, recurrence: Recurrence, batch: Any) -> TracedMemory:
     """Of a language model's gradient.
 
     Args:
@@ -113,13 +113,13 @@ def of_model(model: WordModel, recurrence: Recurrence, batch: Any) -> Footprint:
     logits = steps * sequences * model.words * size
     operations = _OPERATIONS + _NODE_OPERATIONS * recurrence.nodes
     # Embedded words, masked; what the first product makes of them; in the gradient, the same.
-    embedding = Footprint(2 * state, 2 * state)
+    embedding = TracedMemory(2 * state, 2 * state)
     # The gradient of the decoder's kernel may wait until the cell's is under way.
     slopes = (recurrence.slopes + _AROUND) * state + logits
-    cell = Footprint((recurrence.kept + 2) * state, slopes, operations)
+    cell = TracedMemory((recurrence.kept + 2) * state, slopes, operations)
     if model.cell.rematerialize:
-        cell = Footprint(state, cell.peak // CHUNKS, 2 * CHUNKS * cell.operations)
-    outputs = Footprint(2 * state, state)
+        cell = TracedMemory(state, cell.peak // CHUNKS, 2 * CHUNKS * cell.operations)
+    outputs = TracedMemory(2 * state, state)
     # The probabilities are kept, beside the logits, or their slopes.
-    decoder = Footprint(logits, logits)
+    decoder = TracedMemory(logits, logits)
     return in_order([embedding, cell, outputs, decoder])

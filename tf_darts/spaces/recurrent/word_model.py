@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.runtime.precision import matmul
-from tf_darts.runtime.seeds import derived_seed
+from tf_darts.runtime.seeds import sub_seed
 from tf_darts.spaces.fast_forms import fast_form
 from tf_darts.spaces.recurrent.relaxed.cell import dropout_mask, initial_uniform
 
@@ -61,7 +61,7 @@ class WordModel:
         self.embedding = self.add_weight(
             name="embedding",
             shape=(self.words, self.units),
-            initializer=initial_uniform(derived_seed(self.seed, "embedding")),
+            initializer=initial_uniform(sub_seed(self.seed, "embedding")),
         )
         self.cell.build()
         self.bias = self.add_weight(name="bias", shape=(self.words,), initializer="zeros")

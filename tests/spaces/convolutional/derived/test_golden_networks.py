@@ -11,8 +11,8 @@ from tf_darts.cells.published import PUBLISHED
 from tf_darts.formats.official_weights import assign_official, image_network_official_names
 from tf_darts.spaces.convolutional.derived.objective import (
     CifarNetwork,
+    ImageClassification,
     ImageNetNetwork,
-    ImageNetwork,
 )
 
 SEED = tf.constant([0, 0])  # nothing is dropped
@@ -87,7 +87,7 @@ def test_the_golden_cell_is_the_published_one(cifar):
 def test_cifar_loss_and_gradients(cifar, float64):
     model, names = model_and_names(CifarNetwork, cifar)
     weight = cifar["config"]["auxiliary_weight"]
-    network = ImageNetwork(model, (32, 32, 3), auxiliary_weight=weight)
+    network = ImageClassification(model, (32, 32, 3), auxiliary_weight=weight)
     batch = (tf.constant(images(cifar)), tf.constant(cifar["y"], tf.int32))
     with tf.GradientTape() as tape:
         result = network.loss(batch, (), SEED, tf.constant(0.0, tf.float64))

@@ -9,7 +9,7 @@ from tf_darts import CifarNetwork, ImageNetNetwork
 from tf_darts.cells.genotype import ConvolutionalGenotype
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.errors import UserError
-from tf_darts.spaces.convolutional.derived.objective import ImageNetwork
+from tf_darts.spaces.convolutional.derived.objective import ImageClassification
 
 CELLS = PUBLISHED["convolutional"]
 # One node a cell, with and without something that can be dropped.
@@ -213,7 +213,7 @@ def cross_entropies(logits, labels, smoothing=0.0):
 @pytest.mark.parametrize(("smoothing", "auxiliary"), [(0.0, False), (0.1, True)])
 def test_the_training_loss(smoothing, auxiliary, float64):
     model = tiny(classes=12, auxiliary=auxiliary)
-    network = ImageNetwork(
+    network = ImageClassification(
         model,
         (32, 32, 3),
         auxiliary_weight=0.3,
@@ -245,16 +245,16 @@ def test_running_statistics_move_as_in_a_call():
     """Once each, though they are moved together."""
     one, other = (tiny(seed=2) for _ in range(2))
     images, labels = batch()
-    network = ImageNetwork(one, (8, 8, 3))
+    network = ImageClassification(one, (8, 8, 3))
     network.loss((images, labels), (), SEED, tf.constant(0.0))
     other(images, training=True)
-    statistics = ImageNetwork(other, (8, 8, 3)).statistics
+    statistics = ImageClassification(other, (8, 8, 3)).statistics
     for ours, theirs in zip(network.statistics, statistics, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
 def test_evaluation_adds_up():
-    network = ImageNetwork(tiny(auxiliary=False, drop_path=0.5), (8, 8, 3), drop_path=0.5)
+    network = ImageClassification(tiny(auxiliary=False, drop_path=0.5), (8, 8, 3), drop_path=0.5)
     images, labels = batch()
     before = values(network.statistics)
     whole = network.evaluate((images, labels), ())
@@ -270,7 +270,7 @@ def test_evaluation_adds_up():
 
 
 def test_scores_are_per_cent():
-    network = ImageNetwork(tiny(classes=10), (8, 8, 3), top5=True)
+    network = ImageClassification(tiny(classes=10), (8, 8, 3), top5=True)
     means = {"loss": 1.5, "accuracy": 0.25, "top5": 0.75}
     assert network.scores(means) == {"loss": 1.5, "accuracy": 25.0, "top5": 75.0}
     assert (network.score, network.score_mode) == ("accuracy", "max")
@@ -279,11 +279,11 @@ def test_scores_are_per_cent():
 
 def test_top5_needs_classes():
     with pytest.raises(UserError, match="top5 with 4 classes"):
-        ImageNetwork(tiny(), (8, 8, 3), top5=True)
+        ImageClassification(tiny(), (8, 8, 3), top5=True)
 
 
 def test_a_graph_with_batches_of_any_size(float64):
-    network = ImageNetwork(tiny(), (8, 8, 3), drop_path=0.3)
+    network = ImageClassification(tiny(), (8, 8, 3), drop_path=0.3)
 
     def gradients(batch, seed, progress):
         with tf.GradientTape() as tape:
@@ -300,7 +300,7 @@ def test_a_graph_with_batches_of_any_size(float64):
 
 
 def test_counts_say_what_they_count():
-    network = ImageNetwork(tiny(auxiliary=True), (32, 32, 3))
+    network = ImageClassification(tiny(auxiliary=True), (32, 32, 3))
     counts = network.counts()
     head = set(map(id, network.model.auxiliary_head.trainable_variables))
     weights = [w for w in network.model.trainable_variables if id(w) not in head]

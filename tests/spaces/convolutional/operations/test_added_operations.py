@@ -9,7 +9,7 @@ from tf_darts.cells.genotype import CONVOLUTIONAL_PRIMITIVES, ConvolutionalGenot
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.cells.topologies import TOPOLOGIES
 from tf_darts.errors import UserError
-from tf_darts.runs.runs import added_operations
+from tf_darts.runs.search import added_operations
 from tf_darts.spaces.convolutional.derived.counts import multiply_adds, weight_count
 from tf_darts.spaces.convolutional.derived.objective import CifarNetwork
 from tf_darts.spaces.convolutional.operations.base import Operation

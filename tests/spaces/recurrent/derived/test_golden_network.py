@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_darts.cells.genotype import RecurrentGenotype
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.formats.official_weights import assign_official, language_model_official_names
-from tf_darts.spaces.recurrent.derived.objective import LanguageModel, RecurrentNetwork
+from tf_darts.spaces.recurrent.derived.objective import LanguageModel, NextWordPrediction
 
 SEED, PROGRESS = tf.constant([0, 0]), tf.constant(0.0)  # there is no dropout: nothing is drawn
 SLOWNESS = 1e-3
@@ -51,7 +51,7 @@ class Problem:
         self.hidden = tf.constant(numbers["hidden"][0], self.model.dtype)
 
     def network(self, slowness):
-        return RecurrentNetwork(self.model, slowness=slowness)
+        return NextWordPrediction(self.model, slowness=slowness)
 
     def loss_and_gradients(self, slowness):
         """The loss, and its gradients by official names."""

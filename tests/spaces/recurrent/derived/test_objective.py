@@ -11,7 +11,7 @@ from tf_darts.cells.published import PUBLISHED
 from tf_darts.errors import UserError
 from tf_darts.formats.official_weights import assign_official, language_model_official_names
 from tf_darts.spaces.recurrent.derived.counts import multiply_adds
-from tf_darts.spaces.recurrent.derived.objective import RecurrentNetwork
+from tf_darts.spaces.recurrent.derived.objective import NextWordPrediction
 from tf_darts.spaces.recurrent.derived.recurrence import derived_recurrence
 
 WORDS, UNITS, BATCH = 20, 6, 4
@@ -56,7 +56,7 @@ def test_the_paper_s_models_have_their_weights(words, units, weights):
     model = LanguageModel(V2, words, units)
     model.build()
     assert model.count_params() == weights
-    network = RecurrentNetwork(model)
+    network = NextWordPrediction(model)
     assert network.counts() == {
         "weights": weights,
         "multiply-adds a word": 20 * units**2 + words * units,
@@ -167,7 +167,7 @@ def test_loss_and_regularisers():
     batch, state = (text(), text(seed=2)), hidden(16)
 
     def loss(batch=batch, **options):
-        return RecurrentNetwork(model, **options).loss(batch, state, SEED, PROGRESS)
+        return NextWordPrediction(model, **options).loss(batch, state, SEED, PROGRESS)
 
     features = model.features(batch[0], state, seed=SEED, training=True)
     losses = keras.losses.sparse_categorical_crossentropy(
@@ -185,7 +185,7 @@ def test_loss_and_regularisers():
 
 
 def test_one_time_step_has_no_slowness():
-    network = RecurrentNetwork(grown(built(**NO_DROPOUT)), slowness=0.5)
+    network = NextWordPrediction(grown(built(**NO_DROPOUT)), slowness=0.5)
     batch = (text(1), text(1, seed=2))
     with tf.GradientTape() as tape:
         result = network.loss(batch, hidden(), SEED, PROGRESS)
@@ -195,7 +195,7 @@ def test_one_time_step_has_no_slowness():
 
 
 def test_one_trace_trains_all_lengths():
-    network = RecurrentNetwork(built(), slowness=1e-3)
+    network = NextWordPrediction(built(), slowness=1e-3)
 
     @tf.function(
         autograph=False, input_signature=[network.batch_signature, tf.TensorSpec([None, UNITS])]
@@ -216,7 +216,7 @@ def test_one_trace_trains_all_lengths():
 
 
 def test_evaluation_sums_over_predictions():
-    network = RecurrentNetwork(grown(built()), slowness=1.0, activation=1.0)
+    network = NextWordPrediction(grown(built()), slowness=1.0, activation=1.0)
     batch = (text(), text(seed=2))
     result = network.evaluate(batch, network.initial_state(BATCH))
     logits, state = network.model(batch[0], hidden())

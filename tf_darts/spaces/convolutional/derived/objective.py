@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_darts.cells.genotype import ConvolutionalGenotype
 from tf_darts.errors import UserError
-from tf_darts.runtime.memory.traced import Footprint, in_order
+from tf_darts.runtime.memory.traced import TracedMemory, in_order
 from tf_darts.spaces.convolutional import traced_memory as memory
 from tf_darts.spaces.convolutional.derived.cell import DerivedCell
 from tf_darts.spaces.convolutional.derived.counts import counts
@@ -17,7 +17,7 @@ from tf_darts.spaces.convolutional.derived.stems import Stem
 from tf_darts.spaces.convolutional.operations.base import child_seed
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
 from tf_darts.spaces.convolutional.relaxed.supernet import classification_sums
-from tf_darts.spaces.objective import Network, TrainingLoss
+from tf_darts.spaces.objective import TrainingLoss, TrainingObjective
 from tf_darts.spaces.supernet import Evaluation
 
 Batch = tuple[tf.Tensor, tf.Tensor]  # images [B, H, W, channels], labels int32 [B]
@@ -97,7 +97,7 @@ class ImageNetNetwork(DerivedNetwork):
         )
 
 
-class ImageNetwork(Network):
+class ImageClassification(TrainingObjective):
     """Image classification with a derived network.
 
         loss = CE_s(logits) + weight · CE_s(auxiliary logits)
@@ -159,17 +159,17 @@ class ImageNetwork(Network):
         images = tf.TensorSpec([self.batch_size, *self.image_shape], self.model.compute_dtype)
         return (images, tf.TensorSpec([self.batch_size], tf.int32))
 
-    def footprint(self, batch: Any) -> Footprint:
+    def traced_memory(self, batch: Any) -> TracedMemory:
         examples = batch[0].shape[0]
         cells, others = [], []
         for layer, shapes in self.model.layer_shapes((examples, *self.image_shape)):
             if not isinstance(layer, DerivedCell):
-                others.append(memory.layer_footprint(layer, shapes))
+                others.append(memory.layer_memory(layer, shapes))
                 continue
             factors = (len(layer.edges), examples) if self.drop_path else None
             output = layer.compute_output_shape(shapes)
             cells.append(memory.Cell(layer, shapes, output, factors, constant=True))
-        parts = memory.cells_footprint(cells, rematerialize=self.model.rematerialize)
+        parts = memory.cells_memory(cells, rematerialize=self.model.rematerialize)
         # The heads are small: it is no matter where they stand.
         return in_order([others[0], *parts, *others[1:]])
 

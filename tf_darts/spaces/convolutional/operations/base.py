@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_darts.runtime.seeds import derived_seed
+from tf_darts.runtime.seeds import sub_seed
 
 
 def pad(inputs: tf.Tensor, rows: int, columns: int, value: float = 0.0) -> tf.Tensor:
@@ -22,7 +22,7 @@ def uniform(seed: int | None, fan_in: int) -> keras.initializers.Initializer:
 
 def child_seed(seed: int | None, *purpose: str | int) -> int | None:
     """A seed for a part of a layer; None leaves it to Keras."""
-    return None if seed is None else derived_seed(seed, *purpose)
+    return None if seed is None else sub_seed(seed, *purpose)
 
 
 def keep_activations(model: keras.Layer) -> None:

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.cells.genotype import ConvolutionalGenotype
-from tf_darts.runtime.memory.traced import Footprint, in_order
+from tf_darts.runtime.memory.traced import TracedMemory, in_order
 from tf_darts.spaces.convolutional import traced_memory as memory
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
 from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
@@ -62,7 +62,7 @@ class ConvolutionalSupernet(Supernet):
         images = tf.TensorSpec([None, *self.image_shape], self.model.compute_dtype)
         return (images, tf.TensorSpec([None], tf.int32))
 
-    def footprint(self, batch: Any, *, order: int = 1, replicas: int = 1) -> Footprint:
+    def traced_memory(self, batch: Any, *, order: int = 1, replicas: int = 1) -> TracedMemory:
         del replicas  # each takes the same form
         examples, topology = batch[0].shape[0], self.cells["normal"]
         mixing = (topology.edges, len(topology.operations))
@@ -71,7 +71,7 @@ class ConvolutionalSupernet(Supernet):
             given = [(examples, *shape) for shape in shapes]
             cells.append(memory.Cell(layer, given, (examples, *output), mixing))
         again = self.model.rematerialize
-        return in_order(memory.cells_footprint(cells, order=order, rematerialize=again))
+        return in_order(memory.cells_memory(cells, order=order, rematerialize=again))
 
     def initial_state(self, batch_size: int) -> tuple[()]:
         del batch_size

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.cells.genotype import RecurrentGenotype
-from tf_darts.runtime.seeds import derived_seed
+from tf_darts.runtime.seeds import sub_seed
 from tf_darts.spaces.fast_forms import fast_form
 from tf_darts.spaces.recurrent.derived.recurrence import derived_recurrence
 from tf_darts.spaces.recurrent.relaxed.cell import dropout_mask, initial_uniform
@@ -66,7 +66,7 @@ class DerivedRecurrentCell(keras.layers.Layer):
         del shapes, named_shapes
 
         def kernel(name: str, rows: int, index: int) -> keras.Variable:
-            initializer = initial_uniform(derived_seed(self.seed, index))
+            initializer = initial_uniform(sub_seed(self.seed, index))
             return self.add_weight(name=name, shape=(rows, 2 * self.units), initializer=initializer)
 
         self.input_kernel = kernel("input_kernel", 2 * self.units, 0)

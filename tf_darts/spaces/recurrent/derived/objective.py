@@ -8,10 +8,10 @@ import keras
 import tensorflow as tf
 
 from tf_darts.cells.genotype import RecurrentGenotype
-from tf_darts.runtime.memory.traced import Footprint
-from tf_darts.runtime.seeds import derived_seed
+from tf_darts.runtime.memory.traced import TracedMemory
+from tf_darts.runtime.seeds import sub_seed
 from tf_darts.spaces import fast_forms
-from tf_darts.spaces.objective import Network, TrainingLoss
+from tf_darts.spaces.objective import TrainingLoss, TrainingObjective
 from tf_darts.spaces.recurrent import traced_memory as memory
 from tf_darts.spaces.recurrent.derived.cell import DerivedRecurrentCell, as_genotype
 from tf_darts.spaces.recurrent.derived.counts import counts
@@ -77,10 +77,10 @@ class LanguageModel(WordModel, keras.Model):
             units,
             cell_input_dropout,
             hidden_dropout,
-            derived_seed(seed, "cell"),
+            sub_seed(seed, "cell"),
             dtype=self.dtype_policy,
         )
-        self.mask_seeds = keras.random.SeedGenerator(derived_seed(seed, "masks"))
+        self.mask_seeds = keras.random.SeedGenerator(sub_seed(seed, "masks"))
 
     def call(
         self,
@@ -109,7 +109,7 @@ class LanguageModel(WordModel, keras.Model):
         return super().get_config() | {"genotype": self.genotype.to_dict()} | own
 
 
-class RecurrentNetwork(Network):
+class NextWordPrediction(TrainingObjective):
     """The training of a language model; its state is the hidden state [B, U] of a text.
 
     loss = cross-entropy + activation · mean(d²) + slowness · mean((h_t - h_{t-1})²), h being the
@@ -149,7 +149,7 @@ class RecurrentNetwork(Network):
         words = tf.TensorSpec([None, None], tf.int32)
         return (words, words)
 
-    def footprint(self, batch: Any) -> Footprint:
+    def traced_memory(self, batch: Any) -> TracedMemory:
         if fast_forms.allowed(DerivedRecurrentCell):
             recurrence = memory.derived(self.model.genotype)
         else:

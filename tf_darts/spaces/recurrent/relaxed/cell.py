@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf_darts.cells.genotype import RECURRENT_PRIMITIVES
 from tf_darts.cells.topology import CellTopology
 from tf_darts.runtime import collectives
-from tf_darts.runtime.seeds import derived_seed
+from tf_darts.runtime.seeds import sub_seed
 from tf_darts.spaces.fast_forms import fast_form
 from tf_darts.spaces.recurrent.relaxed.recurrence import (
     Recurrence,
@@ -86,7 +86,7 @@ class RelaxedRecurrentCell(keras.layers.Layer):
         del shapes
 
         def kernel(name: str, rows: int, index: int) -> keras.Variable:
-            initializer = initial_uniform(derived_seed(self.seed, index))
+            initializer = initial_uniform(sub_seed(self.seed, index))
             return self.add_weight(name=name, shape=(rows, 2 * self.units), initializer=initializer)
 
         self.input_kernel = kernel("input_kernel", 2 * self.units, 0)

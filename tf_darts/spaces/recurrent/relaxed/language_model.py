@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_darts.runtime.seeds import derived_seed
+from tf_darts.runtime.seeds import sub_seed
 from tf_darts.spaces.recurrent.relaxed.cell import RelaxedRecurrentCell
 from tf_darts.spaces.recurrent.word_model import DROPOUTS, WordModel
 
@@ -63,7 +63,7 @@ class RelaxedLanguageModel(WordModel, keras.layers.Layer):
             nodes,
             cell_input_dropout,
             hidden_dropout,
-            derived_seed(seed, "cell"),
+            sub_seed(seed, "cell"),
             dtype=self.dtype_policy,
         )
 

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.cells.genotype import RecurrentGenotype
-from tf_darts.runtime.memory.traced import Footprint
+from tf_darts.runtime.memory.traced import TracedMemory
 from tf_darts.spaces import fast_forms
 from tf_darts.spaces.recurrent import traced_memory as memory
 from tf_darts.spaces.recurrent.relaxed.cell import RelaxedRecurrentCell, recurrent_topology
@@ -63,7 +63,7 @@ class RecurrentSupernet(Supernet):
         words = tf.TensorSpec([None, None], tf.int32)
         return (words, words)
 
-    def footprint(self, batch: Any, *, order: int = 1, replicas: int = 1) -> Footprint:
+    def traced_memory(self, batch: Any, *, order: int = 1, replicas: int = 1) -> TracedMemory:
         topology = self.cells["cell"]
         if replicas == 1 and fast_forms.allowed(RelaxedRecurrentCell):
             recurrence = memory.relaxed(topology.nodes, topology.edges, order)

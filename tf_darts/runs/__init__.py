@@ -1,0 +1,1 @@
+"""Whole runs: a configuration in, a finished run directory out."""

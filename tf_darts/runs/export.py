@@ -1,0 +1,39 @@
+"""The export of a finished training."""
+
+import pathlib
+from typing import NamedTuple
+
+from tf_darts.config.export import ExportConfig
+from tf_darts.formats.versions import new_version
+from tf_darts.runs.export_tasks import FORMATS, export_task
+from tf_darts.training.finished import FinishedTraining
+
+
+class Exported(NamedTuple):
+    """An exported version of a network, checked.
+
+    Attributes:
+      path: its directory.
+      notes: what there is to say of it, sentences.
+    """
+
+    path: pathlib.Path
+    notes: list[str]
+
+
+def run_export(config: ExportConfig) -> Exported:
+    """Writes the network of a finished training in another format, and checks it.
+
+    Raises:
+      UserError: there is no finished training, the version is there already, or what was written
+        does not answer as the trained network does.
+    """
+    training = FinishedTraining.open(config.run_dir)
+    try:
+        export_dir = pathlib.Path(config.export_dir).expanduser()
+        with new_version(export_dir, config.version) as version:
+            task = export_task(training, config.data_dir)
+            notes = FORMATS[config.format](task, version)
+    finally:
+        training.run.close()
+    return Exported(export_dir / str(version.number), notes)

@@ -1,0 +1,59 @@
+"""How much memory a search or a training will need."""
+
+from tf_darts.config.hypergradients import HYPERGRADIENTS
+from tf_darts.config.search import SearchConfig
+from tf_darts.config.training import TrainingConfig
+from tf_darts.runtime.memory import estimate as memory
+from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
+from tf_darts.spaces.objective import TrainingObjective
+from tf_darts.spaces.supernet import Supernet
+
+_VECTORS = (
+    2  # of the size of w that are made in a training step: ∇, and the new w or the parts of ∇
+)
+
+
+def search_memory(
+    supernet: Supernet, config: SearchConfig, longest: int = 1, replicas: Replicas = SINGLE_REPLICA
+) -> memory.MemoryEstimate | None:
+    """What a search will need of this process; None where its space does not say.
+
+    Args:
+      supernet: what is searched.
+      config: the settings.
+      longest: time steps of a batch, at most.
+      replicas: those of the run.
+    """
+    examples = replicas.examples_at_once(config.batch_size)
+    batch = memory.sized(supernet.batch_signature, supernet.batch_axis, examples, longest)
+    kind = HYPERGRADIENTS[config.hypergradient]
+    gradient = supernet.traced_memory(batch, order=kind.order, replicas=replicas.count)
+    if gradient is None:
+        return None
+    graphs = 2 if supernet.joint_gradients else kind.graphs
+    size = memory.bytes_of(supernet.weights)
+    return memory.estimate(gradient, kind.vectors * size, graphs)
+
+
+def training_memory(
+    objective: TrainingObjective,
+    config: TrainingConfig,
+    longest: int = 1,
+    replicas: Replicas = SINGLE_REPLICA,
+) -> memory.MemoryEstimate | None:
+    """What a training will need of this process; None where its space does not say.
+
+    Args:
+      objective: what is trained.
+      config: the settings.
+      longest: time steps of a batch, at most.
+      replicas: those of the run.
+    """
+    examples = replicas.examples_at_once(config.batch_size)
+    batch = memory.sized(objective.batch_signature, objective.batch_axis, examples, longest)
+    gradient = objective.traced_memory(batch)
+    if gradient is None:
+        return None
+    # Besides the weights: their velocities and average.
+    own = bool(config.momentum) + bool(getattr(config, "averaging_patience", 0))
+    return memory.estimate(gradient, (own + _VECTORS) * memory.bytes_of(objective.weights))

@@ -1,0 +1,88 @@
+"""How a run begins: its arithmetic, devices, memory, directory and data."""
+
+import contextlib
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tf_darts.config.presets import computed_settings, legacy_settings
+from tf_darts.config.search import SearchConfig
+from tf_darts.config.training import TrainingConfig
+from tf_darts.runs.data_record import Data, check_data, keep_data, named
+from tf_darts.runtime.distribution import open_replicas
+from tf_darts.runtime.extension import Extendable
+from tf_darts.runtime.memory import estimate as memory
+from tf_darts.runtime.precision import set_precision
+from tf_darts.runtime.replicas import Replicas
+from tf_darts.runtime.run_directory import NOTHING, FollowedRun, RunDirectory
+from tf_darts.spaces.fast_forms import set_acceleration
+
+
+def set_arithmetic(config: SearchConfig | TrainingConfig) -> None:
+    """Precision, fast forms and determinism of all that is made from now on."""
+    set_precision(config.precision)
+    set_acceleration(config.accelerate)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def replicas_of(config: SearchConfig | TrainingConfig) -> Replicas:
+    """The replicas that a configuration asks for; raises `UserError` where they cannot be."""
+    replicas = open_replicas(
+        config.distribution, config.cpu_replicas, config.micro_batches, config.check_replicas
+    )
+    replicas.check_batch(config.batch_size)
+    return replicas
+
+
+def settings_of(config: SearchConfig | TrainingConfig, replicas: Replicas) -> dict[str, Any]:
+    """What decides a run's results: on other devices it is another run."""
+    settings = computed_settings(config)
+    if config.distribution == "auto":
+        settings["distribution"] = "mirrored" if replicas.count > 1 else "one_device"
+    return settings | ({"replicas": replicas.count} if replicas.count > 1 else {})
+
+
+def announce_memory(
+    need: memory.MemoryEstimate | None, config: SearchConfig | TrainingConfig, label: str
+) -> None:
+    """Says what a run will need, where that is known."""
+    if need is not None:
+        advice = memory.advice(config.batch_size, config.micro_batches, config.rematerialize)
+        memory.announce(need, advice, label)
+
+
+@contextlib.contextmanager
+def opened_run(
+    path: str, settings: dict[str, Any], replicas: Replicas, extendable: Extendable = NOTHING
+) -> Iterator[RunDirectory | FollowedRun]:
+    """The run directory, of which only the chief of several workers has the keeping.
+
+    `extendable` says with which settings the run may go on where they have grown.
+    """
+    legacy = legacy_settings()
+    with replicas.guarded(), contextlib.ExitStack() as stack:
+        if replicas.is_chief:
+            run = RunDirectory(path, settings, extendable, legacy)
+            stack.enter_context(contextlib.closing(run))
+        replicas.barrier()
+        if not replicas.is_chief:
+            run = stack.enter_context(contextlib.closing(FollowedRun(path, settings, legacy)))
+        yield run
+
+
+def keep_what_is_learnt_from(
+    run: RunDirectory | FollowedRun,
+    data: Data,
+    config: SearchConfig | TrainingConfig,
+    replicas: Replicas,
+    assets: Mapping[str, str] | None = None,
+) -> None:
+    """See `keep_data`; of several workers the chief writes, and the others compare."""
+    if replicas.is_chief:
+        keep_data(run.path, data, named(config), assets)
+    replicas.barrier()
+    if not replicas.is_chief:
+        check_data(pathlib.Path(config.run_dir).expanduser(), data, named(config), assets)

@@ -1,0 +1,83 @@
+"""A whole search: a configuration in, a finished run directory out."""
+
+import pathlib
+from typing import Any, NamedTuple
+
+from tf_darts.bilevel.engine import SearchEngine
+from tf_darts.cells import genotype
+from tf_darts.config.search import SearchConfig
+from tf_darts.report.search_report import SearchReport
+from tf_darts.runs.memory_estimates import search_memory
+from tf_darts.runs.opening import (
+    announce_memory,
+    keep_what_is_learnt_from,
+    opened_run,
+    replicas_of,
+    set_arithmetic,
+    settings_of,
+)
+from tf_darts.runs.search_tasks import search_task
+from tf_darts.runtime.progress import Progress
+from tf_darts.runtime.signals import StopRequest
+from tf_darts.spaces.supernet import Supernet
+
+
+class SearchRun(NamedTuple):
+    """A finished search.
+
+    Attributes:
+      path: its run directory.
+      history: a record for each epoch.
+      cell: what was found.
+      score: the name of the score; records have `validation_{score}`.
+      baseline: name and validation score of something trivial to compare with.
+      counts: how large the network is that `--mode=train` makes of the cell by default.
+    """
+
+    path: pathlib.Path
+    history: list[dict[str, Any]]
+    cell: genotype.Genotype
+    score: str
+    baseline: tuple[str, float]
+    counts: dict[str, int]
+
+
+def added_operations(supernet: Supernet) -> dict[str, list[str]]:
+    """The candidates that are not the paper's, as a setting of the run, if there are any."""
+    papers = {*genotype.RECURRENT_PRIMITIVES, *genotype.CONVOLUTIONAL_PRIMITIVES}
+    candidates = dict.fromkeys(o for cell in supernet.cells.values() for o in cell.operations)
+    added = [operation for operation in candidates if operation not in papers]
+    return {"added_operations": added} if added else {}
+
+
+def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> SearchRun:
+    """Searches in `config.run_dir`, from where it stands to the end.
+
+    Args:
+      config: the settings.
+      stop: asked after every step.
+      label: what every line of its progress begins with.
+
+    Raises:
+      Stopped: `stop` was set; the same call goes on from there.
+      UserError: the data or the directory are not right, or the data are not those that the
+        search began with, or it diverged.
+    """
+    set_arithmetic(config)
+    replicas = replicas_of(config)
+    task = search_task(config)
+    supernet = task.supernet
+    settings = settings_of(config, replicas) | added_operations(supernet)
+    with opened_run(config.run_dir, settings, replicas) as run:
+        keep_what_is_learnt_from(run, task.data, config, replicas)
+        callbacks = [
+            Progress(supernet.score, config.epochs, label),
+            SearchReport(run.path, supernet, settings, task.baseline),
+        ]
+        watched = callbacks if replicas.is_chief else []
+        longest = getattr(task.data, "longest", 1)
+        announce_memory(search_memory(supernet, config, longest, replicas), config, label)
+        history = SearchEngine(config, supernet, task.data, run, watched, replicas).search(stop)
+        cell = genotype.load(run.path / "genotype.json")
+    path = pathlib.Path(config.run_dir).expanduser()
+    return SearchRun(path, history, cell, supernet.score, task.baseline, task.counts(cell))

@@ -1,0 +1,33 @@
+"""The test of a finished training."""
+
+from typing import Any
+
+from tf_darts.cells import genotype
+from tf_darts.config.presets import preset_for
+from tf_darts.config.testing import TrainingTestConfig
+from tf_darts.runs.data_record import ANOTHER_TRAINING, check_data, named
+from tf_darts.runs.opening import set_arithmetic
+from tf_darts.runs.training_tasks import training_test
+from tf_darts.training.finished import FinishedTraining
+
+
+def run_training_test(config: TrainingTestConfig) -> dict[str, Any]:
+    """What the test of a finished training found, as in `test.json`; it is taken once.
+
+    Raises:
+      UserError: there is no finished training, or its data are not to be had, or are others.
+    """
+    training = FinishedTraining.open(config.run_dir)
+    try:
+        if training.tested is None:
+            preset = preset_for("train", training.settings["dataset"])
+            trained = training.config(type(preset), data_dir=config.data_dir)
+            set_arithmetic(trained)
+            cell = genotype.SPACES[trained.space].from_dict(training.settings["cell"])
+            task = training_test(trained, cell)
+            path, assets = training.run.path, task.data.assets()
+            check_data(path, task.data, named(trained), assets, ANOTHER_TRAINING)
+            training.test(task)
+        return training.tested
+    finally:
+        training.run.close()

@@ -1,0 +1,80 @@
+"""A whole training: a configuration in, a finished run directory out."""
+
+import pathlib
+from typing import Any, NamedTuple
+
+from tf_darts.cells import genotype
+from tf_darts.cells import references as given_cells
+from tf_darts.config.training import TrainingConfig
+from tf_darts.report.training_report import TrainingReport
+from tf_darts.runs.memory_estimates import training_memory
+from tf_darts.runs.opening import (
+    announce_memory,
+    keep_what_is_learnt_from,
+    opened_run,
+    replicas_of,
+    set_arithmetic,
+    settings_of,
+)
+from tf_darts.runs.training_tasks import training_task
+from tf_darts.runtime.console import say
+from tf_darts.runtime.extension import Extendable
+from tf_darts.runtime.progress import Progress
+from tf_darts.runtime.signals import StopRequest
+from tf_darts.training.engine import TrainingEngine
+
+
+class TrainingRun(NamedTuple):
+    """A finished training.
+
+    Attributes:
+      path: its run directory.
+      result: the record of the epoch whose weights count.
+      seconds: how long all epochs took.
+      score: the name of the score; `result` has `validation_{score}` where `validates`.
+      counts: how large the network is, by what is counted.
+      baseline: name and validation score of something trivial to compare with, or None.
+      validates: whether there was a validation part.
+    """
+
+    path: pathlib.Path
+    result: dict[str, Any]
+    seconds: float
+    score: str
+    counts: dict[str, int]
+    baseline: tuple[str, float] | None
+    validates: bool
+
+
+def in_words(counts: dict[str, int]) -> str:
+    """Counts as people read them: "3,349,342 weights and 528,359,040 multiply-adds an image"."""
+    return " and ".join(f"{count:,} {name}" for name, count in counts.items())
+
+
+def run_training(
+    config: TrainingConfig, cell: genotype.Genotype, stop: StopRequest, label: str = ""
+) -> TrainingRun:
+    """Trains a network of `cell` in `config.run_dir`; see `run_search`."""
+    set_arithmetic(config)
+    replicas = replicas_of(config)
+    task = training_task(config, cell)
+    objective, settings = task.objective, settings_of(config, replicas) | {"cell": cell.to_dict()}
+    extendable = Extendable({"epochs": config.why_no_more_epochs})
+    with opened_run(config.run_dir, settings, replicas, extendable) as run:
+        keep_what_is_learnt_from(run, task.data, config, replicas, task.data.assets())
+        found_by = {"mode": "train", **given_cells.origin(config.genotype, cell)}
+        genotype.save(run.path / "genotype.json", cell, found_by)
+        counts = objective.counts()
+        run.write_json("counts.json", counts)
+        say(f"{label}The network has {in_words(counts)}.")
+        callbacks = [
+            Progress(objective.score, config.epochs, label),
+            TrainingReport(run.path, objective, cell, settings, task.baseline),
+        ]
+        watched = callbacks if replicas.is_chief else []
+        longest = getattr(task.data, "longest", 1)
+        announce_memory(training_memory(objective, config, longest, replicas), config, label)
+        result = TrainingEngine(config, objective, task.data, run, watched, replicas).train(stop)
+        seconds = run.read_history()[-1]["seconds"]
+    path, validates = pathlib.Path(config.run_dir).expanduser(), task.data.validates
+    return TrainingRun(path, result, seconds, objective.score, counts, task.baseline, validates)
