@@ -22,7 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from tf_darts.cli import program
 from tf_darts.errors import UserError
 from tf_darts.formats.official_file import read_state
-from tf_darts.formats.official_runs import import_official
+from tf_darts.runs.official import import_official
 
 _WEIGHTS = flags.DEFINE_string("weights", None, "The .pt file.", required=True)
 _DATASET = flags.DEFINE_string("dataset", None, "What the network was trained on.", required=True)

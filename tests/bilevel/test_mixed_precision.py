@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.bilevel.engine import STEPS
 from tf_darts.bilevel.loss import PlainLoss
 from tf_darts.bilevel.scaled_loss import scaled
 from tf_darts.bilevel.supernet_loss import CompiledLoss
 from tf_darts.config.presets import computed_settings
 from tf_darts.config.search import ConvolutionalSearchConfig, RecurrentSearchConfig
 from tf_darts.errors import UserError
+from tf_darts.methods.registry import STEPS
 from tf_darts.optimization.loss_scale import LossScale
 from tf_darts.runtime import precision
 from tf_darts.runtime.checkpoints import Checkpoints

@@ -28,7 +28,7 @@ class Line(Supernet):
     statistics = property(lambda self: [])
     batch_signature = property(lambda self: tf.TensorSpec([], tf.float32))
     joint_gradients = property(lambda self: self.joint)
-    initial_state = evaluate = scores = None
+    initial_state = evaluation_sums = scores = None
 
     def loss(self, weights, mixing, batch, state, seed, *, regularized=False):
         self.traced += 1

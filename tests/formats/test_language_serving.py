@@ -39,7 +39,7 @@ def generate(serving, prompts, **settings):
 def test_perplexity_is_the_networks_own(serving, network):
     text = np.array([0, 1, 3, 5, 0, 6, 2, 4], np.int32)
     before = np.concatenate([[EOS], text[:-1]])
-    found = network.evaluate((before[:, None], text[:, None]), network.initial_state(1))
+    found = network.evaluation_sums((before[:, None], text[:, None]), network.initial_state(1))
     mean = float(found.totals["loss"]) / len(text)
     answer = serving.score(tf.constant([text]), tf.constant([len(text)]))
     np.testing.assert_allclose(answer["perplexity"], [np.exp(mean)], rtol=1e-5)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.bilevel.engine import STEPS
 from tf_darts.config.search import RecurrentSearchConfig
 from tf_darts.methods.joint import SimultaneousStep
+from tf_darts.methods.registry import STEPS
 from tf_darts.runtime.seeds import step_seed
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet

@@ -15,9 +15,9 @@ from tf_darts.config.presets import configure
 from tf_darts.errors import StateError, StorageError, UserError
 from tf_darts.runtime.signals import Stopped
 from tf_darts.study.candidates import Candidate
-from tf_darts.study.evaluation import load_rows
 from tf_darts.study.oracles import CANDIDATE, black_box_oracle, candidate_oracle
 from tf_darts.study.settings import training_config
+from tf_darts.study.train_candidate import load_rows
 from tf_darts.study.tuner import StudyTuner
 
 NAMES = ["a", "b", "c", "d", "e"]

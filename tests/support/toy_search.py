@@ -52,7 +52,7 @@ class Toy(Supernet):
         mean = 0.9 * tf.convert_to_tensor(self._statistics[0]) + 0.1 * loss
         return LossResult(loss + penalty, {"loss": loss}, state + 1.0, [tf.stop_gradient(mean)])
 
-    def evaluate(self, mixing, batch, state):
+    def evaluation_sums(self, mixing, batch, state):
         weights = [tf.convert_to_tensor(self._weights[0])]
         count = tf.cast(tf.size(batch), tf.float32)
         loss = self._error(weights, mixing, batch, 0.0 * state)

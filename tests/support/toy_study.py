@@ -12,7 +12,7 @@ from tf_darts.data.fingerprint import fingerprint_of_text
 from tf_darts.report import ranking
 from tf_darts.runtime.files import write_atomically
 from tf_darts.study import run_study
-from tf_darts.study.evaluation import description
+from tf_darts.study.train_candidate import description
 
 SELECTION = {"mode": "select", "dataset": "pydoc", "candidates": "first_order,random", "count": 2}
 BLACK_BOX = {"mode": "random_search", "dataset": "pydoc", "trials": 4}
@@ -60,7 +60,7 @@ class ToyStudy:
 
     def __init__(self, monkeypatch):
         self.evaluated, self.answers = [], {}
-        monkeypatch.setattr(run_study, "evaluate", self._evaluate)
+        monkeypatch.setattr(run_study, "train_candidate", self._evaluate)
         monkeypatch.setattr(run_study, "_check", lambda example: ("perplexity", "min", DATA))
         picture = b"\x89PNG"
         monkeypatch.setattr(ranking, "save_figure", lambda f, path: write_atomically(path, picture))

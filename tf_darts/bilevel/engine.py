@@ -12,7 +12,6 @@ from tf_darts.cells import genotype
 from tf_darts.config.search import SearchConfig
 from tf_darts.data.batches import SearchBatch
 from tf_darts.data.fingerprint import Fingerprint
-from tf_darts.methods.joint import SimultaneousStep
 from tf_darts.optimization.schedule import cosine
 from tf_darts.runtime import files
 from tf_darts.runtime.callback import Callback
@@ -21,12 +20,6 @@ from tf_darts.runtime.run_directory import RESULT, RunDirectory
 from tf_darts.runtime.run_loop import RunLoop, Scalars, StepResult
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.spaces.supernet import Supernet
-
-STEPS: dict[str, type[BilevelStep]] = {
-    "bilevel": BilevelStep,
-    "joint_alternating": BilevelStep,  # on other data
-    "joint_simultaneous": SimultaneousStep,
-}
 
 
 class SearchData(Protocol):
@@ -69,11 +62,12 @@ class SearchEngine(RunLoop):
         run: RunDirectory,
         callbacks: Sequence[Callback] = (),
         replicas: Replicas = SINGLE_REPLICA,
+        make_step: type[BilevelStep] = BilevelStep,
     ) -> None:
         self._config = config
         self._supernet = supernet
         self._data = data
-        self._step = STEPS[config.optimization](supernet, config, replicas=replicas)
+        self._step = make_step(supernet, config, replicas=replicas)
         self._saved_genotype: Any = None
         super().__init__(
             run,
@@ -123,7 +117,7 @@ class SearchEngine(RunLoop):
 
     def _evaluate(self, stop: StopRequest) -> Scalars | None:
         batches, size = self._data.evaluation(), self._data.evaluation_batch_size
-        return self._step.evaluate(batches, size, lambda: bool(stop))
+        return self._step.score(batches, size, lambda: bool(stop))
 
     def _record(
         self, epoch: int, batch_scores: dict[str, Scalars], scores: Scalars

@@ -116,7 +116,7 @@ class BilevelStep:
         """The mixing weights of the current α."""
         return {name: table.numpy() for name, table in self._mixing().items()}
 
-    def evaluate(
+    def score(
         self, batches: Any, batch_size: int, should_stop: Callable[[], bool]
     ) -> dict[str, float] | None:
         """The supernet's scores over `batches` in evaluation mode; None if stopped meanwhile."""
@@ -126,7 +126,7 @@ class BilevelStep:
 
     def _evaluated(self, batch: Any, state: State) -> Evaluation:
         with using(self._precision):
-            return self.supernet.evaluate(self._mixing(), batch, state)
+            return self.supernet.evaluation_sums(self._mixing(), batch, state)
 
     def _mixing(self) -> Alphas:
         return relaxation.softmax(self._alpha_values())

@@ -2,9 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+from tf_darts.cells.genotype import RECURRENT_PRIMITIVES, convolutional_primitives
 from tf_darts.cells.topology import CellTopology
-from tf_darts.spaces.convolutional.relaxed.cell import convolutional_topology
-from tf_darts.spaces.recurrent.relaxed.cell import recurrent_topology
+
+
+def convolutional_topology(nodes: int = 4) -> CellTopology:
+    """Two given nodes and `nodes` searched ones, which keep two predecessors each."""
+    return CellTopology(inputs=2, nodes=nodes, keep=2, operations=convolutional_primitives())
+
+
+def recurrent_topology(nodes: int = 8) -> CellTopology:
+    """Node 0 mixes input and state; `nodes` searched nodes keep one predecessor each."""
+    return CellTopology(inputs=1, nodes=nodes, keep=1, operations=RECURRENT_PRIMITIVES)
+
 
 _GRAPHS: Mapping[str, Mapping[str, Callable[[], CellTopology]]] = {
     "recurrent": {"cell": recurrent_topology},

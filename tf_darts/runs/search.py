@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from tf_darts.bilevel.engine import SearchEngine
 from tf_darts.cells import genotype
 from tf_darts.config.search import SearchConfig
+from tf_darts.methods.registry import STEPS
 from tf_darts.report.search_report import SearchReport
 from tf_darts.runs.memory_estimates import search_memory
 from tf_darts.runs.opening import (
@@ -77,7 +78,10 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
         watched = callbacks if replicas.is_chief else []
         longest = getattr(task.data, "longest", 1)
         announce_memory(search_memory(supernet, config, longest, replicas), config, label)
-        history = SearchEngine(config, supernet, task.data, run, watched, replicas).search(stop)
+        engine = SearchEngine(
+            config, supernet, task.data, run, watched, replicas, STEPS[config.optimization]
+        )
+        history = engine.search(stop)
         cell = genotype.load(run.path / "genotype.json")
     path = pathlib.Path(config.run_dir).expanduser()
     return SearchRun(path, history, cell, supernet.score, task.baseline, task.counts(cell))

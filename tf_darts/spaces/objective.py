@@ -86,7 +86,7 @@ class TrainingObjective(abc.ABC):
         """
 
     @abc.abstractmethod
-    def evaluate(self, batch: Any, state: State) -> Evaluation:
+    def evaluation_sums(self, batch: Any, state: State) -> Evaluation:
         """The evaluation-mode sums of one batch."""
 
     @abc.abstractmethod

@@ -127,7 +127,7 @@ class Supernet(abc.ABC):
         """The training-mode loss of one batch; `regularized` adds the weight step's own terms."""
 
     @abc.abstractmethod
-    def evaluate(self, mixing: Mixing, batch: Any, state: State) -> Evaluation:
+    def evaluation_sums(self, mixing: Mixing, batch: Any, state: State) -> Evaluation:
         """The evaluation-mode sums of one batch at the current weights and statistics."""
 
     @abc.abstractmethod

@@ -37,7 +37,7 @@ class Plan(NamedTuple):
       candidate_of: the candidate of a trial.
       example: a candidate like all others, for checking before any long work.
       settings: what decides the results, beside the study's own settings.
-      snapshots: see `evaluate`.
+      snapshots: see `train_candidate`.
       extendable: of the settings, those with which a study goes on where they have grown.
     """
 

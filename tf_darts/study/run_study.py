@@ -26,8 +26,8 @@ from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest, graceful_stop
 from tf_darts.study.candidates import Candidate
 from tf_darts.study.cluster import Role, check_address, lost_chief, role, wait_for_chief
-from tf_darts.study.evaluation import Row, evaluate, load_rows, ranked
 from tf_darts.study.plan import plan
+from tf_darts.study.train_candidate import Row, load_rows, ranked, train_candidate
 from tf_darts.study.tuner import StudyTuner
 from tf_darts.training.engine import TrainingData
 
@@ -87,7 +87,7 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
             planned.oracle(score_mode),
             path,
             planned.candidate_of,
-            lambda candidate, folder: evaluate(candidate, folder, planned.snapshots, stop),
+            lambda candidate, folder: train_candidate(candidate, folder, planned.snapshots, stop),
             rank if part is Role.SINGLE_REPLICA else lambda: None,
         )
         if part is not Role.WORKER and load_rows(path / "candidates"):

@@ -15,7 +15,8 @@ from tf_darts.errors import StateError, StorageError, UserError
 from tf_darts.runtime import files
 from tf_darts.runtime.console import say
 from tf_darts.study.candidates import Candidate
-from tf_darts.study.evaluation import (
+from tf_darts.study.oracles import OBJECTIVE, STATE
+from tf_darts.study.train_candidate import (
     RESULT,
     Row,
     failure,
@@ -23,7 +24,6 @@ from tf_darts.study.evaluation import (
     load_row,
     save_row,
 )
-from tf_darts.study.oracles import OBJECTIVE, STATE
 
 # What TensorFlow makes of the file system's refusals.
 _FILE_ERRORS = (
@@ -50,7 +50,7 @@ class StudyTuner(BaseTuner):
       oracle: proposes.
       directory: the study's; keras-tuner's files are in its folder `tuner`.
       candidate_of: the candidate of a trial.
-      evaluate: its row, given the candidate and its folder.
+      train_candidate: its row, given the candidate and its folder.
       done: is called after each trial.
 
     Raises:
@@ -62,13 +62,13 @@ class StudyTuner(BaseTuner):
         oracle: keras_tuner.Oracle,
         directory: pathlib.Path,
         candidate_of: Callable[[Trial], Candidate],
-        evaluate: Callable[[Candidate, pathlib.Path], Row],
+        train_candidate: Callable[[Candidate, pathlib.Path], Row],
         done: Callable[[], None],
     ) -> None:
         oracle.verbose = 0
         self._candidates = directory / "candidates"
         self._candidate_of = candidate_of
-        self._evaluate = evaluate
+        self._train_candidate = train_candidate
         self._done = done
         files.make_directory(directory / "tuner")  # keras-tuner does not look what is there
         super().__init__(oracle, directory=str(directory), project_name="tuner")
@@ -129,7 +129,7 @@ class StudyTuner(BaseTuner):
                     " move this folder away, and the same command evaluates the candidate anew."
                 )
             return row
-        row = self._evaluate(candidate, folder)
+        row = self._train_candidate(candidate, folder)
         save_row(folder, row)
         return row
 

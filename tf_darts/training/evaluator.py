@@ -65,7 +65,7 @@ class Evaluator:
 
     def _of_last(self, batch: Any, state: State) -> Evaluation:
         with using(self._precision):
-            return self._objective.evaluate(batch, state)
+            return self._objective.evaluation_sums(batch, state)
 
     def _of_average(self, batch: Any, state: State) -> Evaluation:
         values = [tf.convert_to_tensor(value) for value in self._average.values]

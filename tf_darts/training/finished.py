@@ -27,7 +27,7 @@ class TrainingTest(NamedTuple):
     """A test.
 
     Attributes:
-      network: what is tested; its weights are still random.
+      objective: what is tested; its weights are still random.
       batches: the test part, once.
       batch_size: of the network's state.
       baseline: name and test score of something trivial to compare with, or None.

@@ -141,7 +141,8 @@ def test_the_supernet_is_a_function():
 
 def test_evaluation_sums_over_predictions():
     supernet = RecurrentSupernet(RelaxedLanguageModel(20, 6))
-    result = supernet.evaluate({"cell": mixing()}, (text(), text()), supernet.initial_state(4))
+    batch, state = (text(), text()), supernet.initial_state(4)
+    result = supernet.evaluation_sums({"cell": mixing()}, batch, state)
     logits, _ = supernet.model(text(), tf.zeros([4, 6]), mixing())
     losses = keras.losses.sparse_categorical_crossentropy(text(), logits, from_logits=True)
     assert float(result.count) == 20

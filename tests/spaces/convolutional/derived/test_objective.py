@@ -257,14 +257,15 @@ def test_evaluation_adds_up():
     network = ImageClassification(tiny(auxiliary=False, drop_path=0.5), (8, 8, 3), drop_path=0.5)
     images, labels = batch()
     before = values(network.statistics)
-    whole = network.evaluate((images, labels), ())
+    whole = network.evaluation_sums((images, labels), ())
     same(values(network.statistics), before)
     assert float(whole.count) == 6
     logits = network.model(images)
     wanted = cross_entropies(logits, labels).sum()
     assert float(whole.totals["loss"]) == pytest.approx(wanted, rel=1e-5)
     assert whole.totals.keys() == {"loss", "accuracy"}
-    parts = [network.evaluate((images[p], labels[p]), ()) for p in (slice(2), slice(2, None))]
+    halves = slice(2), slice(2, None)
+    parts = [network.evaluation_sums((images[p], labels[p]), ()) for p in halves]
     added = sum(float(part.totals["loss"]) for part in parts)
     assert added == pytest.approx(wanted, rel=1e-5)
 

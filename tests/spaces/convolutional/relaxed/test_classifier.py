@@ -170,7 +170,7 @@ def test_evaluation_sums_over_predictions():
     supernet.model(images, tables(), training=True)  # moves the statistics
     before = values(supernet.statistics)
     results = [
-        supernet.evaluate(tables(), (images[part], labels[part]), ())
+        supernet.evaluation_sums(tables(), (images[part], labels[part]), ())
         for part in (slice(None), slice(4), slice(4, None))
     ]
     for old, variable in zip(before, supernet.statistics, strict=True):
@@ -200,7 +200,7 @@ def test_right_answers_are_counted():
     supernet.model.head_kernel.assign(tf.zeros_like(supernet.model.head_kernel))
     supernet.model.head_bias.assign([0.0, 0.0, 3.0, 0.0])
     images = batch(size=3)[0]
-    totals = supernet.evaluate(tables(), (images, tf.constant([2, 0, 2])), ()).totals
+    totals = supernet.evaluation_sums(tables(), (images, tf.constant([2, 0, 2])), ()).totals
     assert float(totals["accuracy"]) == 2
     logs = np.log(np.exp(3.0) + 3.0)
     assert float(totals["loss"]) == pytest.approx(3 * logs - 6, rel=1e-5)

@@ -218,7 +218,7 @@ def test_one_trace_trains_all_lengths():
 def test_evaluation_sums_over_predictions():
     network = NextWordPrediction(grown(built()), slowness=1.0, activation=1.0)
     batch = (text(), text(seed=2))
-    result = network.evaluate(batch, network.initial_state(BATCH))
+    result = network.evaluation_sums(batch, network.initial_state(BATCH))
     logits, state = network.model(batch[0], hidden())
     losses = keras.losses.sparse_categorical_crossentropy(batch[1], logits, from_logits=True)
     assert float(result.count) == 5 * BATCH

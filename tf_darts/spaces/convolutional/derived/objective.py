@@ -204,7 +204,7 @@ class ImageClassification(TrainingObjective):
             losses -= smoothing * tf.reduce_mean(log_probabilities, axis=-1)
         return tf.reduce_mean(losses)
 
-    def evaluate(self, batch: Batch, state: tuple[()]) -> Evaluation:
+    def evaluation_sums(self, batch: Batch, state: tuple[()]) -> Evaluation:
         images, labels = batch
         logits = self.model(images)
         count = tf.cast(tf.size(labels), logits.dtype)

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.cells.genotype import convolutional_primitives
-from tf_darts.cells.topology import CellTopology
+from tf_darts.cells.topologies import convolutional_topology
 from tf_darts.runtime.precision import full, like
 from tf_darts.spaces.convolutional.operations.base import child_seed
 from tf_darts.spaces.convolutional.operations.convolutions import (
@@ -15,11 +15,6 @@ from tf_darts.spaces.convolutional.operations.convolutions import (
 )
 from tf_darts.spaces.convolutional.operations.registry import make_operation
 from tf_darts.spaces.fast_forms import fast_form
-
-
-def convolutional_topology(nodes: int = 4) -> CellTopology:
-    """Two given nodes and `nodes` searched ones, which keep two predecessors each."""
-    return CellTopology(inputs=2, nodes=nodes, keep=2, operations=convolutional_primitives())
 
 
 class MixedOperation(keras.layers.Layer):

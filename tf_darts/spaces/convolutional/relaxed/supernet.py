@@ -97,7 +97,7 @@ class ConvolutionalSupernet(Supernet):
         means = {name: total / count for name, total in sums.items()}
         return LossResult(means["loss"], means, state, ledger.moved(self.statistics))
 
-    def evaluate(self, mixing: Mixing, batch: Batch, state: tuple[()]) -> Evaluation:
+    def evaluation_sums(self, mixing: Mixing, batch: Batch, state: tuple[()]) -> Evaluation:
         images, labels = batch
         logits = self.model(images, mixing)
         return Evaluation(

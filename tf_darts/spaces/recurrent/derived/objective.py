@@ -173,7 +173,7 @@ class NextWordPrediction(TrainingObjective):
             loss += self.slowness * slowness(features)
         return TrainingLoss(loss, {"loss": cross_entropy}, tf.stop_gradient(features.hidden))
 
-    def evaluate(self, batch: Batch, state: tf.Tensor) -> Evaluation:
+    def evaluation_sums(self, batch: Batch, state: tf.Tensor) -> Evaluation:
         inputs, targets = batch
         features = self.model.features(inputs, state)
         mean = self.model.cross_entropy(features.dropped, targets)

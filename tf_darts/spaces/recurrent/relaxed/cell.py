@@ -5,8 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_darts.cells.genotype import RECURRENT_PRIMITIVES
-from tf_darts.cells.topology import CellTopology
+from tf_darts.cells.topologies import recurrent_topology
 from tf_darts.runtime import collectives
 from tf_darts.runtime.seeds import sub_seed
 from tf_darts.spaces.fast_forms import fast_form
@@ -19,11 +18,6 @@ from tf_darts.spaces.recurrent.rematerialized import in_chunks
 
 MOMENTUM = 0.9  # of the running statistics
 INITIAL_RANGE = 0.04
-
-
-def recurrent_topology(nodes: int = 8) -> CellTopology:
-    """Node 0 mixes input and state; `nodes` searched nodes keep one predecessor each."""
-    return CellTopology(inputs=1, nodes=nodes, keep=1, operations=RECURRENT_PRIMITIVES)
 
 
 def dropout_mask(shape: Any, rate: float, seed: tf.Tensor, dtype: str) -> tf.Tensor:

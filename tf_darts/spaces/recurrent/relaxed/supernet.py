@@ -8,10 +8,11 @@ import keras
 import tensorflow as tf
 
 from tf_darts.cells.genotype import RecurrentGenotype
+from tf_darts.cells.topologies import recurrent_topology
 from tf_darts.runtime.memory.traced import TracedMemory
 from tf_darts.spaces import fast_forms
 from tf_darts.spaces.recurrent import traced_memory as memory
-from tf_darts.spaces.recurrent.relaxed.cell import RelaxedRecurrentCell, recurrent_topology
+from tf_darts.spaces.recurrent.relaxed.cell import RelaxedRecurrentCell
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.word_model import slowness
 from tf_darts.spaces.supernet import Evaluation, LossResult, Mixing, Supernet, Weights
@@ -97,7 +98,7 @@ class RecurrentSupernet(Supernet):
         state = tf.stop_gradient(features.hidden)
         return LossResult(loss, {"loss": cross_entropy}, state, statistics)
 
-    def evaluate(self, mixing: Mixing, batch: Batch, state: tf.Tensor) -> Evaluation:
+    def evaluation_sums(self, mixing: Mixing, batch: Batch, state: tf.Tensor) -> Evaluation:
         inputs, targets = batch
         features = self.model.features(inputs, state, mixing["cell"])
         mean = self.model.cross_entropy(features.dropped, targets)

@@ -11,8 +11,8 @@ from tf_darts.cells.published import PUBLISHED
 from tf_darts.config.presets import configure
 from tf_darts.runtime.signals import Stopped, StopRequest
 from tf_darts.study.candidates import Candidate
-from tf_darts.study.evaluation import held, load_rows, ranked, save_row, snapshot_epochs
 from tf_darts.study.settings import training_config
+from tf_darts.study.train_candidate import held, load_rows, ranked, save_row, snapshot_epochs
 
 CELL = PUBLISHED["recurrent"]["darts_v1"]
 TRAINING = training_config(configure({"mode": "select", "dataset": "pydoc"}))

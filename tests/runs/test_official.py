@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.errors import StorageError, UserError
-from tf_darts.formats.official_runs import import_official
 from tf_darts.formats.official_weights import (
     image_network_official_names,
     language_model_official_names,
 )
+from tf_darts.runs.official import import_official
 from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageClassification
 from tf_darts.spaces.recurrent.derived.objective import LanguageModel, NextWordPrediction
 from tf_darts.training.finished import FinishedTraining

@@ -23,7 +23,7 @@ from tf_darts.study.sealed import load_sealed, save_sealed
 
 RESULT = "candidate.json"
 
-Row = dict[str, Any]  # of the ranking, see `evaluate`
+Row = dict[str, Any]  # of the ranking, see `train_candidate`
 
 
 def snapshot_epochs(epochs: int, snapshots: int) -> list[int]:
@@ -76,7 +76,7 @@ def description(candidate: Candidate) -> Row:
     }
 
 
-def evaluate(
+def train_candidate(
     candidate: Candidate, directory: pathlib.Path, snapshots: int, stop: StopRequest
 ) -> Row:
     """Finds the cell and trains it, or goes on with that.
