@@ -98,7 +98,7 @@ def smaller(values):
     """The flags that make a command small which learns from data."""
     if values.mode in ("search", "train"):
         small = settings(SMALL[values.mode, values.dataset in TEXTS])
-        if values.final:
+        if values.train_on_all:
             del small["validation_examples"]
         yield from (f"--{name}={value}" for name, value in small.items())
     elif values.mode == "select":

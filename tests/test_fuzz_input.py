@@ -210,7 +210,10 @@ def test_broken_command_lines():
         (["--zzzz=red"], "--zzzz is no flag; --help lists them."),
         (["--epochs=abc"], "--epochs=abc: it must be a whole number."),
         (["--epochs=1.5"], "--epochs=1.5: it must be a whole number."),
-        (["--slowness=low"], "--slowness=low: it must be a number."),
+        (
+            ["--temporal_activation_penalty=low"],
+            "--temporal_activation_penalty=low: it must be a number.",
+        ),
         (["--flip=maybe"], "--flip=maybe: it must be true or false."),
         (["--epochs"], "--epochs: a value is missing; write --epochs=VALUE."),
     ],

@@ -262,7 +262,7 @@ def test_ctrl_c_while_it_imports_is_one_line(command, tmp_path, module):
         (["--nodeterministic=1"], "it takes no value; write --nodeterministic"),
         (["--unit=3"], "--unit is no flag; did you mean --units?"),
         (["--flagfile=/nowhere"], "--flagfile=/nowhere: cannot be read (No such file"),
-        ([], "no --mode given; use one of export, random_search"),
+        ([], "no --mode given; use one of black_box, export"),
         (["--mode=search", "--dataset=ptbb"], "use one of ptb, wikitext2, pydoc, text"),
         (["--mode=search", "--dataset=pydoc", "--units=0"], "--units=0: out of range"),
         (["--mode=search", "--dataset=pydoc", "--layers=8"], "it is for searches on images"),

@@ -133,7 +133,7 @@ def test_a_chief_that_is_not_there(command, tmp_path):
 def test_black_box_search(command, tmp_path, tuner):
     trials = [] if tuner == "hyperband" else ["--trials=2"]
     status, _, err = command.run(
-        "--mode=random_search",
+        "--mode=black_box",
         "--dataset=pydoc",
         f"--tuner={tuner}",
         *trials,
@@ -194,7 +194,7 @@ def test_no_candidate_survives(command, tmp_path):
             ["--mode=select", "--dataset=pydoc", "--train_settings=epochs=0"],
             "--train_settings: --epochs=0: out of range",
         ),
-        (["--mode=random_search", "--dataset=pydoc", "--tuner=grid"], "--tuner=grid: not known"),
+        (["--mode=black_box", "--dataset=pydoc", "--tuner=grid"], "--tuner=grid: not known"),
         (
             ["--mode=select", "--dataset=text", "--data_dir=/nowhere", "--candidates=random"],
             "is not a directory",

@@ -96,7 +96,7 @@ def recurrent_step() -> Task:
         hidden_dropout=config.hidden_dropout,
         output_dropout=config.output_dropout,
     )
-    supernet = RecurrentSupernet(model, config.slowness, FLAGS.rematerialize)
+    supernet = RecurrentSupernet(model, config.temporal_activation_penalty, FLAGS.rematerialize)
     need = search_memory(supernet, config, FLAGS.bptt)
     step = BilevelStep(supernet, config)
     random = np.random.default_rng(0)

@@ -138,8 +138,8 @@ def images_of(run_dir: str, data_dir: str, count: int) -> tuple[np.ndarray, np.n
     data = training_task(config, cell).data
     if not data.validates:
         raise UserError(
-            f"--run_dir={run_dir}: was trained with --final, so no image is left that it did not"
-            " learn from; give a training with a validation part."
+            f"--run_dir={run_dir}: was trained with --train_on_all, so no image is left that it did"
+            " not learn from; give a training with a validation part."
         )
     pixels, labels = (np.concatenate(part)[:count] for part in zip(*data.evaluation(), strict=True))
     pixels = pixels * training.data["std"] + training.data["mean"]

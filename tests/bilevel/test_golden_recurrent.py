@@ -35,7 +35,7 @@ def golden(load_golden):
 
 def make_supernet(golden):
     model = RelaxedLanguageModel(golden["config"]["ntokens"], golden["config"]["nhid"])
-    supernet = RecurrentSupernet(model, slowness=golden["config"]["beta"])
+    supernet = RecurrentSupernet(model, temporal_activation_penalty=golden["config"]["beta"])
     state = {
         n.split("/", 1)[1]: v for n, v in golden.items() if n.startswith(("param/", "buffer/"))
     }

@@ -45,7 +45,7 @@ def recurrent_step(name, kind="first_order", optimization="bilevel"):
         momentum=0.5,
         finite_difference_radius=RADIUS,
     )
-    return STEPS[optimization](RecurrentSupernet(model, slowness=0.1), config)
+    return STEPS[optimization](RecurrentSupernet(model, temporal_activation_penalty=0.1), config)
 
 
 def texts():

@@ -26,7 +26,10 @@ COMMON = {"batch_size": BATCH, "finite_difference_radius": 0.1}
 def _recurrent(dropout):
     rates = ("input_dropout", "cell_input_dropout", "hidden_dropout", "output_dropout")
     model = RelaxedLanguageModel(words=12, units=6, nodes=2, **dict.fromkeys(rates, dropout))
-    supernet, random = RecurrentSupernet(model, slowness=0.1), np.random.default_rng(0)
+    supernet, random = (
+        RecurrentSupernet(model, temporal_activation_penalty=0.1),
+        np.random.default_rng(0),
+    )
     for weight in supernet.weights:
         weight.assign(0.4 * random.standard_normal(weight.shape))
     config = RecurrentSearchConfig(**COMMON)

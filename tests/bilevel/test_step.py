@@ -18,7 +18,7 @@ def make_step(kind):
     model = RelaxedLanguageModel(
         words=12, units=6, nodes=3, hidden_dropout=0.25, output_dropout=0.5
     )
-    supernet = RecurrentSupernet(model, slowness=0.1)
+    supernet = RecurrentSupernet(model, temporal_activation_penalty=0.1)
     random = np.random.default_rng(0)
     for weight in supernet.weights:
         weight.assign(0.4 * random.standard_normal(weight.shape))

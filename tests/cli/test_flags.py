@@ -40,9 +40,10 @@ def _settings():
 NEEDED = {
     "cpu_replicas": ["--distribution=mirrored"],
     "learning_rate_decay": ["--schedule=exponential"],
-    "color_jitter": ["--random_resized_crop", "--image_size=8"],
-    "hue_jitter": ["--random_resized_crop", "--image_size=8"],
-    "random_resized_crop": ["--image_size=8"],
+    "color_jitter": ["--stream_images", "--image_size=8"],
+    "hue_jitter": ["--stream_images", "--image_size=8"],
+    "stream_images": ["--image_size=8"],
+    "random_resized_crop": ["--stream_images", "--image_size=8"],
 }
 
 
@@ -119,7 +120,9 @@ def test_a_flag_of_other_modes_is_refused_with_a_reason(flag_values):
         _parse(flag_values, "--mode=search", "--dataset=ptb", "--channels=16")
 
 
-@pytest.mark.parametrize("argument", ["--epochs=many", "--units=1.5", "--slowness=low"])
+@pytest.mark.parametrize(
+    "argument", ["--epochs=many", "--units=1.5", "--temporal_activation_penalty=low"]
+)
 def test_a_value_of_the_wrong_type(flag_values, argument):
     with pytest.raises(flags.IllegalFlagValueError, match=argument.split("=")[0][2:]):
         _parse(flag_values, argument)

@@ -16,7 +16,7 @@ NAMES = (
     " TensorFlow Datasets."
 )
 
-MODES = "export, random_search, report, search, select, test, train, tune"
+MODES = "black_box, export, report, search, select, test, train, tune"
 
 # docs/method.md section 5, "search on Penn Treebank (A.1.2)", and section 2.
 PAPER = {
@@ -47,11 +47,11 @@ PAPER = {
     "cell_input_dropout": 0.75,
     "hidden_dropout": 0.25,
     "output_dropout": 0.75,
-    "slowness": 1e-3,
+    "temporal_activation_penalty": 1e-3,
 }
 # docs/method.md section 4, "search on CIFAR-10", where it differs or has settings of its own.
 TEXT_ONLY = {
-    *("units", "bptt", "short_probability", "min_count", "slowness"),
+    *("units", "bptt", "short_probability", "min_count", "temporal_activation_penalty"),
     *(name for name in PAPER if name.endswith("_dropout")),
 }
 PAPER_IMAGES = {name: value for name, value in PAPER.items() if name not in TEXT_ONLY} | {
@@ -245,8 +245,9 @@ def test_a_schedule_that_was_asked_for_stays():
             "--weight_learning_rate=nan: out of range; it must be a finite number more than 0.",
         ),
         (
-            {"slowness": math.inf},
-            "--slowness=inf: out of range; it must be a finite number at least 0.",
+            {"temporal_activation_penalty": math.inf},
+            "--temporal_activation_penalty=inf: out of range; it must be a finite number at"
+            " least 0.",
         ),
         (
             {"final_weight_learning_rate": 21.0},
@@ -331,8 +332,8 @@ TRAIN_PTB = {
     "hidden_dropout": 0.25,
     "cell_input_dropout": 0.75,
     "output_dropout": 0.75,
-    "slowness": 1e-3,
-    "activation": 0.0,
+    "temporal_activation_penalty": 1e-3,
+    "activation_penalty": 0.0,
     "averaging_patience": 5,
 }
 TRAIN_CIFAR10 = {
@@ -368,6 +369,7 @@ TRAIN_IMAGENET = {
     "label_smoothing": 0.1,
     "image_size": 224,
     "random_resized_crop": True,
+    "stream_images": True,
     "color_jitter": 0.4,
     "hue_jitter": 0.2,
     "flip": True,
@@ -417,20 +419,21 @@ def test_a_training_is_named_after_its_search():
             "--learning_rate_decay has no meaning for --schedule=cosine; leave it out.",
         ),
         (
-            {"dataset": "cifar10", "final": True, "validation_examples": 10},
-            "--validation_examples has no meaning with --final; leave it out.",
+            {"dataset": "cifar10", "train_on_all": True, "validation_examples": 10},
+            "--validation_examples has no meaning with --train_on_all; leave it out.",
         ),
         (
             {"dataset": "imagenet2012", "cutout": 16},
-            "--cutout has no meaning with --random_resized_crop; leave it out.",
+            "--cutout has no meaning with --stream_images; leave it out.",
         ),
         (
             {"dataset": "cifar10", "hue_jitter": 0.1},
-            "--hue_jitter has no meaning without --random_resized_crop; leave it out.",
+            "--hue_jitter has no meaning without --stream_images; leave it out.",
         ),
         (
-            {"dataset": "folder", "random_resized_crop": True},
-            "--random_resized_crop needs --image_size=N, the pixels of a side of the parts.",
+            {"dataset": "folder", "stream_images": True},
+            "--stream_images needs --image_size=N, the pixels of a side of what is made of a"
+            " photograph.",
         ),
         ({"dataset": "cifar10", "drop_path": 1.0}, "--drop_path=1.0: out of range"),
     ],
@@ -474,12 +477,12 @@ def test_the_cells_file_may_move_between_two_sittings():
         ({"mode": "select"}, "no --dataset given; --mode=select needs one"),
         ({"mode": "select", "dataset": "pydoc", "count": 0}, "--count=0: out of range"),
         ({"mode": "select", "dataset": "pydoc", "tuner": "random"}, "it is for black-box searches"),
-        ({"mode": "random_search", "dataset": "pydoc", "tuner": "grid"}, "--tuner=grid: not known"),
+        ({"mode": "black_box", "dataset": "pydoc", "tuner": "grid"}, "--tuner=grid: not known"),
         (
-            {"mode": "random_search", "dataset": "pydoc", "tuner": "hyperband", "trials": 3},
+            {"mode": "black_box", "dataset": "pydoc", "tuner": "hyperband", "trials": 3},
             "--trials has no meaning for --tuner=hyperband",
         ),
-        ({"mode": "random_search", "dataset": "pydoc", "trials": 0}, "--trials=0: out of range"),
+        ({"mode": "black_box", "dataset": "pydoc", "trials": 0}, "--trials=0: out of range"),
         ({"mode": "tune", "dataset": "pydoc"}, "no --tune given"),
         (
             {

@@ -54,8 +54,8 @@ def test_validation_images_as_they_were(tool, with_data):
 
 
 def test_no_validation_images(tool, with_data):
-    run_dir, _ = with_data(final=True)
-    with pytest.raises(UserError, match="was trained with --final"):
+    run_dir, _ = with_data(train_on_all=True)
+    with pytest.raises(UserError, match="was trained with --train_on_all"):
         tool.images_of(run_dir, "", 5)
 
 

@@ -17,7 +17,7 @@ RATE, MOMENTUM, DECAY, CLIP = 0.7, 0.9, 1e-3, 0.05
 @pytest.fixture(params=[0.0, MOMENTUM], ids=["plain", "momentum"])
 def step(request):
     model = RelaxedLanguageModel(words=12, units=6, nodes=3, output_dropout=0.5)
-    supernet = RecurrentSupernet(model, slowness=0.1)
+    supernet = RecurrentSupernet(model, temporal_activation_penalty=0.1)
     random = np.random.default_rng(0)
     for weight in supernet.weights:  # large ones: then α matters
         weight.assign(2.0 * random.standard_normal(weight.shape))

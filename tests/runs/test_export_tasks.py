@@ -80,7 +80,7 @@ def test_a_run_that_does_not_know_its_words(tmp_path, finished, opened, monkeypa
 
 
 def test_a_run_that_does_not_know_its_images(tmp_path, finished, opened, monkeypatch):
-    finished(tmp_path / "run", "cifar10", known=False, final=True)
+    finished(tmp_path / "run", "cifar10", known=False, train_on_all=True)
     pixels = np.random.default_rng(0).integers(0, 256, (100, 32, 32, 3)).astype(np.uint8)
     images = ImageSet("cifar10", pixels, np.zeros(100, np.int32), ("plane", "car", "bird"))
     monkeypatch.setattr("tf_darts.runs.training_tasks.images.load", lambda *a, **k: images)
@@ -110,7 +110,7 @@ def test_a_vocabulary_of_another_size(tmp_path, finished, opened):
 
 
 def test_representative_images_are_pixels(tmp_path, finished, opened, monkeypatch):
-    finished(tmp_path / "run", "cifar10", known=False, final=True, cutout=0, flip=False)
+    finished(tmp_path / "run", "cifar10", known=False, train_on_all=True, cutout=0, flip=False)
     pixels = np.random.default_rng(0).integers(0, 256, (300, 32, 32, 3)).astype(np.uint8)
     images = ImageSet("cifar10", pixels, np.zeros(300, np.int32), ("plane", "car", "bird"))
     monkeypatch.setattr("tf_darts.runs.training_tasks.images.load", lambda *a, **k: images)

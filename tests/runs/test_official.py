@@ -62,7 +62,7 @@ def test_an_image_network(tmp_path, auxiliary):
     images = tf.random.stateless_normal([2, 32, 32, 3], [1, 2])
     np.testing.assert_array_equal(other(images), model(images))
     assert (training.settings["channels"], training.settings["layers"]) == (4, 3)
-    assert training.settings["final"] and training.result["imported_from"] == "x.pt"
+    assert training.settings["train_on_all"] and training.result["imported_from"] == "x.pt"
     assert (training.settings["auxiliary_weight"] > 0) == auxiliary
 
 

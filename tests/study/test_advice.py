@@ -42,7 +42,7 @@ RATE = TUNE | {"tune": "learning_rate=1:2"}
         ),
         (SELECT | {"train_settings": "seed=3"}, "leave it out there", {"train_settings": ""}),
         (
-            {"mode": "select", "dataset": "digits", "train_settings": "final=true"},
+            {"mode": "select", "dataset": "digits", "train_settings": "train_on_all=true"},
             "leave it out there",
             {"train_settings": ""},
         ),

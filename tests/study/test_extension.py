@@ -110,7 +110,7 @@ def test_a_file_with_another_cell_is_another_candidate(toy, tmp_path):
 
 
 def test_hyperband_follows_its_epochs(toy, tmp_path):
-    study = {"mode": "random_search", "dataset": "pydoc", "tuner": "hyperband"}
+    study = {"mode": "black_box", "dataset": "pydoc", "tuner": "hyperband"}
     toy.run(tmp_path, **study, train_settings="epochs=3")
     with pytest.raises(StateError, match=r"train\.epochs was 3 and is now 9"):
         toy.run(tmp_path, **study, train_settings="epochs=9")

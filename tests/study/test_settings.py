@@ -59,11 +59,15 @@ def test_wrong_texts(text, words):
 
 
 def test_without_a_validation_part_nothing_can_be_ranked():
-    config = configure({"mode": "select", "dataset": "digits", "train_settings": "final=true"})
-    with pytest.raises(UserError, match="final has no validation part"):
+    config = configure(
+        {"mode": "select", "dataset": "digits", "train_settings": "train_on_all=true"}
+    )
+    with pytest.raises(UserError, match="train_on_all has no validation part"):
         training_config(config)
-    wrong = configure({"mode": "select", "dataset": "digits", "train_settings": "final=perhaps"})
-    with pytest.raises(UserError, match="final=perhaps is not true or false"):
+    wrong = configure(
+        {"mode": "select", "dataset": "digits", "train_settings": "train_on_all=perhaps"}
+    )
+    with pytest.raises(UserError, match="train_on_all=perhaps is not true or false"):
         training_config(wrong)
 
 

@@ -15,7 +15,7 @@ from tf_darts.study import run_study
 from tf_darts.study.train_candidate import description
 
 SELECTION = {"mode": "select", "dataset": "pydoc", "candidates": "first_order,random", "count": 2}
-BLACK_BOX = {"mode": "random_search", "dataset": "pydoc", "trials": 4}
+BLACK_BOX = {"mode": "black_box", "dataset": "pydoc", "trials": 4}
 
 DATA = SimpleNamespace(
     description=lambda: {"dataset": "pydoc"},

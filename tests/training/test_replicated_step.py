@@ -28,7 +28,7 @@ def _recurrent():
         tuple(random.integers(12, size=(5, BATCH), dtype=np.int32) for _ in range(2))
         for _ in range(STEPS)
     ]
-    network = NextWordPrediction(model, slowness=0.1, activation=0.1)
+    network = NextWordPrediction(model, temporal_activation_penalty=0.1, activation_penalty=0.1)
     return network, RecurrentTrainingConfig(genotype="darts_v2", batch_size=BATCH), batches, 1.0
 
 

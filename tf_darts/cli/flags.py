@@ -3,6 +3,7 @@
 from absl import flags
 
 from tf_darts.config import presets as config
+from tf_darts.runtime.renamed_settings import RENAMED
 
 _DEFINE = {
     int: flags.DEFINE_integer,
@@ -23,9 +24,13 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         if choices:
             about += f"; one of {', '.join(choices)}"
         _DEFINE[field.type](name, None, about, flag_values=flag_values)
+    for old, new in RENAMED.items():
+        kind = config.settings()[new].type
+        _DEFINE[kind](old, None, f"the old name of --{new}", flag_values=flag_values)
 
 
 def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> config.Config:
     """The configuration that the given flags ask for; raises `UserError`."""
-    given = {name: flag_values[name].value for name in sorted(config.settings())}
+    names = sorted({*config.settings(), *RENAMED})
+    given = {name: flag_values[name].value for name in names}
     return config.configure({name: value for name, value in given.items() if value is not None})

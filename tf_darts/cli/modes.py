@@ -66,7 +66,7 @@ def train(config: TrainingConfig) -> None:
 
 
 def study(config: StudyConfig) -> None:
-    """`--mode=select`, `random_search` and `tune`: trains candidates and ranks them."""
+    """`--mode=select`, `black_box` and `tune`: trains candidates and ranks them."""
     ranking = run_study(config)
     if ranking is None:
         say("No candidates are left; the chief has the ranking.")
@@ -128,7 +128,7 @@ MODES = {
     "train": train,
     "test": test,
     "select": study,
-    "random_search": study,
+    "black_box": study,
     "tune": study,
     "report": report,
     "export": export,

@@ -17,11 +17,12 @@ from tf_darts.config.report import ReportConfig
 from tf_darts.config.run import RunConfig
 from tf_darts.config.search import ConvolutionalSearchConfig, RecurrentSearchConfig
 from tf_darts.config.setting import KINDS, check, fields
-from tf_darts.config.study import RandomSearchConfig, SelectConfig, StudyConfig, TuneConfig
+from tf_darts.config.study import BlackBoxConfig, SelectConfig, StudyConfig, TuneConfig
 from tf_darts.config.testing import TrainingTestConfig
 from tf_darts.config.training import ConvolutionalTrainingConfig, RecurrentTrainingConfig
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import exists, expanded, is_directory, shown
+from tf_darts.runtime.renamed_settings import renamed_with_a_word
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -82,6 +83,7 @@ PRESETS: Mapping[tuple[str, str], RunConfig] = {
         image_size=224,
         crop_padding=0,
         cutout=0,
+        stream_images=True,
         random_resized_crop=True,
         color_jitter=0.4,
         hue_jitter=0.2,
@@ -95,7 +97,7 @@ COMMON: Mapping[str, StudyConfig | TrainingTestConfig | ReportConfig | ExportCon
     "export": ExportConfig(),
     "report": ReportConfig(),
     "select": SelectConfig(),
-    "random_search": RandomSearchConfig(),
+    "black_box": BlackBoxConfig(),
     "tune": TuneConfig(),
 }
 
@@ -165,6 +167,7 @@ def configure(overrides: Mapping[str, Any]) -> Config:
     Raises:
       UserError: a name or value that is not allowed; the sentence lists what is.
     """
+    overrides = renamed_with_a_word(overrides)
     mode, dataset = overrides.get("mode"), overrides.get("dataset")
     if mode not in modes():
         given = f"--mode={shown(mode)}: not known" if mode else "no --mode given"
@@ -213,7 +216,7 @@ def configure_texts(base: Mapping[str, Any], texts: Mapping[str, str], flag: str
       UserError: as `configure`, or a text is no value of its setting; the sentence names the flag.
     """
     preset = fields(_preset(base["mode"], base["dataset"], base["data_dir"]))
-    values = {}
+    texts, values = renamed_with_a_word(texts, flag), {}
     for name, text in texts.items():
         if name in base:
             raise UserError(f"--{flag}: {shown(name)} is decided by the study; leave it out there.")

@@ -104,7 +104,7 @@ class RecurrentSearchConfig(SearchConfig):
     cell_input_dropout: float = rate(0.75, "x inside the cell")
     hidden_dropout: float = rate(0.25, "the states inside the cell")
     output_dropout: float = rate(0.75, "the cell's outputs")
-    slowness: float = setting(
+    temporal_activation_penalty: float = setting(
         1e-3, "weight of mean (h_t - h_t-1)^2 in w's loss", minimum=0.0, maximum=1e6
     )
 

@@ -10,6 +10,7 @@ from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.run import PRECISION_HELP, PRECISIONS
 from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
+from tf_darts.runtime import files
 
 TUNERS = ("random", "bayesian", "hyperband")
 
@@ -23,6 +24,8 @@ class StudyConfig(abc.ABC):
     """
 
     purpose: ClassVar[str] = "studies"
+    # What the mode was called when runs began that may go on.
+    old_modes: ClassVar[tuple[str, ...]] = ()
 
     mode: str = setting("", "what to do")
     dataset: str = setting("", "what to learn from")
@@ -47,7 +50,11 @@ class StudyConfig(abc.ABC):
             return self
         name = re.sub(r"[/:]", "_", self.dataset)
         kind = re.sub(r"[^\w]+", "_", self.kind)[:60]
-        return dataclasses.replace(self, run_dir=f"runs/{self.mode}_{name}_{kind}_seed{self.seed}")
+        directories = [
+            f"runs/{mode}_{name}_{kind}_seed{self.seed}" for mode in (*self.old_modes, self.mode)
+        ]
+        begun = [directory for directory in directories[:-1] if files.is_directory(directory)]
+        return dataclasses.replace(self, run_dir=(begun or directories[-1:])[0])
 
     @property
     @abc.abstractmethod
@@ -82,12 +89,13 @@ class SelectConfig(StudyConfig):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RandomSearchConfig(StudyConfig):
+class BlackBoxConfig(StudyConfig):
     """Black-box search: the cell itself as hyperparameters of a keras-tuner tuner."""
 
     purpose: ClassVar[str] = "black-box searches"
+    old_modes: ClassVar[tuple[str, ...]] = ("random_search",)
 
-    mode: str = setting("random_search", "what to do", choices=("random_search",))
+    mode: str = setting("black_box", "what to do", choices=("black_box",))
     tuner: str = setting("random", "keras-tuner's that proposes trials", choices=TUNERS)
     trials: int = setting(16, "how many; hyperband decides by itself", minimum=1, maximum=10**5)
 

@@ -72,10 +72,10 @@ class RecurrentTrainingConfig(TrainingConfig):
     cell_input_dropout: float = rate(0.75, "x inside the cell")
     hidden_dropout: float = rate(0.25, "the states inside the cell")
     output_dropout: float = rate(0.75, "the cell's outputs")
-    slowness: float = setting(
+    temporal_activation_penalty: float = setting(
         1e-3, "weight of mean (h_t - h_t-1)^2 in the loss", minimum=0.0, maximum=1e6
     )
-    activation: float = setting(
+    activation_penalty: float = setting(
         0.0, "weight of mean h_t^2, after output dropout, in the loss", minimum=0.0, maximum=1e6
     )
     averaging_patience: int = setting(
@@ -148,8 +148,13 @@ class ConvolutionalTrainingConfig(TrainingConfig):
     cutout: int = setting(
         16, "pixels of a side of the square cut out of an image", minimum=0, maximum=2**13
     )
+    stream_images: bool = setting(
+        False,
+        "photographs stay on the disk and are read and scaled while training; without it all images"
+        " are in memory",
+    )
     random_resized_crop: bool = setting(
-        False, "images are random parts of larger ones, read while training"
+        False, "a streamed training image is a random part of its photograph, not the middle"
     )
     color_jitter: float = setting(
         0.0, "range of brightness, contrast and saturation around 1", minimum=0.0, below=1.0
@@ -162,7 +167,7 @@ class ConvolutionalTrainingConfig(TrainingConfig):
         5000, "training images that are kept for validation", minimum=1, maximum=MOST_EXAMPLES
     )
     division: str = division_setting()
-    final: bool = setting(
+    train_on_all: bool = setting(
         False, "learns from all training images, without validation; the last weights count"
     )
 
@@ -173,17 +178,19 @@ class ConvolutionalTrainingConfig(TrainingConfig):
 
         if self.schedule != "exponential":
             refuse("learning_rate_decay", f"for --schedule={self.schedule}")
-        if self.final:
-            refuse("validation_examples", "with --final")
-        if self.random_resized_crop:
-            refuse("crop_padding", "with --random_resized_crop")
-            refuse("cutout", "with --random_resized_crop")
+        if self.train_on_all:
+            refuse("validation_examples", "with --train_on_all")
+        if self.stream_images:
+            refuse("crop_padding", "with --stream_images")
+            refuse("cutout", "with --stream_images")
         else:
-            refuse("color_jitter", "without --random_resized_crop")
-            refuse("hue_jitter", "without --random_resized_crop")
-        if self.random_resized_crop and not self.image_size:
+            refuse("random_resized_crop", "without --stream_images")
+            refuse("color_jitter", "without --stream_images")
+            refuse("hue_jitter", "without --stream_images")
+        if self.stream_images and not self.image_size:
             raise UserError(
-                "--random_resized_crop needs --image_size=N, the pixels of a side of the parts."
+                "--stream_images needs --image_size=N, the pixels of a side of what is made of a"
+                " photograph."
             )
         return divided(super().validated(given, preset), given, "validation_examples")
 

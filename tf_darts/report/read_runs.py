@@ -260,5 +260,5 @@ def _candidate_entry(
 _READERS: dict[str, Callable[[str, RunDirectory, Mapping[str, Any]], list[Entry]]] = {
     "search": _search_entry,
     "train": _training_entry,
-    **dict.fromkeys(("select", "random_search", "tune"), _study_entries),
+    **dict.fromkeys(("select", "black_box", "tune"), _study_entries),
 }

@@ -200,7 +200,7 @@ class ImageExporter(Exporter):
             std=pixels.std,
             labels=self.names,
             labels_file=self.training.run.path / self.names_file,
-            fit=centre if self.config.random_resized_crop else whole,
+            fit=centre if self.config.stream_images else whole,
         )
 
     def representative(self) -> np.ndarray:

@@ -106,7 +106,7 @@ def _sizes(state: State, source: str) -> dict[str, Any]:
     sizes = {
         "channels": _shape(state, stem, 4, source)[0] // (3 if stem == "stem.0.weight" else 1),
         "layers": len(cells),
-        "final": True,  # the release learnt from all training images
+        "train_on_all": True,  # the release learnt from all training images
     }
     head = any(name.startswith("auxiliary_head.") for name in state)
     return sizes | ({} if head else {"auxiliary_weight": 0.0})

@@ -79,7 +79,7 @@ def _(config: RecurrentSearchConfig) -> SearchTask:
         output_dropout=config.output_dropout,
         seed=sub_seed(config.seed, "weights"),
     )
-    supernet = RecurrentSupernet(model, config.slowness, config.rematerialize)
+    supernet = RecurrentSupernet(model, config.temporal_activation_penalty, config.rematerialize)
     words = corpus.vocabulary.size
     perplexity = unigram_perplexity(words, corpus.train, corpus.validation)
 

@@ -139,8 +139,8 @@ def language_objective(
     model = language_model(config, cell, words)
     return NextWordPrediction(
         model,
-        slowness=config.slowness,
-        activation=config.activation,
+        temporal_activation_penalty=config.temporal_activation_penalty,
+        activation_penalty=config.activation_penalty,
         rematerialize=config.rematerialize,
     )
 
@@ -206,7 +206,7 @@ def _image_data(
         "batch_size": config.batch_size,
         "seed": sub_seed(config.seed, "images"),
         "validation_examples": config.validation_examples,
-        "final": config.final,
+        "train_on_all": config.train_on_all,
         "train_examples": config.train_examples,
         "division": config.division,
         "flip": config.flip,
@@ -214,11 +214,12 @@ def _image_data(
         "evaluation_batch_size": config.evaluation_batch_size,
         "dtype": keras.config.floatx(),
     }
-    if config.random_resized_crop:
+    if config.stream_images:
         data = StreamedImageData(
             config.dataset,
             config.data_dir,
             image_size=config.image_size,
+            random_crop=config.random_resized_crop,
             colour_jitter=(*[config.color_jitter] * 3, config.hue_jitter),
             **common,
         )

@@ -13,6 +13,7 @@ from tf_darts import __version__
 from tf_darts.errors import StateError
 from tf_darts.runtime import files
 from tf_darts.runtime.extension import Extendable, check_settings
+from tf_darts.runtime.renamed_settings import renamed
 
 HISTORY = "history.jsonl"  # a record for each epoch
 RESULT = "result.json"  # is there when the run has finished
@@ -227,7 +228,7 @@ class RunDirectory:
         settings = files.read_json(file, advice).get("settings")
         if not isinstance(settings, dict):
             raise StateError(f"{file}: holds no settings of a run; {advice}.")
-        return settings
+        return renamed(settings)
 
     def write_json(self, name: str, document: Any) -> None:
         """Writes a JSON file of the run atomically."""

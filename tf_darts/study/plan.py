@@ -12,7 +12,7 @@ from tf_darts.cells.genotype import SPACES, Genotype
 from tf_darts.cells.random_cells import random_cells
 from tf_darts.cells.topologies import TOPOLOGIES
 from tf_darts.config.search import SearchConfig
-from tf_darts.config.study import RandomSearchConfig, SelectConfig, StudyConfig, TuneConfig
+from tf_darts.config.study import BlackBoxConfig, SelectConfig, StudyConfig, TuneConfig
 from tf_darts.config.training import TrainingConfig
 from tf_darts.runs.training_tasks import find_cell
 from tf_darts.runtime.extension import Extendable
@@ -80,7 +80,7 @@ def _(config: SelectConfig) -> Plan:
 
 
 @plan.register
-def _(config: RandomSearchConfig) -> Plan:
+def _(config: BlackBoxConfig) -> Plan:
     training = training_config(config)
     topologies, cell_class = TOPOLOGIES[training.space], SPACES[training.space]
     hyperparameters = keras_tuner.HyperParameters()
@@ -127,7 +127,7 @@ def _(config: TuneConfig) -> Plan:
 
 
 def _black_box(
-    config: RandomSearchConfig | TuneConfig,
+    config: BlackBoxConfig | TuneConfig,
     hyperparameters: keras_tuner.HyperParameters,
     candidate_of: Callable[[Trial], Candidate],
     example: Candidate,

@@ -85,7 +85,7 @@ def test_a_training_validates_on_the_given_images():
     data = ImageTrainingData(images(given=8), **made)
     assert data.validation_labels.tolist() == LABELS[-8:].tolist()
     assert len(data.train_labels) == 54
-    final = ImageTrainingData(images(given=8), final=True, **made)
+    final = ImageTrainingData(images(given=8), train_on_all=True, **made)
     assert len(final.train_labels) == 62 and not final.validates
 
 

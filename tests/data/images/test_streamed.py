@@ -152,7 +152,7 @@ def test_other_moments(make):
     np.testing.assert_allclose(usual[0], expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("settings", [{"final": True}, {"validation_examples": 0}])
+@pytest.mark.parametrize("settings", [{"train_on_all": True}, {"validation_examples": 0}])
 def test_without_validation(make, settings):
     data = make(**settings)
     assert not data.validates
@@ -213,7 +213,7 @@ def test_the_global_seed_does_not_matter(make):
 
 
 def test_each_visit_of_an_image_is_another(make):
-    data = make(final=True, batch_size=50, **CALM)
+    data = make(train_on_all=True, batch_size=50, **CALM)
     marks = [prints(next(iter(data.epoch(number))).batch[0]) for number in range(4)]
     assert len(set(itertools.chain.from_iterable(marks))) == 200
 

@@ -131,7 +131,7 @@ def test_fewer_examples_leave_the_validation_alone(train_examples):
     assert seen == set(expected)
 
 
-@pytest.mark.parametrize("settings", [{"final": True}, {"validation_examples": 0}])
+@pytest.mark.parametrize("settings", [{"train_on_all": True}, {"validation_examples": 0}])
 def test_without_validation(settings):
     data = make(**settings)
     assert not data.validates
@@ -143,7 +143,7 @@ def test_without_validation(settings):
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"final": True}, {"train_examples": 12}, {"validation_examples": 30}]
+    "settings", [{}, {"train_on_all": True}, {"train_examples": 12}, {"validation_examples": 30}]
 )
 def test_moments_are_those_of_the_images_trained_on(settings):
     images = make_images()
@@ -170,9 +170,9 @@ def test_evaluation_is_the_validation_part_in_order_as_it_is():
     assert data.evaluation_batch_size == 4
 
 
-@pytest.mark.parametrize("final", [True, False])
-def test_the_test_part_has_the_training_moments(final):
-    data = make(final=final, evaluation_batch_size=8)
+@pytest.mark.parametrize("train_on_all", [True, False])
+def test_the_test_part_has_the_training_moments(train_on_all):
+    data = make(train_on_all=train_on_all, evaluation_batch_size=8)
     test = make_images(count=20, seed=5)
     batches = list(data.test(test))
     assert [len(numbers) for _, numbers in batches] == [8, 8, 4]
@@ -283,4 +283,4 @@ def test_advice_about_sizes_works():
             make(**{setting: side})
         make(**{setting: int(re.search(r"give 0 to (\d+)\.", str(error.value))[1])})
     make(validation_examples=49, batch_size=1)  # "from 1 to 49"
-    make(validation_examples=50, final=True)  # "or --final"
+    make(validation_examples=50, train_on_all=True)  # "or --train_on_all"

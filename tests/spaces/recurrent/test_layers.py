@@ -118,7 +118,9 @@ def test_embedding_dropout_drops_words():
 
 
 def test_the_supernet_is_a_function():
-    supernet = RecurrentSupernet(RelaxedLanguageModel(20, 6, **DROPOUTS), slowness=0.1)
+    supernet = RecurrentSupernet(
+        RelaxedLanguageModel(20, 6, **DROPOUTS), temporal_activation_penalty=0.1
+    )
     weights = [tf.convert_to_tensor(weight) for weight in supernet.weights]
     before = [v.numpy() for v in [*supernet.weights, *supernet.statistics]]
 

@@ -35,7 +35,7 @@ def assert_same(found, wanted):
 
 def relaxed(rematerialize, nodes=2):
     model = RelaxedLanguageModel(WORDS, UNITS, nodes=nodes, seed=5, **RATES)
-    return RecurrentSupernet(model, slowness=0.1, rematerialize=rematerialize)
+    return RecurrentSupernet(model, temporal_activation_penalty=0.1, rematerialize=rematerialize)
 
 
 def loss_of(supernet, steps):

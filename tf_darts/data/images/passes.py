@@ -31,7 +31,7 @@ def check_examples(name: str, train_examples: int, total: int) -> None:
 
 
 def split_examples(
-    name: str, total: int, validation_examples: int, final: bool, train_examples: int
+    name: str, total: int, validation_examples: int, train_on_all: bool, train_examples: int
 ) -> tuple[int, int]:
     """How many of a data set's training images validate and how many train, the former first.
 
@@ -39,17 +39,17 @@ def split_examples(
       name: the data set's, for errors.
       total: all of them.
       validation_examples: how many are kept for validation.
-      final: none are.
+      train_on_all: none are.
       train_examples: how many of the others are used; 0 is all.
 
     Raises:
       UserError: there are not so many.
     """
-    held = 0 if final else validation_examples
+    held = 0 if train_on_all else validation_examples
     if not 0 <= held < total:
         raise UserError(
             f"{name} has {total} training images, of which {held} cannot be kept for validation;"
-            f" give --validation_examples=N from 1 to {total - 1}, or --final to keep none."
+            f" give --validation_examples=N from 1 to {total - 1}, or --train_on_all to keep none."
         )
     check_examples(name, train_examples, total - held)
     return held, train_examples or total - held

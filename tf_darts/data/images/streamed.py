@@ -23,6 +23,7 @@ from tf_darts.data.images.photo_augmentation import (
 from tf_darts.data.images.sources import EncodedImages
 from tf_darts.data.images.streamed_sources import StreamedFolder, StreamedTfds
 from tf_darts.errors import UserError
+from tf_darts.runtime import files
 from tf_darts.runtime.seeds import sub_seed
 
 
@@ -55,10 +56,11 @@ class StreamedImageData:
         batch_size: int,
         seed: int,
         validation_examples: int,
-        final: bool = False,
+        train_on_all: bool = False,
         train_examples: int = 0,
         division: str = SHUFFLED,
         flip: bool = True,
+        random_crop: bool = True,
         colour_jitter: ColourJitter | Sequence[float] = MOBILE_JITTER,
         steps_per_epoch: int = 0,
         evaluation_batch_size: int = 256,
@@ -80,11 +82,13 @@ class StreamedImageData:
           batch_size: images in a training batch.
           seed: of the order and the augmentation.
           validation_examples: how many of the training images are kept for validation; may be 0.
-          final: trains on the validation images too, and validates on nothing.
+          train_on_all: trains on the validation images too, and validates on nothing.
           train_examples: how many of the images that remain are trained on; 0 is all.
           division: how the images of a folder are divided, see `divide`; those of TFDS are as
             shuffled.
           flip: whether half of the images are mirrored.
+          random_crop: whether a training image is a random part of its photograph; else it is the
+            middle, as in evaluation.
           colour_jitter: brightness, contrast, saturation and hue, see `ColourJitter`.
           steps_per_epoch: steps of an epoch; 0 is one pass.
           evaluation_batch_size: images in a batch of `evaluation` and `test`.
@@ -106,12 +110,12 @@ class StreamedImageData:
                 " saturation from 0 to 1 and a hue from 0 to 0.5."
             )
         if name == "folder":
-            source = StreamedFolder(_directory(data_dir), division, final)
+            source = StreamedFolder(_directory(data_dir), division, train_on_all)
         else:
             source = StreamedTfds(name, _directory(data_dir), _directory(manual_dir), division)
         self._source, self.classes = source, source.classes
         kept = 0 if division == GIVEN else validation_examples
-        held, used = split_examples(name, source.total, kept, final, train_examples)
+        held, used = split_examples(name, source.total, kept, train_on_all, train_examples)
         if used < batch_size:
             raise UserError(
                 f"The training part of {name} has {used} images, but a batch has {batch_size};"
@@ -141,7 +145,7 @@ class StreamedImageData:
         self._batch_size = batch_size
         self._order_seed = sub_seed(seed, "train", "order")
         self._augmentation_seed = sub_seed(seed, "train", "augmentation")
-        self._flip = flip
+        self._flip, self._random_crop = flip, random_crop
         self._jitter = jitter
         self._mean, self._std, self._dtype = tuple(mean), tuple(std), dtype
         self._pass_steps = used // batch_size
@@ -246,7 +250,10 @@ class StreamedImageData:
             tf.random.experimental.stateless_split(key, 3, alg="philox")
         )
         size = photo_augmentation.image_size(encoded)
-        region = photo_augmentation.random_region(size, region_key)
+        if self._random_crop:
+            region = photo_augmentation.random_region(size, region_key)
+        else:
+            region = photo_augmentation.central_region(size)
         image = photo_augmentation.decode_region(encoded, *region)
         image = photo_augmentation.resize(image, self.shape[0])
         if self._flip:
@@ -265,8 +272,8 @@ class StreamedImageData:
 
 
 def _directory(path: str | os.PathLike[str] | None) -> pathlib.Path | None:
-    directory = pathlib.Path(path).expanduser() if path else None
-    if directory and not directory.is_dir():
+    directory = files.expanded(path) if path else None
+    if directory and not files.is_directory(directory):
         raise UserError(
             f"{directory} is not a directory; give one that exists, or make it with"
             f" mkdir -p {directory}."

@@ -69,12 +69,12 @@ class StreamedFolder:
 
     mixed = True
 
-    def __init__(self, data_dir: pathlib.Path | None, division: str, final: bool) -> None:
+    def __init__(self, data_dir: pathlib.Path | None, division: str, train_on_all: bool) -> None:
         part = image_folder.WITH_VALIDATION if division == GIVEN else "train"
         self._data_dir, self._division = data_dir, division
         self._files = image_folder.find_files(data_dir, part)
         check_division("folder", division, self._files.given)
-        self._given = 0 if final else self._files.given
+        self._given = 0 if train_on_all else self._files.given
         self.classes = self._files.classes
         self.total = len(self._files.paths) - self._given
         self.description = {"formats": list(pictures.formats(self._files.paths))}

@@ -30,8 +30,8 @@ class ImageTrainingData:
       evaluation_batch_size: images in the batches of `evaluation` and `test`.
       validates: whether there are validation images.
       mean, std: of each channel of the pixels trained on, in units of 0..255, float64. They depend
-        on the images, `division`, `validation_examples`, `final` and `train_examples` only, so
-        that a test that is given the same ones normalises as the training did.
+        on the images, `division`, `validation_examples`, `train_on_all` and `train_examples` only,
+        so that a test that is given the same ones normalises as the training did.
       train_labels, validation_labels: the classes of the two parts, int32.
       summary: a line about the parts.
     """
@@ -43,7 +43,7 @@ class ImageTrainingData:
         batch_size: int,
         seed: int,
         validation_examples: int,
-        final: bool = False,
+        train_on_all: bool = False,
         train_examples: int = 0,
         division: str = SHUFFLED,
         crop_padding: int = 4,
@@ -61,7 +61,7 @@ class ImageTrainingData:
           seed: of the order and the augmentation.
           validation_examples: how many images are kept for validation; may be 0, and has no
             meaning for images with a validation part of their own.
-          final: trains on the validation images too, and validates on nothing.
+          train_on_all: trains on the validation images too, and validates on nothing.
           train_examples: how many of the images that remain are trained on; 0 is all.
           division: how the images are divided, see `divide`.
           crop_padding: the black border of which images are cut out at random; 0 is no cutting.
@@ -76,9 +76,9 @@ class ImageTrainingData:
         """
         check_batches(batch_size, evaluation_batch_size, steps_per_epoch)
         check_division(images.name, division, images.given)
-        given = 0 if final else images.given
+        given = 0 if train_on_all else images.given
         total, kept = len(images.labels) - given, 0 if images.given else validation_examples
-        held, used = split_examples(images.name, total, kept, final, train_examples)
+        held, used = split_examples(images.name, total, kept, train_on_all, train_examples)
         train, validation = divide(
             images.labels, division, train=used, validation=held, given=given
         )

@@ -114,7 +114,7 @@ class WordModel:
         return tf.reshape(logits, tf.concat([tf.shape(dropped)[:-1], [self.words]], axis=0))
 
 
-def slowness(features: Features) -> tf.Tensor:
+def temporal_activation(features: Features) -> tf.Tensor:
     """Temporal activation regularisation: mean((h_t - h_{t-1})²); 0 for a single time step."""
     changes = tf.square(features.outputs[1:] - features.outputs[:-1])
     # The mean of nothing is not a number; its gradient is that of nothing.

@@ -51,7 +51,7 @@ class Problem:
         self.hidden = tf.constant(numbers["hidden"][0], self.model.dtype)
 
     def network(self, slowness):
-        return NextWordPrediction(self.model, slowness=slowness)
+        return NextWordPrediction(self.model, temporal_activation_penalty=slowness)
 
     def loss_and_gradients(self, slowness):
         """The loss, and its gradients by official names."""

@@ -175,7 +175,7 @@ def test_loss_and_regularisers():
     )
     plain = loss()
     assert float(plain.loss) == pytest.approx(float(tf.reduce_mean(losses)), rel=1e-5)
-    both = loss(slowness=0.5, activation=2.0)
+    both = loss(temporal_activation_penalty=0.5, activation_penalty=2.0)
     outputs = features.outputs.numpy()
     extra = 0.5 * np.square(np.diff(outputs, axis=0)).mean()
     extra += 2.0 * np.square(features.dropped.numpy()).mean()
@@ -185,7 +185,7 @@ def test_loss_and_regularisers():
 
 
 def test_one_time_step_has_no_slowness():
-    network = NextWordPrediction(grown(built(**NO_DROPOUT)), slowness=0.5)
+    network = NextWordPrediction(grown(built(**NO_DROPOUT)), temporal_activation_penalty=0.5)
     batch = (text(1), text(1, seed=2))
     with tf.GradientTape() as tape:
         result = network.loss(batch, hidden(), SEED, PROGRESS)
@@ -195,7 +195,7 @@ def test_one_time_step_has_no_slowness():
 
 
 def test_one_trace_trains_all_lengths():
-    network = NextWordPrediction(built(), slowness=1e-3)
+    network = NextWordPrediction(built(), temporal_activation_penalty=1e-3)
 
     @tf.function(
         autograph=False, input_signature=[network.batch_signature, tf.TensorSpec([None, UNITS])]
@@ -216,7 +216,9 @@ def test_one_trace_trains_all_lengths():
 
 
 def test_evaluation_sums_over_predictions():
-    network = NextWordPrediction(grown(built()), slowness=1.0, activation=1.0)
+    network = NextWordPrediction(
+        grown(built()), temporal_activation_penalty=1.0, activation_penalty=1.0
+    )
     batch = (text(), text(seed=2))
     result = network.evaluation_sums(batch, network.initial_state(BATCH))
     logits, state = network.model(batch[0], hidden())

@@ -15,7 +15,7 @@ from tf_darts.spaces.objective import TrainingLoss, TrainingObjective
 from tf_darts.spaces.recurrent import traced_memory as memory
 from tf_darts.spaces.recurrent.derived.cell import DerivedRecurrentCell, as_genotype
 from tf_darts.spaces.recurrent.derived.counts import counts
-from tf_darts.spaces.recurrent.word_model import DROPOUTS, WordModel, slowness
+from tf_darts.spaces.recurrent.word_model import DROPOUTS, WordModel, temporal_activation
 from tf_darts.spaces.supernet import Evaluation
 
 Batch = tuple[tf.Tensor, tf.Tensor]  # words and the words that follow them, int32 [T, B] each
@@ -112,13 +112,13 @@ class LanguageModel(WordModel, keras.Model):
 class NextWordPrediction(TrainingObjective):
     """The training of a language model; its state is the hidden state [B, U] of a text.
 
-    loss = cross-entropy + activation · mean(d²) + slowness · mean((h_t - h_{t-1})²), h being the
-    cell's outputs and d the same after dropout.
+    loss = cross-entropy + a · mean(d²) + β · mean((h_t - h_{t-1})²), h being the cell's outputs
+    and d the same after dropout.
 
     Args:
       model: the language model; it is built here.
-      slowness: β, of the temporal activation regularisation.
-      activation: of the activation regularisation.
+      temporal_activation_penalty: β, of the temporal activation regularisation.
+      activation_penalty: a, of the activation regularisation.
       rematerialize: whether chunks of time steps are computed again in the backward pass.
     """
 
@@ -130,16 +130,16 @@ class NextWordPrediction(TrainingObjective):
     def __init__(
         self,
         model: LanguageModel,
-        slowness: float = 0.0,
-        activation: float = 0.0,
+        temporal_activation_penalty: float = 0.0,
+        activation_penalty: float = 0.0,
         rematerialize: bool = False,
     ) -> None:
         if not model.built:
             model.build()
         model.cell.rematerialize = rematerialize
         self.model = model
-        self.slowness = slowness
-        self.activation = activation
+        self.temporal_activation_penalty = temporal_activation_penalty
+        self.activation_penalty = activation_penalty
 
     def counts(self) -> dict[str, int]:
         return counts(self.model.genotype, self.model.words, self.model.units)
@@ -167,10 +167,10 @@ class NextWordPrediction(TrainingObjective):
         features = self.model.features(inputs, state, seed=seed, training=True)
         cross_entropy = self.model.cross_entropy(features.dropped, targets)
         loss = cross_entropy
-        if self.activation:
-            loss += self.activation * tf.reduce_mean(tf.square(features.dropped))
-        if self.slowness:
-            loss += self.slowness * slowness(features)
+        if self.activation_penalty:
+            loss += self.activation_penalty * tf.reduce_mean(tf.square(features.dropped))
+        if self.temporal_activation_penalty:
+            loss += self.temporal_activation_penalty * temporal_activation(features)
         return TrainingLoss(loss, {"loss": cross_entropy}, tf.stop_gradient(features.hidden))
 
     def evaluation_sums(self, batch: Batch, state: tf.Tensor) -> Evaluation:

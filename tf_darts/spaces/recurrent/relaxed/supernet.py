@@ -14,7 +14,7 @@ from tf_darts.spaces import fast_forms
 from tf_darts.spaces.recurrent import traced_memory as memory
 from tf_darts.spaces.recurrent.relaxed.cell import RelaxedRecurrentCell
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
-from tf_darts.spaces.recurrent.word_model import slowness
+from tf_darts.spaces.recurrent.word_model import temporal_activation
 from tf_darts.spaces.supernet import Evaluation, LossResult, Mixing, Supernet, Weights
 
 Batch = tuple[tf.Tensor, tf.Tensor]  # words and the words that follow them, int32 [T, B] each
@@ -27,7 +27,8 @@ class RecurrentSupernet(Supernet):
 
     Args:
       model: the language model; it is built here.
-      slowness: β of β·mean((h_t - h_{t-1})²), on undropped states, in the weight step's loss only.
+      temporal_activation_penalty: β of β·mean((h_t - h_{t-1})²), on undropped states, in the weight
+        step's loss only.
       rematerialize: whether chunks of time steps are computed again in the backward pass.
     """
 
@@ -38,12 +39,15 @@ class RecurrentSupernet(Supernet):
     batch_axis: ClassVar[int] = 1
 
     def __init__(
-        self, model: RelaxedLanguageModel, slowness: float = 0.0, rematerialize: bool = False
+        self,
+        model: RelaxedLanguageModel,
+        temporal_activation_penalty: float = 0.0,
+        rematerialize: bool = False,
     ) -> None:
         model.build()
         model.cell.rematerialize = rematerialize
         self.model = model
-        self.slowness = slowness
+        self.temporal_activation_penalty = temporal_activation_penalty
         self.cells = {"cell": recurrent_topology(model.nodes)}
 
     @property
@@ -53,7 +57,7 @@ class RecurrentSupernet(Supernet):
 
     @property
     def regularizes(self) -> bool:
-        return self.slowness > 0.0
+        return self.temporal_activation_penalty > 0.0
 
     @property
     def statistics(self) -> Sequence[keras.Variable]:
@@ -93,7 +97,7 @@ class RecurrentSupernet(Supernet):
             cross_entropy = self.model.cross_entropy(features.dropped, targets)
         loss = cross_entropy
         if regularized:
-            loss += self.slowness * slowness(features)
+            loss += self.temporal_activation_penalty * temporal_activation(features)
         statistics = [scope.get_current_value(variable) for variable in self.statistics]
         state = tf.stop_gradient(features.hidden)
         return LossResult(loss, {"loss": cross_entropy}, state, statistics)

@@ -1,0 +1,60 @@
+"""Settings that have another name today: the old one is read for one version more.
+
+Command lines, keywords, flagfiles and the `config.json` of old runs may say either.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tf_darts.errors import UserError
+from tf_darts.runtime.console import warn
+
+RENAMED = {
+    "activation": "activation_penalty",
+    "final": "train_on_all",
+    "slowness": "temporal_activation_penalty",
+}
+# Values of settings likewise.
+RENAMED_VALUES = {("mode", "random_search"): "black_box"}
+
+
+def renamed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings under the names of today; what was recorded needs no sentence."""
+    now = {RENAMED.get(name, name): value for name, value in settings.items()}
+    for (name, old), new in RENAMED_VALUES.items():
+        if now.get(name) == old:
+            now[name] = new
+    # One flag was two: what was cut at random was read from the disk while training.
+    if "random_resized_crop" in settings:
+        now.setdefault("stream_images", settings["random_resized_crop"])
+    return now
+
+
+def renamed_with_a_word(settings: Mapping[str, Any], flag: str = "") -> dict[str, Any]:
+    """`renamed`, for what a user typed: one line says what to type from now on.
+
+    Args:
+      settings: by the names that were typed.
+      flag: in whose value they stand; empty where they are flags themselves.
+
+    Raises:
+      UserError: a setting is given by both of its names.
+    """
+    now = renamed(settings)
+    said = []
+    for old, new in RENAMED.items():
+        if old in settings and new in settings:
+            raise UserError(f"--{old} is --{new} now, and both are given; leave --{old} out.")
+        if old in settings:
+            said.append(f"--{old} is --{new} now" if not flag else f"{old} is {new} now")
+    for (name, old), new in RENAMED_VALUES.items():
+        if settings.get(name) == old:
+            said.append(f"--{name}={old} is --{name}={new} now")
+    if settings.get("random_resized_crop") in (True, "true", "1") and (
+        "stream_images" not in settings
+    ):
+        said.append("--random_resized_crop needs --stream_images now, which is taken as given")
+    if said:
+        where = f"--{flag}: " if flag else ""
+        warn(f"tf_darts: {where}{'; '.join(said)}; the next version will not know the old way.")
+    return now
