@@ -48,7 +48,7 @@ def main() -> None:
     images = {"dataset": "folder", "data_dir": data_dir, "image_size": flags.image_size}
     images |= {"crop_padding": 1, "flip": False}  # digits are not the same in a mirror
     images |= {"epochs": flags.epochs, "steps_per_epoch": flags.steps_per_epoch}
-    found = tf_darts.bilevel(**images, **SMALL, run_dir=flags.run_dir / "search")
+    found = tf_darts.search(**images, **SMALL, run_dir=flags.run_dir / "search")
     print("Found:", found.cell)
 
     network = {"channels": 8, "layers": 3, "auxiliary_weight": 0.0, "cutout": 0, "batch_size": 16}

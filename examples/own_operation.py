@@ -33,6 +33,6 @@ if __name__ == "__main__":
     small = {"channels": 4, "layers": 3, "epochs": 3, "steps_per_epoch": steps}
     tf_darts.add_operation("conv_3x3", Convolution)
     small |= {"hypergradient": "first_order", "run_dir": "runs/own_operation"}
-    found = tf_darts.bilevel(dataset="digits", **small)
+    found = tf_darts.search(dataset="digits", **small)
     mixing = found.history[-1]["mixing"]["normal"]
     print("Weight of conv_3x3 on each edge:", [round(row[-1], 4) for row in mixing])

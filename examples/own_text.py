@@ -47,7 +47,7 @@ def main() -> None:
     texts = {"dataset": "text", "data_dir": data_dir, "min_count": 2, **GENTLE}
     length = {"epochs": flags.epochs, "steps_per_epoch": flags.steps_per_epoch}
     quick = {"hypergradient": "first_order", "weight_learning_rate": 5.0}
-    found = tf_darts.bilevel(**texts, **SMALL, **quick, **length, run_dir=flags.run_dir / "search")
+    found = tf_darts.search(**texts, **SMALL, **quick, **length, run_dir=flags.run_dir / "search")
     print("Found:", found.cell)
 
     trained = tf_darts.train(

@@ -1,13 +1,12 @@
 """What `import tf_darts` gives."""
 
+import pkgutil
 import subprocess
 import sys
 
 import pytest
 
 import tf_darts
-from tf_darts.bilevel import engine
-from tf_darts.formats import versions
 
 IMPORTS = """
 import sys, time
@@ -56,9 +55,17 @@ def test_other_names_are_not():
         tf_darts.serach  # noqa: B018
 
 
-def test_functions_win_over_the_subpackages_of_their_names():
-    assert engine and versions, "both subpackages are imported"
-    assert tf_darts.bilevel.__module__ == tf_darts.formats.__module__ == "tf_darts.api"
+def test_no_public_name_is_a_package_s():
+    rooms = {module.name for module in pkgutil.iter_modules(tf_darts.__path__)}
+    assert {"bilevel", "formats", "api"} < rooms
+    assert not rooms & set(tf_darts.__all__)
+
+
+def test_an_old_name_is_read_for_one_version_more():
+    with pytest.warns(
+        DeprecationWarning, match=r"tf_darts\.Network is tf_darts\.TrainingObjective"
+    ):
+        assert tf_darts.Network is tf_darts.TrainingObjective
 
 
 @pytest.mark.parametrize(
@@ -74,7 +81,7 @@ def test_functions_win_over_the_subpackages_of_their_names():
 )
 def test_wrong_settings(settings, sentence, tmp_path):
     with pytest.raises(tf_darts.UserError, match=sentence):
-        tf_darts.bilevel(run_dir=tmp_path / "run", **settings)
+        tf_darts.search(run_dir=tmp_path / "run", **settings)
     assert not list(tmp_path.iterdir())
 
 
@@ -101,6 +108,6 @@ def test_from_a_selection_to_a_served_model(tmp_path):
     assert found.path == folder and found.cell.to_dict() == best["genotype"]
     assert tf_darts.load_genotype(folder / "genotype.json") == found.cell
     run = folder / "candidates" / best["name"] / "train"
-    exported = tf_darts.formats(run, tmp_path / "models")
+    exported = tf_darts.export(run, tmp_path / "models")
     assert exported.path == tmp_path / "models" / "1"
     assert (exported.path / "saved_model.pb").exists()

@@ -2,10 +2,10 @@
 
     import tf_darts
 
-    found = tf_darts.bilevel(dataset="digits", run_dir="runs/found", channels=4, layers=3, epochs=4)
+    found = tf_darts.search(dataset="digits", run_dir="runs/found", channels=4, layers=3, epochs=4)
     trained = tf_darts.train(found.cell, dataset="digits", run_dir="runs/trained", channels=8)
     scores = tf_darts.test(trained.path)
-    exported = tf_darts.formats(trained.path, "models/digits")
+    exported = tf_darts.export(trained.path, "models/digits")
 
 Every public name is in `_PUBLIC`; nothing else is promised to stay. TensorFlow, Keras and the
 module of a name are imported when the name is first used.
@@ -13,7 +13,7 @@ module of a name are imported when the name is first used.
 
 import importlib
 import sys
-import types
+import warnings
 from typing import Any
 
 from tf_darts.runtime import keras_settings
@@ -63,10 +63,15 @@ _PUBLIC = {
 }
 _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = [*_MODULES]
+_RENAMED = {"Network": "TrainingObjective"}  # for one version more
 
 
 def __getattr__(name: str) -> Any:
     """A public name, from where it is."""
+    if name in _RENAMED:
+        message = f"tf_darts.{name} is tf_darts.{_RENAMED[name]} now"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return getattr(sys.modules[__name__], _RENAMED[name])
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if _MODULES[name].startswith("tf_darts.spaces."):
@@ -78,14 +83,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-class _Package(types.ModuleType):
-    """Importing a subpackage sets an attribute of its name; `search` and `export` are functions."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _MODULES and isinstance(value, types.ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -4,6 +4,7 @@ from absl import flags
 from tf_darts.cli import flags as command_line
 from tf_darts.config import presets as config
 from tf_darts.errors import UserError
+from tf_darts.runtime.renamed_settings import RENAMED
 
 FIXED = [
     "mode",
@@ -53,7 +54,7 @@ def _parse(flag_values, *arguments):
 
 
 def test_flags_and_settings_are_one_to_one(flag_values):
-    assert set(flag_values) == set(_settings())
+    assert set(flag_values) == {*_settings(), *RENAMED}
 
 
 @pytest.mark.parametrize("name", FIXED)

@@ -244,15 +244,15 @@ def test_a_class_that_was_renamed(fruit_run, tmp_path):
 def test_a_search(texts, tmp_path):
     run = tmp_path / "search"
     settings = TEXT | {"hypergradient": "first_order"}
-    tf_darts.bilevel(data_dir=texts, run_dir=run, **settings)
+    tf_darts.search(data_dir=texts, run_dir=run, **settings)
     before = contents(run)
     for change, said in CHANGES.values():
         write_texts(texts, change)
         with pytest.raises(UserError, match=REFUSED + said):
-            tf_darts.bilevel(data_dir=texts, run_dir=run, **settings)
+            tf_darts.search(data_dir=texts, run_dir=run, **settings)
     assert contents(run) == before
     write_texts(texts)
-    tf_darts.bilevel(data_dir=texts, run_dir=run, **settings)
+    tf_darts.search(data_dir=texts, run_dir=run, **settings)
 
 
 def test_a_study(texts, tmp_path):

@@ -127,7 +127,7 @@ def test_the_average_is_the_mean_of_the_weights_after_each_step(tmp_path):
 
         def on_step(self, step, metrics):
             if step > 15:
-                self.values.append(float(self.engine._step.network.model.slope[0]))
+                self.values.append(float(self.engine._step.objective.model.slope[0]))
 
     watcher = Weights()
     run = RunDirectory(tmp_path, {})
@@ -186,4 +186,4 @@ def test_one_step_is_the_formula(tmp_path):
         clipped = gradient * min(1.0, 6.0 / (abs(gradient) + 1e-6))
         velocity = 0.9 * velocity + clipped + 0.01 * weight
         weight -= 0.05 * velocity
-    np.testing.assert_allclose(engine._step.network.model.slope.numpy()[0], weight, rtol=1e-6)
+    np.testing.assert_allclose(engine._step.objective.model.slope.numpy()[0], weight, rtol=1e-6)

@@ -83,7 +83,7 @@ def test_near_float32(make, name, tolerance):
 
 
 def outside_loops(step, make):
-    network, given = step.network, tf.nest.map_structure(tf.constant, batch(make, 0))
+    network, given = step.objective, tf.nest.map_structure(tf.constant, batch(make, 0))
 
     def run():
         state = network.initial_state(8)
@@ -114,7 +114,7 @@ def test_evaluated_in_the_training_s_precision():
     scores = []
     for name in ("float32", "mixed_bfloat16", "float32"):
         step = texts(name)
-        evaluator = Evaluator(step.network)
+        evaluator = Evaluator(step.objective)
         set_precision("mixed_bfloat16")
         scores.append(evaluator.scores([batch(texts, 0)], 8, averaged=False)["loss"])
     assert scores[0] == scores[2] != scores[1]

@@ -101,7 +101,7 @@ class TrainingEngine(RunLoop):
 
     def _best(self, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """The record with the best validation score, the first of equals."""
-        name = f"validation_{self._network.score}"
+        name = f"validation_{self._objective.score}"
         choose = min if self._objective.score_mode == "min" else max
         return choose(records, key=lambda record: record[name])
 
