@@ -10,8 +10,7 @@ import random
 import pytest
 from absl import flags
 
-from tf_darts.cells import genotype
-from tf_darts.cells import references as given_cells
+from tf_darts.cells import genotype, references
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.cli import flags as command_line
 from tf_darts.cli import program
@@ -132,7 +131,7 @@ def test_broken_documents(tmp_path):
         text = broken_document(draw)
         file.write_text(text, encoding="utf-8")
         found[held(lambda: genotype.load(file))] += 1
-        found[held(lambda text=text: given_cells.read(text))] += 1
+        found[held(lambda text=text: references.read(text))] += 1
     assert found[False] > 400 and found[True] > 10, found
 
 

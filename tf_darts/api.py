@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tf_darts.cells import genotype as genotypes
-from tf_darts.cells import references as given_cells
+from tf_darts.cells import references
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config.presets import Config, configure
@@ -65,7 +65,7 @@ def _name(cell: Genotype) -> str:
     for name, published in PUBLISHED[cell.space].items():
         if cell == published:
             return name
-    return given_cells.identifier(cell)
+    return references.identifier(cell)
 
 
 def _configured(mode: str, settings: Mapping[str, Any]) -> Config:

@@ -19,8 +19,7 @@ from absl import flags
 # The code beside this tool, whether or not (another) tf_darts is installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from tf_darts.cells import genotype
-from tf_darts.cells import references as given_cells
+from tf_darts.cells import genotype, references
 from tf_darts.cells.foreign import is_text
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.cli import program
@@ -47,7 +46,7 @@ def find(name: str, space: str | None) -> genotype.Genotype:
     """
     published = {s: cells[name] for s, cells in PUBLISHED.items() if name in cells}
     if not published and (is_text(name) or is_file(genotype.split_name(name)[0])):
-        cell = given_cells.read(name)
+        cell = references.read(name)
         if space not in (None, cell.space):
             raise UserError(f"{name}: this cell is {cell.space}; leave out --space={space}.")
         return cell
@@ -94,7 +93,7 @@ def main(argv: list[str]) -> int:
             output = _OUTPUT.value or f"{given.stem}.gif"
             animate(given, pathlib.Path(output))
         else:
-            stem = given_cells.label(argv[1]) if is_text(argv[1]) else given.stem
+            stem = references.label(argv[1]) if is_text(argv[1]) else given.stem
             output = _OUTPUT.value or f"{stem}.png"
             save_figure(draw_genotype(find(argv[1], _SPACE.value), _TITLE.value), output)
     except UserError as error:

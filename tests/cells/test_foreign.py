@@ -6,8 +6,7 @@ import json
 import pytest
 
 import tf_darts
-from tf_darts.cells import genotype
-from tf_darts.cells import references as given_cells
+from tf_darts.cells import genotype, references
 from tf_darts.cells.foreign import is_text
 from tf_darts.cells.genotype import ConvolutionalGenotype, RecurrentGenotype
 from tf_darts.cells.published import PUBLISHED
@@ -136,11 +135,11 @@ def test_what_is_read_from_a_file_and_from_the_command_line(tmp_path, text, cell
     assert genotype.load(file) == cell
     assert genotype.parse(text) == cell
     if is_text(text):
-        assert given_cells.read(text) == cell
+        assert references.read(text) == cell
         dataset = "ptb" if cell.space == "recurrent" else "digits"
         config = configure({"mode": "train", "dataset": dataset, "genotype": text})
         assert find_cell(config) == cell
-        assert config.run_dir == f"runs/train_{dataset}_{given_cells.identifier(cell)}_seed0"
+        assert config.run_dir == f"runs/train_{dataset}_{references.identifier(cell)}_seed0"
 
 
 @pytest.mark.parametrize(
@@ -192,7 +191,7 @@ def test_what_is_refused_says_what_and_names_both_forms(tmp_path, text, sentence
     assert message.startswith(f"{file}: ") and sentence in message and "\n" not in message
     if is_text(text):
         with pytest.raises(UserError) as error:
-            given_cells.read(text)
+            references.read(text)
         assert sentence in str(error.value) and str(error.value).startswith("--genotype=")
 
 
@@ -253,7 +252,7 @@ def test_the_official_named_tuple_in_python():
     flat = official(edges, range(2, 3), edges, range(2, 3))
     assert ConvolutionalGenotype(*flat) == SMALL
     assert tf_darts.ConvolutionalGenotype(*official([edges], [2], [edges], [2])) == SMALL
-    name = given_cells.identifier(SMALL)
+    name = references.identifier(SMALL)
     for cell in (flat, flat._asdict(), SMALL):
         with pytest.raises(
             UserError, match=f"--genotype={name}: a convolutional cell; --dataset=ptb"
@@ -273,14 +272,14 @@ def test_a_training_keeps_a_text_beside_a_name_for_it(tmp_path):
     ours, theirs = tmp_path / "genotype.json", tmp_path / "theirs.py"
     genotype.save(ours, V2)
     theirs.write_text(MODULE)
-    assert given_cells.origin(str(ours), V2) == {"given": str(ours)}
-    assert given_cells.origin(f"{theirs}:SMALL", SMALL) == {
-        "given": given_cells.identifier(SMALL),
+    assert references.origin(str(ours), V2) == {"given": str(ours)}
+    assert references.origin(f"{theirs}:SMALL", SMALL) == {
+        "given": references.identifier(SMALL),
         "file": f"{theirs}:SMALL",
     }
-    assert given_cells.origin("darts_v2", V2) == {"given": "darts_v2"}
-    assert given_cells.origin(NESTED, SMALL) == {
-        "given": given_cells.identifier(SMALL),
+    assert references.origin("darts_v2", V2) == {"given": "darts_v2"}
+    assert references.origin(NESTED, SMALL) == {
+        "given": references.identifier(SMALL),
         "text": NESTED,
     }
 

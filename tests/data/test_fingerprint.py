@@ -18,7 +18,7 @@ from tf_darts.data.images.image_set import ImageSet
 from tf_darts.data.images.search_batches import ImageSearchData
 from tf_darts.data.images.streamed import StreamedImageData
 from tf_darts.data.images.training_batches import ImageTrainingData
-from tf_darts.data.texts import registry as text
+from tf_darts.data.texts import registry as texts
 from tf_darts.data.texts.search_batches import TextSearchData
 from tf_darts.data.texts.training_batches import TextTrainingData, fingerprint_of_test
 from tf_darts.errors import UserError
@@ -172,7 +172,7 @@ def test_settings_do_not_change_it():
         for size, dtype, joint in ((4, "float32", False), (5, "float64", True))
     ]
     assert searched[0].fingerprint() == searched[1].fingerprint() != one
-    corpus = text.load("pydoc")
+    corpus = texts.load("pydoc")
     made = [
         kind(corpus, batch_size=size, seed=size, bptt=size + 4, **settings).fingerprint()
         for kind, size, settings in (
@@ -186,7 +186,7 @@ def test_settings_do_not_change_it():
 
 
 def test_the_test_part_has_its_own():
-    corpus = text.load("pydoc", with_test=True)
+    corpus = texts.load("pydoc", with_test=True)
     found = fingerprint_of_test(corpus)
     assert found["parts"]["test"]["number"] == len(corpus.test) and len(found["parts"]) == 1
     assert image_set().fingerprint({"test": None})["parts"].keys() == {"test"}
@@ -278,7 +278,7 @@ def test_texts_from_a_report(unpacked_case):
     folder = unpacked_case("V15_texts")
 
     def made(name):
-        corpus = text.load("text", folder / name)
+        corpus = texts.load("text", folder / name)
         return TextTrainingData(corpus, batch_size=4, seed=1).fingerprint()
 
     plain = made("t0_plain")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tf_darts.config.export import ExportConfig
-from tf_darts.data.texts import registry as text
+from tf_darts.data.texts import registry
 from tf_darts.errors import UserError
 from tf_darts.formats import saved_model
 from tf_darts.runs.export import run_export
@@ -41,7 +41,7 @@ def texts(originals, tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     for name, line in (("train", f"{words}\nsat <unk> on mat"), ("valid", words)):
         (tmp_path / "data" / f"{name}.txt").write_text(f"{line}\n" * 200)
-    monkeypatch.setitem(text.TEXT_DATASETS, "pydoc", text.TEXT_DATASETS["text"])
+    monkeypatch.setitem(registry.TEXT_DATASETS, "pydoc", registry.TEXT_DATASETS["text"])
     monkeypatch.setattr(saved_model, "_check", lambda folder: None)  # takes seconds
     return shutil.copytree(originals / "pydoc", tmp_path / "pydoc")
 

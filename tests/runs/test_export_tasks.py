@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tf_darts.data.images.image_set import ImageSet
-from tf_darts.data.texts import registry as text
+from tf_darts.data.texts import registry
 from tf_darts.errors import UserError
 from tf_darts.runs.export_tasks import export_task
 from tf_darts.runtime.precision import set_precision
@@ -66,7 +66,7 @@ def test_a_run_that_does_not_know_its_words(tmp_path, finished, opened, monkeypa
     words = " ".join(("the", "cat"))
     for name, line in (("train", f"{words}\nsat <unk> on mat"), ("valid", words)):
         (tmp_path / f"{name}.txt").write_text(f"{line}\n" * 200)
-    monkeypatch.setitem(text.TEXT_DATASETS, "pydoc", text.TEXT_DATASETS["text"])
+    monkeypatch.setitem(registry.TEXT_DATASETS, "pydoc", registry.TEXT_DATASETS["text"])
     with opened(tmp_path / "run") as training:
         task = export_task(training, str(tmp_path))
         assert "reading pydoc once" in capsys.readouterr().out

@@ -8,7 +8,7 @@ from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageC
 from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
 from tf_darts.spaces.fast_forms import without
-from tf_darts.spaces.recurrent import traced_memory as memory
+from tf_darts.spaces.recurrent import traced_memory
 from tf_darts.spaces.recurrent.derived.objective import LanguageModel, NextWordPrediction
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
@@ -90,7 +90,7 @@ def test_without_fast_forms_as_with_replicas():
 def test_what_a_derived_recurrence_writes():
     # As many tensors as the arrays of its forward loop have, but for the output.
     genotype = PUBLISHED["recurrent"]["darts_v2"]
-    record = memory.derived(genotype)
+    record = traced_memory.derived(genotype)
     read = len({predecessor for _, predecessor in genotype.edges})
     assert record.kept == 2 * 9 + 2 * read
     assert record.nodes == 8

@@ -1,4 +1,4 @@
-"""A search in a space of its own, tiny and quadratic: `search/` knows no space."""
+"""A search in a space of its own, tiny and quadratic: `bilevel/` knows no space."""
 
 import signal
 

@@ -9,7 +9,7 @@ import pytest
 from tf_darts.cli import modes as commands
 from tf_darts.config import presets as config
 from tf_darts.data.images import registry as images
-from tf_darts.data.texts import registry as text
+from tf_darts.data.texts import registry as texts
 from tf_darts.errors import UserError
 from tf_darts.runs import testing
 from tf_darts.runtime.run_directory import RunDirectory
@@ -81,7 +81,7 @@ def _closing(function, held):
 @pytest.mark.parametrize("dataset", SMALL)
 def test_train_then_test(tmp_path, capsys, monkeypatch, dataset):
     read = []
-    for module in (text, images):
+    for module in (texts, images):
         load = module.load
         monkeypatch.setattr(
             module, "load", lambda *a, _load=load, **k: (read.append(k), _load(*a, **k))[1]

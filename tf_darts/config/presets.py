@@ -1,6 +1,6 @@
 """The configurations by mode and data set, with the paper's values; and the user's put over them.
 
-A setting is a field of a frozen dataclass in `configuration/`; its metadata say what it may be. The
+A setting is a field of a frozen dataclass in `config/`; its metadata say what it may be. The
 command line (`cli/flags.py`) makes one flag of each field, so a new setting is one line there.
 """
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from tf_darts.cells import references as given_cells
+from tf_darts.cells import references
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config.division import divided, division_setting
 from tf_darts.config.run import RunConfig
@@ -42,7 +42,7 @@ class TrainingConfig(RunConfig):
                 f" search, or a published one, for --dataset={self.dataset} one of"
                 f" {', '.join(PUBLISHED[self.space])}."
             )
-        return self.with_run_dir(given_cells.label(self.genotype))
+        return self.with_run_dir(references.label(self.genotype))
 
     @property
     def why_no_more_epochs(self) -> str:

@@ -11,7 +11,7 @@ from tf_darts.cells.genotype import ConvolutionalGenotype, Genotype, RecurrentGe
 from tf_darts.config.presets import preset_for
 from tf_darts.config.search import ConvolutionalSearchConfig, RecurrentSearchConfig, SearchConfig
 from tf_darts.data.images.search_batches import ImageSearchData
-from tf_darts.data.texts import registry as text
+from tf_darts.data.texts import registry as texts
 from tf_darts.data.texts.search_batches import TextSearchData
 from tf_darts.data.trivial_scores import (
     MOST_FREQUENT_CLASS,
@@ -57,7 +57,7 @@ def search_task(config: SearchConfig) -> SearchTask:
 
 @search_task.register
 def _(config: RecurrentSearchConfig) -> SearchTask:
-    corpus = text.load(config.dataset, config.data_dir, config.min_count)
+    corpus = texts.load(config.dataset, config.data_dir, config.min_count)
     check_language_model(config.units, corpus.vocabulary.size)
     data = TextSearchData(
         corpus,

@@ -3,8 +3,7 @@
 import pathlib
 from typing import Any, NamedTuple
 
-from tf_darts.cells import genotype
-from tf_darts.cells import references as given_cells
+from tf_darts.cells import genotype, references
 from tf_darts.config.training import TrainingConfig
 from tf_darts.report.training_report import TrainingReport
 from tf_darts.runs.memory_estimates import training_memory
@@ -62,7 +61,7 @@ def run_training(
     extendable = Extendable({"epochs": config.why_no_more_epochs})
     with opened_run(config.run_dir, settings, replicas, extendable) as run:
         keep_what_is_learnt_from(run, task.data, config, replicas, task.data.assets())
-        found_by = {"mode": "train", **given_cells.origin(config.genotype, cell)}
+        found_by = {"mode": "train", **references.origin(config.genotype, cell)}
         genotype.save(run.path / "genotype.json", cell, found_by)
         counts = objective.counts()
         run.write_json("counts.json", counts)

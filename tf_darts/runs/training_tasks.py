@@ -7,8 +7,7 @@ from typing import NamedTuple
 import keras
 
 import tf_darts.accelerate  # noqa: F401, the fast forms of all that is made here
-from tf_darts.cells import genotype
-from tf_darts.cells import references as given_cells
+from tf_darts.cells import genotype, references
 from tf_darts.cells.foreign import FORMS, is_text
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config.presets import PRESETS
@@ -24,7 +23,7 @@ from tf_darts.data.images.division import GIVEN, told
 from tf_darts.data.images.image_set import ImageSet
 from tf_darts.data.images.streamed import StreamedImageData
 from tf_darts.data.images.training_batches import ImageTrainingData
-from tf_darts.data.texts import registry as text
+from tf_darts.data.texts import registry as texts
 from tf_darts.data.texts.corpus import Corpus
 from tf_darts.data.texts.training_batches import TextTrainingData, fingerprint_of_test, text_test
 from tf_darts.data.trivial_scores import (
@@ -82,7 +81,7 @@ def find_cell(config: TrainingConfig) -> genotype.Genotype:
             f"--genotype={shown(name)}: no file and no published cell; for"
             f" --dataset={config.dataset} use one of {', '.join(PUBLISHED[space])}, or {FORMS}."
         )
-    cell = PUBLISHED[known[name]][name] if name in known else given_cells.read(name)
+    cell = PUBLISHED[known[name]][name] if name in known else references.read(name)
     check_space(config, cell)
     return cell
 
@@ -159,7 +158,7 @@ def _text_data(config: RecurrentTrainingConfig, corpus: Corpus) -> TextTrainingD
 
 @training_task.register
 def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> TrainingTask:
-    corpus = text.load(config.dataset, config.data_dir, config.min_count)
+    corpus = texts.load(config.dataset, config.data_dir, config.min_count)
     check_language_model(config.units, corpus.vocabulary.size)
     data = _text_data(config, corpus)
     objective = language_objective(config, cell, corpus.vocabulary.size)
@@ -173,7 +172,7 @@ def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> Trai
 
 @training_test.register
 def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> TrainingTest:
-    corpus = text.load(config.dataset, config.data_dir, config.min_count, with_test=True)
+    corpus = texts.load(config.dataset, config.data_dir, config.min_count, with_test=True)
     objective = language_objective(config, cell, corpus.vocabulary.size)
     size = config.test_batch_size
     baseline = (

@@ -1,4 +1,4 @@
-"""What a search needs from a space: the only door between `search/` and a room of `spaces/`."""
+"""What a search needs from a space: the only door between `bilevel/` and a room of `spaces/`."""
 
 import abc
 from collections.abc import Mapping, Sequence

@@ -3,7 +3,7 @@ import pytest
 
 from tests.support.paths import SHARED
 from tf_darts.data.texts import corpus
-from tf_darts.data.texts import registry as text
+from tf_darts.data.texts import registry as texts
 from tf_darts.data.texts.text_files import read_lines
 from tf_darts.data.texts.vocabulary import Vocabulary
 from tf_darts.errors import UserError
@@ -179,12 +179,12 @@ def test_swapped_parts_are_warned_of(warnings):
 def test_chinese_from_a_report(unpacked_case, tmp_path):
     folder = unpacked_case("V21_chinese") / "t4_chinese_real"
     with pytest.raises(UserError, match="no word is left but <eos> and <unk>"):
-        text.load("text", folder, min_count=2)
+        texts.load("text", folder, min_count=2)
     with pytest.raises(UserError, match="most of its words occur once"):
-        text.load("text", folder)
+        texts.load("text", folder)
     for file in folder.iterdir():
         split = [" ".join(line) for line in file.read_text(encoding="utf-8").splitlines()]
         file.write_text("\n".join(split), encoding="utf-8")
-    made = text.load("text", folder, min_count=2, with_test=True)
+    made = texts.load("text", folder, min_count=2, with_test=True)
     assert made.vocabulary.size > 100
     assert all(made.unknown(numbers) < 0.1 for _, numbers in made.parts())

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tf_darts.data.texts import registry as text
+from tf_darts.data.texts import registry
 from tf_darts.errors import UserError
 
 
@@ -16,35 +16,35 @@ def own(tmp_path):
 
 
 def test_the_users_own_text(own):
-    made = text.load("text", str(own), with_test=True)
+    made = registry.load("text", str(own), with_test=True)
     assert (made.name, made.vocabulary.words) == ("text", ("a", "b", "<eos>"))
     assert made.test.tolist() == [0, 1, 2, 0, 2]
 
 
 def test_min_count_is_passed_on(own):
-    assert text.load("text", own, min_count=2).vocabulary.words == ("a", "<unk>", "<eos>")
+    assert registry.load("text", own, min_count=2).vocabulary.words == ("a", "<unk>", "<eos>")
 
 
 def test_home_is_expanded(own, monkeypatch):
     monkeypatch.setenv("HOME", str(own))
-    assert text.load("text", "~").name == "text"
+    assert registry.load("text", "~").name == "text"
 
 
 @pytest.mark.parametrize("data_dir", [None, ""])
 def test_own_text_needs_a_directory(data_dir):
     with pytest.raises(UserError, match=r"--data_dir=DIR with train\.txt, valid\.txt and .*test"):
-        text.load("text", data_dir)
+        registry.load("text", data_dir)
 
 
 def test_own_text_in_an_empty_directory(tmp_path):
     with pytest.raises(UserError, match=rf"found no text in {tmp_path}; give --data_dir"):
-        text.load("text", tmp_path)
+        registry.load("text", tmp_path)
 
 
 def test_own_text_incomplete(own):
     (own / "valid.txt").unlink()
     with pytest.raises(UserError, match=r"no validation text; put it there as valid\.txt\."):
-        text.load("text", own)
+        registry.load("text", own)
 
 
 @pytest.mark.parametrize("name", ["text", "ptb", "wikitext2"])
@@ -58,11 +58,11 @@ def test_the_test_file_is_not_opened_unless_asked_for(own, name, state):
         os.mkfifo(path)  # whoever opens it waits forever
     elif state == "not text":
         path.write_bytes(b"\xff\xff")
-    made = text.load(name, own)
+    made = registry.load(name, own)
     assert made.test is None
     assert len(made.validation) == 5
     with pytest.raises(UserError, match="no test text" if state != "not text" else "not UTF-8"):
-        text.load(name, own, with_test=True)
+        registry.load(name, own, with_test=True)
 
 
 def test_no_other_file_than_the_two_is_opened(own, monkeypatch):
@@ -71,16 +71,16 @@ def test_no_other_file_than_the_two_is_opened(own, monkeypatch):
     monkeypatch.setattr(
         pathlib.Path, "read_bytes", lambda path: opened.append(path.name) or read(path)
     )
-    text.load("text", own)
+    registry.load("text", own)
     assert opened == ["train.txt", "valid.txt"]
-    text.load("text", own, with_test=True)
+    registry.load("text", own, with_test=True)
     assert opened[2:] == ["train.txt", "valid.txt", "test.txt"]
 
 
 def test_the_vocabulary_is_that_of_the_training_text_alone(own):
     (own / "test.txt").write_text("zebra\n")
-    without = text.load("text", own, min_count=2)
-    made = text.load("text", own, min_count=2, with_test=True)
+    without = registry.load("text", own, min_count=2)
+    made = registry.load("text", own, min_count=2, with_test=True)
     assert made.vocabulary == without.vocabulary
     assert "zebra" not in made.vocabulary.words
     assert made.test.tolist()[0] == made.vocabulary.index["<unk>"]
@@ -89,30 +89,30 @@ def test_the_vocabulary_is_that_of_the_training_text_alone(own):
 def test_own_text_empty(own):
     (own / "train.txt").write_text("")
     with pytest.raises(UserError, match=r"train\.txt has no words"):
-        text.load("text", own)
+        registry.load("text", own)
 
 
 def test_embedded():
-    assert text.load("pydoc").name == "pydoc"
-    assert text.load("pydoc", "").name == "pydoc"
-    assert text.load("pydoc").test is None
-    assert len(text.load("pydoc", with_test=True).test) > 5_000
+    assert registry.load("pydoc").name == "pydoc"
+    assert registry.load("pydoc", "").name == "pydoc"
+    assert registry.load("pydoc").test is None
+    assert len(registry.load("pydoc", with_test=True).test) > 5_000
 
 
-@pytest.mark.parametrize("name", list(text.TEXT_DATASETS))
+@pytest.mark.parametrize("name", list(registry.TEXT_DATASETS))
 def test_directory_that_is_not_there(name, tmp_path):
     with pytest.raises(UserError, match=r"nowhere is not a directory; give one that exists"):
-        text.load(name, tmp_path / "nowhere")
+        registry.load(name, tmp_path / "nowhere")
 
 
 def test_directory_that_is_a_file(own):
     with pytest.raises(UserError, match="is not a directory"):
-        text.load("text", own / "train.txt")
+        registry.load("text", own / "train.txt")
 
 
 def test_unknown_name():
     with pytest.raises(UserError, match=r"--dataset=pbt .* ptb, wikitext2, pydoc, text\.$"):
-        text.load("pbt")
+        registry.load("pbt")
 
 
 def test_what_is_missing_is_put_where_the_sentences_say(tmp_path):
@@ -121,7 +121,7 @@ def test_what_is_missing_is_put_where_the_sentences_say(tmp_path):
     said = []
     for _ in range(6):
         try:
-            made = text.load("text", directory, with_test=True)
+            made = registry.load("text", directory, with_test=True)
         except UserError as error:
             said.append(str(error))
         else:

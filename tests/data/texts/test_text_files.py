@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tf_darts.data.texts import corpus
-from tf_darts.data.texts import registry as text
+from tf_darts.data.texts import registry as texts
 from tf_darts.data.texts.text_files import read_lines
 from tf_darts.errors import UserError
 
@@ -113,17 +113,17 @@ def test_an_unreadable_file_is_an_error(tmp_path):
 
 def test_texts_from_reports_of_others(unpacked_case):
     """With marks and without, whatever ends the lines, whichever encoding, it is one text."""
-    plain = text.load("text", unpacked_case("V15_texts") / "t0_plain", with_test=True)
+    plain = texts.load("text", unpacked_case("V15_texts") / "t0_plain", with_test=True)
     marked = unpacked_case("V18_bom")
     encoded = unpacked_case("V19_encodings")
     assert not any("\ufeff" in word for word in plain.vocabulary.words)
     for folder in [*marked.iterdir(), encoded / "t2_utf16"]:
-        made = text.load("text", folder, with_test=True)
+        made = texts.load("text", folder, with_test=True)
         assert made.vocabulary == plain.vocabulary, folder
         for part, numbers in plain.parts():
             assert getattr(made, part).tolist() == numbers.tolist(), folder
     with pytest.raises(UserError, match=r"train\.txt: not UTF-8 at byte 18; if it is CP1252") as e:
-        text.load("text", encoded / "t2_cp1252")
+        texts.load("text", encoded / "t2_cp1252")
     as_advised(str(e.value))
     assert "“w5”" in read_lines(encoded / "t2_cp1252" / "train.txt")[0]
-    corpus.Corpus.summary(text.load("text", encoded / "t2_cp1252", with_test=True))
+    corpus.Corpus.summary(texts.load("text", encoded / "t2_cp1252", with_test=True))

@@ -12,7 +12,7 @@ from tensorflow_datasets.core.download import checksums
 
 from tests.support.paths import SHARED
 from tf_darts.data.texts import corpus
-from tf_darts.data.texts import registry as text
+from tf_darts.data.texts import registry as texts
 from tf_darts.data.texts.ptb import Ptb
 from tf_darts.data.texts.wikitext2 import Wikitext2
 from tf_darts.errors import UserError
@@ -99,7 +99,7 @@ def test_real_ptb_is_what_the_builder_expects(ptb):
 
 def test_real_ptb_has_the_published_counts(ptb, monkeypatch):
     monkeypatch.setattr(logging, "warning", lambda *args: pytest.fail("a warning"))
-    made = text.load("ptb", ptb, with_test=True)
+    made = texts.load("ptb", ptb, with_test=True)
     assert made.vocabulary.size == 10_000
     assert [len(getattr(made, part)) for part in corpus.PARTS] == [929_589, 73_760, 82_430]
 
@@ -107,15 +107,15 @@ def test_real_ptb_has_the_published_counts(ptb, monkeypatch):
 def test_real_ptb_through_tfds(ptb, manual, tmp_path, online):
     for path in ptb.iterdir():
         (manual / path.name).symlink_to(path)
-    made = text.load("ptb", tmp_path, with_test=True)
-    assert_same(made, text.load("ptb", ptb, with_test=True))
+    made = texts.load("ptb", tmp_path, with_test=True)
+    assert_same(made, texts.load("ptb", ptb, with_test=True))
 
 
 def test_ptb_through_tfds_keeps_every_line(manual, tmp_path, online, monkeypatch, capfd):
     write_ptb(manual)
     files = {PTB_URL.format(name): manual / f"ptb.{name}.txt" for name in TEXTS}
     publish(monkeypatch, Ptb, files)
-    made = text.load("ptb", tmp_path, with_test=True)
+    made = texts.load("ptb", tmp_path, with_test=True)
     assert_same(made, raw(manual))
     assert made.train[:8].tolist() == [0, 1, 2, 2, 1, 2, 1, 2]
     assert "%|" not in capfd.readouterr().err  # no progress bars
@@ -123,15 +123,15 @@ def test_ptb_through_tfds_keeps_every_line(manual, tmp_path, online, monkeypatch
     monkeypatch.setattr(requests, "get", None)
     for path in manual.iterdir():
         path.unlink()
-    assert_same(text.load("ptb", tmp_path, with_test=True), made)
+    assert_same(texts.load("ptb", tmp_path, with_test=True), made)
     # The test split is not opened unless it is asked for.
     (record,) = (tmp_path / "ptb" / "1.0.0").glob("ptb-test*")
     record.write_bytes(b"damaged")
-    without = text.load("ptb", tmp_path)
+    without = texts.load("ptb", tmp_path)
     assert without.test is None
     np.testing.assert_array_equal(without.train, made.train)
     with pytest.raises(UserError, match="damaged"):
-        text.load("ptb", tmp_path, with_test=True)
+        texts.load("ptb", tmp_path, with_test=True)
 
 
 def test_wikitext2_through_tfds(manual, tmp_path, online, monkeypatch):
@@ -141,13 +141,13 @@ def test_wikitext2_through_tfds(manual, tmp_path, online, monkeypatch):
             file.writestr(f"wikitext-2/wiki.{name}.tokens", content)
     publish(monkeypatch, Wikitext2, {Wikitext2.PROBE_URL: archive})
     write_ptb(manual)
-    assert_same(text.load("wikitext2", tmp_path, with_test=True), raw(manual))
+    assert_same(texts.load("wikitext2", tmp_path, with_test=True), raw(manual))
 
 
 def test_wrong_checksum(manual, tmp_path, online):
     write_ptb(manual)
     with pytest.raises(UserError, match=r"has not the published checksum.*--data_dir=DIR"):
-        text.load("ptb", tmp_path)
+        texts.load("ptb", tmp_path)
     assert not Ptb(data_dir=tmp_path).data_path.exists()
 
 
@@ -156,18 +156,18 @@ def test_damaged_archive(manual, tmp_path, online, monkeypatch):
     archive.write_bytes(b"not a zip")
     publish(monkeypatch, Wikitext2, {Wikitext2.PROBE_URL: archive})
     with pytest.raises(UserError, match=r"^WikiText-2 .* put wiki\.train\.tokens"):
-        text.load("wikitext2", tmp_path)
+        texts.load("wikitext2", tmp_path)
 
 
 def test_damaged_prepared_copy(manual, tmp_path, online, monkeypatch):
     write_ptb(manual)
     files = {PTB_URL.format(name): manual / f"ptb.{name}.txt" for name in TEXTS}
     publish(monkeypatch, Ptb, files)
-    text.load("ptb", tmp_path)
+    texts.load("ptb", tmp_path)
     (record,) = (tmp_path / "ptb" / "1.0.0").glob("ptb-train*")
     record.write_bytes(record.read_bytes()[:-5])
     with pytest.raises(UserError, match=r"ptb/1\.0\.0: the prepared copy .* delete"):
-        text.load("ptb", tmp_path)
+        texts.load("ptb", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_without_a_network(tmp_path, monkeypatch, failure, reason):
 
     monkeypatch.setattr(requests, "get", fail)
     with pytest.raises(UserError) as caught:
-        text.load("ptb", tmp_path)
+        texts.load("ptb", tmp_path)
     assert str(caught.value) == (
         f"Penn Treebank is not in {tmp_path} and could not be downloaded from"
         f" {PTB_URL.format('train')} ({reason}); put ptb.train.txt, ptb.valid.txt, ptb.test.txt in"
@@ -200,16 +200,16 @@ def test_a_download_that_tfds_gives_up(tmp_path, online, monkeypatch):
 
     monkeypatch.setattr(Ptb, "_split_generators", refuse)
     with pytest.raises(UserError, match=r"\(.*disk full.*\); put"):
-        text.load("ptb", tmp_path)
+        texts.load("ptb", tmp_path)
 
 
 def test_other_raw_files_than_the_published_ones_are_read_with_a_warning(tmp_path, monkeypatch):
     write_ptb(tmp_path)
     warnings = []
     monkeypatch.setattr(logging, "warning", lambda text, *args: warnings.append(text % args))
-    assert text.load("ptb", tmp_path).name == "ptb"
+    assert texts.load("ptb", tmp_path).name == "ptb"
     assert len(warnings) == 2  # the test text is not opened
-    text.load("ptb", tmp_path, with_test=True)
+    texts.load("ptb", tmp_path, with_test=True)
     assert len(warnings) == 5
     assert "ptb.train.txt is not the published train text of Penn Treebank" in warnings[0]
 
@@ -217,10 +217,10 @@ def test_other_raw_files_than_the_published_ones_are_read_with_a_warning(tmp_pat
 def test_raw_files_may_have_short_names(tmp_path):
     for name, content in TEXTS.items():
         (tmp_path / f"{name}.txt").write_text(content)
-    assert text.load("wikitext2", tmp_path).vocabulary.words == ("b", "a", "<eos>", "<unk>")
+    assert texts.load("wikitext2", tmp_path).vocabulary.words == ("b", "a", "<eos>", "<unk>")
 
 
 def test_some_raw_files_missing(tmp_path):
     (tmp_path / "wiki.valid.tokens").write_text("a\n")
     with pytest.raises(UserError, match=r"no train text; put it there as wiki\.train\.tokens or"):
-        text.load("wikitext2", tmp_path)
+        texts.load("wikitext2", tmp_path)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_darts.cells.genotype import ConvolutionalGenotype
 from tf_darts.errors import UserError
 from tf_darts.runtime.memory.traced import TracedMemory, in_order
-from tf_darts.spaces.convolutional import traced_memory as memory
+from tf_darts.spaces.convolutional import traced_memory
 from tf_darts.spaces.convolutional.derived.cell import DerivedCell
 from tf_darts.spaces.convolutional.derived.counts import counts
 from tf_darts.spaces.convolutional.derived.network import AUXILIARY_WEIGHT, DerivedNetwork
@@ -164,12 +164,12 @@ class ImageClassification(TrainingObjective):
         cells, others = [], []
         for layer, shapes in self.model.layer_shapes((examples, *self.image_shape)):
             if not isinstance(layer, DerivedCell):
-                others.append(memory.layer_memory(layer, shapes))
+                others.append(traced_memory.layer_memory(layer, shapes))
                 continue
             factors = (len(layer.edges), examples) if self.drop_path else None
             output = layer.compute_output_shape(shapes)
-            cells.append(memory.Cell(layer, shapes, output, factors, constant=True))
-        parts = memory.cells_memory(cells, rematerialize=self.model.rematerialize)
+            cells.append(traced_memory.Cell(layer, shapes, output, factors, constant=True))
+        parts = traced_memory.cells_memory(cells, rematerialize=self.model.rematerialize)
         # The heads are small: it is no matter where they stand.
         return in_order([others[0], *parts, *others[1:]])
 

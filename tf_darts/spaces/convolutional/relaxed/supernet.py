@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_darts.cells.genotype import ConvolutionalGenotype
 from tf_darts.runtime.memory.traced import TracedMemory, in_order
-from tf_darts.spaces.convolutional import traced_memory as memory
+from tf_darts.spaces.convolutional import traced_memory
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
 from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
 from tf_darts.spaces.supernet import Evaluation, LossResult, Mixing, Supernet, Weights
@@ -69,9 +69,9 @@ class ConvolutionalSupernet(Supernet):
         cells = []
         for layer, shapes, output in self.model.cell_shapes(self.image_shape):
             given = [(examples, *shape) for shape in shapes]
-            cells.append(memory.Cell(layer, given, (examples, *output), mixing))
+            cells.append(traced_memory.Cell(layer, given, (examples, *output), mixing))
         again = self.model.rematerialize
-        return in_order(memory.cells_memory(cells, order=order, rematerialize=again))
+        return in_order(traced_memory.cells_memory(cells, order=order, rematerialize=again))
 
     def initial_state(self, batch_size: int) -> tuple[()]:
         del batch_size

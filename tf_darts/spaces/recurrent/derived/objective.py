@@ -12,7 +12,7 @@ from tf_darts.runtime.memory.traced import TracedMemory
 from tf_darts.runtime.seeds import sub_seed
 from tf_darts.spaces import fast_forms
 from tf_darts.spaces.objective import TrainingLoss, TrainingObjective
-from tf_darts.spaces.recurrent import traced_memory as memory
+from tf_darts.spaces.recurrent import traced_memory
 from tf_darts.spaces.recurrent.derived.cell import DerivedRecurrentCell, as_genotype
 from tf_darts.spaces.recurrent.derived.counts import counts
 from tf_darts.spaces.recurrent.word_model import DROPOUTS, WordModel, temporal_activation
@@ -151,10 +151,10 @@ class NextWordPrediction(TrainingObjective):
 
     def traced_memory(self, batch: Any) -> TracedMemory:
         if fast_forms.allowed(DerivedRecurrentCell):
-            recurrence = memory.derived(self.model.genotype)
+            recurrence = traced_memory.derived(self.model.genotype)
         else:
-            recurrence = memory.derived_clear(self.model.genotype, self.model.units)
-        return memory.of_model(self.model, recurrence, batch)
+            recurrence = traced_memory.derived_clear(self.model.genotype, self.model.units)
+        return traced_memory.of_model(self.model, recurrence, batch)
 
     def initial_state(self, batch_size: int) -> tf.Tensor:
         return tf.zeros([batch_size, self.model.units], self.model.compute_dtype)

@@ -11,7 +11,7 @@ from tf_darts.cells.genotype import RecurrentGenotype
 from tf_darts.cells.topologies import recurrent_topology
 from tf_darts.runtime.memory.traced import TracedMemory
 from tf_darts.spaces import fast_forms
-from tf_darts.spaces.recurrent import traced_memory as memory
+from tf_darts.spaces.recurrent import traced_memory
 from tf_darts.spaces.recurrent.relaxed.cell import RelaxedRecurrentCell
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.word_model import temporal_activation
@@ -71,11 +71,11 @@ class RecurrentSupernet(Supernet):
     def traced_memory(self, batch: Any, *, order: int = 1, replicas: int = 1) -> TracedMemory:
         topology = self.cells["cell"]
         if replicas == 1 and fast_forms.allowed(RelaxedRecurrentCell):
-            recurrence = memory.relaxed(topology.nodes, topology.edges, order)
+            recurrence = traced_memory.relaxed(topology.nodes, topology.edges, order)
         else:
             units = self.model.units
-            recurrence = memory.relaxed_clear(topology.nodes, topology.edges, units, order)
-        return memory.of_model(self.model, recurrence, batch)
+            recurrence = traced_memory.relaxed_clear(topology.nodes, topology.edges, units, order)
+        return traced_memory.of_model(self.model, recurrence, batch)
 
     def initial_state(self, batch_size: int) -> tf.Tensor:
         return tf.zeros([batch_size, self.model.units], self.model.compute_dtype)
