@@ -35,6 +35,23 @@ def test_pyproject_takes_its_dependencies_from_requirements():
     assert all(">=" in line for line in lines), "each dependency needs the oldest good version"
 
 
+def test_what_is_imported_is_required():
+    known = {"PIL": "pillow", "absl": "absl-py", "grpc": "grpcio", "sklearn": "scikit-learn"}
+    extras = PYPROJECT["project"]["optional-dependencies"].values()
+    required = _requirements("requirements.txt") | _names(
+        line for extra in extras for line in extra
+    )
+    imported = set()
+    for file in ROOT.joinpath("tf_darts").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module.split(".")[0])
+    strange = imported - sys.stdlib_module_names - {"tf_darts", "tensorflow_serving"}
+    assert _names(known.get(name, name) for name in strange) <= required
+
+
 def test_requirements_are_locked_for_bazel():
     extras = PYPROJECT["project"]["optional-dependencies"].values()
     wanted = _requirements("requirements.txt") | _names(line for extra in extras for line in extra)
