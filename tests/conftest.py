@@ -23,6 +23,12 @@ from tests.support.paths import ROOT, SHARED
 from tf_darts.runtime.precision import set_precision
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first: begun last, one of them would keep one worker busy alone."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_runtest_setup(item):
     if item.get_closest_marker("long") and not os.environ.get("TF_DARTS_LONG_TESTS"):
         pytest.skip("minutes; TF_DARTS_LONG_TESTS=1 runs it")

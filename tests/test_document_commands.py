@@ -212,6 +212,7 @@ def run_all(reader, documents, stem):
 
 
 # How many commands are run at least.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stem", "count"),
     [
@@ -227,6 +228,7 @@ def test_the_commands_of_a_document(reader, documents, stem, count):
     assert run_all(reader, documents, stem) >= count
 
 
+@pytest.mark.slow
 def test_the_commands_of_serving(reader, documents):
     words = "tf_darts.main --mode=train --dataset=digits --genotype=darts_v2"
     reader.main(words.split())

@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 EAGERLY = """
 import runpy, sys, warnings
 import tensorflow as tf
@@ -39,7 +41,6 @@ def test_an_operation_takes_less_than_forty_lines():
     assert len(text.splitlines()) < 40
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_it_runs(name, tmp_path):
     arguments, end = EXAMPLES[name]

@@ -12,6 +12,8 @@ import tensorflow as tf
 
 from tf_darts.cells import genotype
 
+pytestmark = pytest.mark.slow
+
 SMALL = [
     "--mode=search",
     "--dataset=pydoc",
@@ -239,7 +241,6 @@ finally:
     assert done.stderr.startswith("tf_darts: --units=0: out of range"), done.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("module", ["absl.flags", "tensorflow.python"])
 def test_ctrl_c_while_it_imports_is_one_line(command, tmp_path, module):
     run_dir = tmp_path / "run"

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = [
     "--mode=train",
     "--dataset=pydoc",
@@ -58,7 +60,6 @@ def _losses(directory):
     return [[json.loads(line)[name] for name in names] for line in lines]
 
 
-@pytest.mark.slow
 def test_a_worker_is_killed_or_stopped_and_the_run_goes_on(command, tmp_path):
     status, _, err = command.run(*SETTINGS, f"--run_dir={tmp_path / 'one'}")
     assert status == 0, err
@@ -93,7 +94,6 @@ def test_a_worker_is_killed_or_stopped_and_the_run_goes_on(command, tmp_path):
     assert (settings["distribution"], settings["replicas"]) == ("multi_worker", 2)
 
 
-@pytest.mark.slow
 @pytest.mark.long
 def test_two_devices_of_the_cpu_as_documented(command, tmp_path):
     document = (ROOT / "docs" / "scaling.md").read_text()
@@ -105,7 +105,6 @@ def test_two_devices_of_the_cpu_as_documented(command, tmp_path):
     assert (settings["distribution"], settings["replicas"]) == ("mirrored", 2)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [

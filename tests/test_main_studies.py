@@ -10,6 +10,8 @@ import pytest
 
 from tf_darts.cells import genotype
 
+pytestmark = pytest.mark.slow
+
 TEXT = "units=8,bptt=8,epochs=2,steps_per_epoch=4,evaluation_batch_size=200"
 SEARCH = f"--search_settings={TEXT},batch_size=4"
 TRAIN = f"--train_settings={TEXT},batch_size=8,learning_rate=1,averaging_patience=0"

@@ -21,6 +21,8 @@ from tf_darts.runs.training_tasks import find_cell
 from tf_darts.runtime.signals import Stopped, StopRequest
 from tf_darts.study.run_study import run_study
 
+pytestmark = pytest.mark.slow
+
 ARCHIVE = pathlib.Path(__file__).with_name("fixtures") / "runs_517e77a.tar.gz"
 RATES = dict.fromkeys(
     ("input_dropout", "cell_input_dropout", "hidden_dropout", "output_dropout"), 0.0

@@ -141,6 +141,7 @@ def test_forward(golden, float64, training):
     assert error(logits, golden["logits" if training else "logits_eval"]) < EXACT
 
 
+@pytest.mark.slow
 def test_losses_and_weight_gradients(golden, problem):
     loss, means, gradients, _ = problem.gradients("train")
     assert error(loss, golden["train_loss"]) < EXACT
@@ -187,6 +188,7 @@ def test_second_order(golden, problem, kind, tolerance):
         assert error(result.epsilon, golden["epsilon"]) < EXACT
 
 
+@pytest.mark.slow
 def test_float32_is_near(golden):
     """As near as the problem allows.
 

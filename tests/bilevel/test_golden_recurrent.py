@@ -153,6 +153,7 @@ def test_unrolled_step(golden, problem):
     assert error(flat, golden["vector"]) < EXACT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "tolerance"), [("finite_difference", DIFFERENCED), ("exact", EXACT)]
 )
@@ -166,6 +167,7 @@ def test_second_order(golden, problem, kind, tolerance):
         assert error(result.epsilon, golden["epsilon"]) < EXACT
 
 
+@pytest.mark.slow
 def test_float32_is_near(golden):
     problem = Problem(golden)
     first = problem.hypergradient("first_order")
@@ -175,6 +177,7 @@ def test_float32_is_near(golden):
     assert error(second.gradient["cell"], golden[name]) < 5e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("order", "kind"), [(1, "first_order"), (2, "finite_difference")])
 def test_three_whole_steps(golden, float64, order, kind):
     given = golden["config"]

@@ -126,6 +126,7 @@ def distances(space, name, **settings):
 
 # Adam's first steps move every entry of α by about the rate, whatever its gradient: where that is
 # near 0 the rounding decides.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "settings", "tolerances"),
     [
@@ -142,6 +143,7 @@ def test_recurrent_near_float32(name, settings, tolerances):
     assert all(0.0 < d < t for d, t in zip(found, tolerances, strict=True)), found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kind", "tolerances"),
     [
@@ -216,6 +218,7 @@ def test_the_sides_of_the_finite_difference_are_float32():
     assert in_full == [mixed, mixed, full, full, mixed]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mixed_bfloat16", "mixed_float16"])
 def test_finite_difference_against_exact(name):
     """In the same precision, the second-order term to 3 %."""
@@ -275,6 +278,7 @@ def test_small_gradients_need_the_scale():
             np.testing.assert_allclose(slope, np.array(wanted) * found, rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_resumed_exactly(tmp_path, monkeypatch):
     """With a scale that changes on the way: five steps, or two, a checkpoint, and three."""
     monkeypatch.setattr(LossScale, "GROWTH_STEPS", 3)

@@ -94,6 +94,7 @@ class Reference:
         return tape.gradient(loss, self.alpha)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["first_order", "finite_difference", "exact"])
 def test_two_steps(float64, kind):
     step, batches = make_step(kind)

@@ -75,6 +75,7 @@ def test_the_card(written):
     assert "- version: 1" in text and "- b: 1.5" in text and "float32 [?, 2]" in text
 
 
+@pytest.mark.slow
 def test_a_mismatch_leaves_nothing(tmp_path):
     sentence = r"does not answer as the trained one does \(serving_default: scaled differs by 0.5;"
     with pytest.raises(UserError, match=sentence):
@@ -116,6 +117,7 @@ def test_a_check_that_dies_leaves_nothing(tmp_path, monkeypatch):
     assert not list((tmp_path / "model").iterdir())
 
 
+@pytest.mark.slow
 def test_the_check_cannot_import_tf_darts(tmp_path, written):
     probe = tmp_path / "probe.py"
     source = pathlib.Path(saved_model_check.__file__).read_text(encoding="utf-8")

@@ -29,6 +29,8 @@ from tensorflow_serving.apis import (  # noqa: E402
     prediction_service_pb2_grpc,
 )
 
+pytestmark = pytest.mark.slow
+
 DOCUMENT = ROOT / "docs" / "serving.md"
 
 SIGNATURES = {

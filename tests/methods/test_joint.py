@@ -56,6 +56,7 @@ def gradients(step, data):
     return [tf.convert_to_tensor(gradient).numpy() for gradient in found]
 
 
+@pytest.mark.slow
 def test_simultaneous_moves_alpha_as_one_more_weight(step):
     assert isinstance(step, SimultaneousStep)
     data, momentum = batch(), step.config.momentum

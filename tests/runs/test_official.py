@@ -166,6 +166,7 @@ FIRST = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dataset", "genotype", "count"), [("cifar10", "darts_v2", 80), ("ptb", "darts_v1", 100)]
 )

@@ -241,6 +241,7 @@ def test_a_class_that_was_renamed(fruit_run, tmp_path):
     assert tested["parts"]["test"]["number"] == 18
 
 
+@pytest.mark.slow
 def test_a_search(texts, tmp_path):
     run = tmp_path / "search"
     settings = TEXT | {"hypergradient": "first_order"}
@@ -255,6 +256,7 @@ def test_a_search(texts, tmp_path):
     tf_darts.search(data_dir=texts, run_dir=run, **settings)
 
 
+@pytest.mark.slow
 def test_a_study(texts, tmp_path):
     run = tmp_path / "study"
 

@@ -24,6 +24,7 @@ def test_a_recurrent_cell_is_counted_at_the_size_that_is_trained():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["darts_v1", "darts_v2"])
 def test_convolutional_cells_are_counted_at_the_size_that_is_trained(name):
     cell = PUBLISHED["convolutional"][name]

@@ -87,6 +87,7 @@ def newest(checkpoints):
     return [max(checkpoints.glob("*.index"), key=lambda file: int(file.stem.split("-")[1]))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("run", "checkpoint_steps", "at_least"),
     [

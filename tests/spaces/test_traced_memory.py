@@ -40,6 +40,7 @@ def batch_of(network, examples, longest=36):
 MAKERS = (relaxed_images, derived_images, relaxed_text, derived_text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", MAKERS)
 def test_proportional_to_the_batch(make):
     network = make()
@@ -49,6 +50,7 @@ def test_proportional_to_the_batch(make):
     assert 3 < large.peak / small.peak < 4.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", MAKERS)
 def test_less_with_rematerialisation(make):
     plain, again = (make(flag) for flag in (False, True))

@@ -101,6 +101,7 @@ class StopAt(StopRequest):
         return super().__bool__()
 
 
+@pytest.mark.slow
 def test_a_text_training_that_is_extended_is_one_that_was_longer(text, tmp_path):
     settings = TEXT | {"data_dir": str(text)}
     train(tmp_path / "whole", settings, epochs=5)
@@ -119,6 +120,7 @@ def test_a_text_training_that_is_extended_is_one_that_was_longer(text, tmp_path)
     assert config["settings"]["epochs"] == 5
 
 
+@pytest.mark.slow
 def test_after_the_test_it_is_not_extended(text, tmp_path):
     settings = TEXT | {"data_dir": str(text)}
     train(tmp_path / "run", settings, epochs=1)

@@ -66,17 +66,20 @@ def _assert_close(found, right):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", SPACES)
 def test_two_replicas_are_one(mirrored, space):
     _assert_close(_taken(space, Replicas(mirrored, checks=True)), _taken(space, SINGLE_REPLICA))
 
 
+@pytest.mark.slow
 def test_micro_batches_are_the_batch():
     _assert_close(
         _taken("recurrent", Replicas(micro_batches=2)), _taken("recurrent", SINGLE_REPLICA)
     )
 
 
+@pytest.mark.slow
 def test_micro_batches_of_batch_norms_are_not():
     parts, whole = (_taken("convolutional", r) for r in (Replicas(micro_batches=2), SINGLE_REPLICA))
     assert max(np.abs(p - w).max() for p, w in zip(parts, whole, strict=True)) > 1e-3

@@ -84,6 +84,7 @@ def assert_close(actual, expected, tolerance):
         assert np.linalg.norm(a.numpy() - e.numpy()) <= tolerance * np.linalg.norm(e)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
 def test_values_and_gradients_for_any_length_by_one_trace(dtype, tolerance):
     fast = traced(fast_relaxed_recurrence, dtype)
@@ -119,6 +120,7 @@ def test_gradient_of_the_mixing_weights_alone():
 NAMES = ("inputs", "hidden", "input_kernel", "node_kernels", "mixing")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("moved", "watched"),
     [

@@ -135,6 +135,7 @@ def test_bad_settings(settings, words):
         images.load("digits", **settings)
 
 
+@pytest.mark.slow
 def test_real_cifar10(shared):
     folder = shared / "data" / "tfds"
     if not folder.is_dir():

@@ -75,6 +75,7 @@ def test_a_batch_of_known_size():
     assert [spec.shape.as_list() for spec in found] == [[35, 4], [35, 3]]
 
 
+@pytest.mark.slow
 def test_the_peak_is_the_process_s_own_and_not_what_its_parent_had():
     ballast = np.ones(1_500_000_000, np.uint8)
     program = "from tf_darts.runtime import memory; print(memory.peak_resident())"

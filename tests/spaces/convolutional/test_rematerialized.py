@@ -46,12 +46,14 @@ def supernet_results(rematerialize, second):
     return tf.function(run, autograph=False)(weights, mixing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("second", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_relaxed_cells(float64, second):
     del float64
     assert_same(supernet_results(True, second), supernet_results(False, second))
 
 
+@pytest.mark.slow
 def test_derived_cells(float64):
     del float64
     size, results = (32, 32, 3), []

@@ -93,6 +93,7 @@ def test_masks_keep_the_mean_and_repeat_with_the_seed(rate):
     assert mask.mean() == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.slow
 def test_dropout_is_variational():
     """One mask for a sequence: a unit that is dropped at one time step is dropped at all."""
     model = RelaxedLanguageModel(20, 40, output_dropout=0.5)
@@ -104,6 +105,7 @@ def test_dropout_is_variational():
     assert not (features.outputs.numpy() == 0.0).any()
 
 
+@pytest.mark.slow
 def test_embedding_dropout_drops_words():
     model = RelaxedLanguageModel(20, 8, embedding_dropout=0.5)
     model.build()
@@ -117,6 +119,7 @@ def test_embedding_dropout_drops_words():
     assert 0 < used.sum() < len(seen), "some words that were read had no row"
 
 
+@pytest.mark.slow
 def test_the_supernet_is_a_function():
     supernet = RecurrentSupernet(
         RelaxedLanguageModel(20, 6, **DROPOUTS), temporal_activation_penalty=0.1

@@ -48,6 +48,7 @@ def loss_of(supernet, steps):
 
 
 # Fewer steps than chunks, and steps that cannot be cut into equal chunks.
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [3, 13])
 def test_relaxed_cell(float64, steps):
     del float64
@@ -87,6 +88,7 @@ def test_relaxed_cells_second_derivative(float64):
     assert_same(*results)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [2, 13])
 def test_derived_cell(float64, steps):
     del float64

@@ -58,6 +58,7 @@ def small_supernet():
     return ConvolutionalSupernet(model, (8, 8, 1))
 
 
+@pytest.mark.slow
 def test_searches_try_it():
     assert added_operations(small_supernet()) == {}
     add_operation("scale", Scale)

@@ -206,6 +206,7 @@ def test_right_answers_are_counted():
     assert float(totals["loss"]) == pytest.approx(3 * logs - 6, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_gradients_are_slopes(float64):
     """Of single weights of every part, and of the mixing, by central differences."""
     supernet = ConvolutionalSupernet(classifier(), IMAGE)
