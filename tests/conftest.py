@@ -34,6 +34,14 @@ def pytest_runtest_setup(item):
         pytest.skip("minutes; TF_DARTS_LONG_TESTS=1 runs it")
 
 
+@pytest.fixture
+def eagerly():
+    """Functions are not compiled: tracing a network takes longer than a few toy steps of it."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 class Command:
     """The real command in processes of its own."""
 

@@ -5,6 +5,7 @@ toy steps.
 """
 
 import os
+import runpy
 import subprocess
 import sys
 
@@ -28,7 +29,7 @@ EXAMPLES = {
     "cell_in_keras_model.py": (["--epochs=1"], "% are recognised."),
     "own_images.py": ([*SHORT, "--run_dir=runs"], "Tested: {'loss': "),
     "own_operation.py": (["--steps_per_epoch=1"], "Weight of conv_3x3 on each edge: [0.1"),
-    "own_text.py": ([*SHORT, "--run_dir=runs"], "Tested: {'loss': "),
+    "own_text.py": ([*SHORT, "--run_dir=runs", "--data_dir=texts"], "Tested: {'loss': "),
 }
 
 
@@ -41,9 +42,22 @@ def test_an_operation_takes_less_than_forty_lines():
     assert len(text.splitlines()) < 40
 
 
+def test_the_text_that_is_written(tmp_path):
+    runpy.run_path(str(ROOT / "examples" / "own_text.py"))["write_topics"](tmp_path)
+    sizes = {
+        file.stem: len(file.read_text(encoding="utf-8").split()) for file in tmp_path.iterdir()
+    }
+    assert sizes.keys() == {"train", "valid", "test"}
+    assert sizes["train"] > 5 * sizes["valid"] > 5_000 < 5 * sizes["test"]
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_it_runs(name, tmp_path):
     arguments, end = EXAMPLES[name]
+    if name == "own_text.py":  # that of its own is long to evaluate
+        (tmp_path / "texts").mkdir()
+        for part in ("train", "valid", "test"):
+            (tmp_path / "texts" / f"{part}.txt").write_text("the cat sat on the mat\n" * 80)
     program = str(ROOT / "examples" / name)
     start = [program] if name == "own_text.py" else ["-c", EAGERLY, program]
     done = subprocess.run(

@@ -105,20 +105,10 @@ def test_two_devices_of_the_cpu_as_documented(command, tmp_path):
     assert (settings["distribution"], settings["replicas"]) == ("mirrored", 2)
 
 
-@pytest.mark.parametrize(
-    ("flags", "sentence"),
-    [
-        (["--distribution=multi_worker"], "TF_CONFIG must say which workers"),
-        (["--distribution=mirrored"], "needs two devices or more"),
-        (
-            ["--distribution=mirrored", "--cpu_replicas=3"],
-            "--batch_size=8 cannot be cut into 3 equal parts",
-        ),
-    ],
-)
-def test_wrong_input(command, tmp_path, flags, sentence):
-    status, _, err = command.run(*SETTINGS, *flags, f"--run_dir={tmp_path / 'run'}")
+def test_one_device_is_not_enough(command, tmp_path):
+    flags = ["--distribution=mirrored", f"--run_dir={tmp_path / 'run'}"]
+    status, _, err = command.run(*SETTINGS, *flags)
     assert status == 2
     last = err.splitlines()[-1]
-    assert last.startswith("tf_darts: ") and sentence in last
+    assert last.startswith("tf_darts: ") and "needs two devices or more" in last
     assert not (tmp_path / "run").exists()
