@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype_files
 
 TEXT = "units=8,bptt=8,epochs=2,steps_per_epoch=4,evaluation_batch_size=200"
 SEARCH = f"--search_settings={TEXT},batch_size=4"
@@ -50,7 +50,7 @@ def test_a_selection_leaves_everything(whole):
     rows = document["candidates"]
     assert document["score"] == "perplexity" and len(rows) == 4
     assert [row["score"] for row in rows] == sorted(row["score"] for row in rows)
-    best = genotype.load(directory / "genotype.json")
+    best = genotype_files.load(directory / "genotype.json")
     assert best.to_dict() == rows[0]["genotype"]
     for row in rows:
         runs = directory / "candidates" / row["name"]
@@ -61,7 +61,8 @@ def test_a_selection_leaves_everything(whole):
         assert [point["epoch"] for point in row["snapshots"]] == ([1, 2] if searched else [])
         if searched:
             assert row["snapshots"][-1]["score"] == row["score"]
-            assert genotype.load(runs / "search" / "genotype.json").to_dict() == row["genotype"]
+            found = genotype_files.load(runs / "search" / "genotype.json")
+            assert found.to_dict() == row["genotype"]
     with (directory / "ranking.csv").open(newline="") as file:
         assert [row["name"] for row in csv.DictReader(file)] == [row["name"] for row in rows]
     assert (directory / "plots" / "ranking.png").read_bytes().startswith(b"\x89PNG")

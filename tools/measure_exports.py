@@ -29,7 +29,6 @@ from absl import flags, logging
 # The code beside this tool, whether or not (another) tf_darts is installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from tf_darts.cells import genotype
 from tf_darts.cli import program
 from tf_darts.config.presets import preset_for
 from tf_darts.errors import UserError
@@ -134,7 +133,7 @@ def images_of(run_dir: str, data_dir: str, count: int) -> tuple[np.ndarray, np.n
         raise UserError(
             f"--run_dir={run_dir}: holds a language model; only networks of images are measured."
         )
-    cell = genotype.SPACES[config.space].from_dict(training.settings["cell"])
+    cell = training.cell
     data = training_task(config, cell).data
     if not data.validates:
         raise UserError(

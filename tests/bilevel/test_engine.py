@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tests.support.toy_search import Events, Killed, Numbers, search, without_time
 from tf_darts.bilevel import engine
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype_files
 from tf_darts.errors import StorageError, UserError
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.signals import Stopped, StopRequest
@@ -30,10 +30,10 @@ def test_a_search_learns_and_leaves_its_files(tmp_path, uninterrupted):
     assert history[-1]["step"] == 15
     lines = (tmp_path / "history.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == history
-    cell = genotype.load(tmp_path / "genotype.json")
+    cell = genotype_files.load(tmp_path / "genotype.json")
     assert cell.to_dict() == history[-1]["genotype"]
-    found_by = json.loads((tmp_path / "genotype.json").read_text())["found_by"]
-    assert found_by["supernet"]["validation_error"] == history[-1]["validation_error"]
+    found = json.loads((tmp_path / "genotype.json").read_text())["provenance"]
+    assert found["supernet"]["validation_error"] == history[-1]["validation_error"]
     assert [e for e in events.seen if e[0] != "step"] == [
         ("epoch", 1),
         ("epoch", 2),
@@ -129,8 +129,8 @@ def test_a_score_that_is_no_number_is_a_divergence(tmp_path):
 
 def test_the_genotype_is_rewritten_only_when_something_changed(tmp_path, monkeypatch):
     writes = []
-    save = genotype.save
-    monkeypatch.setattr(genotype, "save", lambda *a: (writes.append(a[2]), save(*a)))
+    save = genotype_files.save
+    monkeypatch.setattr(genotype_files, "save", lambda *a: (writes.append(a[2]), save(*a)))
     search(tmp_path, alpha_learning_rate=1e-9, epochs=2)
     # The first cell, and one for each epoch's score.
     assert [w["supernet"] and w["supernet"]["epoch"] for w in writes] == [None, 1, 2]
@@ -159,11 +159,11 @@ def test_the_genotype_of_a_killed_run_is_that_of_its_state(tmp_path, step):
     start = KilledAtStart()
     with pytest.raises(Killed):
         search(tmp_path, start)
-    found_by = json.loads((tmp_path / "genotype.json").read_text())["found_by"]
-    assert found_by["step"] == start.step < step
-    assert (found_by["supernet"] or {"epoch": 0})["epoch"] == start.step // 5
+    found = json.loads((tmp_path / "genotype.json").read_text())["provenance"]
+    assert found["step"] == start.step < step
+    assert (found["supernet"] or {"epoch": 0})["epoch"] == start.step // 5
     _, _, history = search(tmp_path)
-    assert genotype.load(tmp_path / "genotype.json").to_dict() == history[-1]["genotype"]
+    assert genotype_files.load(tmp_path / "genotype.json").to_dict() == history[-1]["genotype"]
 
 
 def half(path, **overrides):

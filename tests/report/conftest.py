@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype_files
 from tf_darts.cells.genotype import RECURRENT_PRIMITIVES, RecurrentGenotype
 from tf_darts.runtime.run_directory import RunDirectory
 
@@ -43,7 +43,7 @@ class Runs:
             self.directory / name, common | {"distribution": "one_device"} | settings
         )
         run.write_history(_records(scores, seconds))
-        genotype.save(run.path / "genotype.json", cell(settings.get("seed", 0)), found_by)
+        genotype_files.save(run.path / "genotype.json", cell(settings.get("seed", 0)), found_by)
         return run
 
     def search(self, name, scores=(300.0, 200.0), seconds=7200.0, **settings):

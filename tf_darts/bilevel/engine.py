@@ -8,7 +8,7 @@ import numpy as np
 from tf_darts.bilevel import relaxation
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.bilevel.strongest_edges import derive
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype, genotype_files
 from tf_darts.config.search import SearchConfig
 from tf_darts.data.batches import SearchBatch
 from tf_darts.data.fingerprint import Fingerprint
@@ -152,8 +152,9 @@ class SearchEngine(RunLoop):
         validation = {"epoch": last["epoch"], score: last[score]} if last else None
         if self._saved_genotype == (cell, validation):
             return
-        found_by = {
+        provenance = {
             "mode": self._config.mode,
+            "method": self._config.method,
             "dataset": self._config.dataset,
             "optimization": self._config.optimization,
             "hypergradient": self._config.hypergradient,
@@ -161,6 +162,10 @@ class SearchEngine(RunLoop):
             "step": int(self._step.steps),
             # Of the supernet with its shared weights, not of the discrete cell.
             "supernet": validation,
+            # Of this machine, until the epoch whose score stands here; every replica took as long.
+            "search_seconds": last["seconds"] if last else 0.0,
+            "replicas": self._replicas.count,
+            "settings": self._run.settings,
         }
-        genotype.save(self._run.path / "genotype.json", cell, found_by)
+        genotype_files.save(self._run.path / "genotype.json", cell, provenance)
         self._saved_genotype = (cell, validation)

@@ -4,7 +4,8 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tf_darts.cells.genotype import Genotype, load
+from tf_darts.cells.genotype import Genotype
+from tf_darts.cells.genotype_files import load
 from tf_darts.errors import StateError, UserError
 from tf_darts.report.candidate_rows import check_row, is_number
 from tf_darts.runtime import files

@@ -5,7 +5,8 @@ import pathlib
 import re
 
 from tf_darts.cells.foreign import is_text
-from tf_darts.cells.genotype import SPACES, Genotype, split_name
+from tf_darts.cells.genotype import SPACES, Genotype
+from tf_darts.cells.genotype_files import split_name
 from tf_darts.cells.random_cells import random_cells
 from tf_darts.cells.topologies import TOPOLOGIES
 from tf_darts.config.hypergradients import HYPERGRADIENTS

@@ -9,10 +9,11 @@ import grpc
 import tensorflow as tf
 from keras_tuner.errors import FatalError
 
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype_files
 from tf_darts.cells.genotype import SPACES
 from tf_darts.cells.random_cells import random_cells
 from tf_darts.cells.topologies import TOPOLOGIES
+from tf_darts.config.recorded import about
 from tf_darts.config.study import StudyConfig
 from tf_darts.errors import UserError
 from tf_darts.report.ranking import write_ranking
@@ -58,7 +59,12 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
     else:
         if part is Role.CHIEF:
             check_address()
-        run = RunDirectory(config.run_dir, settings, planned.extendable)
+        run = RunDirectory(
+            config.run_dir,
+            settings,
+            planned.extendable,
+            about=about(config.mode, planned.example.training.space),
+        )
         path = stack.enter_context(contextlib.closing(run)).path
     training = planned.example.training
     # Scores of other data are not to be ranked with those that are here.
@@ -145,7 +151,7 @@ def _save_best(path: pathlib.Path, config: StudyConfig, rows: list[Row]) -> None
         **{name: best[name] for name in ("name", "source", "seed", "score")},
     }
     cell = SPACES[best["space"]].from_dict(best["genotype"])
-    genotype.save(path / "genotype.json", cell, found_by)
+    genotype_files.save(path / "genotype.json", cell, found_by)
 
 
 def _stops(part: Role) -> contextlib.AbstractContextManager[StopRequest]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype_files
 from tf_darts.cells.genotype import SPACES, Genotype
 from tf_darts.errors import StateError
 from tf_darts.report.candidate_rows import check_row
@@ -146,7 +146,7 @@ def _evaluated(
 def _save_cell(directory: pathlib.Path, cell: Genotype, candidate: Candidate) -> None:
     """Leaves the candidate's cell beside its runs."""
     found_by = {"source": candidate.source, "seed": candidate.seed}
-    genotype.save(directory / "genotype.json", cell, found_by)
+    genotype_files.save(directory / "genotype.json", cell, found_by)
 
 
 def failure(candidate: Candidate, reason: str) -> Row:
