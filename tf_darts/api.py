@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from tf_darts.cells import genotype_files, references
 from tf_darts.cells.genotype import Genotype
-from tf_darts.cells.published import PUBLISHED
+from tf_darts.cells.published import published_cells
 from tf_darts.config.presets import Config, configure
 from tf_darts.runs.export import Exported, run_export
 from tf_darts.runs.search import SearchRun, run_search
@@ -61,7 +61,7 @@ def _cell(given: Any) -> Any:
 
 def _name(cell: Genotype) -> str:
     """What a run says that it was given: a published cell's name, or one that no other cell has."""
-    for name, published in PUBLISHED[cell.space].items():
+    for name, published in published_cells(cell.space).items():
         if cell == published:
             return name
     return references.identifier(cell)

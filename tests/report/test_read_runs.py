@@ -9,7 +9,7 @@ from tf_darts.runtime.run_directory import RunDirectory
 def test_a_search(runs):
     path = runs.search("search_a", seed=3, hypergradient="first_order")
     (entry,) = read_entries([str(path)])
-    assert (entry.name, entry.way, entry.source, entry.seed) == (
+    assert (entry.name, entry.scored_by, entry.method, entry.seed) == (
         "search_a",
         SUPERNET,
         "first_order",
@@ -23,14 +23,19 @@ def test_a_search(runs):
 
 def test_a_joint_search_is_its_own_source(runs):
     path = runs.search("joint", hypergradient="first_order", optimization="joint_alternating")
-    assert read_entries([str(path)])[0].source == "joint_alternating"
+    assert read_entries([str(path)])[0].method == "joint_alternating"
 
 
 def test_a_training_knows_the_search_that_found_its_cell(runs):
     search = runs.search("search_a", hypergradient="exact", units=16)
     path = runs.train("train_a", given=search / "genotype.json", seed=1, test=138.0)
     (entry,) = read_entries([str(path)])
-    assert (entry.way, entry.source, entry.value, entry.test) == (TRAINED, "exact", 140.0, 138.0)
+    assert (entry.scored_by, entry.method, entry.value, entry.test) == (
+        TRAINED,
+        "exact",
+        140.0,
+        138.0,
+    )
     assert (entry.search_seconds, entry.training_seconds) == (7200.0, 3600.0)
     assert entry.counts["weights"] == 4_810_000
     assert (entry.settings["units"], entry.settings["search.units"]) == (8, 16)
@@ -41,7 +46,7 @@ def test_a_training_knows_the_search_that_found_its_cell(runs):
 def test_a_training_of_another_cell(runs, tmp_path):
     published, gone = runs.train("a"), runs.train("b", given=tmp_path / "gone" / "genotype.json")
     ours, theirs = read_entries([str(published), str(gone)])
-    assert (ours.source, theirs.source) == ("darts_v2", "given")
+    assert (ours.method, theirs.method) == ("darts_v2", "given")
     assert ours.search_seconds is theirs.search_seconds is None
 
 
@@ -60,7 +65,7 @@ def test_a_study(runs):
         "study/random_seed0",
         "study/first_order_seed99",
     ]
-    assert (found.source, found.value, found.search_seconds) == ("exact", 130.0, 7200.0)
+    assert (found.method, found.value, found.search_seconds) == ("exact", 130.0, 7200.0)
     assert found.settings["search.units"] == 8 and len(found.snapshots) == 3
     assert (
         found.training_settings

@@ -26,6 +26,7 @@ class SearchData(Protocol):
     """What the loop reads: see `data/texts/search_batches.py` for one that does it."""
 
     evaluation_batch_size: int
+    longest: int  # time steps of a batch at most; 1 where a batch has none
 
     def steps(self, epoch: int) -> int:
         """How many batches an epoch has."""
@@ -85,7 +86,8 @@ class SearchEngine(RunLoop):
         history = self._run_all(stop)
         if self._run.read_result() is None:
             names = ("epoch", "step", f"validation_{self._supernet.score}", "cell", "genotype")
-            self._run.write_json(RESULT, {name: history[-1][name] for name in names})
+            result = {name: history[-1][name] for name in names} | {"epochs": len(history)}
+            self._run.write_json(RESULT, result)
         return history
 
     def _finished(self) -> list[dict[str, Any]] | None:
@@ -162,7 +164,7 @@ class SearchEngine(RunLoop):
             "step": int(self._step.steps),
             # Of the supernet with its shared weights, not of the discrete cell.
             "supernet": validation,
-            # Of this machine, until the epoch whose score stands here; every replica took as long.
+            # Until the end of the epoch whose score stands here; all replicas took as long.
             "search_seconds": last["seconds"] if last else 0.0,
             "replicas": self._replicas.count,
             "settings": self._run.settings,

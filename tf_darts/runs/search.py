@@ -76,7 +76,7 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
             SearchReport(run.path, supernet, settings, task.baseline),
         ]
         watched = callbacks if replicas.is_chief else []
-        longest = getattr(task.data, "longest", 1)
+        longest = task.data.longest
         announce_memory(search_memory(supernet, config, longest, replicas), config, label)
         engine = SearchEngine(
             config, supernet, task.data, run, watched, replicas, STEPS[config.optimization]

@@ -71,7 +71,7 @@ def run_training(
             TrainingReport(run.path, objective, cell, settings, task.baseline),
         ]
         watched = callbacks if replicas.is_chief else []
-        longest = getattr(task.data, "longest", 1)
+        longest = task.data.longest
         announce_memory(training_memory(objective, config, longest, replicas), config, label)
         result = TrainingEngine(config, objective, task.data, run, watched, replicas).train(stop)
         seconds = run.read_history()[-1]["seconds"]
