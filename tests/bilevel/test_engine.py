@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support import toy_search
 from tests.support.toy_search import Events, Killed, Numbers, search, without_time
 from tf_darts.bilevel import engine
 from tf_darts.cells import genotype_files
@@ -145,6 +146,57 @@ def test_the_cell_is_derived_at_records_and_checkpoints(tmp_path, monkeypatch):
     search(tmp_path, data=data)
     # Once where it starts and at each checkpoint, and for the records of the three epochs.
     assert sorted(steps) == [0, 2, 4, 5, 5, 6, 8, 10, 10, 10, 12, 14, 15, 15]
+
+
+class EndsEarly(engine.SearchEngine):
+    """Ends after two epochs, by a rule that needs nothing but the history."""
+
+    def _goes_on(self):
+        return super()._goes_on() and len(self._history) < 2
+
+
+class Finishes(Callback):
+    def __init__(self):
+        self.told = []
+
+    def on_epoch(self, record, history):
+        self.told.append(record["epoch"])
+
+    def on_finish(self, history):
+        self.told.append(f"finished after {len(history)}")
+
+    def on_end(self):
+        self.told.append("left")
+
+
+def test_a_search_that_ends_early_has_finished(tmp_path, monkeypatch, uninterrupted):
+    monkeypatch.setattr(toy_search, "SearchEngine", EndsEarly)
+    watch = Finishes()
+    _, _, history = search(tmp_path, watch)
+    assert watch.told == [1, 2, "finished after 2", "left"]
+    assert without_time(history) == without_time(uninterrupted[2][:2])
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert (result["epoch"], result["epochs"]) == (2, 2)
+    provenance = genotype_files.load(tmp_path / "genotype.json").provenance
+    assert provenance["search_seconds"] == history[-1]["seconds"]
+    assert (provenance["method"], provenance["replicas"]) == ("finite_difference", 1)
+    # It is only looked at from now on, even where its checkpoints are gone.
+    shutil.rmtree(tmp_path / "checkpoints")
+    watch = Finishes()
+    assert search(tmp_path, watch)[2] == history and watch.told == []
+
+
+def test_a_search_that_is_killed_at_its_end_tells_it_again(tmp_path):
+    class KilledAtTheEnd(Callback):
+        def on_finish(self, history):
+            raise Killed
+
+    with pytest.raises(Killed):
+        search(tmp_path, KilledAtTheEnd())
+    assert not (tmp_path / "result.json").exists()
+    watch = Finishes()
+    search(tmp_path, watch)
+    assert watch.told == ["finished after 3", "left"] and (tmp_path / "result.json").exists()
 
 
 @pytest.mark.parametrize("step", [1, 3, 6, 11])

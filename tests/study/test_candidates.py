@@ -53,6 +53,15 @@ def test_a_file_is_named_by_its_run(tmp_path):
     assert found[0].source == "given"
 
 
+def test_a_cell_says_what_found_it(tmp_path):
+    (random,) = candidates(candidates="random", count=1, seed=5)
+    assert random.with_provenance(random.cell).provenance == {"method": "random", "seed": 5}
+    file, known = tmp_path / "genotype.json", {"method": "exact", "seed": 7, "search_seconds": 2.5}
+    genotype_files.save(file, PUBLISHED["recurrent"]["darts_v1"], known)
+    (given,) = candidates(candidates=str(file))
+    assert given.with_provenance(given.cell).provenance == known, "what it says itself counts"
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
