@@ -1,4 +1,4 @@
-"""What a run is: as its config.json says, or as runs of version 0.1 let it be known."""
+"""What a run is: as its config.json says, or as runs of commit 517e77a let it be known."""
 
 import contextlib
 import dataclasses

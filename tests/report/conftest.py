@@ -59,7 +59,7 @@ class Runs:
 
     def train(self, name, scores=(150.0, 140.0), seconds=3600.0, given="darts_v2", **settings):
         test, finished = settings.pop("test", None), settings.pop("finished", True)
-        # A training of version 0.1 says only what it was given.
+        # A training of commit 517e77a says only what it was given.
         provenance = {"mode": "train", **settings.pop("found", {}), "given": str(given)}
         run = self._run(name, {"mode": "train"} | settings, scores, seconds, provenance)
         best = min(run.read_history(), key=lambda record: record["validation_perplexity"])

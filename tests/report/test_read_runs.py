@@ -92,7 +92,7 @@ def test_a_training_of_a_candidate_s_cell(runs):
 @pytest.mark.parametrize("change", [{"settings": 3}, {"search_seconds": None}, {"replicas": "2"}])
 def test_a_provenance_that_is_no_search_s(runs, change):
     path = runs.train("train_a", found=FOUND | change)
-    with pytest.raises(UserError, match=r"genotype\.json: .* its provenance is no search's"):
+    with pytest.raises(UserError, match=r"genotype\.json: .*its provenance is no search's"):
         read_entries([str(path)])
 
 
@@ -103,7 +103,7 @@ def test_a_search_that_ended_early(runs, rewrite):
     (path / "result.json").write_text('{"epoch": 2, "epochs": 2}')
     (entry,) = read_entries([str(path)])
     assert (entry.value, len(entry.history)) == (200.0, 2)
-    train = runs.train("train_a", given=path / "genotype.json")  # as version 0.1 did
+    train = runs.train("train_a", given=path / "genotype.json")  # as commit 517e77a did
     assert read_entries([str(train)])[0].search_seconds == 7200.0
     rewrite(path / "result.json", lambda result: result.update(epochs=3))
     with pytest.raises(UserError, match="has 2 records, and the run ended after 3 epochs"):
@@ -145,7 +145,7 @@ def test_the_space_of_a_run_decides_its_score(runs, rewrite):
     with pytest.raises(UserError, match=r"has no score that reports know \(accuracy\)"):
         read_entries([str(path)])
     rewrite(path / "config.json", lambda config: config.update(space="graph"))
-    with pytest.raises(UserError, match=r"config\.json: .* unknown space 'graph'"):
+    with pytest.raises(UserError, match=r"config\.json: .*unknown space 'graph'"):
         read_entries([str(path)])
 
 

@@ -1,6 +1,7 @@
 """From a search to the report on a training of its cell: the cell says where it is from."""
 
 import json
+import random
 
 import pytest
 
@@ -27,8 +28,10 @@ SIZES = {
 def found(tmp_path_factory):
     """The texts' directory and a search in them."""
     directory = tmp_path_factory.mktemp("provenance")
-    for name in ("train", "valid", "test"):
-        (directory / f"{name}.txt").write_text("the cat sat on the mat\n" * 60)
+    draw = random.Random(0)
+    for name, lines in (("train", 40), ("valid", 12), ("test", 12)):
+        text = [" ".join(draw.choices("abcdefghij", k=9)) + "\n" for _ in range(lines)]
+        (directory / f"{name}.txt").write_text("".join(text))
     settings = SIZES | {"hypergradient": "first_order", "weight_learning_rate": 0.5, "seed": 3}
     run = tf_darts.search(run_dir=directory / "search", data_dir=directory, **settings)
     return directory, run

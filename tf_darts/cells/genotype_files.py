@@ -16,7 +16,7 @@ from tf_darts.errors import UserError
 from tf_darts.runtime.files import is_file, parse_json, read_text, shown, write_atomically
 
 SCHEMA_VERSION = 1
-# The field that says where a cell is from; the second is its name in files of version 0.1.
+# The field that says where a cell is from; the second is its name in files of commit 517e77a.
 PROVENANCE = ("provenance", "found_by")
 
 

@@ -1,6 +1,6 @@
 """What a run is, as its `config.json` says it: its kind, and the space of its cells.
 
-This is the only place that guesses, for runs of version 0.1: they say neither.
+This is the only place that guesses, for runs of commit 517e77a: they say neither.
 """
 
 from collections.abc import Mapping

@@ -21,7 +21,7 @@ def group_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, A
 
 
 def searched_by(found: Mapping[str, Any]) -> str:
-    """The method of a search, by its settings or by a provenance that version 0.1 wrote."""
+    """The method of a search, by its settings or by a provenance that commit 517e77a wrote."""
     optimization = found.get("optimization", "bilevel")
     return found["hypergradient"] if optimization == "bilevel" else optimization
 

@@ -160,7 +160,7 @@ def _training_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -
     provenance = cell.provenance
     given = pathlib.Path(str(provenance.get("given", run.path.name)))
     if method_of(provenance) is None and files.is_file(given):
-        # Trainings of version 0.1 say only where their cell was.
+        # Trainings of commit 517e77a say only where their cell was.
         provenance, file = read_provenance(given, _GIVEN), given
     published = str(given) in published_cells(cell.space)
     found: dict[str, Any] = {

@@ -53,5 +53,5 @@ def _is_report(path: pathlib.Path) -> bool:
     except StateError:
         return False
     settings = document.get("settings")
-    by_mode = isinstance(settings, dict) and settings.get("mode") == "report"  # of version 0.1
+    by_mode = isinstance(settings, dict) and settings.get("mode") == "report"  # of commit 517e77a
     return document.get("kind") == "report" or by_mode

@@ -215,7 +215,7 @@ class RunDirectory:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What `config.json` says beside the settings; runs of version 0.1 say nothing there."""
+        """What `config.json` says beside the settings; runs of commit 517e77a say nothing there."""
         document = files.read_json(self.path / "config.json", _RESTORE)
         return {name: value for name, value in document.items() if name != "settings"}
 
