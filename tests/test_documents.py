@@ -28,7 +28,7 @@ from absl import flags
 
 import tf_darts
 from tests.support.paths import ROOT
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype, genotype_files
 from tf_darts.cli import flags as command_line
 from tf_darts.config import presets as config
 
@@ -190,7 +190,7 @@ def test_the_quickstart_step_by_step(run, tmp_path):
     assert set(answer["top_labels"]) < set("0123456789")
     found = tmp_path / "runs" / "found"
     assert "the most frequent class" in outputs[0] and "Found after 1 epochs" in outputs[0]
-    assert isinstance(genotype.load(found / "genotype.json"), genotype.ConvolutionalGenotype)
+    assert isinstance(genotype_files.load(found / "genotype.json"), genotype.ConvolutionalGenotype)
     (record,) = map(json.loads, (found / "history.jsonl").read_text().splitlines())
     assert 0 <= record["validation_accuracy"] <= 100
     assert {name: np.shape(table) for name, table in record["mixing"].items()} == {

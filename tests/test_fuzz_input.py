@@ -10,7 +10,7 @@ import random
 import pytest
 from absl import flags
 
-from tf_darts.cells import genotype, references
+from tf_darts.cells import genotype_files, references
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.cli import flags as command_line
 from tf_darts.cli import program
@@ -57,15 +57,15 @@ def documents():
     found = []
     for space, name in (("convolutional", "darts_v2"), ("recurrent", "enas")):
         cell = PUBLISHED[space][name].to_dict()
-        found.append({"schema_version": 1, "space": space, "cell": cell, "found_by": {}})
+        found.append({"schema_version": 1, "space": space, "cell": cell, "provenance": {}})
         found.append(cell)
     return [*found, NNI, NUMBERED]
 
 
 def test_what_is_broken_is_right_before():
     for text in (*map(json.dumps, documents()), FLAT, NESTED, RECURRENT):
-        assert genotype.parse(text)
-    assert genotype.parse(MODULE, "DARTS") == V2
+        assert genotype_files.parse(text)
+    assert genotype_files.parse(MODULE, "DARTS") == V2
 
 
 def places(document, path=()):
@@ -130,7 +130,7 @@ def test_broken_documents(tmp_path):
     for _ in range(300):
         text = broken_document(draw)
         file.write_text(text, encoding="utf-8")
-        found[held(lambda: genotype.load(file))] += 1
+        found[held(lambda: genotype_files.load(file))] += 1
         found[held(lambda text=text: references.read(text))] += 1
     assert found[False] > 400 and found[True] > 10, found
 
@@ -142,7 +142,7 @@ def test_broken_texts(tmp_path):
         text = broken_text(draw, draw.choice((FLAT, NESTED, RECURRENT, MODULE, json.dumps(NNI))))
         file.write_text(text, encoding="utf-8")
         name = draw.choice(("", "", ":SMALL", ":DARTS"))
-        found[held(lambda name=name: genotype.load(f"{file}{name}"))] += 1
+        found[held(lambda name=name: genotype_files.load(f"{file}{name}"))] += 1
         settings = {"mode": "train", "dataset": "digits", "genotype": text}
         found[held(lambda settings=settings: config.configure(settings))] += 1
     assert found[False] > 300 and found[True] > 50, found

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype, genotype_files
 
 pytestmark = pytest.mark.slow
 
@@ -87,7 +87,7 @@ def test_a_search_leaves_everything(whole):
     assert "Found after 2 epochs" in out and "tensorboard --logdir=" in out
     assert "--mode=train --dataset=pydoc makes a network of" in out
     assert "\r" not in out, "no bar where there is no terminal"
-    cell = genotype.load(directory / "genotype.json")
+    cell = genotype_files.load(directory / "genotype.json")
     assert len(cell.edges) == 8
     history = records(directory)
     assert [record["epoch"] for record in history] == [1, 2]
@@ -105,7 +105,7 @@ def test_a_search_on_images_leaves_everything(whole_run):
     directory, out = whole_run("images")
     assert out.count("validation accuracy") == 3 and "Found after 2 epochs" in out
     assert "the most frequent class" in out
-    cell = genotype.load(directory / "genotype.json")
+    cell = genotype_files.load(directory / "genotype.json")
     assert isinstance(cell, genotype.ConvolutionalGenotype)
     for record in records(directory):
         assert 0 <= record["validation_accuracy"] <= 100

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype_files
 
 pytestmark = pytest.mark.slow
 
@@ -52,8 +52,10 @@ def test_a_selection_leaves_everything(whole):
     rows = document["candidates"]
     assert document["score"] == "perplexity" and len(rows) == 4
     assert [row["score"] for row in rows] == sorted(row["score"] for row in rows)
-    best = genotype.load(directory / "genotype.json")
+    best = genotype_files.load(directory / "genotype.json")
     assert best.to_dict() == rows[0]["genotype"]
+    assert best.provenance["method"] == rows[0]["source"]
+    assert best.provenance["seed"] == rows[0]["seed"]
     for row in rows:
         runs = directory / "candidates" / row["name"]
         record = json.loads((runs / "train" / "result.json").read_text())
@@ -63,7 +65,13 @@ def test_a_selection_leaves_everything(whole):
         assert [point["epoch"] for point in row["snapshots"]] == ([1, 2] if searched else [])
         if searched:
             assert row["snapshots"][-1]["score"] == row["score"]
-            assert genotype.load(runs / "search" / "genotype.json").to_dict() == row["genotype"]
+            found = genotype_files.load(runs / "search" / "genotype.json")
+            assert found.to_dict() == row["genotype"]
+        kept = genotype_files.load(runs / "genotype.json").provenance
+        assert (kept["method"], kept["seed"]) == (row["source"], row["seed"])
+        assert ("settings" in kept) == searched
+        trained = genotype_files.load(runs / "train" / "genotype.json").provenance
+        assert kept.items() <= trained.items()
     with (directory / "ranking.csv").open(newline="") as file:
         assert [row["name"] for row in csv.DictReader(file)] == [row["name"] for row in rows]
     assert (directory / "plots" / "ranking.png").read_bytes().startswith(b"\x89PNG")

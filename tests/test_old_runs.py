@@ -1,4 +1,4 @@
-"""What version 0.1.0 left (commit 517e77a) is resumed, tested, reported, exported."""
+"""What commit 517e77a.0 left (commit 517e77a) is resumed, tested, reported, exported."""
 
 import json
 import pathlib

@@ -11,10 +11,9 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tf_darts.cells import genotype as genotypes
-from tf_darts.cells import references
+from tf_darts.cells import genotype_files, references
 from tf_darts.cells.genotype import Genotype
-from tf_darts.cells.published import PUBLISHED
+from tf_darts.cells.published import published_cells
 from tf_darts.config.presets import Config, configure
 from tf_darts.runs.export import Exported, run_export
 from tf_darts.runs.search import SearchRun, run_search
@@ -24,7 +23,7 @@ from tf_darts.runs.training_tasks import check_space, find_cell
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.study.run_study import run_study
 
-load_genotype, save_genotype = genotypes.load, genotypes.save
+load_genotype, save_genotype = genotype_files.load, genotype_files.save
 
 
 class Selection(NamedTuple):
@@ -57,12 +56,12 @@ def _cell(given: Any) -> Any:
     """A cell of ours in place of a named tuple or mapping of the official form; else what it is."""
     if isinstance(given, tuple) and hasattr(given, "_asdict"):
         given = given._asdict()
-    return genotypes.of_fields(given) if isinstance(given, Mapping) else given
+    return genotype_files.of_fields(given) if isinstance(given, Mapping) else given
 
 
 def _name(cell: Genotype) -> str:
     """What a run says that it was given: a published cell's name, or one that no other cell has."""
-    for name, published in PUBLISHED[cell.space].items():
+    for name, published in published_cells(cell.space).items():
         if cell == published:
             return name
     return references.identifier(cell)

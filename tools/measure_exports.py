@@ -29,9 +29,8 @@ from absl import flags, logging
 # The code beside this tool, whether or not (another) tf_darts is installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from tf_darts.cells import genotype
 from tf_darts.cli import program
-from tf_darts.config.presets import preset_for
+from tf_darts.config.recorded import training_class
 from tf_darts.errors import UserError
 from tf_darts.formats import litert
 from tf_darts.formats.onnx_model import ONNX_FILE
@@ -128,13 +127,12 @@ def images_of(run_dir: str, data_dir: str, count: int) -> tuple[np.ndarray, np.n
     """
     training = FinishedTraining.open(run_dir)
     training.run.close()
-    preset = preset_for("train", training.settings["dataset"])
-    config = training.config(type(preset), data_dir=data_dir)
+    config = training.config(training_class(training.run), data_dir=data_dir)
     if config.space != "convolutional":
         raise UserError(
             f"--run_dir={run_dir}: holds a language model; only networks of images are measured."
         )
-    cell = genotype.SPACES[config.space].from_dict(training.settings["cell"])
+    cell = training.cell
     data = training_task(config, cell).data
     if not data.validates:
         raise UserError(

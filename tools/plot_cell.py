@@ -19,7 +19,7 @@ from absl import flags
 # The code beside this tool, whether or not (another) tf_darts is installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from tf_darts.cells import genotype, references
+from tf_darts.cells import genotype, genotype_files, references
 from tf_darts.cells.foreign import is_text
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.cli import program
@@ -45,7 +45,7 @@ def find(name: str, space: str | None) -> genotype.Genotype:
       UserError: there is no such cell, or there is one in both spaces and `space` is None.
     """
     published = {s: cells[name] for s, cells in PUBLISHED.items() if name in cells}
-    if not published and (is_text(name) or is_file(genotype.split_name(name)[0])):
+    if not published and (is_text(name) or is_file(genotype_files.split_name(name)[0])):
         cell = references.read(name)
         if space not in (None, cell.space):
             raise UserError(f"{name}: this cell is {cell.space}; leave out --space={space}.")
@@ -67,7 +67,7 @@ def animate(history: pathlib.Path, output: pathlib.Path) -> None:
     Raises:
       UserError: the file is no history of a search, or the animation cannot be written.
     """
-    kind = type(genotype.load(history.with_name("genotype.json")))
+    kind = type(genotype_files.load(history.with_name("genotype.json")))
     if output.suffix.lower() != ".gif":
         raise UserError(f"{output}: animations are written as .gif; use that.")
     records = read_json_lines(history, "give the history.jsonl of a search")

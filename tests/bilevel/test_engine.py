@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support import toy_search
 from tests.support.toy_search import Events, Killed, Numbers, search, without_time
 from tf_darts.bilevel import engine
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype_files
 from tf_darts.errors import StorageError, UserError
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.signals import Stopped, StopRequest
@@ -30,10 +31,10 @@ def test_a_search_learns_and_leaves_its_files(tmp_path, uninterrupted):
     assert history[-1]["step"] == 15
     lines = (tmp_path / "history.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == history
-    cell = genotype.load(tmp_path / "genotype.json")
+    cell = genotype_files.load(tmp_path / "genotype.json")
     assert cell.to_dict() == history[-1]["genotype"]
-    found_by = json.loads((tmp_path / "genotype.json").read_text())["found_by"]
-    assert found_by["supernet"]["validation_error"] == history[-1]["validation_error"]
+    found = json.loads((tmp_path / "genotype.json").read_text())["provenance"]
+    assert found["supernet"]["validation_error"] == history[-1]["validation_error"]
     assert [e for e in events.seen if e[0] != "step"] == [
         ("epoch", 1),
         ("epoch", 2),
@@ -129,8 +130,8 @@ def test_a_score_that_is_no_number_is_a_divergence(tmp_path):
 
 def test_the_genotype_is_rewritten_only_when_something_changed(tmp_path, monkeypatch):
     writes = []
-    save = genotype.save
-    monkeypatch.setattr(genotype, "save", lambda *a: (writes.append(a[2]), save(*a)))
+    save = genotype_files.save
+    monkeypatch.setattr(genotype_files, "save", lambda *a: (writes.append(a[2]), save(*a)))
     search(tmp_path, alpha_learning_rate=1e-9, epochs=2)
     # The first cell, and one for each epoch's score.
     assert [w["supernet"] and w["supernet"]["epoch"] for w in writes] == [None, 1, 2]
@@ -147,6 +148,57 @@ def test_the_cell_is_derived_at_records_and_checkpoints(tmp_path, monkeypatch):
     assert sorted(steps) == [0, 2, 4, 5, 5, 6, 8, 10, 10, 10, 12, 14, 15, 15]
 
 
+class EndsEarly(engine.SearchEngine):
+    """Ends after two epochs, by a rule that needs nothing but the history."""
+
+    def _goes_on(self):
+        return super()._goes_on() and len(self._history) < 2
+
+
+class Finishes(Callback):
+    def __init__(self):
+        self.told = []
+
+    def on_epoch(self, record, history):
+        self.told.append(record["epoch"])
+
+    def on_finish(self, history):
+        self.told.append(f"finished after {len(history)}")
+
+    def on_end(self):
+        self.told.append("left")
+
+
+def test_a_search_that_ends_early_has_finished(tmp_path, monkeypatch, uninterrupted):
+    monkeypatch.setattr(toy_search, "SearchEngine", EndsEarly)
+    watch = Finishes()
+    _, _, history = search(tmp_path, watch)
+    assert watch.told == [1, 2, "finished after 2", "left"]
+    assert without_time(history) == without_time(uninterrupted[2][:2])
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert (result["epoch"], result["epochs"]) == (2, 2)
+    provenance = genotype_files.load(tmp_path / "genotype.json").provenance
+    assert provenance["search_seconds"] == history[-1]["seconds"]
+    assert (provenance["method"], provenance["replicas"]) == ("finite_difference", 1)
+    # It is only looked at from now on, even where its checkpoints are gone.
+    shutil.rmtree(tmp_path / "checkpoints")
+    watch = Finishes()
+    assert search(tmp_path, watch)[2] == history and watch.told == []
+
+
+def test_a_search_that_is_killed_at_its_end_tells_it_again(tmp_path):
+    class KilledAtTheEnd(Callback):
+        def on_finish(self, history):
+            raise Killed
+
+    with pytest.raises(Killed):
+        search(tmp_path, KilledAtTheEnd())
+    assert not (tmp_path / "result.json").exists()
+    watch = Finishes()
+    search(tmp_path, watch)
+    assert watch.told == ["finished after 3", "left"] and (tmp_path / "result.json").exists()
+
+
 @pytest.mark.parametrize("step", [1, 3, 6, 11])
 def test_the_genotype_of_a_killed_run_is_that_of_its_state(tmp_path, step):
     class KilledAtStart(Callback):
@@ -159,11 +211,11 @@ def test_the_genotype_of_a_killed_run_is_that_of_its_state(tmp_path, step):
     start = KilledAtStart()
     with pytest.raises(Killed):
         search(tmp_path, start)
-    found_by = json.loads((tmp_path / "genotype.json").read_text())["found_by"]
-    assert found_by["step"] == start.step < step
-    assert (found_by["supernet"] or {"epoch": 0})["epoch"] == start.step // 5
+    found = json.loads((tmp_path / "genotype.json").read_text())["provenance"]
+    assert found["step"] == start.step < step
+    assert (found["supernet"] or {"epoch": 0})["epoch"] == start.step // 5
     _, _, history = search(tmp_path)
-    assert genotype.load(tmp_path / "genotype.json").to_dict() == history[-1]["genotype"]
+    assert genotype_files.load(tmp_path / "genotype.json").to_dict() == history[-1]["genotype"]
 
 
 def half(path, **overrides):

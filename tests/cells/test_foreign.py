@@ -6,7 +6,7 @@ import json
 import pytest
 
 import tf_darts
-from tf_darts.cells import genotype, references
+from tf_darts.cells import genotype, genotype_files, references
 from tf_darts.cells.foreign import is_text
 from tf_darts.cells.genotype import ConvolutionalGenotype, RecurrentGenotype
 from tf_darts.cells.published import PUBLISHED
@@ -132,8 +132,8 @@ BENCH_201 = "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|nor_conv_3x3~0|avg_pool_3
 def test_what_is_read_from_a_file_and_from_the_command_line(tmp_path, text, cell):
     file = tmp_path / "cell.txt"
     file.write_text(text, encoding="utf-8")
-    assert genotype.load(file) == cell
-    assert genotype.parse(text) == cell
+    assert genotype_files.load(file) == cell
+    assert genotype_files.parse(text) == cell
     if is_text(text):
         assert references.read(text) == cell
         dataset = "ptb" if cell.space == "recurrent" else "digits"
@@ -186,7 +186,7 @@ def test_what_is_refused_says_what_and_names_both_forms(tmp_path, text, sentence
     file = tmp_path / "cell.txt"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(UserError) as error:
-        genotype.load(file)
+        genotype_files.load(file)
     message = str(error.value)
     assert message.startswith(f"{file}: ") and sentence in message and "\n" not in message
     if is_text(text):
@@ -199,29 +199,29 @@ def test_a_module_of_several_cells_is_asked_by_name(tmp_path):
     file = tmp_path / "genotypes.py"
     file.write_text(MODULE)
     with pytest.raises(UserError) as error:
-        genotype.load(file)
+        genotype_files.load(file)
     assert "it has several cells, SMALL, DARTS_V2, DARTS; say which one" in str(error.value)
     advice = str(error.value).rpartition(" as in ")[2].rstrip(".")
     assert advice == f"{file}:DARTS"
-    assert genotype.load(advice) == V2, "the advice works"
-    assert genotype.load(f"{file}:SMALL") == SMALL
+    assert genotype_files.load(advice) == V2, "the advice works"
+    assert genotype_files.load(f"{file}:SMALL") == SMALL
     with pytest.raises(
         UserError, match="no cell named OTHER, but the cells SMALL, DARTS_V2, DARTS"
     ):
-        genotype.load(f"{file}:OTHER")
+        genotype_files.load(f"{file}:OTHER")
     ours = tmp_path / "genotype.json"
-    genotype.save(ours, V2)
+    genotype_files.save(ours, V2)
     with pytest.raises(UserError, match="it is JSON, in which nothing is named X; leave that out"):
-        genotype.load(f"{ours}:X")
+        genotype_files.load(f"{ours}:X")
 
 
 def test_one_cell_needs_no_name_and_may_have_aliases(tmp_path):
     file = tmp_path / "one.py"
     file.write_text(f"A = {NESTED}\nB = A\n")
-    assert genotype.load(file) == genotype.load(f"{file}:B") == SMALL
+    assert genotype_files.load(file) == genotype_files.load(f"{file}:B") == SMALL
     odd = tmp_path / "odd:NAME"
-    genotype.save(odd, V2)
-    assert genotype.load(odd) == V2, "a file's own name wins"
+    genotype_files.save(odd, V2)
+    assert genotype_files.load(odd) == V2, "a file's own name wins"
 
 
 @pytest.mark.parametrize(
@@ -270,15 +270,17 @@ def test_the_official_named_tuple_in_python():
 
 def test_a_training_keeps_a_text_beside_a_name_for_it(tmp_path):
     ours, theirs = tmp_path / "genotype.json", tmp_path / "theirs.py"
-    genotype.save(ours, V2)
+    genotype_files.save(ours, V2)
     theirs.write_text(MODULE)
-    assert references.origin(str(ours), V2) == {"given": str(ours)}
-    assert references.origin(f"{theirs}:SMALL", SMALL) == {
+    assert references.provenance(str(ours), V2) == {"mode": "train", "given": str(ours)}
+    assert references.provenance(f"{theirs}:SMALL", SMALL) == {
+        "mode": "train",
         "given": references.identifier(SMALL),
         "file": f"{theirs}:SMALL",
     }
-    assert references.origin("darts_v2", V2) == {"given": "darts_v2"}
-    assert references.origin(NESTED, SMALL) == {
+    assert references.provenance("darts_v2", V2) == {"mode": "train", "given": "darts_v2"}
+    assert references.provenance(NESTED, SMALL) == {
+        "mode": "train",
         "given": references.identifier(SMALL),
         "text": NESTED,
     }
@@ -314,5 +316,5 @@ def test_cells_of_a_selection(tmp_path):
     ],
 )
 def test_cells_of_public_reports(shared, file, space):
-    cell = genotype.load(shared / "cases" / file)
+    cell = genotype_files.load(shared / "cases" / file)
     assert cell.space == space and genotype.SPACES[space].from_dict(cell.to_dict()) == cell

@@ -1,8 +1,9 @@
+import dataclasses
 import json
 
 import pytest
 
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype, genotype_files
 from tf_darts.cells.genotype import ConvolutionalGenotype, RecurrentGenotype
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.errors import UserError
@@ -14,11 +15,29 @@ ALL = [(space, name) for space, cells in PUBLISHED.items() for name in cells]
 def test_round_trip_through_a_file(tmp_path, space, name):
     cell = PUBLISHED[space][name]
     file = tmp_path / "genotype.json"
-    genotype.save(file, cell, {"seed": 3})
-    assert genotype.load(file) == cell
+    genotype_files.save(file, cell, {"seed": 3})
+    assert genotype_files.load(file) == cell
     document = json.loads(file.read_text())
-    assert document["found_by"] == {"seed": 3}
+    assert document["provenance"] == {"seed": 3}
     assert (document["schema_version"], document["space"]) == (1, space)
+
+
+def test_a_cell_carries_its_provenance(tmp_path):
+    cell, file = PUBLISHED["recurrent"]["enas"], tmp_path / "genotype.json"
+    assert cell.provenance == {}
+    found = dataclasses.replace(cell, provenance={"method": "exact", "seed": 3})
+    assert found == cell and hash(found) == hash(cell) and repr(found) == repr(cell)
+    assert found.to_dict() == cell.to_dict()
+    genotype_files.save(file, found)
+    assert genotype_files.load(file).provenance == {"method": "exact", "seed": 3}
+
+
+def test_the_old_name_of_provenance_is_read(tmp_path):
+    document = _recurrent() | {"found_by": {"hypergradient": "exact"}}
+    del document["provenance"]
+    (tmp_path / "genotype.json").write_text(json.dumps(document))
+    found = genotype_files.load(tmp_path / "genotype.json").provenance
+    assert found == {"hypergradient": "exact"}
 
 
 def test_primitives_are_in_the_order_of_alphas_columns():
@@ -103,20 +122,20 @@ def test_from_derived_cells():
 def _recurrent(**changes):
     """A good document with some of its cell changed."""
     cell = {"recurrent": [["tanh", 0], ["relu", 1]], "concat": [1, 2]} | changes
-    return {"schema_version": 1, "space": "recurrent", "cell": cell, "found_by": {}}
+    return {"schema_version": 1, "space": "recurrent", "cell": cell, "provenance": {}}
 
 
 def _convolutional(**changes):
     edges = [["skip_connect", 0], ["max_pool_3x3", 1]]
     cell = {"normal": edges, "normal_concat": [2], "reduce": edges, "reduce_concat": [2]}
-    return {"schema_version": 1, "space": "convolutional", "cell": cell | changes, "found_by": {}}
+    return {"schema_version": 1, "space": "convolutional", "cell": cell | changes, "provenance": {}}
 
 
 def test_the_good_documents_are_good(tmp_path):
     for document in (_recurrent(), _convolutional()):
         file = tmp_path / "genotype.json"
         file.write_text(json.dumps(document))
-        assert genotype.load(file).to_dict() == document["cell"]
+        assert genotype_files.load(file).to_dict() == document["cell"]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +151,8 @@ def test_the_good_documents_are_good(tmp_path):
         ),
         (_recurrent(colour=1), "unknown field 'colour' in its cell; a cell has recurrent, concat"),
         (_convolutional(nodes=4), "unknown field 'nodes' in its cell; a cell has normal, normal_"),
-        (_recurrent() | {"found_by": 3}, "its found_by is not a JSON object; write {} there."),
+        (_recurrent() | {"provenance": 3}, "its provenance is not a JSON object; write {} there."),
+        (_recurrent() | {"found_by": {}}, "it has found_by, the old name, beside provenance; take"),
         (_recurrent() | {"space": "quantum"}, "unknown space 'quantum'; known: recurrent, conv"),
         (_recurrent() | {"space": ["recurrent"]}, "unknown space ['recurrent']"),
         (_recurrent() | {"space": "convolutional"}, "'normal' is missing"),
@@ -191,7 +211,7 @@ def test_broken_files_are_one_sentence_with_the_path(tmp_path, document, sentenc
     file = tmp_path / "genotype.json"
     file.write_text(json.dumps(document))
     with pytest.raises(UserError) as error:
-        genotype.load(file)
+        genotype_files.load(file)
     text = str(error.value)
     assert sentence in text
     assert text.startswith(f"{file}: ")
@@ -213,7 +233,7 @@ def test_not_json(tmp_path, content, reason):
     file = tmp_path / "genotype.json"
     file.write_bytes(content)
     with pytest.raises(UserError) as error:
-        genotype.load(file)
+        genotype_files.load(file)
     assert str(error.value).startswith(f"{file}: {reason}")
     for form in ("RUN/genotype.json", "Genotype(normal=[", "docs/own_cell.md"):
         assert form in str(error.value)
@@ -227,7 +247,7 @@ def test_no_file(tmp_path):
         (tmp_path / "null\0", "embedded null byte"),
     ):
         with pytest.raises(UserError, match=rf"cannot be read \({reason}\); give RUN/geno"):
-            genotype.load(file)
+            genotype_files.load(file)
 
 
 @pytest.mark.parametrize(
@@ -241,16 +261,16 @@ def test_a_key_that_is_there_twice(tmp_path, content):
     file = tmp_path / "genotype.json"
     file.write_text(content)
     with pytest.raises(UserError, match=r"the key '\w+' is there twice"):
-        genotype.load(file)
+        genotype_files.load(file)
 
 
 def test_the_advice_about_unknown_fields_works(tmp_path):
     file = tmp_path / "genotype.json"
-    document = _convolutional(nodes=4) | {"schema_version": "1", "found_by": None}
+    document = _convolutional(nodes=4) | {"schema_version": "1", "provenance": None}
     del document["cell"]["nodes"]  # "so take the other out"
-    document |= {"schema_version": 1, "found_by": {}}  # "write 1 there", "write {} there"
+    document |= {"schema_version": 1, "provenance": {}}  # "write 1 there", "write {} there"
     file.write_text(json.dumps(document))
-    assert genotype.load(file).to_dict() == document["cell"]
+    assert genotype_files.load(file).to_dict() == document["cell"]
 
 
 def test_lists_ranges_and_flat_edges_make_the_same_cell():
@@ -267,7 +287,7 @@ def test_lists_ranges_and_flat_edges_make_the_same_cell():
 
 def test_a_kill_while_saving_leaves_the_old_file(tmp_path):
     file = tmp_path / "genotype.json"
-    genotype.save(file, PUBLISHED["recurrent"]["darts_v1"])
+    genotype_files.save(file, PUBLISHED["recurrent"]["darts_v1"])
     with pytest.raises(TypeError):
-        genotype.save(file, PUBLISHED["recurrent"]["darts_v2"], {"not JSON": object()})
-    assert genotype.load(file) == PUBLISHED["recurrent"]["darts_v1"]
+        genotype_files.save(file, PUBLISHED["recurrent"]["darts_v2"], {"not JSON": object()})
+    assert genotype_files.load(file) == PUBLISHED["recurrent"]["darts_v1"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype_files
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config import presets as config
 from tf_darts.data.asset_files import listed
@@ -63,7 +63,7 @@ def _finished(path, dataset, averaged=False, known=True, **settings):
         variables["average"] = average.variables
     settings = config.computed_settings(made) | {"cell": cell.to_dict()}
     with contextlib.closing(RunDirectory(path, settings)) as run:
-        genotype.save(run.path / "genotype.json", cell, {})
+        genotype_files.save(run.path / "genotype.json", cell, {})
         checkpoint = tf.train.Checkpoint(**variables)
         folder = str(run.path / "checkpoints" / "best")
         tf.train.CheckpointManager(checkpoint, folder, max_to_keep=1).save()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype_files
 from tf_darts.cells.genotype import RECURRENT_PRIMITIVES, RecurrentGenotype
 from tf_darts.runtime.run_directory import RunDirectory
 
@@ -37,21 +37,21 @@ class Runs:
     def __init__(self, directory):
         self.directory = directory
 
-    def _run(self, name, settings, scores, seconds, found_by):
+    def _run(self, name, settings, scores, seconds, provenance):
         common = {"dataset": "ptb", "seed": 0, "epochs": len(scores), "units": 8}
         run = RunDirectory(
             self.directory / name, common | {"distribution": "one_device"} | settings
         )
         run.write_history(_records(scores, seconds))
-        genotype.save(run.path / "genotype.json", cell(settings.get("seed", 0)), found_by)
+        genotype_files.save(run.path / "genotype.json", cell(settings.get("seed", 0)), provenance)
         return run
 
     def search(self, name, scores=(300.0, 200.0), seconds=7200.0, **settings):
         settings = {"mode": "search", "hypergradient": "finite_difference"} | settings
-        found_by = {"mode": "search", "hypergradient": settings["hypergradient"]}
+        provenance = {"mode": "search", "hypergradient": settings["hypergradient"]}
         if "optimization" in settings:
-            found_by["optimization"] = settings["optimization"]
-        run = self._run(name, settings, scores, seconds, found_by)
+            provenance["optimization"] = settings["optimization"]
+        run = self._run(name, settings, scores, seconds, provenance)
         (run.path / "plots").mkdir()
         (run.path / "plots" / "cell.gif").write_bytes(b"GIF89a")
         run.close()
@@ -59,8 +59,9 @@ class Runs:
 
     def train(self, name, scores=(150.0, 140.0), seconds=3600.0, given="darts_v2", **settings):
         test, finished = settings.pop("test", None), settings.pop("finished", True)
-        found_by = {"mode": "train", "given": str(given)}
-        run = self._run(name, {"mode": "train"} | settings, scores, seconds, found_by)
+        # A training of commit 517e77a says only what it was given.
+        provenance = {"mode": "train", **settings.pop("found", {}), "given": str(given)}
+        run = self._run(name, {"mode": "train"} | settings, scores, seconds, provenance)
         best = min(run.read_history(), key=lambda record: record["validation_perplexity"])
         if finished:
             run.write_json("result.json", {"checkpoint": "checkpoints/best", **best})

@@ -7,12 +7,12 @@ from tf_darts.report.report_tables import comparison_rows, paper_rows
 CELL = PUBLISHED["recurrent"]["enas"]
 FIRST = Entry(
     name="a",
-    way=TRAINED,
+    scored_by=TRAINED,
     dataset="ptb",
     score="perplexity",
     score_mode="min",
-    source="random",
-    origin="a",
+    method="random",
+    cell_id="a",
     seed=0,
     value=60.0,
     cell=CELL,
@@ -24,11 +24,11 @@ FIRST = Entry(
 
 
 def entry(name, **changes):
-    return dataclasses.replace(FIRST, name=name, **{"origin": name, **changes})
+    return dataclasses.replace(FIRST, name=name, **{"cell_id": name, **changes})
 
 
 RANDOM = [entry(f"r{seed}", seed=seed, value=60.0 + seed) for seed in range(3)]
-FOUND = [entry(f"f{seed}", seed=seed, source="exact", value=56.0 + seed) for seed in range(3)]
+FOUND = [entry(f"f{seed}", seed=seed, method="exact", value=56.0 + seed) for seed in range(3)]
 
 
 def test_groups_differ_by_more_than_the_seed():
@@ -45,7 +45,7 @@ def test_groups_that_no_common_setting_tells_apart_have_a_name():
 
 
 def test_trainings_of_one_cell_are_a_group_of_their_own():
-    again = [dataclasses.replace(e, origin="one.json") for e in FOUND[:2]]
+    again = [dataclasses.replace(e, cell_id="one.json") for e in FOUND[:2]]
     groups = group([*again, FOUND[2]])
     assert [one.label for one in groups] == ["exact (one.json)", "exact (f2)"]
     assert len(group(FOUND)) == len(group(again)) == 1
@@ -58,7 +58,7 @@ def test_failed_entries_are_in_no_group():
 
 
 def test_the_same_result_in_two_studies_counts_once():
-    copy = dataclasses.replace(RANDOM[1], name="other/r1", origin="other/r1")
+    copy = dataclasses.replace(RANDOM[1], name="other/r1", cell_id="other/r1")
     given = [entry("g", seed=None), entry("h", seed=None)]
     failed = [entry(name, value=None, cell=None, reason="It diverged.") for name in "xy"]
     kept, repeated = distinct([*RANDOM, copy, *given, *failed])
@@ -88,15 +88,15 @@ def test_paper_rows():
 
 
 def test_a_single_run_and_one_without_validation():
-    alone, unseen = entry("a", source="enas"), entry("b", source="nao", value=None)
+    alone, unseen = entry("a", method="enas"), entry("b", method="nao", value=None)
     rows = paper_rows(group([unseen, alone]))
     assert [row["validation perplexity"] for row in rows] == ["60.00", ""]
     assert rows[1]["best"] == ""
 
 
 def test_comparisons_are_with_the_reference_of_the_same_training():
-    single = [entry("s", source="first_order", value=59.0)]
-    wide = [entry(f"w{i}", seed=i, source="exact", settings={"units": 9}) for i in range(2)]
+    single = [entry("s", method="first_order", value=59.0)]
+    wide = [entry(f"w{i}", seed=i, method="exact", settings={"units": 9}) for i in range(2)]
     found = [dataclasses.replace(e, settings={"units": 850, "search.epochs": 50}) for e in FOUND]
     groups = group([*RANDOM, *found, *single, *wide])
     (row,), sentence = comparison_rows(groups, "random")

@@ -1,3 +1,6 @@
+import dataclasses
+import shutil
+
 import pytest
 
 from tf_darts.errors import UserError
@@ -9,7 +12,7 @@ from tf_darts.runtime.run_directory import RunDirectory
 def test_a_search(runs):
     path = runs.search("search_a", seed=3, hypergradient="first_order")
     (entry,) = read_entries([str(path)])
-    assert (entry.name, entry.way, entry.source, entry.seed) == (
+    assert (entry.name, entry.scored_by, entry.method, entry.seed) == (
         "search_a",
         SUPERNET,
         "first_order",
@@ -23,14 +26,19 @@ def test_a_search(runs):
 
 def test_a_joint_search_is_its_own_source(runs):
     path = runs.search("joint", hypergradient="first_order", optimization="joint_alternating")
-    assert read_entries([str(path)])[0].source == "joint_alternating"
+    assert read_entries([str(path)])[0].method == "joint_alternating"
 
 
 def test_a_training_knows_the_search_that_found_its_cell(runs):
     search = runs.search("search_a", hypergradient="exact", units=16)
     path = runs.train("train_a", given=search / "genotype.json", seed=1, test=138.0)
     (entry,) = read_entries([str(path)])
-    assert (entry.way, entry.source, entry.value, entry.test) == (TRAINED, "exact", 140.0, 138.0)
+    assert (entry.scored_by, entry.method, entry.value, entry.test) == (
+        TRAINED,
+        "exact",
+        140.0,
+        138.0,
+    )
     assert (entry.search_seconds, entry.training_seconds) == (7200.0, 3600.0)
     assert entry.counts["weights"] == 4_810_000
     assert (entry.settings["units"], entry.settings["search.units"]) == (8, 16)
@@ -38,10 +46,113 @@ def test_a_training_knows_the_search_that_found_its_cell(runs):
     assert entry.animation == search / "plots" / "cell.gif"
 
 
+FOUND = {
+    "mode": "search",
+    "method": "exact",
+    "hypergradient": "exact",
+    "optimization": "bilevel",
+    "seed": 4,
+    "search_seconds": 600.0,
+    "replicas": 2,
+    "settings": {"mode": "search", "seed": 4, "hypergradient": "exact", "units": 16},
+}
+
+
+def test_a_training_whose_search_is_gone_is_still_of_its_method(runs, tmp_path):
+    search = runs.search("search_a", hypergradient="first_order", units=32)
+    path = runs.train("train_a", given=search / "genotype.json", found=FOUND)
+    (entry,) = read_entries([str(path)])
+    # What the cell says counts, not what the search's directory has become.
+    assert (entry.method, entry.search_seconds) == ("exact", 1200.0)
+    assert entry.settings["search.units"] == 16 and entry.settings["units"] == 8
+    assert "search.seed" not in entry.settings and "search.mode" not in entry.settings
+    assert entry.animation == search / "plots" / "cell.gif"
+    search.rename(tmp_path / "elsewhere")
+    (moved,) = read_entries([str(path)])
+    assert moved == dataclasses.replace(entry, animation=None)
+
+
+@pytest.mark.parametrize("given", ["cell_01234567", "darts_v2"])
+def test_a_training_of_a_found_cell_in_memory(runs, given, monkeypatch):
+    (runs.directory / "plots").mkdir()
+    (runs.directory / "plots" / "cell.gif").write_bytes(b"GIF89a")
+    monkeypatch.chdir(runs.directory)  # a picture that is no search's
+    (entry,) = read_entries([str(runs.train("train_a", given=given, found=FOUND))])
+    assert (entry.method, entry.cell_id, entry.animation) == ("exact", given, None)
+
+
+def test_a_training_of_a_candidate_s_cell(runs):
+    path = runs.train("train_a", given="STUDY/genotype.json", found={"method": "random", "seed": 1})
+    (entry,) = read_entries([str(path)])
+    assert (entry.method, entry.search_seconds) == ("random", None)
+    old = runs.train("train_b", given="STUDY/genotype.json", found={"source": "random"})
+    assert read_entries([str(old)])[0].method == "random"
+
+
+@pytest.mark.parametrize("change", [{"settings": 3}, {"search_seconds": None}, {"replicas": "2"}])
+def test_a_provenance_that_is_no_search_s(runs, change):
+    path = runs.train("train_a", found=FOUND | change)
+    with pytest.raises(UserError, match=r"genotype\.json: .*its provenance is no search's"):
+        read_entries([str(path)])
+
+
+def test_a_search_that_ended_early(runs, rewrite):
+    path = runs.search("search_a", epochs=50)
+    with pytest.raises(UserError, match="has finished 2 of 50 epochs; go on with"):
+        read_entries([str(path)])
+    (path / "result.json").write_text('{"epoch": 2, "epochs": 2}')
+    (entry,) = read_entries([str(path)])
+    assert (entry.value, len(entry.history)) == (200.0, 2)
+    train = runs.train("train_a", given=path / "genotype.json")  # as commit 517e77a did
+    assert read_entries([str(train)])[0].search_seconds == 7200.0
+    rewrite(path / "result.json", lambda result: result.update(epochs=3))
+    with pytest.raises(UserError, match="has 2 records, and the run ended after 3 epochs"):
+        read_entries([str(path)])
+
+
+def test_a_search_that_ended_early_in_a_study(runs, rewrite):
+    path = runs.study("study", {"exact": [130.0]})
+    search = path / "candidates" / "exact_seed0" / "search"
+    rewrite(search / "config.json", lambda config: config["settings"].update(epochs=50))
+    (search / "result.json").write_text('{"epoch": 2, "epochs": 2}')
+    (entry,) = read_entries([str(path)])
+    assert entry.settings["search.epochs"] == 50
+
+
+def test_a_study_whose_searches_are_gone(runs, rewrite):
+    path = runs.study("study", {"exact": [130.0]})
+    home = path / "candidates" / "exact_seed0"
+    rewrite(home / "train" / "genotype.json", lambda file: file.update(provenance=FOUND))
+    shutil.rmtree(home / "search")
+    (entry,) = read_entries([str(path)])
+    assert entry.settings["search.units"] == 16
+    assert (entry.search_seconds, entry.animation) == (7200.0, None)
+
+
+def test_imported_weights_are_no_training_to_report(runs):
+    path = runs.train("train_a", finished=False)
+    (path / "history.jsonl").unlink()
+    (path / "result.json").write_text('{"checkpoint": "checkpoints/imported", "epochs": 0}')
+    with pytest.raises(UserError, match="has no epochs, as where weights are imported"):
+        read_entries([str(path)])
+
+
+def test_the_space_of_a_run_decides_its_score(runs, rewrite):
+    path = runs.search("search_a")
+    rewrite(path / "config.json", lambda config: config.update(kind="search", space="recurrent"))
+    assert read_entries([str(path)])[0].score == "perplexity"
+    rewrite(path / "config.json", lambda config: config.update(space="convolutional"))
+    with pytest.raises(UserError, match=r"has no score that reports know \(accuracy\)"):
+        read_entries([str(path)])
+    rewrite(path / "config.json", lambda config: config.update(space="graph"))
+    with pytest.raises(UserError, match=r"config\.json: .*unknown space 'graph'"):
+        read_entries([str(path)])
+
+
 def test_a_training_of_another_cell(runs, tmp_path):
     published, gone = runs.train("a"), runs.train("b", given=tmp_path / "gone" / "genotype.json")
     ours, theirs = read_entries([str(published), str(gone)])
-    assert (ours.source, theirs.source) == ("darts_v2", "given")
+    assert (ours.method, theirs.method) == ("darts_v2", "given")
     assert ours.search_seconds is theirs.search_seconds is None
 
 
@@ -60,7 +171,7 @@ def test_a_study(runs):
         "study/random_seed0",
         "study/first_order_seed99",
     ]
-    assert (found.source, found.value, found.search_seconds) == ("exact", 130.0, 7200.0)
+    assert (found.method, found.value, found.search_seconds) == ("exact", 130.0, 7200.0)
     assert found.settings["search.units"] == 8 and len(found.snapshots) == 3
     assert (
         found.training_settings

@@ -156,7 +156,7 @@ def test_a_search_with_metrics_that_nobody_knows(directory):
         cells=cells,
         genotype_class=SPACES["recurrent"],
     )
-    report = SearchReport(directory, supernet, {"epochs": 1})
+    report = SearchReport(directory, supernet, {"epochs": 50})
     report.on_start(0, 1)
     report.on_step(1, {"train_loss": 2.0, "train_dice": 0.5, "eigenvalue": 4.0})
     shapes = {name: (cell.edges, len(cell.operations)) for name, cell in cells.items()}
@@ -172,6 +172,8 @@ def test_a_search_with_metrics_that_nobody_knows(directory):
         "mixing": {n: [[1 / columns] * columns] * rows for n, (rows, columns) in shapes.items()},
     }
     report.on_epoch(record, [record])
+    assert not (directory / "plots" / "cell.gif").exists()
+    report.on_finish([record])  # of the 50 epochs that it was given: it ended early
     report.on_end()
     assert {"other/eigenvalue", "other/train_dice"} <= set(points(directory / "tensorboard"))
     assert (directory / "plots" / "cell.gif").is_file()

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype_files
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config import presets as config
 from tf_darts.errors import UserError
@@ -24,12 +24,12 @@ def test_published_cells_are_of_the_data_sets_space(dataset, name):
 
 def test_a_file(tmp_path):
     cell = PUBLISHED["convolutional"]["nasnet"]
-    genotype.save(tmp_path / "genotype.json", cell)
+    genotype_files.save(tmp_path / "genotype.json", cell)
     assert find_cell(training("digits", tmp_path / "genotype.json")) == cell
 
 
 def test_a_cell_of_the_other_space_names_the_right_data_sets(tmp_path):
-    genotype.save(tmp_path / "cell.json", PUBLISHED["recurrent"]["enas"])
+    genotype_files.save(tmp_path / "cell.json", PUBLISHED["recurrent"]["enas"])
     for name in ("enas", tmp_path / "cell.json"):
         with pytest.raises(UserError) as error:
             find_cell(training("cifar10", name))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype_files
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
@@ -80,7 +80,7 @@ def test_two_files_of_one_name(tmp_path):
         paths = [tmp_path / folder / "run" / "genotype.json" for folder in folders]
         for path in paths:
             path.parent.mkdir(parents=True, exist_ok=True)
-            genotype.save(path, PUBLISHED["recurrent"]["enas"])
+            genotype_files.save(path, PUBLISHED["recurrent"]["enas"])
         return paths
 
     files = settings("a", "b")

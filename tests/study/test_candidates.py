@@ -2,7 +2,7 @@
 
 import pytest
 
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype_files
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
@@ -47,10 +47,19 @@ def test_directories_are_the_candidates_own(tmp_path):
 def test_a_file_is_named_by_its_run(tmp_path):
     run = tmp_path / "my run"
     run.mkdir()
-    genotype.save(run / "genotype.json", PUBLISHED["recurrent"]["darts_v1"])
+    genotype_files.save(run / "genotype.json", PUBLISHED["recurrent"]["darts_v1"])
     found = candidates(candidates=f"{run / 'genotype.json'},darts_v1")
     assert [c.name for c in found] == ["my_run_genotype", "darts_v1"]
     assert found[0].source == "given"
+
+
+def test_a_cell_says_what_found_it(tmp_path):
+    (random,) = candidates(candidates="random", count=1, seed=5)
+    assert random.with_provenance(random.cell).provenance == {"method": "random", "seed": 5}
+    file, known = tmp_path / "genotype.json", {"method": "exact", "seed": 7, "search_seconds": 2.5}
+    genotype_files.save(file, PUBLISHED["recurrent"]["darts_v1"], known)
+    (given,) = candidates(candidates=str(file))
+    assert given.with_provenance(given.cell).provenance == known, "what it says itself counts"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.support.toy_study import BLACK_BOX, SELECTION
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype_files
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.errors import StateError, UserError
 
@@ -43,7 +43,7 @@ def test_more_trials_are_those_of_a_longer_study(toy, tmp_path, study):
     assert by_cell(extended) == by_cell(whole) and len(by_cell(whole)) == LONGER
     config = json.loads((tmp_path / "extended" / "config.json").read_text())
     assert config["settings"]["trials"] == LONGER and "tf_darts" in config
-    best = genotype.load(tmp_path / "extended" / "genotype.json")
+    best = genotype_files.load(tmp_path / "extended" / "genotype.json")
     assert str(best) == extended["candidates"][0]["cell"]
 
 
@@ -60,7 +60,7 @@ def test_fewer_trials_are_refused_and_the_advice_works(toy, tmp_path):
 def test_more_seeds_and_sources_join_those_that_are_done(toy, tmp_path):
     file = tmp_path / "mine" / "genotype.json"
     file.parent.mkdir()
-    genotype.save(file, PUBLISHED["recurrent"]["enas"])
+    genotype_files.save(file, PUBLISHED["recurrent"]["enas"])
     first = toy.run(tmp_path / "study", **SELECTION)
     seeds = toy.run(tmp_path / "study", **SELECTION | {"count": 3})
     assert toy.evaluated == ["first_order_seed2", "random_seed2"]
@@ -102,9 +102,9 @@ def test_a_file_with_another_cell_is_another_candidate(toy, tmp_path):
     file = tmp_path / "mine" / "genotype.json"
     file.parent.mkdir()
     study = {"mode": "select", "dataset": "pydoc", "candidates": f"{file}"}
-    genotype.save(file, PUBLISHED["recurrent"]["enas"])
+    genotype_files.save(file, PUBLISHED["recurrent"]["enas"])
     toy.run(tmp_path / "study", **study)
-    genotype.save(file, PUBLISHED["recurrent"]["darts_v1"])
+    genotype_files.save(file, PUBLISHED["recurrent"]["darts_v1"])
     with pytest.raises(StateError, match=r"cells was .* and is now"):
         toy.run(tmp_path / "study", **study)
 

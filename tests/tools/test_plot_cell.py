@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from tests.support.paths import ROOT
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype_files
 from tf_darts.cells.published import PUBLISHED
 
 TOOL = ROOT / "tools" / "plot_cell.py"
@@ -32,7 +32,7 @@ def test_space_and_output(tmp_path):
 def test_genotype_file(tmp_path):
     run = tmp_path / "run"
     run.mkdir()
-    genotype.save(run / "genotype.json", PUBLISHED["recurrent"]["enas"])
+    genotype_files.save(run / "genotype.json", PUBLISHED["recurrent"]["enas"])
     done = _plot(tmp_path, "run/genotype.json")
     assert (done.returncode, done.stdout) == (0, "genotype.png\n")
     assert (tmp_path / "genotype.png").is_file()
@@ -47,7 +47,7 @@ def test_a_cell_of_another_program(tmp_path):
 
 def test_animation_of_a_history(tmp_path):
     cell = PUBLISHED["recurrent"]["darts_v1"]
-    genotype.save(tmp_path / "genotype.json", cell)
+    genotype_files.save(tmp_path / "genotype.json", cell)
     record = {"epoch": 1, "validation_perplexity": 140.0, "genotype": cell.to_dict()}
     (tmp_path / "history.jsonl").write_text(json.dumps(record) + "\n")
     done = _plot(tmp_path, "history.jsonl")
@@ -77,10 +77,10 @@ def test_animation_of_a_history(tmp_path):
 )
 def test_mistakes_are_one_sentence(tmp_path, arguments, sentence):
     (tmp_path / "broken.json").write_text("{")
-    genotype.save(tmp_path / "enas.json", PUBLISHED["recurrent"]["enas"])
+    genotype_files.save(tmp_path / "enas.json", PUBLISHED["recurrent"]["enas"])
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "history.jsonl").touch()
-    genotype.save(tmp_path / "broken" / "genotype.json", PUBLISHED["recurrent"]["enas"])
+    genotype_files.save(tmp_path / "broken" / "genotype.json", PUBLISHED["recurrent"]["enas"])
     before = set(tmp_path.iterdir())
     done = _plot(tmp_path, *arguments)
     assert (done.returncode, done.stdout) == (2, "")

@@ -35,7 +35,7 @@ def test_it_learns_and_says_which_epoch_counts(tmp_path):
     assert [record["epoch"] for record in history] == [1, 2, 3, 4]
     assert history[-1]["train_error"] < history[0]["train_error"]
     best = min(history, key=lambda record: record["validation_error"])
-    assert result == {"checkpoint": "checkpoints/best", **best}
+    assert result == {"checkpoint": "checkpoints/best", **best, "epochs": 4}
     assert json.loads((tmp_path / "result.json").read_text()) == result
     (kept,) = (tmp_path / "checkpoints" / "best").glob("*.index")
     assert kept.stem == f"ckpt-{best['step']}"

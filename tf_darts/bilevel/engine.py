@@ -8,7 +8,7 @@ import numpy as np
 from tf_darts.bilevel import relaxation
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.bilevel.strongest_edges import derive
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype, genotype_files
 from tf_darts.config.search import SearchConfig
 from tf_darts.data.batches import SearchBatch
 from tf_darts.data.fingerprint import Fingerprint
@@ -26,6 +26,7 @@ class SearchData(Protocol):
     """What the loop reads: see `data/texts/search_batches.py` for one that does it."""
 
     evaluation_batch_size: int
+    longest: int  # time steps of a batch at most; 1 where a batch has none
 
     def steps(self, epoch: int) -> int:
         """How many batches an epoch has."""
@@ -85,7 +86,8 @@ class SearchEngine(RunLoop):
         history = self._run_all(stop)
         if self._run.read_result() is None:
             names = ("epoch", "step", f"validation_{self._supernet.score}", "cell", "genotype")
-            self._run.write_json(RESULT, {name: history[-1][name] for name in names})
+            result = {name: history[-1][name] for name in names} | {"epochs": len(history)}
+            self._run.write_json(RESULT, result)
         return history
 
     def _finished(self) -> list[dict[str, Any]] | None:
@@ -152,8 +154,9 @@ class SearchEngine(RunLoop):
         validation = {"epoch": last["epoch"], score: last[score]} if last else None
         if self._saved_genotype == (cell, validation):
             return
-        found_by = {
+        provenance = {
             "mode": self._config.mode,
+            "method": self._config.method,
             "dataset": self._config.dataset,
             "optimization": self._config.optimization,
             "hypergradient": self._config.hypergradient,
@@ -161,6 +164,10 @@ class SearchEngine(RunLoop):
             "step": int(self._step.steps),
             # Of the supernet with its shared weights, not of the discrete cell.
             "supernet": validation,
+            # Until the end of the epoch whose score stands here; all replicas took as long.
+            "search_seconds": last["seconds"] if last else 0.0,
+            "replicas": self._replicas.count,
+            "settings": self._run.settings,
         }
-        genotype.save(self._run.path / "genotype.json", cell, found_by)
+        genotype_files.save(self._run.path / "genotype.json", cell, provenance)
         self._saved_genotype = (cell, validation)

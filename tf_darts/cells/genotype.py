@@ -1,22 +1,17 @@
 """Discrete cells: what a search leaves behind and every other mode takes.
 
 A genotype is data. `RecurrentGenotype` and `ConvolutionalGenotype` check themselves when they are
-made, and go to JSON and back (`save`, `load`); `load` reads the forms of others too, which
-`cells/foreign.py` knows. The published ones are in `cells/published.py`.
+made. `cells/genotype_files.py` writes and reads them, and `cells/published.py` has the published
+ones.
 """
 
 import dataclasses
-import json
-import pathlib
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tf_darts.cells import foreign as foreign_cells
 from tf_darts.errors import UserError
-from tf_darts.runtime.files import is_file, parse_json, read_text, shown, write_atomically
-
-SCHEMA_VERSION = 1
+from tf_darts.runtime.files import shown
 
 # The candidate operations in the order of the columns of α (docs/method.md sections 4 and 5).
 RECURRENT_PRIMITIVES = ("none", "tanh", "relu", "sigmoid", "identity")
@@ -45,6 +40,11 @@ def add_convolutional_primitive(name: str) -> None:
 def convolutional_primitives() -> tuple[str, ...]:
     """The candidates of searches for convolutional cells: the paper's, then those added."""
     return (*CONVOLUTIONAL_PRIMITIVES, *_added_convolutional)
+
+
+def _provenance() -> Any:
+    """The field of a genotype that says where the cell is from: it is no part of the cell."""
+    return dataclasses.field(default_factory=dict, compare=False, repr=False, kw_only=True)
 
 
 def _check_edge(edge: Edge, known: tuple[str, ...], nodes_before: int, where: str) -> None:
@@ -127,10 +127,12 @@ class RecurrentGenotype:
     Attributes:
       edges: one `(operation, predecessor)` for each node after the first.
       concat: the nodes whose mean is the cell's output; lists and ranges become tuples.
+      provenance: where the cell is from, as JSON types; cells that differ in it alone are equal.
     """
 
     edges: tuple[Edge, ...]
     concat: tuple[int, ...]
+    provenance: Mapping[str, Any] = _provenance()
     space: ClassVar[str] = "recurrent"
 
     def __post_init__(self) -> None:
@@ -171,12 +173,14 @@ class ConvolutionalGenotype:
       normal, reduce: for each intermediate node its two `(operation, predecessor)` edges; may be
         given flat, two to a node, as in the official named tuples.
       normal_concat, reduce_concat: the nodes concatenated into the output.
+      provenance: where the cell is from, as JSON types; cells that differ in it alone are equal.
     """
 
     normal: tuple[tuple[Edge, Edge], ...]
     normal_concat: tuple[int, ...]
     reduce: tuple[tuple[Edge, Edge], ...]
     reduce_concat: tuple[int, ...]
+    provenance: Mapping[str, Any] = _provenance()
     space: ClassVar[str] = "convolutional"
 
     def __post_init__(self) -> None:
@@ -229,113 +233,14 @@ class ConvolutionalGenotype:
 
 
 Genotype = RecurrentGenotype | ConvolutionalGenotype
-SPACES: dict[str, type] = {
+SPACES: dict[str, type[Genotype]] = {
     "recurrent": RecurrentGenotype,
     "convolutional": ConvolutionalGenotype,
 }
 
 
-def save(
-    path: pathlib.Path | str, genotype: Genotype, found_by: dict[str, Any] | None = None
-) -> None:
-    """Writes the genotype as JSON, atomically; `found_by` says how it was found."""
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "space": genotype.space,
-        "cell": genotype.to_dict(),
-        "found_by": found_by or {},
-    }
-    write_atomically(path, json.dumps(document, indent=2) + "\n")
-
-
-def load(path: pathlib.Path | str) -> Genotype:
-    """Reads a genotype; raises `UserError` in one sentence where the file is not one.
-
-    Args:
-      path: of a genotype file, or of a text in which another program left a cell; `FILE:NAME` is
-        the one of several that is assigned to NAME.
-    """
-    file, name = split_name(str(path))
-    text = read_text(file, foreign_cells.FORMS)
-    try:
-        return parse(text, name, shown(file))
-    except UserError as error:
-        raise UserError(f"{shown(path)}: {error}") from error
-
-
-def is_ours(path: pathlib.Path | str) -> bool:
-    """Whether a file that `load` reads is of our form; raises `UserError` where it is no file."""
-    try:
-        document = parse_json(read_text(split_name(str(path))[0]).removeprefix("\ufeff"))
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(document, dict) and "schema_version" in document
-
-
-def parse(text: str, name: str | None = None, source: str = "FILE") -> Genotype:
-    """The genotype in a text; raises `UserError`.
-
-    Args:
-      text: a genotype file's content, or a cell as other programs write one.
-      name: which of several is meant.
-      source: the file, for sentences.
-    """
-    text = text.removeprefix("\ufeff")
-    try:
-        document = parse_json(text)
-    except json.JSONDecodeError as error:
-        if text.lstrip().startswith("{") and not text.lstrip("{ \r\n\t").startswith("'"):
-            where = f"line {error.lineno}: {error.msg}"
-            raise UserError(
-                f"not a genotype file, it is not JSON ({where}); {foreign_cells.FORMS}."
-            ) from error
-        return of_fields(foreign_cells.from_python(text.strip(), name, source))
-    except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"not a genotype file, it is not JSON ({shown(error)}); {foreign_cells.FORMS}."
-        ) from error
-    if name is not None:
-        raise UserError(f"it is JSON, in which nothing is named {shown(name)}; leave that out.")
-    if not isinstance(document, dict):
-        raise UserError(f"not a genotype file, expected a JSON object; {foreign_cells.FORMS}.")
-    if document.keys() & {"schema_version", "space", "cell"}:
-        return _from_document(document)
-    return of_fields(foreign_cells.from_nni(document) or document)
-
-
-def of_fields(fields: Mapping[str, Any]) -> Genotype:
-    """The genotype with these fields, of whichever space has them; raises `UserError`."""
-    space, fields = foreign_cells.from_fields(fields)
-    return SPACES[space](*(fields[name] for name in foreign_cells.FIELDS[space]))
-
-
-def split_name(path: str) -> tuple[str, str | None]:
-    """File and name of `FILE:NAME`; just the file where it has no such end."""
-    match = re.fullmatch(r"(.+):([A-Za-z_]\w*)", path, re.DOTALL)
-    return (match[1], match[2]) if match and not is_file(path) else (path, None)
-
-
-def _from_document(document: dict[str, Any]) -> Genotype:
-    """The genotype in a file's JSON; raises `UserError`."""
-    for key in ("schema_version", "space", "cell"):
-        if key not in document:
-            raise UserError(f"not a genotype file, {key!r} is missing; {foreign_cells.FORMS}.")
-    for key in document:
-        if key not in ("schema_version", "space", "cell", "found_by"):
-            raise UserError(
-                f"unknown field {shown(repr(key))}; a genotype file has schema_version, space, cell"
-                " and found_by, so take the other out."
-            )
-    version, space, cell = (document[key] for key in ("schema_version", "space", "cell"))
-    if type(version) is not int or version != SCHEMA_VERSION:
-        newer = type(version) is int and version > SCHEMA_VERSION
-        advice = "upgrade tf_darts" if newer else f"write {SCHEMA_VERSION} there"
-        raise UserError(
-            f"genotype schema {shown(repr(version))}, this tf_darts reads {SCHEMA_VERSION};"
-            f" {advice} or search again."
-        )
-    if not isinstance(space, str) or space not in SPACES:
+def genotype_class(space: str) -> type[Genotype]:
+    """The class of a space's cells; raises `UserError` where there is no such space."""
+    if space not in SPACES:
         raise UserError(f"unknown space {shown(repr(space))}; known: {', '.join(SPACES)}.")
-    if not isinstance(document.get("found_by", {}), dict):
-        raise UserError("its found_by is not a JSON object; write {} there.")
-    return SPACES[space].from_dict(cell)
+    return SPACES[space]

@@ -1,5 +1,7 @@
 """The published cells (docs/method.md section 7), by space and name."""
 
+from collections.abc import Mapping
+
 from tf_darts.cells.genotype import ConvolutionalGenotype, Edge, Genotype, RecurrentGenotype
 
 # Short names; two edges a node for images.
@@ -32,6 +34,11 @@ def _convolutional(
         return tuple(nodes)
 
     return ConvolutionalGenotype(cell(normal), normal_concat, cell(reduce), reduce_concat)
+
+
+def published_cells(space: str) -> Mapping[str, Genotype]:
+    """The published cells of a space by name; none of a space that has none."""
+    return PUBLISHED.get(space, {})
 
 
 PUBLISHED: dict[str, dict[str, Genotype]] = {

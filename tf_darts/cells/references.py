@@ -5,7 +5,7 @@ import json
 import pathlib
 from typing import Any
 
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype_files
 from tf_darts.cells.foreign import is_text
 from tf_darts.cells.genotype import Genotype
 from tf_darts.errors import UserError
@@ -15,9 +15,9 @@ from tf_darts.runtime.files import is_file, shown
 def read(given: str) -> Genotype:
     """The cell of a file or text; raises `UserError` in one sentence where there is none."""
     if not is_text(given):
-        return genotype.load(given)
+        return genotype_files.load(given)
     try:
-        return genotype.parse(given)
+        return genotype_files.parse(given)
     except UserError as error:
         raise UserError(f"--genotype={shown(given, 80)}: {error}") from error
 
@@ -26,7 +26,7 @@ def label(given: str) -> str:
     """A short name for it, fit for a directory; raises `UserError` as `read`."""
     if is_text(given):
         return identifier(read(given))
-    file, name = genotype.split_name(given)
+    file, name = genotype_files.split_name(given)
     path = pathlib.Path(file)
     if name:
         return f"{path.stem}_{name}"
@@ -38,13 +38,19 @@ def identifier(cell: Genotype) -> str:
     return f"cell_{hashlib.sha256(json.dumps(cell.to_dict()).encode()).hexdigest()[:8]}"
 
 
-def origin(given: str, cell: Genotype) -> dict[str, Any]:
-    """What a training says of its cell: a published name or a genotype file, where a report looks.
+def provenance(given: str, cell: Genotype) -> dict[str, Any]:
+    """What a training says of its cell: where it is from, and how it was given to the training.
 
-    Of what another program wrote it is a name made of the cell; the text or file stands beside it.
+    `given` is a published name or a genotype file, beside which a report finds the search's
+    pictures. For a cell that another program wrote it is a name made of the cell, beside the text
+    or the file.
     """
+    return {"mode": "train", **cell.provenance, **_named(given, cell)}
+
+
+def _named(given: str, cell: Genotype) -> dict[str, Any]:
     if is_text(given):
         return {"given": identifier(cell), "text": given}
-    if is_file(genotype.split_name(given)[0]) and not genotype.is_ours(given):
+    if is_file(genotype_files.split_name(given)[0]) and not genotype_files.is_ours(given):
         return {"given": identifier(cell), "file": given}
     return {"given": given}

@@ -51,6 +51,11 @@ class SearchConfig(RunConfig):
     )
 
     @property
+    def method(self) -> str:
+        """What the search is compared by: the kind of its hypergradient, or a baseline's name."""
+        return self.hypergradient if self.optimization == "bilevel" else self.optimization
+
+    @property
     def unused(self) -> dict[str, str]:
         """Settings that mean nothing here, each with the flag that is why."""
         unused = {}
@@ -82,8 +87,7 @@ class SearchConfig(RunConfig):
         if config.optimization != "bilevel":
             # Nothing is unrolled where the two parts of the data are one.
             config = dataclasses.replace(config, hypergradient="first_order")
-            return config.with_run_dir(config.optimization)
-        return config.with_run_dir(config.hypergradient)
+        return config.with_run_dir(config.method)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

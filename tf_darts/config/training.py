@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from tf_darts.cells import references
-from tf_darts.cells.published import PUBLISHED
+from tf_darts.cells.published import published_cells
 from tf_darts.config.division import divided, division_setting
 from tf_darts.config.run import RunConfig
 from tf_darts.config.setting import MOST_EXAMPLES, rate, setting
@@ -14,9 +14,18 @@ from tf_darts.errors import UserError
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingConfig(RunConfig):
-    """What every training has. Defaults are docs/method.md section 5's for Penn Treebank."""
+    """What every training has. Defaults are docs/method.md section 5's for Penn Treebank.
+
+    Attributes:
+      schedule: of the learning rate; constant where a space has no such setting.
+      averaging_patience: see the setting of that name; 0 where weights are never averaged.
+      train_on_all: whether there is no validation part; always one where there is no such setting.
+    """
 
     purpose: ClassVar[str] = "trainings"
+    schedule: ClassVar[str] = "constant"
+    averaging_patience: ClassVar[int] = 0
+    train_on_all: ClassVar[bool] = False
 
     mode: str = setting("train", "what to do", choices=("train",))
     # Not computed with: the cell itself is among a run's settings, wherever its file was.
@@ -37,10 +46,11 @@ class TrainingConfig(RunConfig):
         del given, preset
         self.check_devices()
         if not self.genotype:
+            published = ", ".join(published_cells(self.space))
+            theirs = f", or a published one, for --dataset={self.dataset} one of {published}"
             raise UserError(
                 "no --genotype given; --mode=train needs a cell: --genotype=RUN/genotype.json of a"
-                f" search, or a published one, for --dataset={self.dataset} one of"
-                f" {', '.join(PUBLISHED[self.space])}."
+                f" search{theirs if published else ''}."
             )
         return self.with_run_dir(references.label(self.genotype))
 

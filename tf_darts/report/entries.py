@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tf_darts.cells.genotype import Genotype
 
-# How an entry came by its score; scores of different ways do not compare.
+# How an entry came by its score; scores that were taken in different ways do not compare.
 TRAINED = "Cells trained from scratch"
 SUPERNET = "Searches: the supernet's own score, with shared weights"
 SEARCH_PREFIX = "search."  # of the settings of the search that found a trained cell
@@ -22,10 +22,10 @@ class Entry:
 
     Attributes:
       name: of its run directory, or study/candidate.
-      way: `TRAINED` or `SUPERNET`.
+      scored_by: `TRAINED` or `SUPERNET`.
       dataset, score, score_mode: what `value` is: the score's name, and "min" or "max".
-      source: what found the cell: a kind of search, "random", a published cell's name, …
-      origin: what names the cell: entries of one origin are trainings of the same cell.
+      method: what found the cell: a kind of search, "random", a published cell's name, …
+      cell_id: what names the cell: entries that share it are trainings of the same cell.
       seed: None where there is none.
       value: the validation score; None without validation or of a failed candidate.
       reason: why a candidate failed; "" of all others.
@@ -42,12 +42,12 @@ class Entry:
     """
 
     name: str
-    way: str
+    scored_by: str
     dataset: str
     score: str
     score_mode: str
-    source: str
-    origin: str
+    method: str
+    cell_id: str
     seed: int | None
     value: float | None
     reason: str = ""
@@ -63,7 +63,7 @@ class Entry:
     animation: pathlib.Path | None = None
 
     def candidate(self, label: str) -> dict[str, Any]:
-        """The entry as a candidate of a ranking (`ranking.py`) whose source is `label`."""
+        """The entry as a candidate of a ranking (`ranking.py`), whose source is `label`."""
         return {
             "name": self.name,
             "source": label,
@@ -88,7 +88,7 @@ class Group(NamedTuple):
     """Entries that share all but the seed.
 
     Attributes:
-      label: the source and, where that is not unique, the settings that tell groups apart.
+      label: the method and, where that is not unique, the settings that tell groups apart.
       entries: at least one, none of which failed.
     """
 
@@ -96,9 +96,9 @@ class Group(NamedTuple):
     entries: tuple[Entry, ...]
 
     @property
-    def source(self) -> str:
+    def method(self) -> str:
         """What found the cells."""
-        return self.entries[0].source
+        return self.entries[0].method
 
     @property
     def values(self) -> list[float]:
@@ -107,7 +107,7 @@ class Group(NamedTuple):
 
 
 def distinct(entries: Sequence[Entry]) -> tuple[list[Entry], list[tuple[Entry, Entry]]]:
-    """The entries without those that repeat another's seed, cell, source and settings.
+    """The entries without those that repeat another's seed, cell, method and settings.
 
     Returns:
       The entries that stay, and (repeated, first) pairs of the others.
@@ -115,7 +115,7 @@ def distinct(entries: Sequence[Entry]) -> tuple[list[Entry], list[tuple[Entry, E
     first: dict[Any, Entry] = {}
     repeated = []
     for entry in entries:
-        key = (entry.way, entry.source, entry.seed, str(entry.cell), _frozen(entry.settings))
+        key = (entry.scored_by, entry.method, entry.seed, str(entry.cell), _frozen(entry.settings))
         if entry.reason or entry.seed is None or key not in first:
             first[entry.name if entry.reason or entry.seed is None else key] = entry
         else:
@@ -127,21 +127,21 @@ def group(entries: Sequence[Entry]) -> list[Group]:
     """The groups of the entries that did not fail, the best mean first.
 
     Where a cell was trained with several seeds, its trainings are a group of their own: other
-    cells of the same source would be counted several times.
+    cells of the same method would be counted several times.
     """
     alike: dict[Any, list[Entry]] = collections.defaultdict(list)
     for entry in entries:
         if not entry.reason:
-            alike[entry.source, _frozen(entry.settings)].append(entry)
+            alike[entry.method, _frozen(entry.settings)].append(entry)
     groups = []
     for members in alike.values():
-        origins = collections.Counter(entry.origin for entry in members)
-        if len(origins) > 1 and max(origins.values()) > 1:
-            for origin in origins:
-                chosen = tuple(entry for entry in members if entry.origin == origin)
-                groups.append(Group(f"{chosen[0].source} ({origin})", chosen))
+        cells = collections.Counter(entry.cell_id for entry in members)
+        if len(cells) > 1 and max(cells.values()) > 1:
+            for cell_id in cells:
+                chosen = tuple(entry for entry in members if entry.cell_id == cell_id)
+                groups.append(Group(f"{chosen[0].method} ({cell_id})", chosen))
         else:
-            groups.append(Group(members[0].source, tuple(members)))
+            groups.append(Group(members[0].method, tuple(members)))
     labelled = [Group(_label(one, groups), one.entries) for one in groups]
     return sorted(labelled, key=_place)
 

@@ -49,13 +49,13 @@ def _shown(entry: Entry, entries: Sequence[Entry]) -> dict[str, Any]:
     alike = [
         other
         for other in entries
-        if (other.dataset, other.way) == (entry.dataset, entry.way) and not other.reason
+        if (other.dataset, other.scored_by) == (entry.dataset, entry.scored_by) and not other.reason
     ]
     values = {
-        "source": entry.source,
+        "source": entry.method,
         "seed": entry.seed,
         "dataset": entry.dataset,
-        "score of": entry.way,
+        "score of": entry.scored_by,
         **{name: entry.settings.get(name) for name in differing(alike)},
     }
     return {name: value for name, value in values.items() if value is not None}

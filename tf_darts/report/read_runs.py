@@ -6,14 +6,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tf_darts.cells.genotype import SPACES
-from tf_darts.cells.published import PUBLISHED
+from tf_darts.cells.published import published_cells
+from tf_darts.config.recorded import KINDS, kind_of, space_of
 from tf_darts.errors import StateError, UserError
 from tf_darts.report.candidate_rows import is_number
+from tf_darts.report.cell_provenance import (
+    animation_of,
+    group_settings,
+    method_of,
+    search_in,
+    searched_by,
+)
 from tf_darts.report.entries import SEARCH_PREFIX, SUPERNET, TRAINED, Entry
 from tf_darts.report.run_files import (
     need,
     read_cell,
     read_counts,
+    read_finished,
     read_provenance,
     read_ranking,
     read_records,
@@ -26,11 +35,11 @@ from tf_darts.spaces.convolutional.derived.objective import ImageClassification
 from tf_darts.spaces.objective import TrainingObjective
 from tf_darts.spaces.recurrent.derived.objective import NextWordPrediction
 
-# By their scores people judge; the records of a run have one of them.
-_NETWORKS: tuple[type[TrainingObjective], ...] = (NextWordPrediction, ImageClassification)
-# Settings that do not tell groups apart: seeds, what `Entry` has otherwise, how many candidates.
-_NO_SETTINGS = {"mode", "dataset", "seed", "cell", "optimization", "hypergradient"}
-_NO_SETTINGS |= {"candidates", "count", "snapshots", "trials", "tuner"}
+# By the scores of these people judge the runs of a space.
+_OBJECTIVES: Mapping[str, type[TrainingObjective]] = {
+    "recurrent": NextWordPrediction,
+    "convolutional": ImageClassification,
+}
 
 # What to do about the file of the search that found a training's cell.
 _GIVEN = "move this file away, and the report takes the cell as given"
@@ -54,14 +63,16 @@ def read_entries(run_dirs: Sequence[str]) -> list[Entry]:
 
 def _read(path: pathlib.Path, name: str) -> list[Entry]:
     with _opened(path) as (run, settings):
-        mode = settings.get("mode")
-        if not isinstance(mode, str) or mode not in _READERS:
+        kind = kind_of(run)
+        if kind not in _READERS:
+            modes = [f"--mode={mode}" for mode, known in KINDS.items() if known in _READERS]
             raise UserError(
-                f"--run_dir={path}: holds a {mode}; a report takes the runs of"
-                f" {', '.join(f'--mode={known}' for known in _READERS)}; leave this run out."
+                f"--run_dir={path}: holds a {kind or settings.get('mode')}; a report takes the runs"
+                f" of {', '.join(modes)}; leave this run out."
             )
+        need(settings, ("mode",), path)
         try:
-            return _READERS[mode](name, run, settings)
+            return _READERS[kind](name, run, settings)
         except (ValueError, KeyError, TypeError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise StateError(
@@ -80,15 +91,19 @@ def _opened(path: pathlib.Path) -> Iterator[tuple[RunDirectory, dict[str, Any]]]
 
 
 def _finished(run: RunDirectory, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The history of a search or training; raises `UserError` before its last epoch's end."""
-    need(settings, ("epochs",), run.path)
-    history, epochs = read_records(run.path), settings["epochs"]
-    ended = settings["mode"] != "train" or files.exists(run.path / "result.json")
-    if len(history) < epochs or not ended:
+    """The history of a search or training; raises `UserError` where it has not finished."""
+    need(settings, ("mode", "epochs"), run.path)
+    mode, epochs = settings["mode"], settings["epochs"]
+    history = read_finished(run.path, kind_of(run), epochs)
+    if history is None:
         raise UserError(
-            f"--run_dir={run.path}: this {settings['mode']} run has finished {len(history)} of"
-            f" {epochs} epochs; go on with the same --mode={settings['mode']} command first, or"
-            " leave it out."
+            f"--run_dir={run.path}: this {mode} run has finished {len(read_records(run.path))} of"
+            f" {epochs} epochs; go on with the same --mode={mode} command first, or leave it out."
+        )
+    if not history:
+        raise UserError(
+            f"--run_dir={run.path}: this run has no epochs, as where weights are imported; leave it"
+            " out of the report."
         )
     need(settings, ("dataset", "seed"), run.path)
     return history
@@ -100,29 +115,19 @@ def _device_seconds(settings: Mapping[str, Any], history: Sequence[Mapping[str, 
 
 def _score(run: RunDirectory, record: Mapping[str, Any]) -> dict[str, str]:
     """Name and mode of the score by which people judge a run with such records."""
-    for kind in _NETWORKS:
-        if is_number(record.get(f"train_{kind.score}")):
-            return {"score": kind.score, "score_mode": kind.score_mode}
-    known = " or ".join(kind.score for kind in _NETWORKS)
+    space = space_of(run)
+    if space not in _OBJECTIVES:
+        raise StateError(
+            f"{run.path / 'config.json'}: its space {files.shown(space)} has no score that reports"
+            f" know; known are {', '.join(_OBJECTIVES)}; leave this run out of the report."
+        )
+    kind = _OBJECTIVES[space]
+    if is_number(record.get(f"train_{kind.score}")):
+        return {"score": kind.score, "score_mode": kind.score_mode}
     raise StateError(
-        f"{run.path / 'history.jsonl'}: has no score that reports know ({known}); leave this run"
-        " out of the report."
+        f"{run.path / 'history.jsonl'}: has no score that reports know ({kind.score}); leave this"
+        " run out of the report."
     )
-
-
-def _settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    return {f"{prefix}{k}": v for k, v in settings.items() if k not in _NO_SETTINGS}
-
-
-def _searched_by(found: Mapping[str, Any]) -> str:
-    """The kind of a search, from its settings or from what its genotype was `found_by`."""
-    optimization = found.get("optimization", "bilevel")
-    return found["hypergradient"] if optimization == "bilevel" else optimization
-
-
-def _animation(search: pathlib.Path) -> pathlib.Path | None:
-    file = search / "plots" / "cell.gif"
-    return file if files.is_file(file) else None
 
 
 def _search_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> list[Entry]:
@@ -131,19 +136,19 @@ def _search_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> 
     value = history[-1].get(f"validation_{score['score']}")
     entry = Entry(
         name=name,
-        way=SUPERNET,
+        scored_by=SUPERNET,
         dataset=settings["dataset"],
         **score,
-        source=_searched_by(settings),
-        origin=name,
+        method=searched_by(settings),
+        cell_id=name,
         seed=settings["seed"],
         value=value,
         cell=read_cell(run.path),
         search_seconds=_device_seconds(settings, history),
         training_seconds=None,
-        settings=_settings(settings),
+        settings=group_settings(settings),
         history=history,
-        animation=_animation(run.path),
+        animation=animation_of(run.path),
     )
     return [entry]
 
@@ -151,26 +156,31 @@ def _search_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> 
 def _training_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> list[Entry]:
     history = _finished(run, settings)
     score = _score(run, history[-1])
-    cell = read_cell(run.path)
-    given = pathlib.Path(
-        str(read_provenance(run.path / "genotype.json").get("given", run.path.name))
-    )
-    found_by = read_provenance(given, _GIVEN) if files.is_file(given) else {}
-    published = str(given) in PUBLISHED[cell.space]
+    cell, file = read_cell(run.path), run.path / "genotype.json"
+    provenance = cell.provenance
+    given = pathlib.Path(str(provenance.get("given", run.path.name)))
+    if method_of(provenance) is None and files.is_file(given):
+        # Trainings of commit 517e77a say only where their cell was.
+        provenance, file = read_provenance(given, _GIVEN), given
+    published = str(given) in published_cells(cell.space)
     found: dict[str, Any] = {
-        "source": str(given) if published else found_by.get("source", "given"),
+        "method": method_of(provenance) or (str(given) if published else "given"),
         "search_seconds": None,
-        "settings": _settings(settings),
+        "settings": group_settings(settings),
     }
-    if "hypergradient" in found_by:
-        found["source"] = _searched_by(found_by)
+    search = search_in(provenance, found["settings"], file)
+    if search is not None:
+        # The pictures are the search's own: they are shown as long as it is where it was.
+        animation = animation_of(given.parent) if files.is_file(given) else None
+        found |= search | {"animation": animation}
+    elif "hypergradient" in provenance:
         found |= _search_of(given.parent, found["settings"])
     entry = Entry(
         name=name,
-        way=TRAINED,
+        scored_by=TRAINED,
         dataset=settings["dataset"],
         **score,
-        origin=str(given),
+        cell_id=str(given),
         seed=settings["seed"],
         value=read_result(run.path, score["score"]),
         cell=cell,
@@ -188,13 +198,13 @@ def _search_of(path: pathlib.Path, training: Mapping[str, Any]) -> dict[str, Any
     if not files.exists(path / "config.json"):
         return {}
     with _opened(path) as (run, settings):
-        if settings.get("mode") != "search":
+        if kind_of(run) != "search":
             return {}
         history = _finished(run, settings)
     return {
         "search_seconds": _device_seconds(settings, history),
-        "settings": {**training, **_settings(settings, SEARCH_PREFIX)},
-        "animation": _animation(path),
+        "settings": {**training, **group_settings(settings, SEARCH_PREFIX)},
+        "animation": animation_of(path),
     }
 
 
@@ -205,7 +215,7 @@ def _study_entries(name: str, run: RunDirectory, settings: Mapping[str, Any]) ->
             f" --mode={settings['mode']} command first, or leave it out."
         )
     ranking = read_ranking(run.path)
-    shared = _settings(settings)
+    shared = group_settings(settings)
     return [
         _candidate_entry(f"{name}/{candidate['name']}", run.path, shared, ranking, candidate)
         for candidate in ranking["candidates"]
@@ -226,24 +236,31 @@ def _candidate_entry(
     found: dict[str, Any] = {"settings": study_settings}
     if completed and files.exists(training / "config.json"):
         with _opened(training) as (run, settings):
-            history = read_records(run.path)
             need(settings, ("epochs",), run.path)
-            if len(history) < settings["epochs"]:
+            history = read_finished(run.path, "training", settings["epochs"])
+            if history is None:
                 raise StateError(
-                    f"{run.path / 'history.jsonl'}: has {len(history)} of {settings['epochs']}"
-                    " epochs, although this candidate has a score; restore it from a copy, or leave"
-                    " this run out of the report."
+                    f"{run.path / 'history.jsonl'}: has {len(read_records(run.path))} of"
+                    f" {settings['epochs']} epochs, although this candidate has a score; restore it"
+                    " from a copy, or leave this run out of the report."
                 )
-            found = {"settings": _settings(settings), "history": history}
-        found |= _search_of(home / "search", found["settings"])
+            found = {"settings": group_settings(settings), "history": history}
+        search, file = home / "search", training / "genotype.json"
+        searched = files.exists(file) and candidate["search_seconds"] > 0  # a given cell did not
+        provenance = read_provenance(file) if searched else {}
+        known = search_in(provenance, found["settings"], file)
+        if known is None:
+            found |= _search_of(search, found["settings"])
+        else:
+            found |= known | {"animation": animation_of(search)}
     return Entry(
         name=name,
-        way=TRAINED,
+        scored_by=TRAINED,
         dataset=ranking["dataset"],
         score=ranking["score"],
         score_mode=ranking["score_mode"],
-        source=candidate["source"],
-        origin=name,
+        method=candidate["source"],
+        cell_id=name,
         seed=candidate["seed"],
         value=candidate["score"],
         reason="" if completed else candidate["reason"] or "no reason was recorded",
@@ -259,6 +276,6 @@ def _candidate_entry(
 
 _READERS: dict[str, Callable[[str, RunDirectory, Mapping[str, Any]], list[Entry]]] = {
     "search": _search_entry,
-    "train": _training_entry,
-    **dict.fromkeys(("select", "black_box", "tune"), _study_entries),
+    "training": _training_entry,
+    "study": _study_entries,
 }

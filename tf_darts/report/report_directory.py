@@ -37,7 +37,7 @@ def empty_report_directory(path: pathlib.Path, settings: dict[str, str]) -> None
     Raises:
       StorageError: it cannot be written.
     """
-    document = {"tf_darts": __version__, "settings": settings}
+    document = {"tf_darts": __version__, "kind": "report", "settings": settings}
     files.make_directory(path)
     files.write_atomically(path / _MARKER, json.dumps(document, indent=2) + "\n")
     for folder in _FOLDERS:
@@ -49,7 +49,9 @@ def empty_report_directory(path: pathlib.Path, settings: dict[str, str]) -> None
 
 def _is_report(path: pathlib.Path) -> bool:
     try:
-        settings = files.read_json(path / _MARKER).get("settings")
+        document = files.read_json(path / _MARKER)
     except StateError:
         return False
-    return isinstance(settings, dict) and settings.get("mode") == "report"
+    settings = document.get("settings")
+    by_mode = isinstance(settings, dict) and settings.get("mode") == "report"  # of commit 517e77a
+    return document.get("kind") == "report" or by_mode

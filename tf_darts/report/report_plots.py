@@ -34,11 +34,11 @@ def cost_plot(
     longest = max(point["search_seconds"] for entry in lines for point in entry.snapshots)
     unit, seconds = next((u for u in _UNITS if longest >= u[1]), _UNITS[-1])
     figure, axes = _axes(lines[0])
-    colour = colours([entry.source for entry in lines])
+    colour = colours([entry.method for entry in lines])
     for entry in lines:
         costs = [point["search_seconds"] / seconds for point in entry.snapshots]
         scores = [point["score"] for point in entry.snapshots]
-        axes.plot(costs, scores, "o-", markersize=4, color=colour[entry.source], label=entry.source)
+        axes.plot(costs, scores, "o-", markersize=4, color=colour[entry.method], label=entry.method)
     if reference:
         summary = summarise(reference, lines[0].score_mode)
         grey = colours([reference_name])[reference_name]
@@ -61,10 +61,10 @@ def overlaid_curves(entries: Sequence[Entry]) -> Figure | None:
     if not lines:
         return None
     figure, axes = _axes(lines[0])
-    colour = colours([entry.source for entry in lines])
+    colour = colours([entry.method for entry in lines])
     for entry in lines:
         points = [(r["epoch"], r[key]) for r in entry.history if r.get(key) is not None]
-        style = {"color": colour[entry.source], "label": entry.source, "linewidth": 1.3}
+        style = {"color": colour[entry.method], "label": entry.method, "linewidth": 1.3}
         axes.plot(*zip(*points, strict=True), "o-", markersize=3, alpha=0.8, **style)
     if lines[0].score_mode == "min":
         axes.set_yscale("log")

@@ -58,7 +58,7 @@ def comparison_rows(groups: Sequence[Group], reference: str) -> tuple[list[dict[
     """
     rows, left_out = [], []
     for group in groups:
-        if group.source == reference:
+        if group.method == reference:
             continue
         other = reference_of(group, groups, reference)
         compared = compare(group.values, other.values) if other else None
@@ -81,7 +81,7 @@ def reference_of(group: Group, groups: Sequence[Group], reference: str) -> Group
     """The reference's group that was trained as this one was; None if there is none."""
     settings = group.entries[0].training_settings
     for other in groups:
-        if other.source == reference and other.entries[0].training_settings == settings:
+        if other.method == reference and other.entries[0].training_settings == settings:
             return other
     return None
 
@@ -98,6 +98,6 @@ def ranking_of(groups: Sequence[Group], failed: Sequence[Entry]) -> dict[str, An
         "dataset": first.dataset,
         "candidates": [
             *(entry.candidate(labels[entry.name]) for entry in scored),
-            *(entry.candidate(entry.source) for entry in failed),
+            *(entry.candidate(entry.method) for entry in failed),
         ],
     }

@@ -4,7 +4,8 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tf_darts.cells.genotype import Genotype, load
+from tf_darts.cells.genotype import Genotype
+from tf_darts.cells.genotype_files import load, provenance_in
 from tf_darts.errors import StateError, UserError
 from tf_darts.report.candidate_rows import check_row, is_number
 from tf_darts.runtime import files
@@ -31,6 +32,29 @@ def read_records(run: pathlib.Path) -> list[dict[str, Any]]:
             if name.startswith(("train_", "validation_")) and not is_number(value, or_none=True):
                 raise _wrong(file, f"line {number}: {name!r} is no number")
     return records
+
+
+def read_finished(run: pathlib.Path, kind: str, epochs: int) -> list[dict[str, Any]] | None:
+    """The records of a search or training that has finished; None where it has not.
+
+    Args:
+      run: its directory.
+      kind: "search" or "training".
+      epochs: how many it has where it does not end early.
+
+    Raises:
+      StateError: its files cannot be read, or do not go together.
+    """
+    records, file = read_records(run), run / "result.json"
+    if files.exists(file):
+        # A result of commit 517e77a does not say how many epochs there were: as many as were wanted.
+        ended = files.read_json(file, ADVICE).get("epochs", epochs)
+        if len(records) != ended:
+            reason = f"it has {len(records)} records, and the run ended after {ended} epochs"
+            raise _wrong(run / "history.jsonl", reason)
+        return records
+    # Searches of commit 517e77a wrote no result: they had finished when all records were there.
+    return records if kind == "search" and len(records) >= epochs else None
 
 
 def read_result(run: pathlib.Path, score: str) -> float | None:
@@ -91,15 +115,17 @@ def read_cell(run: pathlib.Path) -> Genotype:
 
 
 def read_provenance(file: pathlib.Path, advice: str = ADVICE) -> dict[str, Any]:
-    """How the cell in a genotype file was found.
+    """Where the cell in a genotype file is from; {} where the file does not say it.
 
     Raises:
       StateError: it cannot be read.
     """
-    found_by = files.read_json(file, advice).get("found_by")
-    if not isinstance(found_by, dict):
-        raise _wrong(file, "it does not say how its cell was found", advice)
-    return found_by
+    try:
+        return provenance_in(files.read_json(file, advice))
+    except StateError:
+        raise
+    except UserError as error:
+        raise _wrong(file, str(error).rstrip("."), advice) from error
 
 
 def read_ranking(study: pathlib.Path) -> dict[str, Any]:

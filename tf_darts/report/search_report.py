@@ -95,6 +95,6 @@ class SearchReport(RunReport):
         )
         for name, figure in figures.items():
             self._picture(f"{name}.png", figure)
-        if record["epoch"] == self._settings["epochs"]:
-            animation = search_animation(history, self._supernet.genotype_class)
-            self._picture("cell.gif", animation)
+
+    def on_finish(self, history: Sequence[dict[str, Any]]) -> None:
+        self._picture("cell.gif", search_animation(history, self._supernet.genotype_class))

@@ -57,7 +57,7 @@ def write_report(run_dirs: Sequence[str], report_dir: str, reference: str) -> pa
     entries = read_entries(run_dirs)
     if not entries:
         raise UserError(f"--run_dir={','.join(run_dirs)}: no candidates there; nothing to report.")
-    sources = sorted({entry.source for entry in entries})
+    sources = sorted({entry.method for entry in entries})
     if reference not in (*sources, REFERENCE):
         raise UserError(
             f"--reference={reference}: no such source in these runs; use one of"
@@ -70,10 +70,11 @@ def write_report(run_dirs: Sequence[str], report_dir: str, reference: str) -> pa
     for dataset, score, mode in scores:
         better = {"min": "lower", "max": "higher"}[mode]
         text += f"\n## {dataset}: {score} ({better} is better)\n"
-        for way, note in ((TRAINED, ""), (SUPERNET, _SUPERNET_NOTE)):
-            chosen = [e for e in entries if (e.dataset, e.score, e.way) == (dataset, score, way)]
+        compared = [e for e in entries if (e.dataset, e.score) == (dataset, score)]
+        for scored_by, note in ((TRAINED, ""), (SUPERNET, _SUPERNET_NOTE)):
+            chosen = [entry for entry in compared if entry.scored_by == scored_by]
             if chosen:
-                text += f"\n### {way}\n{note}" + _Section(directory, chosen, reference).text()
+                text += f"\n### {scored_by}\n{note}" + _Section(directory, chosen, reference).text()
     sessions = directory / "tensorboard"
     try:
         write_sessions(sessions, entries)
@@ -105,8 +106,8 @@ class _Section:
         self._entries, self._repeated = distinct(entries)
         self._groups = group(self._entries)
         first = entries[0]
-        self._name = "_".join((first.dataset, {TRAINED: "trained", SUPERNET: "search"}[first.way]))
-        self._name = _file_name(self._name)
+        kind = {TRAINED: "trained", SUPERNET: "search"}[first.scored_by]
+        self._name = _file_name(f"{first.dataset}_{kind}")
 
     def text(self) -> str:
         """The section's Markdown; its pictures are written."""
@@ -124,7 +125,7 @@ class _Section:
         return f"\n{markdown_table(paper_rows(self._groups))}{_TABLE_NOTE}{notes}"
 
     def _comparisons(self) -> str:
-        if not any(one.source == self._reference for one in self._groups):
+        if not any(one.method == self._reference for one in self._groups):
             return f"\nNothing to compare with: no `{self._reference}` cells here.\n"
         rows, left_out = comparison_rows(self._groups, self._reference)
         table = f"\n{markdown_table(rows)}{_P_VALUES}" if rows else ""
@@ -132,7 +133,7 @@ class _Section:
 
     def _costs(self) -> str:
         """Figure 3 of the paper."""
-        if self._entries[0].way != TRAINED:
+        if self._entries[0].scored_by != TRAINED:
             return ""
         searched = [one for one in self._groups if any(entry.snapshots for entry in one.entries)]
         others = [reference_of(one, self._groups, self._reference) for one in searched]

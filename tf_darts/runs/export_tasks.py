@@ -14,8 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts import __version__
-from tf_darts.cells import genotype
-from tf_darts.config.presets import preset_for
+from tf_darts.config.recorded import training_class
 from tf_darts.config.setting import check, fields
 from tf_darts.config.training import (
     ConvolutionalTrainingConfig,
@@ -24,7 +23,7 @@ from tf_darts.config.training import (
 )
 from tf_darts.data.asset_files import LABELS_FILE, VOCABULARY_FILE
 from tf_darts.data.texts.vocabulary import EOS
-from tf_darts.errors import UserError
+from tf_darts.errors import StateError, UserError
 from tf_darts.formats.image_serving import ImageServing, centre, whole
 from tf_darts.formats.language_functions import exported_functions, trained_functions
 from tf_darts.formats.language_serving import LanguageServing
@@ -95,7 +94,7 @@ class Exporter(abc.ABC):
     def __init__(self, config: TrainingConfig, training: FinishedTraining) -> None:
         self.config = config
         self.training = training
-        self.cell = genotype.SPACES[config.space].from_dict(training.settings["cell"])
+        self.cell = training.cell
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
@@ -236,18 +235,18 @@ def _exporter(training: FinishedTraining, data_dir: str) -> Exporter:
     """The exporter of a training; raises `UserError` where its `config.json` cannot be a run's."""
     settings = training.settings
     try:
-        preset = preset_for("train", str(settings.get("dataset")))
-        for name, field in fields(preset).items():
+        kind = training_class(training.run)
+        for name, field in fields(kind).items():
             if name in settings:
                 check(field, settings[name])
-        config = training.config(type(preset), data_dir=data_dir)
+        config = training.config(kind, data_dir=data_dir)
         return exporter(config, training)
-    except (UserError, KeyError, TypeError) as error:
-        file = training.run.path / "config.json"
-        reason = str(error).rstrip(".") if isinstance(error, UserError) else "of another space"
+    except StateError:
+        raise
+    except UserError as error:
         raise UserError(
-            f"{file}: cannot be a training's ({reason}); put a copy of it back, or train again"
-            " elsewhere."
+            f"{training.run.path / 'config.json'}: cannot be a training's"
+            f" ({str(error).rstrip('.')}); put a copy of it back, or train again elsewhere."
         ) from error
 
 

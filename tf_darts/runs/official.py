@@ -9,8 +9,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype, genotype_files
 from tf_darts.config.presets import computed_settings, configure
+from tf_darts.config.recorded import about
 from tf_darts.config.training import ConvolutionalTrainingConfig, TrainingConfig
 from tf_darts.errors import StorageError, UserError
 from tf_darts.formats.official_file import State, counters
@@ -55,7 +56,8 @@ def import_official(state: State, source: str, overrides: Mapping[str, Any]) -> 
     if exists(path / "config.json"):
         raise UserError(f"--run_dir={path}: there is a run already; give another one.")
     made = not exists(path)
-    run = RunDirectory(path, computed_settings(config) | {"cell": cell.to_dict()})
+    settings = computed_settings(config) | {"cell": cell.to_dict()}
+    run = RunDirectory(path, settings, about=about(config.mode, config.space))
     try:
         with storing(run.path):
             _write(run, network, cell, source)
@@ -69,7 +71,7 @@ def import_official(state: State, source: str, overrides: Mapping[str, Any]) -> 
 def _write(
     run: RunDirectory, network: TrainingObjective, cell: genotype.Genotype, source: str
 ) -> None:
-    genotype.save(run.path / "genotype.json", cell, {"mode": "import", "from": source})
+    genotype_files.save(run.path / "genotype.json", cell, {"mode": "import", "from": source})
     folder = "checkpoints/imported"
     checkpoint = tf.train.Checkpoint(**weights_of(network))
     tf.train.CheckpointManager(checkpoint, str(run.path / folder), max_to_keep=1).save()

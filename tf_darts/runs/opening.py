@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_darts.config.presets import computed_settings, legacy_settings
+from tf_darts.config.recorded import about
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.training import TrainingConfig
 from tf_darts.runs.data_record import Data, check_data, keep_data, named
@@ -56,16 +57,23 @@ def announce_memory(
 
 @contextlib.contextmanager
 def opened_run(
-    path: str, settings: dict[str, Any], replicas: Replicas, extendable: Extendable = NOTHING
+    config: SearchConfig | TrainingConfig,
+    settings: dict[str, Any],
+    replicas: Replicas,
+    extendable: Extendable = NOTHING,
 ) -> Iterator[RunDirectory | FollowedRun]:
     """The run directory, of which only the chief of several workers has the keeping.
 
-    `extendable` says with which settings the run may go on where they have grown.
+    Args:
+      config: of the run.
+      settings: what decides its results, see `settings_of`.
+      replicas: those of the run.
+      extendable: with which settings the run may go on where they have grown.
     """
-    legacy = legacy_settings()
+    path, legacy = config.run_dir, legacy_settings()
     with replicas.guarded(), contextlib.ExitStack() as stack:
         if replicas.is_chief:
-            run = RunDirectory(path, settings, extendable, legacy)
+            run = RunDirectory(path, settings, extendable, legacy, about(config.mode, config.space))
             stack.enter_context(contextlib.closing(run))
         replicas.barrier()
         if not replicas.is_chief:

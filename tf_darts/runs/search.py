@@ -4,7 +4,7 @@ import pathlib
 from typing import Any, NamedTuple
 
 from tf_darts.bilevel.engine import SearchEngine
-from tf_darts.cells import genotype
+from tf_darts.cells import genotype, genotype_files
 from tf_darts.config.search import SearchConfig
 from tf_darts.methods.registry import STEPS
 from tf_darts.report.search_report import SearchReport
@@ -69,19 +69,19 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
     task = search_task(config)
     supernet = task.supernet
     settings = settings_of(config, replicas) | added_operations(supernet)
-    with opened_run(config.run_dir, settings, replicas) as run:
+    with opened_run(config, settings, replicas) as run:
         keep_what_is_learnt_from(run, task.data, config, replicas)
         callbacks = [
             Progress(supernet.score, config.epochs, label),
             SearchReport(run.path, supernet, settings, task.baseline),
         ]
         watched = callbacks if replicas.is_chief else []
-        longest = getattr(task.data, "longest", 1)
+        longest = task.data.longest
         announce_memory(search_memory(supernet, config, longest, replicas), config, label)
         engine = SearchEngine(
             config, supernet, task.data, run, watched, replicas, STEPS[config.optimization]
         )
         history = engine.search(stop)
-        cell = genotype.load(run.path / "genotype.json")
+        cell = genotype_files.load(run.path / "genotype.json")
     path = pathlib.Path(config.run_dir).expanduser()
     return SearchRun(path, history, cell, supernet.score, task.baseline, task.counts(cell))

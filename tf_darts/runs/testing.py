@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from tf_darts.cells import genotype
-from tf_darts.config.presets import preset_for
+from tf_darts.config.recorded import training_class
 from tf_darts.config.testing import TrainingTestConfig
 from tf_darts.runs.data_record import ANOTHER_TRAINING, check_data, named
 from tf_darts.runs.opening import set_arithmetic
@@ -20,11 +19,9 @@ def run_training_test(config: TrainingTestConfig) -> dict[str, Any]:
     training = FinishedTraining.open(config.run_dir)
     try:
         if training.tested is None:
-            preset = preset_for("train", training.settings["dataset"])
-            trained = training.config(type(preset), data_dir=config.data_dir)
+            trained = training.config(training_class(training.run), data_dir=config.data_dir)
             set_arithmetic(trained)
-            cell = genotype.SPACES[trained.space].from_dict(training.settings["cell"])
-            task = training_test(trained, cell)
+            task = training_test(trained, training.cell)
             path, assets = training.run.path, task.data.assets()
             check_data(path, task.data, named(trained), assets, ANOTHER_TRAINING)
             training.test(task)

@@ -3,7 +3,7 @@
 import pathlib
 from typing import Any, NamedTuple
 
-from tf_darts.cells import genotype, references
+from tf_darts.cells import genotype, genotype_files, references
 from tf_darts.config.training import TrainingConfig
 from tf_darts.report.training_report import TrainingReport
 from tf_darts.runs.memory_estimates import training_memory
@@ -59,10 +59,10 @@ def run_training(
     task = training_task(config, cell)
     objective, settings = task.objective, settings_of(config, replicas) | {"cell": cell.to_dict()}
     extendable = Extendable({"epochs": config.why_no_more_epochs})
-    with opened_run(config.run_dir, settings, replicas, extendable) as run:
+    with opened_run(config, settings, replicas, extendable) as run:
         keep_what_is_learnt_from(run, task.data, config, replicas, task.data.assets())
-        found_by = {"mode": "train", **references.origin(config.genotype, cell)}
-        genotype.save(run.path / "genotype.json", cell, found_by)
+        provenance = references.provenance(config.genotype, cell)
+        genotype_files.save(run.path / "genotype.json", cell, provenance)
         counts = objective.counts()
         run.write_json("counts.json", counts)
         say(f"{label}The network has {in_words(counts)}.")
@@ -71,7 +71,7 @@ def run_training(
             TrainingReport(run.path, objective, cell, settings, task.baseline),
         ]
         watched = callbacks if replicas.is_chief else []
-        longest = getattr(task.data, "longest", 1)
+        longest = task.data.longest
         announce_memory(training_memory(objective, config, longest, replicas), config, label)
         result = TrainingEngine(config, objective, task.data, run, watched, replicas).train(stop)
         seconds = run.read_history()[-1]["seconds"]

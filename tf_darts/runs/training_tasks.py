@@ -9,7 +9,7 @@ import keras
 import tf_darts.accelerate  # noqa: F401, the fast forms of all that is made here
 from tf_darts.cells import genotype, references
 from tf_darts.cells.foreign import FORMS, is_text
-from tf_darts.cells.published import PUBLISHED
+from tf_darts.cells.published import PUBLISHED, published_cells
 from tf_darts.config.presets import PRESETS
 from tf_darts.config.search import ConvolutionalSearchConfig
 from tf_darts.config.training import (
@@ -72,15 +72,14 @@ def find_cell(config: TrainingConfig) -> genotype.Genotype:
       UserError: it is neither a published cell nor a file or text with one, or it is of another
         space.
     """
-    name, space = config.genotype, config.space
-    if name in PUBLISHED[space]:
-        return PUBLISHED[space][name]
+    name, published = config.genotype, published_cells(config.space)
+    if name in published:
+        return published[name]
     known = {name: other for other, cells in PUBLISHED.items() for name in cells}
     if not (name in known or is_text(name) or pathlib.Path(name).suffix or exists(name)):
-        raise UserError(
-            f"--genotype={shown(name)}: no file and no published cell; for"
-            f" --dataset={config.dataset} use one of {', '.join(PUBLISHED[space])}, or {FORMS}."
-        )
+        ours = f"for --dataset={config.dataset} use one of {', '.join(published)}, or "
+        advice = f"{ours if published else ''}{FORMS}"
+        raise UserError(f"--genotype={shown(name)}: no file and no published cell; {advice}.")
     cell = PUBLISHED[known[name]][name] if name in known else references.read(name)
     check_space(config, cell)
     return cell
@@ -97,8 +96,8 @@ def check_space(config: TrainingConfig, cell: genotype.Genotype) -> None:
     ]
     raise UserError(
         f"--genotype={shown(config.genotype)}: a {cell.space} cell;"
-        f" --dataset={config.dataset} needs a {config.space} one; it goes with"
-        f" --dataset={'|'.join(sets)}."
+        f" --dataset={config.dataset} needs a {config.space} one;"
+        + (f" it goes with --dataset={'|'.join(sets)}." if sets else " give one of that space.")
     )
 
 

@@ -22,5 +22,11 @@ class Callback:
     def on_checkpoint(self) -> None:
         """The state is about to be saved: what was told until now will not be told again."""
 
+    def on_finish(self, history: Sequence[dict[str, Any]]) -> None:
+        """The run has come to its end, which may be before the last epoch that it was given.
+
+        A run that is killed right after this tells it again when it goes on.
+        """
+
     def on_end(self) -> None:
-        """The run ends, in whatever way."""
+        """The process leaves the run, in whatever way."""

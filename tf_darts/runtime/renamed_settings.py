@@ -19,15 +19,24 @@ RENAMED_VALUES = {("mode", "random_search"): "black_box"}
 
 
 def renamed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings under the names of today; what was recorded needs no sentence."""
-    now = {RENAMED.get(name, name): value for name, value in settings.items()}
+    """Settings under the names of today; what was recorded needs no sentence.
+
+    A study records those of its runs with a prefix, as in "train.units".
+    """
+    now = {_renamed(name): value for name, value in settings.items()}
     for (name, old), new in RENAMED_VALUES.items():
         if now.get(name) == old:
             now[name] = new
     # One flag was two: what was cut at random was read from the disk while training.
-    if "random_resized_crop" in settings:
-        now.setdefault("stream_images", settings["random_resized_crop"])
+    for name, value in settings.items():
+        if name.rpartition(".")[2] == "random_resized_crop":
+            now.setdefault(name.replace("random_resized_crop", "stream_images"), value)
     return now
+
+
+def _renamed(name: str) -> str:
+    prefix, dot, own = name.rpartition(".")
+    return f"{prefix}{dot}{RENAMED.get(own, own)}"
 
 
 def renamed_with_a_word(settings: Mapping[str, Any], flag: str = "") -> dict[str, Any]:

@@ -14,10 +14,9 @@ from tf_darts.errors import StateError
 from tf_darts.runtime import files
 from tf_darts.runtime.extension import Extendable, check_settings
 from tf_darts.runtime.renamed_settings import renamed
+from tf_darts.runtime.run_records import HISTORY, RESULT, read_history, read_result
 
-HISTORY = "history.jsonl"  # a record for each epoch
-RESULT = "result.json"  # is there when the run has finished
-
+_RESTORE = "restore it from a copy, or give another --run_dir"
 _FILES = {".json", ".jsonl", ".txt"}  # endings of a run's own files
 
 # What a kill has left of a file that was being written, by this and by older versions.
@@ -32,6 +31,7 @@ class RunDirectory:
 
     Attributes:
       path: the directory.
+      settings: what decides the run's results, as JSON types.
       resumed: whether a run was here already.
     """
 
@@ -43,6 +43,7 @@ class RunDirectory:
         settings: dict[str, Any],
         extendable: Extendable = NOTHING,
         legacy: Mapping[str, Any] | None = None,
+        about: Mapping[str, str] | None = None,
     ) -> None:
         """Makes or opens the directory and holds it until the process ends.
 
@@ -52,14 +53,16 @@ class RunDirectory:
           extendable: settings with which the run may go on where they have grown.
           legacy: settings that older versions did not have, with the values by which their runs
             went.
+          about: what `config.json` says of a new run beside its settings (`config/recorded.py`).
 
         Raises:
           StateError: the directory is another configuration's, is no run directory, cannot be
             written, or is in use; or the run cannot be extended.
         """
         self.path = pathlib.Path(path).expanduser()
+        self.settings = settings
         self._legacy = legacy or {}
-        self._hold(lambda: self._claim(settings, extendable))
+        self._hold(lambda: self._claim(extendable, about or {}))
 
     @classmethod
     def open(cls, path: str | pathlib.Path) -> "tuple[RunDirectory, dict[str, Any]]":
@@ -71,15 +74,10 @@ class RunDirectory:
         Raises:
           StateError: there is no run, or it cannot be read, or it is in use.
         """
-        run = cls.__new__(cls)
-        run.path = pathlib.Path(path).expanduser()
-        if not files.exists(run.path / "config.json"):
-            raise StateError(
-                f"--run_dir={run.path}: has no run in it (no config.json); give another one."
-            )
-        run.resumed = True
+        run = cls._there(path, "give another one")
         run._hold(lambda: True)
-        return run, run._settings()
+        run.settings = run._settings()
+        return run, run.settings
 
     @classmethod
     def read(cls, path: str | pathlib.Path) -> "tuple[RunDirectory, dict[str, Any]]":
@@ -93,21 +91,17 @@ class RunDirectory:
         Raises:
           StateError: there is no run, or it cannot be read, or another process is at it.
         """
-        run = cls.__new__(cls)
-        run.path = pathlib.Path(path).expanduser()
-        if not files.exists(run.path / "config.json"):
-            raise StateError(
-                f"--run_dir={run.path}: has no run in it (no config.json); give another one."
-            )
-        run.resumed = True
+        run = cls._there(path, "give another one")
         # Where there is no such file, or none that can be locked, nobody is running who could be
         # noticed: a copy, or a disk that is only read.
         run._lock = None
         with contextlib.suppress(OSError):
             run._lock = (run.path / ".lock").open("rb")
-        with contextlib.suppress(OSError):
-            return run, run._locked(fcntl.LOCK_SH, run._settings)
-        return run, run._settings()
+        try:
+            run.settings = run._locked(fcntl.LOCK_SH, run._settings)
+        except OSError:
+            run.settings = run._settings()
+        return run, run.settings
 
     @classmethod
     def join(
@@ -123,16 +117,20 @@ class RunDirectory:
         Raises:
           StateError: there is no run, or one of another configuration.
         """
-        run = cls.__new__(cls)
-        run.path = pathlib.Path(path).expanduser()
-        if not files.exists(run.path / "config.json"):
-            raise StateError(
-                f"--run_dir={run.path}: has no run in it (no config.json); give the chief's, which"
-                " all its workers must see."
-            )
+        run = cls._there(path, "give the chief's, which all its workers must see")
         run._legacy = legacy or {}
         run._compare(settings)
         return run.path
+
+    @classmethod
+    def _there(cls, path: str | pathlib.Path, advice: str) -> "RunDirectory":
+        """A run that was begun, not held yet; raises `StateError` where there is none."""
+        run = cls.__new__(cls)
+        run.path = pathlib.Path(path).expanduser()
+        if not files.exists(run.path / "config.json"):
+            raise StateError(f"--run_dir={run.path}: has no run in it (no config.json); {advice}.")
+        run.resumed = True
+        return run
 
     @property
     def checkpoints(self) -> pathlib.Path:
@@ -166,7 +164,7 @@ class RunDirectory:
             self.close()
             raise
 
-    def _claim(self, settings: dict[str, Any], extendable: Extendable) -> bool:
+    def _claim(self, extendable: Extendable, about: Mapping[str, str]) -> bool:
         """Writes `config.json`, or compares with the one that is there."""
         self._remove_left_behind()
         for entry in files.entries(self.path):
@@ -178,10 +176,11 @@ class RunDirectory:
                     f"--run_dir={self.path}: holds files but no run (no config.json); give an"
                     " empty or a new directory."
                 )
-            self.write_json("config.json", {"tf_darts": __version__, "settings": settings})
+            document = {"tf_darts": __version__, **about, "settings": self.settings}
+            self.write_json("config.json", document)
             return False
-        if self._compare(settings, extendable):
-            self._extend(settings)
+        if self._compare(self.settings, extendable):
+            self._extend(self.settings)
         return True
 
     def _remove_left_behind(self) -> None:
@@ -214,6 +213,12 @@ class RunDirectory:
         document = files.read_json(self.path / "config.json") | {"settings": settings}
         self.write_json("config.json", document)
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """What `config.json` says beside the settings; runs of commit 517e77a say nothing there."""
+        document = files.read_json(self.path / "config.json", _RESTORE)
+        return {name: value for name, value in document.items() if name != "settings"}
+
     def close(self) -> None:
         """Lets another process have the directory."""
         if self._lock is not None:
@@ -221,13 +226,10 @@ class RunDirectory:
 
     def _settings(self) -> dict[str, Any]:
         """The settings in `config.json`."""
-        file, advice = (
-            self.path / "config.json",
-            "restore it from a copy, or give another --run_dir",
-        )
-        settings = files.read_json(file, advice).get("settings")
+        file = self.path / "config.json"
+        settings = files.read_json(file, _RESTORE).get("settings")
         if not isinstance(settings, dict):
-            raise StateError(f"{file}: holds no settings of a run; {advice}.")
+            raise StateError(f"{file}: holds no settings of a run; {_RESTORE}.")
         return renamed(settings)
 
     def write_json(self, name: str, document: Any) -> None:
@@ -240,7 +242,7 @@ class RunDirectory:
         Raises:
           StateError: it is broken, or its records are not those of the epochs 1, 2, ….
         """
-        return _records(self.path)
+        return read_history(self.path)
 
     def write_history(self, records: list[dict[str, Any]]) -> None:
         """Replaces `history.jsonl`, one record a line."""
@@ -253,7 +255,7 @@ class RunDirectory:
         Raises:
           StateError: it is broken.
         """
-        return _result(self.path)
+        return read_result(self.path)
 
     def forget_result(self) -> None:
         """Removes `result.json`: the run goes on."""
@@ -276,6 +278,7 @@ class FollowedRun(RunDirectory):
     ) -> None:
         """Opens a run that another process holds; raises as `RunDirectory.join`."""
         self._chief = RunDirectory.join(path, settings, legacy)
+        self.settings = settings
         self._scratch = tempfile.TemporaryDirectory(prefix="tf_darts_worker_")
         self.path = pathlib.Path(self._scratch.name)
 
@@ -284,33 +287,10 @@ class FollowedRun(RunDirectory):
         return self._chief / "checkpoints"
 
     def read_history(self) -> list[dict[str, Any]]:
-        return _records(self.path) or _records(self._chief)
+        return read_history(self.path) or read_history(self._chief)
 
     def read_result(self) -> dict[str, Any] | None:
-        return _result(self._chief)
+        return read_result(self._chief)
 
     def close(self) -> None:
         self._scratch.cleanup()
-
-
-def _records(path: pathlib.Path) -> list[dict[str, Any]]:
-    file = path / HISTORY
-    if not files.exists(file):
-        return []
-    records = files.read_json_lines(file, "restore it from a copy")
-    for number, record in enumerate(records, start=1):
-        if record.get("epoch") != number or isinstance(record["epoch"], bool):
-            raise StateError(
-                f"{file}: line {number} is not the record of epoch {number}, but of"
-                f" {record.get('epoch')!r}; restore it from a copy."
-            )
-    return records
-
-
-def _result(path: pathlib.Path) -> dict[str, Any] | None:
-    file = path / RESULT
-    if not files.exists(file):
-        return None
-    return files.read_json(
-        file, "restore it from a copy, or remove it and repeat the command that made the run"
-    )

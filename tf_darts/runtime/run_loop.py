@@ -140,7 +140,7 @@ class RunLoop(abc.ABC):
         """Called where the run begins or goes on, and before every checkpoint."""
 
     def _run_all(self, stop: StopRequest) -> list[dict[str, Any]]:
-        """Runs until the last epoch's end.
+        """Runs until there is no other epoch, see `_goes_on`.
 
         Args:
           stop: asked after every step.
@@ -166,11 +166,16 @@ class RunLoop(abc.ABC):
         total = sum(self._steps(epoch) for epoch in range(self._epochs))
         self._notify("on_start", int(self._steps_done), total)
         try:
-            while int(self._epoch) < self._epochs:
+            while self._goes_on():
                 self._run_epoch(int(self._epoch), stop)
+            self._notify("on_finish", self._history)
         finally:
             self._notify("on_end")
         return self._history
+
+    def _goes_on(self) -> bool:
+        """Whether there is another epoch; a run that can end early asks its own state besides."""
+        return int(self._epoch) < self._epochs
 
     def _finished(self) -> list[dict[str, Any]] | None:
         """The history of a finished run, of which nothing is left to do; else None."""

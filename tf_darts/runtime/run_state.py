@@ -39,18 +39,20 @@ class RunState:
         """The history of a run that has its result, whose checkpoints may be gone; else None.
 
         Args:
-          epochs: how many the run is to have.
+          epochs: how many the run has where it does not end early.
 
         Raises:
           StateError: the result's file is broken.
         """
-        if self._run.read_result() is None:
+        result = self._run.read_result()
+        if result is None:
             return None
         try:
             records = self._run.read_history()
         except StateError:
             return None  # the checkpoint may have it
-        return records if len(records) == epochs else None
+        # A result of commit 517e77a does not say how many epochs there were: as many as were wanted.
+        return records if len(records) == result.get("epochs", epochs) else None
 
     def restore(self) -> bool:
         """Goes to the state that was saved last; False where the run begins.

@@ -5,7 +5,8 @@ import pathlib
 import re
 
 from tf_darts.cells.foreign import is_text
-from tf_darts.cells.genotype import SPACES, Genotype, split_name
+from tf_darts.cells.genotype import Genotype, genotype_class
+from tf_darts.cells.genotype_files import split_name
 from tf_darts.cells.random_cells import random_cells
 from tf_darts.cells.topologies import TOPOLOGIES
 from tf_darts.config.hypergradients import HYPERGRADIENTS
@@ -55,6 +56,11 @@ class Candidate:
         training = dataclasses.replace(self.training, run_dir=str(directory / "train"))
         return dataclasses.replace(self, search=search, training=training)
 
+    def with_provenance(self, cell: Genotype) -> Genotype:
+        """A cell of this candidate, which says what found it unless it says so itself."""
+        found = {"method": self.source, "seed": self.seed}
+        return dataclasses.replace(cell, provenance=found | dict(cell.provenance))
+
 
 def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Candidate]:
     """All candidates of a selection, in the order in which they are given.
@@ -100,7 +106,7 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
         elif source == "random":
             for seed in seeds:
                 cells = random_cells(TOPOLOGIES[training.space], seed)
-                cell = SPACES[training.space].from_cells(cells)
+                cell = genotype_class(training.space).from_cells(cells)
                 name = f"random_seed{seed}"
                 candidates.append(Candidate(name, source, seed, cell, None, training))
         else:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
-from tf_darts.cells.genotype import SPACES, Genotype
+from tf_darts.cells.genotype import Genotype, genotype_class
 from tf_darts.cells.random_cells import random_cells
 from tf_darts.cells.topologies import TOPOLOGIES
 from tf_darts.config.search import SearchConfig
@@ -82,7 +82,7 @@ def _(config: SelectConfig) -> Plan:
 @plan.register
 def _(config: BlackBoxConfig) -> Plan:
     training = training_config(config)
-    topologies, cell_class = TOPOLOGIES[training.space], SPACES[training.space]
+    topologies, cell_class = TOPOLOGIES[training.space], genotype_class(training.space)
     hyperparameters = keras_tuner.HyperParameters()
     chosen_cells(hyperparameters, topologies)
 

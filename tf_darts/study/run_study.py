@@ -9,10 +9,11 @@ import grpc
 import tensorflow as tf
 from keras_tuner.errors import FatalError
 
-from tf_darts.cells import genotype
-from tf_darts.cells.genotype import SPACES
+from tf_darts.cells import genotype_files
+from tf_darts.cells.genotype import Genotype, genotype_class
 from tf_darts.cells.random_cells import random_cells
 from tf_darts.cells.topologies import TOPOLOGIES
+from tf_darts.config.recorded import about
 from tf_darts.config.study import StudyConfig
 from tf_darts.errors import UserError
 from tf_darts.report.ranking import write_ranking
@@ -58,7 +59,12 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
     else:
         if part is Role.CHIEF:
             check_address()
-        run = RunDirectory(config.run_dir, settings, planned.extendable)
+        run = RunDirectory(
+            config.run_dir,
+            settings,
+            planned.extendable,
+            about=about(config.mode, planned.example.training.space),
+        )
         path = stack.enter_context(contextlib.closing(run)).path
     training = planned.example.training
     # Scores of other data are not to be ranked with those that are here.
@@ -129,7 +135,7 @@ def _check(example: Candidate) -> tuple[str, str, TrainingData]:
     cell = example.cell
     if cell is None:
         space = example.training.space
-        cell = SPACES[space].from_cells(random_cells(TOPOLOGIES[space], 0))
+        cell = genotype_class(space).from_cells(random_cells(TOPOLOGIES[space], 0))
     task = training_task(example.training, cell)
     return task.objective.score, task.objective.score_mode, task.data
 
@@ -139,13 +145,23 @@ def _save_best(path: pathlib.Path, config: StudyConfig, rows: list[Row]) -> None
     if not rows or rows[0]["status"] != "completed":
         return
     best = rows[0]
-    found_by = {
-        "mode": config.mode,
-        "dataset": config.dataset,
-        **{name: best[name] for name in ("name", "source", "seed", "score")},
-    }
-    cell = SPACES[best["space"]].from_dict(best["genotype"])
-    genotype.save(path / "genotype.json", cell, found_by)
+    file = path / "candidates" / best["name"] / "genotype.json"
+    study = {"mode": config.mode, "dataset": config.dataset, "score": best["score"]}
+    cell = genotype_class(best["space"]).from_dict(best["genotype"])
+    provenance = _provenance_of(best, cell, file)
+    known = {"study": study, "candidate": best["name"]}
+    genotype_files.save(path / "genotype.json", cell, provenance | known)
+
+
+def _provenance_of(row: Row, cell: Genotype, file: pathlib.Path) -> dict[str, Any]:
+    """Where a candidate's cell is from, as its folder says; where that is gone, as its row does."""
+    try:
+        kept = genotype_files.load(file)
+        if kept == cell and kept.provenance:
+            return dict(kept.provenance)
+    except UserError:
+        pass  # the ranking is made of the rows, which need no such file
+    return {"method": row["source"], "seed": row["seed"]}
 
 
 def _stops(part: Role) -> contextlib.AbstractContextManager[StopRequest]:

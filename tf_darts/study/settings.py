@@ -64,7 +64,7 @@ def training_config(config: StudyConfig) -> TrainingConfig:
     base = _base(config, "train") | {"genotype": _LATER}
     texts = parse_assignments(config.train_settings, "train_settings")
     trained = configure_texts(base, texts, "train_settings")
-    if getattr(trained, "train_on_all", False):
+    if trained.train_on_all:
         raise UserError(
             "--train_settings: train_on_all has no validation part, by which candidates are ranked;"
             " leave it out there."

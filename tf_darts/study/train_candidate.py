@@ -10,8 +10,8 @@ from typing import Any
 
 import keras
 
-from tf_darts.cells import genotype
-from tf_darts.cells.genotype import SPACES, Genotype
+from tf_darts.cells import genotype_files
+from tf_darts.cells.genotype import Genotype, genotype_class
 from tf_darts.errors import StateError
 from tf_darts.report.candidate_rows import check_row
 from tf_darts.runs.search import run_search
@@ -109,8 +109,9 @@ def _evaluated(
         found = run_search(candidate.search, stop, label)
         history, cell = found.history, found.cell
         keras.backend.clear_session()  # of its graphs: a study makes many
+    cell = candidate.with_provenance(cell)
     run_path = pathlib.Path(candidate.training.run_dir)
-    _save_cell(directory, cell, candidate)
+    genotype_files.save(directory / "genotype.json", cell)  # beside the candidate's runs
     trained = run_training(candidate.training, cell, stop, label)
     keras.backend.clear_session()
     score = trained.result[f"validation_{trained.score}"]
@@ -118,12 +119,13 @@ def _evaluated(
     points = []
     for epoch in snapshot_epochs(len(history), snapshots) if history else []:
         record = history[epoch - 1]
-        then = SPACES[candidate.training.space].from_dict(record["genotype"])
+        then = genotype_class(candidate.training.space).from_dict(record["genotype"])
         if then not in scores:
             name = f"train_epoch{epoch}"
             training = dataclasses.replace(
                 candidate.training, run_dir=str(run_path.with_name(name))
             )
+            then = dataclasses.replace(then, provenance=_provenance_then(cell, record))
             run = run_training(training, then, stop, f"[{candidate.name}, epoch {epoch}] ")
             keras.backend.clear_session()
             scores[then] = run.result[f"validation_{run.score}"]
@@ -143,10 +145,12 @@ def _evaluated(
     }
 
 
-def _save_cell(directory: pathlib.Path, cell: Genotype, candidate: Candidate) -> None:
-    """Leaves the candidate's cell beside its runs."""
-    found_by = {"source": candidate.source, "seed": candidate.seed}
-    genotype.save(directory / "genotype.json", cell, found_by)
+def _provenance_then(cell: Genotype, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a cell is from that the search of `cell` held at the end of an epoch."""
+    known = dict(cell.provenance)
+    score = {name: record[name] for name in known.get("supernet") or {} if name in record}
+    then = {"step": record["step"], "search_seconds": record["seconds"], "supernet": score}
+    return known | then
 
 
 def failure(candidate: Candidate, reason: str) -> Row:

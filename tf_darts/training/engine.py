@@ -25,6 +25,7 @@ class TrainingData(Protocol):
 
     evaluation_batch_size: int
     validates: bool  # whether there is a validation part
+    longest: int  # time steps of a batch at most; 1 where a batch has none
 
     def steps(self, epoch: int) -> int:
         """How many batches an epoch has."""
@@ -68,7 +69,7 @@ class TrainingEngine(RunLoop):
         self._config = config
         self._objective = objective
         self._data = data
-        self._patience = getattr(config, "averaging_patience", 0)
+        self._patience = config.averaging_patience
         self._step = TrainingStep(
             objective, config, averages=bool(self._patience), replicas=replicas
         )
@@ -95,7 +96,8 @@ class TrainingEngine(RunLoop):
         result = self._run.read_result()
         if result is None:
             chosen = self._best(history) if self._data.validates else history[-1]
-            result = {"checkpoint": f"checkpoints/{ANCHORS[self._data.validates]}", **chosen}
+            folder = f"checkpoints/{ANCHORS[self._data.validates]}"
+            result = {"checkpoint": folder, **chosen, "epochs": len(history)}
             self._run.write_json(RESULT, result)
         return result
 
@@ -113,7 +115,7 @@ class TrainingEngine(RunLoop):
 
     def _rate(self, epoch: int) -> float:
         rate = self._config.learning_rate
-        match getattr(self._config, "schedule", "constant"):
+        match self._config.schedule:
             case "cosine":
                 return cosine(rate, 0.0, epoch, self._config.epochs)
             case "exponential":

@@ -4,7 +4,9 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from tf_darts.cells.genotype import Genotype, genotype_class
 from tf_darts.config.presets import legacy_settings
+from tf_darts.config.recorded import kind_of, space_of
 from tf_darts.config.training import TrainingConfig
 from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.errors import UserError
@@ -74,7 +76,7 @@ class FinishedTraining:
     @staticmethod
     def _result(path: str, run: RunDirectory, settings: dict[str, Any]) -> dict[str, Any]:
         """What `result.json` holds; raises as `open`."""
-        if settings.get("mode") != "train":
+        if kind_of(run) != "training":
             raise UserError(
                 f"--run_dir={path}: holds a {settings.get('mode')}, with nothing to test; train"
                 f" its cell first: --mode=train --dataset={settings.get('dataset')}"
@@ -97,6 +99,11 @@ class FinishedTraining:
                     f" {_TRAIN_AGAIN}."
                 )
         return result
+
+    @property
+    def cell(self) -> Genotype:
+        """The cell of its network; raises `UserError` where it is none."""
+        return genotype_class(space_of(self.run)).from_dict(self.settings["cell"])
 
     def config(self, kind: type[TrainingConfig], **operational: Any) -> TrainingConfig:
         """The configuration that the training had."""

@@ -1,6 +1,7 @@
 """Images as the endless, resumable stream of batches that a convolutional search reads."""
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -31,6 +32,8 @@ class ImageSearchData:
       train_labels, validation_labels: the classes of the two halves, int32.
       summary: a line about the halves.
     """
+
+    longest: ClassVar[int] = 1  # a batch has no time steps
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 from absl import logging
@@ -45,6 +45,8 @@ class StreamedImageData:
       summary: a line about the parts; empty for a data set of TFDS.
       shape: height, width and channels of the images, always RGB.
     """
+
+    longest: ClassVar[int] = 1  # a batch has no time steps
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Images in memory as the resumable stream of batches that a derived network is trained on."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -35,6 +35,8 @@ class ImageTrainingData:
       train_labels, validation_labels: the classes of the two parts, int32.
       summary: a line about the parts.
     """
+
+    longest: ClassVar[int] = 1  # a batch has no time steps
 
     def __init__(
         self,

@@ -1,0 +1,143 @@
+"""Genotype files: cells as JSON, written and read; the forms of others are read too.
+
+`cells/foreign.py` knows what other programs write.
+"""
+
+import dataclasses
+import json
+import pathlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tf_darts.cells import foreign as foreign_cells
+from tf_darts.cells.genotype import Genotype, genotype_class
+from tf_darts.errors import UserError
+from tf_darts.runtime.files import is_file, parse_json, read_text, shown, write_atomically
+
+SCHEMA_VERSION = 1
+# The field that says where a cell is from; the second is its name in files of commit 517e77a.
+PROVENANCE = ("provenance", "found_by")
+
+
+def save(
+    path: pathlib.Path | str, genotype: Genotype, provenance: Mapping[str, Any] | None = None
+) -> None:
+    """Writes the genotype as JSON, atomically.
+
+    Args:
+      path: of the file.
+      genotype: the cell.
+      provenance: where it is from, as JSON types, in place of what the cell says itself.
+    """
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "space": genotype.space,
+        "cell": genotype.to_dict(),
+        "provenance": dict(genotype.provenance if provenance is None else provenance),
+    }
+    write_atomically(path, json.dumps(document, indent=2) + "\n")
+
+
+def load(path: pathlib.Path | str) -> Genotype:
+    """Reads a genotype; raises `UserError` in one sentence where the file is not one.
+
+    Args:
+      path: of a genotype file, or of a text in which another program left a cell; `FILE:NAME` is
+        the one of several that is assigned to NAME.
+    """
+    file, name = split_name(str(path))
+    text = read_text(file, foreign_cells.FORMS)
+    try:
+        return parse(text, name, shown(file))
+    except UserError as error:
+        raise UserError(f"{shown(path)}: {error}") from error
+
+
+def is_ours(path: pathlib.Path | str) -> bool:
+    """Whether a file that `load` reads is of our form; raises `UserError` where it is no file."""
+    try:
+        document = parse_json(read_text(split_name(str(path))[0]).removeprefix("\ufeff"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and "schema_version" in document
+
+
+def parse(text: str, name: str | None = None, source: str = "FILE") -> Genotype:
+    """The genotype in a text; raises `UserError`.
+
+    Args:
+      text: a genotype file's content, or a cell as other programs write one.
+      name: which of several is meant.
+      source: the file, for sentences.
+    """
+    text = text.removeprefix("\ufeff")
+    try:
+        document = parse_json(text)
+    except json.JSONDecodeError as error:
+        if text.lstrip().startswith("{") and not text.lstrip("{ \r\n\t").startswith("'"):
+            where = f"line {error.lineno}: {error.msg}"
+            raise UserError(
+                f"not a genotype file, it is not JSON ({where}); {foreign_cells.FORMS}."
+            ) from error
+        return of_fields(foreign_cells.from_python(text.strip(), name, source))
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"not a genotype file, it is not JSON ({shown(error)}); {foreign_cells.FORMS}."
+        ) from error
+    if name is not None:
+        raise UserError(f"it is JSON, in which nothing is named {shown(name)}; leave that out.")
+    if not isinstance(document, dict):
+        raise UserError(f"not a genotype file, expected a JSON object; {foreign_cells.FORMS}.")
+    if document.keys() & {"schema_version", "space", "cell"}:
+        return _from_document(document)
+    return of_fields(foreign_cells.from_nni(document) or document)
+
+
+def of_fields(fields: Mapping[str, Any]) -> Genotype:
+    """The genotype with these fields, of whichever space has them; raises `UserError`."""
+    space, fields = foreign_cells.from_fields(fields)
+    return genotype_class(space)(*(fields[name] for name in foreign_cells.FIELDS[space]))
+
+
+def split_name(path: str) -> tuple[str, str | None]:
+    """File and name of `FILE:NAME`; just the file where it has no such end."""
+    match = re.fullmatch(r"(.+):([A-Za-z_]\w*)", path, re.DOTALL)
+    return (match[1], match[2]) if match and not is_file(path) else (path, None)
+
+
+def _from_document(document: dict[str, Any]) -> Genotype:
+    """The genotype in a file's JSON; raises `UserError`."""
+    for key in ("schema_version", "space", "cell"):
+        if key not in document:
+            raise UserError(f"not a genotype file, {key!r} is missing; {foreign_cells.FORMS}.")
+    for key in document:
+        if key not in ("schema_version", "space", "cell", *PROVENANCE):
+            raise UserError(
+                f"unknown field {shown(repr(key))}; a genotype file has schema_version, space, cell"
+                " and provenance, so take the other out."
+            )
+    version, space, cell = (document[key] for key in ("schema_version", "space", "cell"))
+    if type(version) is not int or version != SCHEMA_VERSION:
+        newer = type(version) is int and version > SCHEMA_VERSION
+        advice = "upgrade tf_darts" if newer else f"write {SCHEMA_VERSION} there"
+        raise UserError(
+            f"genotype schema {shown(repr(version))}, this tf_darts reads {SCHEMA_VERSION};"
+            f" {advice} or search again."
+        )
+    if not isinstance(space, str):
+        raise UserError(f"unknown space {shown(repr(space))}; write the name of one there.")
+    found = genotype_class(space).from_dict(cell)
+    return dataclasses.replace(found, provenance=provenance_in(document))
+
+
+def provenance_in(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the cell of a file's JSON is from; raises `UserError` where that is no object."""
+    names = [name for name in PROVENANCE if name in document]
+    if len(names) > 1:
+        raise UserError("it has found_by, the old name, beside provenance; take found_by out.")
+    for name in names:
+        if not isinstance(document[name], dict):
+            raise UserError(f"its {name} is not a JSON object; write {{}} there.")
+        return document[name]
+    return {}

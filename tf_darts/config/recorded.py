@@ -1,0 +1,79 @@
+"""What a run is, as its `config.json` says it: its kind, and the space of its cells.
+
+This is the only place that guesses, for runs of commit 517e77a: they say neither.
+"""
+
+from collections.abc import Mapping
+
+from tf_darts.cells import genotype_files
+from tf_darts.cells.foreign import FIELDS
+from tf_darts.cells.genotype import genotype_class
+from tf_darts.config.presets import PRESETS, preset_for
+from tf_darts.config.training import TrainingConfig
+from tf_darts.errors import StateError, UserError
+from tf_darts.runtime.files import exists, shown
+from tf_darts.runtime.run_directory import RunDirectory
+
+# The kinds of runs, by the mode that makes them.
+KINDS: Mapping[str, str] = {
+    "search": "search",
+    "train": "training",
+    "select": "study",
+    "black_box": "study",
+    "tune": "study",
+    "report": "report",
+}
+_ADVICE = "restore it from a copy, or leave this run out"
+
+
+def about(mode: str, space: str) -> dict[str, str]:
+    """What `config.json` says of a run beside its settings."""
+    return {"kind": KINDS[mode], "space": space}
+
+
+def kind_of(run: RunDirectory) -> str | None:
+    """The kind of a run, one of `KINDS`; None where it is none that this version knows."""
+    kind = run.about.get("kind")
+    if kind is None:
+        kind = KINDS.get(str(run.settings.get("mode")))
+    return kind if kind in KINDS.values() else None
+
+
+def space_of(run: RunDirectory) -> str:
+    """The space of a run's cells; raises `StateError` where there is no such space."""
+    space = run.about.get("space")
+    if space is None:
+        space = _guessed_space(run)
+    try:
+        genotype_class(str(space))
+    except UserError as error:
+        file, reason = run.path / "config.json", str(error).rstrip(".")
+        raise StateError(f"{file}: cannot be read ({reason}); {_ADVICE}.") from error
+    return space
+
+
+def training_class(run: RunDirectory) -> type[TrainingConfig]:
+    """The class of a training's configuration; raises `StateError` where none has its space."""
+    space = space_of(run)
+    for (mode, _), preset in PRESETS.items():
+        if mode == "train" and preset.space == space:
+            return type(preset)
+    raise StateError(
+        f"{run.path / 'config.json'}: no training of the space {shown(space)} is known; {_ADVICE}."
+    )
+
+
+def _guessed_space(run: RunDirectory) -> str:
+    """The space of a run that does not say it: its cell's, or else its data set's."""
+    cell = run.settings.get("cell")
+    for space, names in FIELDS.items():
+        if isinstance(cell, Mapping) and cell.keys() == set(names):
+            return space
+    file = run.path / "genotype.json"
+    if exists(file):
+        try:
+            return genotype_files.load(file).space
+        except UserError:
+            pass  # whoever needs the cell says what is wrong with its file
+    mode = "search" if kind_of(run) == "search" else "train"
+    return preset_for(mode, str(run.settings.get("dataset"))).space

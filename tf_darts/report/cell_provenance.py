@@ -1,0 +1,69 @@
+"""What a report takes from the provenance of a cell: its method, and the search that found it."""
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from tf_darts.errors import StateError
+from tf_darts.report.candidate_rows import is_number
+from tf_darts.report.entries import SEARCH_PREFIX
+from tf_darts.report.run_files import ADVICE
+from tf_darts.runtime import files
+
+# Settings that do not tell groups apart: seeds, what `Entry` has otherwise, how many candidates.
+_NO_SETTINGS = {"mode", "dataset", "seed", "cell", "optimization", "hypergradient"}
+_NO_SETTINGS |= {"candidates", "count", "snapshots", "trials", "tuner"}
+
+
+def group_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The settings of a run that tell groups of entries apart, with a prefix to their names."""
+    return {f"{prefix}{k}": v for k, v in settings.items() if k not in _NO_SETTINGS}
+
+
+def searched_by(found: Mapping[str, Any]) -> str:
+    """The method of a search, by its settings or by a provenance that commit 517e77a wrote."""
+    optimization = found.get("optimization", "bilevel")
+    return found["hypergradient"] if optimization == "bilevel" else optimization
+
+
+def method_of(provenance: Mapping[str, Any]) -> str | None:
+    """What found a cell; None where its provenance does not say it."""
+    if "method" in provenance:
+        return str(provenance["method"])
+    # Version 0.1 had no such name: its searches wrote these, and its studies "source".
+    if "hypergradient" in provenance:
+        return searched_by(provenance)
+    return provenance.get("source")
+
+
+def search_in(
+    provenance: Mapping[str, Any], training: Mapping[str, Any], file: pathlib.Path
+) -> dict[str, Any] | None:
+    """What the entry of a trained cell has of its search; None where the provenance has no search.
+
+    Args:
+      provenance: of the cell.
+      training: the settings of the entry's training.
+      file: where the provenance stands, for the sentence.
+
+    Raises:
+      StateError: the provenance of a search lacks what it must have.
+    """
+    if "settings" not in provenance:
+        return None
+    settings, seconds = provenance["settings"], provenance.get("search_seconds")
+    replicas = provenance.get("replicas", 1)
+    if not (isinstance(settings, Mapping) and is_number(seconds) and is_number(replicas)):
+        raise StateError(
+            f"{file}: cannot be read as a run's file (its provenance is no search's); {ADVICE}."
+        )
+    return {
+        "search_seconds": seconds * replicas,
+        "settings": {**training, **group_settings(settings, SEARCH_PREFIX)},
+    }
+
+
+def animation_of(search: pathlib.Path) -> pathlib.Path | None:
+    """The animation in the run directory of a search; None where there is none."""
+    file = search / "plots" / "cell.gif"
+    return file if files.is_file(file) else None
