@@ -49,7 +49,7 @@ NOT_RUN = {
     r"answer_request.py --export_dir=models/pydoc": "tests/test_export_command.py asks the same",
     r"--export_dir=models/NAME_(litert|onnx)": "tests/test_export_command.py",
     r"--against-torch": "steps of real sizes; tests/tools/test_benchmark.py",
-    r"lower(ed)?_step": "one compiles, the other needs jax; tests/tools/test_lower_step.py",
+    r"^python experiments/": "measurements; experiments/README.md",
     r"measure_exports": "needs these exports; tests/test_export_command.py",
 }
 # Which are as others, but for sizes, seeds or kinds.

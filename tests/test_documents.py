@@ -120,18 +120,19 @@ def test_flags_in_sentences_are_there(document):
                 assert set(value.split("|")) <= set(choices), code
 
 
-@pytest.mark.parametrize("words", commands(r"(python )?(tools|examples)/\w"))
+@pytest.mark.parametrize("words", commands(r"(python )?(tools|examples|experiments)/\w"))
 def test_programs_are_there_and_have_the_flags(words):
     program, *arguments = [word for word in words if word != "python"]
     assert (ROOT / program).is_file()
     if program.endswith(".sh"):
         assert os.access(ROOT / program, os.X_OK)
         return
-    # A program may have flags of what it imports from beside it.
+    # A program may have flags of what it imports from beside it, or from the tools.
     source = (ROOT / program).read_text(encoding="utf-8")
     for module in re.findall(r"(?m)^(?:import|from) (\w+)", source):
-        beside = (ROOT / program).with_name(f"{module}.py")
-        source += beside.read_text(encoding="utf-8") if beside.exists() else ""
+        for folder in {(ROOT / program).parent, ROOT / "tools"}:
+            beside = folder / f"{module}.py"
+            source += beside.read_text(encoding="utf-8") if beside.exists() else ""
     for name in (word[2:].partition("=")[0] for word in arguments if word.startswith("--")):
         found = re.search(f'"(--)?{name}"', source)
         found = found or re.search(f'DEFINE_bool\\(\\s*"{name.removeprefix("no")}"', source)

@@ -43,8 +43,15 @@ def test_every_state_goes_on_to_the_same_ranking(toy, tmp_path, name):
         assert len(set(toy.evaluated)) == len(toy.evaluated)
 
 
-@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
-@pytest.mark.parametrize("lost", ["tuner", "candidates", "ranking.json", "tuner/oracle.json"])
+@pytest.mark.parametrize(
+    ("study", "lost"),
+    [
+        pytest.param(study, lost, id=f"{name}-{lost}")
+        for name, study in STUDIES.items()
+        for lost in ("tuner", "candidates", "ranking.json", "tuner/oracle.json")
+        if not (name == "select" and lost.startswith("tuner"))  # it has no such folder
+    ],
+)
 def test_what_is_lost_is_made_again(toy, tmp_path, study, lost):
     """What our sentences advise: moving keras-tuner's folder away."""
     whole = toy.run(tmp_path, **study)
@@ -60,7 +67,19 @@ def test_what_is_lost_is_made_again(toy, tmp_path, study, lost):
         assert toy.evaluated == []
 
 
-def test_a_candidate_whose_result_is_removed_is_evaluated_again(toy, tmp_path, capsys):
+def test_a_trial_whose_result_is_removed_is_evaluated_again(toy, tmp_path, capsys):
+    toy.answers["trial_1"] = UserError("It diverged.")
+    failed = toy.run(tmp_path, **BLACK_BOX)
+    assert toy.run(tmp_path, **BLACK_BOX) == failed and toy.evaluated == []
+    toy.answers.clear()
+    (tmp_path / "candidates" / "trial_1" / "candidate.json").unlink()
+    again = toy.run(tmp_path, **BLACK_BOX)
+    assert toy.evaluated == ["trial_1"]
+    assert {row["status"] for row in again["candidates"]} == {"completed"}
+    assert "[trial_1] has no candidate.json; it is evaluated again" in capsys.readouterr().out
+
+
+def test_a_candidate_whose_result_is_removed_is_evaluated_again(toy, tmp_path):
     toy.answers["random_seed1"] = UserError("It diverged.")
     failed = toy.run(tmp_path, **SELECTION)
     assert [row["name"] for row in failed["candidates"]][-1] == "random_seed1"
@@ -70,4 +89,15 @@ def test_a_candidate_whose_result_is_removed_is_evaluated_again(toy, tmp_path, c
     again = toy.run(tmp_path, **SELECTION)
     assert toy.evaluated == ["random_seed1"]
     assert {row["status"] for row in again["candidates"]} == {"completed"}
-    assert "[random_seed1] has no candidate.json; it is evaluated again" in capsys.readouterr().out
+    assert not (tmp_path / "tuner").exists(), "a list needs no tuner"
+
+
+def test_a_selection_that_a_tuner_began_goes_on(toy, tmp_path):
+    """As of older versions, or of a chief and its workers: the candidates' folders count."""
+    whole = toy.run(tmp_path, **SELECTION)
+    (tmp_path / "tuner" / "trial_0").mkdir(parents=True)
+    for file in ("oracle.json", "tuner0.json", "trial_0/trial.json"):
+        (tmp_path / "tuner" / file).write_text("{")
+    (tmp_path / "candidates" / "random_seed0" / "candidate.json").unlink()
+    assert toy.run(tmp_path, **SELECTION) == whole
+    assert toy.evaluated == ["random_seed0"]

@@ -15,6 +15,7 @@ from tf_darts.config.presets import configure
 from tf_darts.errors import StateError, StorageError, UserError
 from tf_darts.runtime.signals import Stopped
 from tf_darts.study.candidates import Candidate
+from tf_darts.study.evaluation import Evaluation
 from tf_darts.study.oracles import CANDIDATE, black_box_oracle, candidate_oracle
 from tf_darts.study.settings import training_config
 from tf_darts.study.train_candidate import load_rows
@@ -43,13 +44,12 @@ class Study:
         self.ended += 1
 
     def tuner(self):
+        candidates = {name: Candidate(name, "given", None, CELL, None, TRAINING) for name in NAMES}
         return StudyTuner(
             candidate_oracle(NAMES, "min"),
             self.directory,
-            lambda trial: Candidate(
-                trial.hyperparameters.get(CANDIDATE), "given", None, CELL, None, TRAINING
-            ),
-            self.evaluate,
+            lambda trial: candidates[trial.hyperparameters.get(CANDIDATE)],
+            Evaluation(self.directory / "candidates", self.evaluate),
             self.done,
         )
 
@@ -133,6 +133,18 @@ def test_a_stopped_study_goes_on_where_it_was(tmp_path):
     assert third.seen == []
 
 
+def test_a_trial_of_another_study_is_named(tmp_path):
+    Study(tmp_path, scores()).tuner().search()
+    file = tmp_path / "tuner" / "trial_1" / "trial.json"
+    trial = json.loads(file.read_text())
+    del trial["sha256"]  # as an older version wrote it
+    trial["hyperparameters"]["values"][CANDIDATE] = "x"
+    file.write_text(json.dumps(trial))
+    words = f"{file.parent}: its trial is no candidate of this study; move the folder .* away"
+    with pytest.raises(StateError, match=words):
+        Study(tmp_path, scores()).tuner()
+
+
 def test_killed_before_anything_was_saved_it_begins_again(tmp_path):
     """A kill between the first proposal and the first save of the tuner."""
     oracle = candidate_oracle(NAMES, "min")
@@ -167,7 +179,8 @@ def test_black_box_tuners_find_the_better_half(tmp_path, tuner):
     def evaluate(candidate, folder):
         return toy_row(candidate, score=seen[-1][0])
 
-    study = StudyTuner(oracle, tmp_path, candidate_of, evaluate, lambda: None)
+    evaluation = Evaluation(tmp_path / "candidates", evaluate)
+    study = StudyTuner(oracle, tmp_path, candidate_of, evaluation, lambda: None)
     study.search()
     assert study.oracle.get_best_trials(1)[0].score == max(x for x, _ in seen) > 0.7
     if tuner == "hyperband":

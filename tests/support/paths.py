@@ -4,4 +4,3 @@ import pathlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"  # reference data, where present
-TOOLS = ROOT / "tools"

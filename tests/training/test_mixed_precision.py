@@ -106,7 +106,7 @@ def test_what_an_image_network_computes_in_16_bits():
     products = [dtype for kind, dtype in found if kind == "MatMul"]
     assert products.count(tf.float32) == 1  # the classifier
     assert products.count(tf.bfloat16) > 10
-    assert ("LogSoftmax", tf.float32) in found
+    assert ("SoftmaxCrossEntropyWithLogits", tf.float32) in found
 
 
 def test_evaluated_in_the_training_s_precision():

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras_tuner
@@ -39,6 +39,7 @@ class Plan(NamedTuple):
       settings: what decides the results, beside the study's own settings.
       snapshots: see `train_candidate`.
       extendable: of the settings, those with which a study goes on where they have grown.
+      listed: all candidates, where they are known before: one process needs no oracle then.
     """
 
     oracle: Callable[[str], keras_tuner.Oracle]
@@ -47,6 +48,7 @@ class Plan(NamedTuple):
     settings: dict[str, Any]
     snapshots: int = 0
     extendable: Extendable = Extendable()
+    listed: Sequence[Candidate] | None = None
 
 
 @functools.singledispatch
@@ -76,6 +78,7 @@ def _(config: SelectConfig) -> Plan:
         settings,
         config.snapshots,
         extendable,
+        list(candidates.values()),
     )
 
 

@@ -27,6 +27,7 @@ from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest, graceful_stop
 from tf_darts.study.candidates import Candidate
 from tf_darts.study.cluster import Role, check_address, lost_chief, role, wait_for_chief
+from tf_darts.study.evaluation import Evaluation
 from tf_darts.study.plan import plan
 from tf_darts.study.train_candidate import Row, load_rows, ranked, train_candidate
 from tf_darts.study.tuner import StudyTuner
@@ -89,22 +90,23 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
 
     tf.get_logger().addFilter(_is_no_retracing)
     with _stops(part) as stop:
-        tuner = StudyTuner(
-            planned.oracle(score_mode),
-            path,
-            planned.candidate_of,
+        evaluation = Evaluation(
+            path / "candidates",
             lambda candidate, folder: train_candidate(candidate, folder, planned.snapshots, stop),
-            rank if part is Role.SINGLE_REPLICA else lambda: None,
         )
+        if part is Role.SINGLE_REPLICA and planned.listed is not None:
+            missing, tuner = evaluation.missing(planned.listed), None
+        else:
+            done = rank if part is Role.SINGLE_REPLICA else lambda: None
+            oracle = planned.oracle(score_mode)
+            missing, tuner = [], StudyTuner(oracle, path, planned.candidate_of, evaluation, done)
         if part is not Role.WORKER and load_rows(path / "candidates"):
             rank()  # anew, of what is done: what cannot be written is found before any long work
-        tuner.save()
-        try:
-            tuner.search()
-        except FatalError as error:
-            raise error.__cause__ or error from None
-        except grpc.RpcError as error:
-            raise lost_chief(error) from error
+        for candidate in missing:
+            evaluation.evaluate(candidate)
+            rank()
+        if tuner is not None:
+            _search(tuner)
     if part is Role.WORKER:
         return None
     ranking = rank()
@@ -116,6 +118,17 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
             " can be trained, and another --run_dir."
         )
     return ranking
+
+
+def _search(tuner: StudyTuner) -> None:
+    """Evaluates what the tuner's oracle proposes, or a chief's."""
+    tuner.save()
+    try:
+        tuner.search()
+    except FatalError as error:
+        raise error.__cause__ or error from None
+    except grpc.RpcError as error:
+        raise lost_chief(error) from error
 
 
 def _is_no_retracing(record: logging.LogRecord) -> bool:

@@ -167,11 +167,13 @@ def failure(candidate: Candidate, reason: str) -> Row:
 
 
 def is_of(row: Row, candidate: Candidate) -> bool:
-    """Whether a completed row is of this candidate; a cell that is yet to be found is not known."""
+    """Whether a row is of this candidate; a failed row, or a search to be done, names no cell."""
     told = description(candidate)
     if any(row[name] != value for name, value in told.items()):
         return False
-    return candidate.cell is None or row["genotype"] == candidate.cell.to_dict()
+    if row["status"] == "failed" or candidate.cell is None:
+        return True
+    return row["genotype"] == candidate.cell.to_dict()
 
 
 def save_row(directory: pathlib.Path, row: Row) -> None:

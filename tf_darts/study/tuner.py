@@ -1,4 +1,4 @@
-"""The keras-tuner tuner of all studies: a trial is one candidate."""
+"""The keras-tuner tuner of studies whose candidates are proposed, or shared: a trial is one."""
 
 import math
 import pathlib
@@ -6,51 +6,29 @@ from collections.abc import Callable
 from typing import Any
 
 import keras_tuner
-import tensorflow as tf
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.errors import FailedTrialError, FatalError
 
-from tf_darts.errors import StateError, StorageError, UserError
+from tf_darts.errors import StateError, UserError
 from tf_darts.runtime import files
 from tf_darts.runtime.console import say
 from tf_darts.study.candidates import Candidate
+from tf_darts.study.evaluation import Evaluation
 from tf_darts.study.oracles import OBJECTIVE, STATE
-from tf_darts.study.train_candidate import (
-    RESULT,
-    Row,
-    failure,
-    is_of,
-    load_row,
-    save_row,
-)
-
-# What TensorFlow makes of the file system's refusals.
-_FILE_ERRORS = (
-    tf.errors.NotFoundError,
-    tf.errors.AlreadyExistsError,
-    tf.errors.PermissionDeniedError,
-    tf.errors.FailedPreconditionError,
-    tf.errors.UnavailableError,
-    tf.errors.DataLossError,
-)
+from tf_darts.study.train_candidate import RESULT, load_row
 
 
 class StudyTuner(BaseTuner):
     """Evaluates the candidates that an oracle proposes.
 
-    A candidate that diverges, or cannot be made of the data, has failed: the study goes on. Any
-    other error is a `FatalError`, whose cause it is: one of the file system too, which would be the
-    next candidate's as well.
-
-    What is in the candidates' folders is the truth: a candidate whose `candidate.json` is there is
-    not evaluated again, and one whose file was removed is.
+    Where a candidate fails the study goes on. Any other error is a `FatalError`, whose cause it is.
 
     Args:
       oracle: proposes.
       directory: the study's; keras-tuner's files are in its folder `tuner`.
       candidate_of: the candidate of a trial.
-      train_candidate: its row, given the candidate and its folder.
+      evaluation: of a candidate; what it keeps is the truth, whatever the oracle knows.
       done: is called after each trial.
 
     Raises:
@@ -62,13 +40,12 @@ class StudyTuner(BaseTuner):
         oracle: keras_tuner.Oracle,
         directory: pathlib.Path,
         candidate_of: Callable[[Trial], Candidate],
-        train_candidate: Callable[[Candidate, pathlib.Path], Row],
+        evaluation: Evaluation,
         done: Callable[[], None],
     ) -> None:
         oracle.verbose = 0
-        self._candidates = directory / "candidates"
         self._candidate_of = candidate_of
-        self._train_candidate = train_candidate
+        self._evaluation = evaluation
         self._done = done
         files.make_directory(directory / "tuner")  # keras-tuner does not look what is there
         super().__init__(oracle, directory=str(directory), project_name="tuner")
@@ -79,13 +56,14 @@ class StudyTuner(BaseTuner):
         """Makes the oracle agree with the candidates' folders."""
         for trial in [self.oracle.trials[name] for name in self.oracle.end_order]:
             name = self._name_of(trial)
-            row = load_row(self._candidates / name)
+            folder = self._evaluation.folder / name
+            row = load_row(folder)
             if row is None:
                 say(f"[{name}] has no {RESULT}; it is evaluated again")
                 self.oracle.repeat(trial)
             elif row["status"].upper() != trial.status or not _is_same(row["score"], trial.score):
                 raise StateError(
-                    f"{self._candidates / name / RESULT}: has another result than keras-tuner's"
+                    f"{folder / RESULT}: has another result than keras-tuner's"
                     f" trial {trial.trial_id}; remove this file: the same command makes it again"
                     " from the candidate's runs."
                 )
@@ -103,35 +81,15 @@ class StudyTuner(BaseTuner):
     def run_trial(self, trial: Trial) -> dict[str, float]:
         """The score of the trial's candidate."""
         candidate = self._candidate_of(trial)
-        folder = self._candidates / candidate.name
         try:
-            row = self._row(candidate, folder)
-        except (StateError, StorageError) as error:
-            raise FatalError("a study stops") from error
-        except UserError as error:
-            save_row(folder, failure(candidate, str(error)))
-            say(f"[{candidate.name}] failed: {error}")
-            raise FailedTrialError(str(error)) from error
-        except (OSError, *_FILE_ERRORS) as error:
-            raise FatalError("a study stops") from _refusal(folder, error)
+            row = self._evaluation.kept(candidate)
+            if row is None or row["status"] == "failed":
+                row = self._evaluation.evaluate(candidate)
         except Exception as error:
             raise FatalError("a study stops") from error
-        say(f"[{candidate.name}] score {row['score']:.2f}")
+        if row["status"] == "failed":
+            raise FailedTrialError(row["reason"])
         return {OBJECTIVE: row["score"]}
-
-    def _row(self, candidate: Candidate, folder: pathlib.Path) -> Row:
-        """The candidate's row: the one that is there, or what its evaluation gives."""
-        row = load_row(folder)
-        if row is not None and row["status"] == "completed":
-            if not is_of(row, candidate):
-                raise StateError(
-                    f"{folder}: holds the result of another candidate than the study proposes now;"
-                    " move this folder away, and the same command evaluates the candidate anew."
-                )
-            return row
-        row = self._train_candidate(candidate, folder)
-        save_row(folder, row)
-        return row
 
     def _try_run_and_update_trial(self, trial: Trial, *arguments: Any, **keywords: Any) -> None:
         """As keras-tuner's, which prints a traceback of a candidate that failed as foreseen."""
@@ -170,13 +128,3 @@ def _is_same(score: float | None, told: float | None) -> bool:
     if score is None or told is None:
         return score is told
     return math.isclose(score, told, rel_tol=1e-6)
-
-
-def _refusal(folder: pathlib.Path, error: Exception) -> StorageError:
-    """What the system refused, as a sentence."""
-    path = getattr(error, "filename", None) or folder
-    reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-    return StorageError(
-        f"{path}: cannot be read or written ({reason}); make room or give rights there, and the"
-        " same command goes on."
-    )

@@ -117,3 +117,5 @@ def test_one_line_tells_of_the_parts():
         "folder: 62 images of 3 classes (from 1 of single to 57 of common): 62 in the training"
         " part; left out: 1 hidden (.DS_Store)."
     )
+    even = told("folder", ("cat", "dog"), {"test part": np.repeat([0, 1], 40)})
+    assert even == "folder: 80 images of 2 classes (40 of each class): 80 in the test part."

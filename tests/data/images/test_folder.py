@@ -251,8 +251,8 @@ def test_all_formats_are_read_and_what_is_left_out_is_told(tmp_path):
     assert found.classes == ("a b", "été")
     assert np.bincount(found.labels).tolist() == [6, 1]
     assert found.left_out == (
-        "1 dead links (été/gone.png), 1 folders inside of classes (été/deeper),"
-        " 1 hidden (été/.DS_Store), 2 no pictures (README.md, été/notes.txt)"
+        "1 dead link (été/gone.png), 1 folder inside of a class (été/deeper),"
+        " 1 hidden (été/.DS_Store), 2 not pictures (README.md, été/notes.txt)"
     )
     made = load(tmp_path)
     assert made.formats == ("JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -271,7 +271,7 @@ def test_a_validation_part_of_the_users_own(tmp_path, name):
     split_folder(tmp_path)
     for number, label in enumerate("ab"):
         save(tmp_path / name / label / "1.png", PIXELS + np.uint8(20 + number))
-    assert f"folders ({name})" in image_folder.find_files(tmp_path).left_out
+    assert f"1 folder ({name})" in image_folder.find_files(tmp_path).left_out
     made = load(tmp_path, part="train and validation")
     assert (made.given, made.left_out) == (2, "")
     expected = [PIXELS + np.uint8(number) for number in (0, 1, 20, 21)]

@@ -8,6 +8,7 @@ from absl import logging
 
 from tf_darts.data.images import photo_augmentation
 from tf_darts.data.images import sources as encoded_images
+from tf_darts.data.images.registry import IMAGE_DATASETS
 from tf_darts.data.images.streamed import StreamedImageData
 from tf_darts.errors import UserError
 
@@ -242,6 +243,21 @@ def test_flips(tmp_path):
     assert mirrored(colour_jitter=(0, 0, 0, 0), flip=False) == 0
 
 
+def test_without_random_crops_it_is_the_middle_of_each(make):
+    """Mirrored or not, and but for the jitter exactly as in evaluation."""
+    settings = {"validation_examples": 0, "batch_size": 10}
+    data = make(random_crop=False, colour_jitter=(0, 0, 0, 0), **settings)
+    seen = np.concatenate([batch.batch[0] for batch in data.epoch(0)])
+    held = make(validation_examples=49, batch_size=1, evaluation_batch_size=49)
+    middles = set(prints(next(held.evaluation())[0]))
+    plain = [image in middles for image in prints(seen)]
+    mirrored = [image in middles for image in prints(seen[:, :, ::-1])]
+    # One of the 50 was left for the training.
+    assert sum(plain) + sum(mirrored) == 49 and min(sum(plain), sum(mirrored)) > 10
+    jittered = next(iter(make(random_crop=False, **settings).epoch(0))).batch[0]
+    assert (np.abs(jittered - seen[:10]).max((1, 2, 3)) > 0.02).all()
+
+
 def test_colours_are_jittered(make):
     calm, wild = make(flip=False, colour_jitter=(0, 0, 0, 0)), make(flip=False)
     for one, other in zip(calm.epoch(0), wild.epoch(0), strict=True):
@@ -289,6 +305,15 @@ def test_the_test_part(make):
     expected = {50: range(12), 5: [n % 5 for n in range(12)]}[len(data.classes)]
     assert sorted(numbers) == sorted(expected)
     assert batches[0][0].shape == (5, 16, 16, 3)
+
+
+def test_what_was_found_for_the_test_is_told_once(make, capsys):
+    data = make()
+    list(data.test())
+    data.test_fingerprint()
+    assert len(list(data.test())) == 1
+    told = [line for line in capsys.readouterr().out.splitlines() if "in the test part" in line]
+    assert len(told) == (len(data.classes) == 5)  # of a set of TFDS it is known
 
 
 @pytest.mark.parametrize("state", ["damaged", "missing", "a pipe"])
@@ -366,6 +391,17 @@ def test_description(make):
 def test_errors(make, settings, words):
     with pytest.raises(UserError, match=words):
         make(**settings)
+
+
+def test_sets_in_memory_are_not_streamed(monkeypatch):
+    monkeypatch.setitem(IMAGE_DATASETS, "mine", None)
+    for name in ("digits", "mine"):
+        with pytest.raises(
+            UserError,
+            match="--stream_images reads photographs .* the images of"
+            f" --dataset={name} are always in memory: leave it out",
+        ):
+            StreamedImageData(name, batch_size=1, seed=1, validation_examples=0)
 
 
 @pytest.mark.parametrize("name", ["folder", "photos"])

@@ -139,8 +139,8 @@ def told(
     counts = np.bincount(np.concatenate(list(labels.values())), minlength=len(classes))
     fewest, most = int(counts.argmin()), int(counts.argmax())
     parts = ", ".join(f"{len(part):,} in the {of}" for of, part in labels.items())
-    line = (
-        f"{name}: {counts.sum():,} images of {len(classes):,} classes (from {counts[fewest]:,} of"
-        f" {classes[fewest]} to {counts[most]:,} of {classes[most]}): {parts}"
-    )
+    spread = f"from {counts[fewest]:,} of {classes[fewest]} to {counts[most]:,} of {classes[most]}"
+    if counts[fewest] == counts[most]:
+        spread = f"{counts[most]:,} of each class"
+    line = f"{name}: {counts.sum():,} images of {len(classes):,} classes ({spread}): {parts}"
     return f"{line}; left out: {left_out}." if left_out else f"{line}."

@@ -24,6 +24,12 @@ from tf_darts.runtime import files
 WITH_VALIDATION = "train and validation"
 _PARTS = ("train", "training", "test", "testing", *VALIDATION_FOLDERS)  # as people name them
 _NAMED = 3  # files of each kind that are left out by name
+_ONE = {  # of the kinds of what is left out
+    "dead links": "dead link",
+    "folders": "folder",
+    "folders inside of classes": "folder inside of a class",
+    "not pictures": "not a picture",
+}
 
 
 class ImageFiles(NamedTuple):
@@ -213,17 +219,18 @@ class _LeftOut:
         if not kind:
             dead = path.is_symlink() and not files.exists(path)
             hidden = path.name.startswith(".")
-            kind = "dead links" if dead else "hidden" if hidden else "no pictures"
+            kind = "dead links" if dead else "hidden" if hidden else "not pictures"
         self._counts[kind] += 1
         names = self._first.setdefault(kind, [])
         if len(names) < _NAMED:
             names.append(str(path.relative_to(self._data_dir)))
 
     def text(self) -> str:
-        return ", ".join(
-            f"{count:,} {kind} ({', '.join(self._first[kind])}{', …' * (count > _NAMED)})"
-            for kind, count in sorted(self._counts.items())
-        )
+        told = []
+        for kind, count in sorted(self._counts.items()):
+            named = ", ".join(self._first[kind]) + ", …" * (count > _NAMED)
+            told.append(f"{count:,} {_ONE.get(kind, kind) if count == 1 else kind} ({named})")
+        return ", ".join(told)
 
 
 def _read(path: pathlib.Path, grey: bool, image_size: int) -> np.ndarray:

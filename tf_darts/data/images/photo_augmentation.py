@@ -51,6 +51,8 @@ def random_region(size: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tenso
     Returns:
       The region's corner and size, int32 `[2]` each.
     """
+    # tf.image.stateless_sample_distorted_bounding_box draws heights uniformly, not areas: of a
+    # 375×500 photograph it shows 37 % on average, this 43 %, and all where none fits.
     numbers = tf.random.stateless_uniform([_TRIES * 2 + 2], seed, alg="philox")
     draws = tf.reshape(numbers[:-2], [_TRIES, 2])
     height, width = tf.unstack(tf.cast(size, tf.float32))
@@ -135,6 +137,8 @@ def jitter(image: tf.Tensor, amounts: ColourJitter, seed: tf.Tensor) -> tf.Tenso
       amounts: how far.
       seed: int64 `[2]`.
     """
+    # Of tf.image only the hue is the paper's: there brightness is added, contrast is around each
+    # channel's own mean, and less saturation makes red (255, 0, 0) a light red, here a dark one.
     numbers = tf.random.stateless_uniform([4], seed, -1.0, 1.0, alg="philox")
     brightness, contrast, saturation = tf.unstack(1 + numbers[:3] * list(amounts[:3]))
     if amounts.brightness:

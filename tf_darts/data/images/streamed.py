@@ -1,5 +1,6 @@
 """Photographs that do not fit in memory as the stream that a derived network is trained on."""
 
+import functools
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from tf_darts.data.images.photo_augmentation import (
     MOBILE_JITTER,
     ColourJitter,
 )
+from tf_darts.data.images.registry import IMAGE_DATASETS
 from tf_darts.data.images.sources import EncodedImages
 from tf_darts.data.images.streamed_sources import StreamedFolder, StreamedTfds
 from tf_darts.errors import UserError
@@ -113,6 +115,11 @@ class StreamedImageData:
             )
         if name == "folder":
             source = StreamedFolder(_directory(data_dir), division, train_on_all)
+        elif name in IMAGE_DATASETS:
+            raise UserError(
+                f"--stream_images reads photographs of --dataset=folder or of TensorFlow Datasets;"
+                f" the images of --dataset={name} are always in memory: leave it out."
+            )
         else:
             source = StreamedTfds(name, _directory(data_dir), _directory(manual_dir), division)
         self._source, self.classes = source, source.classes
@@ -190,7 +197,7 @@ class StreamedImageData:
         Raises:
           UserError: there is no test part, or it has other classes.
         """
-        yield from self._plain(self._source.test())
+        yield from self._plain(self._test)
 
     def description(self) -> dict[str, Any]:
         """The data set's name and counts, and what its pixels are normalised by."""
@@ -205,11 +212,16 @@ class StreamedImageData:
 
     def test_fingerprint(self) -> Fingerprint:
         """What the test part is; raises as `test`."""
-        return fingerprint_of_images(self.classes, {"test": self._source.test().part()}, self.shape)
+        return fingerprint_of_images(self.classes, {"test": self._test.part()}, self.shape)
 
     def assets(self) -> dict[str, str]:
         """What a trained network must keep of its data, as files of its run by name."""
         return {LABELS_FILE: listed(self.classes)}
+
+    @functools.cached_property
+    def _test(self) -> EncodedImages:
+        # Kept, as a folder is gone through for it, and says what was found.
+        return self._source.test()
 
     def _pass(self, number: int, first: int, last: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """The batches of a pass from the one numbered `first` on, up to `last`."""

@@ -11,6 +11,9 @@ import random
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
+from scipy import optimize
+
 _LABEL_HEIGHT = 15.0
 _LINE_HEIGHT = 4.0
 _ROW_GAP = 9.0  # between two slots of a column
@@ -128,20 +131,11 @@ def _sweep(order: list[list[int]], slots: Slots) -> None:
 
 def _separated(wanted: list[float], weights: list[float], gaps: list[float]) -> list[float]:
     """The heights nearest to `wanted` (least squares) with each `gap` above the one before."""
-    offsets = [0.0]
-    for gap in gaps:
-        offsets.append(offsets[-1] + gap)
-    blocks: list[list[float]] = []  # [mean, weight, length]: pool adjacent violators
-    for want, weight, offset in zip(wanted, weights, offsets, strict=True):
-        blocks.append([want - offset, weight, 1])
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            mean, mass, length = blocks.pop()
-            other = blocks[-1]
-            other[0] = (other[0] * other[1] + mean * mass) / (other[1] + mass)
-            other[1] += mass
-            other[2] += length
-    levels = [mean for mean, _, length in blocks for _ in range(int(length))]
-    return [level + offset for level, offset in zip(levels, offsets, strict=True)]
+    if not gaps:
+        return wanted
+    offsets = np.cumsum([0.0, *gaps])
+    levels = optimize.isotonic_regression(np.subtract(wanted, offsets), weights=weights)
+    return (levels.x + offsets).tolist()
 
 
 def _heights(

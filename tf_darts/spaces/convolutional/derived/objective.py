@@ -196,12 +196,10 @@ class ImageClassification(TrainingObjective):
 
     def _cross_entropy(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """CE_s, the batch's mean."""
-        log_probabilities = tf.nn.log_softmax(logits)
-        right = tf.gather(log_probabilities, labels, axis=1, batch_dims=1)
-        smoothing = self.label_smoothing
-        losses = -(1.0 - smoothing) * right
-        if smoothing:
-            losses -= smoothing * tf.reduce_mean(log_probabilities, axis=-1)
+        targets = tf.one_hot(labels, self.model.classes, dtype=logits.dtype)
+        losses = keras.losses.categorical_crossentropy(
+            targets, logits, from_logits=True, label_smoothing=self.label_smoothing
+        )
         return tf.reduce_mean(losses)
 
     def evaluation_sums(self, batch: Batch, state: tuple[()]) -> Evaluation:

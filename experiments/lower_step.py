@@ -1,7 +1,7 @@
 """Lowers a whole step to StableHLO, to be timed where there is no TensorFlow.
 
-    python tools/lower_step.py --task=rnn_search --hypergradient=first_order --output=DIR
-    python tools/run_lowered_step.py DIR
+    python experiments/lower_step.py --task=rnn_search --hypergradient=first_order --output=DIR
+    python experiments/run_lowered_step.py DIR
 
 Everything in a step, the optimisers' moves too, becomes one program for the compiler XLA; the
 kernels of TensorFlow and its order of work are left behind. DIR gets the program
@@ -19,6 +19,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
 
 import keras
 import numpy as np

@@ -1,6 +1,6 @@
-"""Times a step that `tools/lower_step.py` lowered, by JAX's compiler and runtime.
+"""Times a step that `experiments/lower_step.py` lowered, by JAX's compiler and runtime.
 
-    python tools/run_lowered_step.py DIR [DIR ...] --steps=20
+    python experiments/run_lowered_step.py DIR [DIR ...] --steps=20
 
 Needs jax and numpy only. Each step's results are the next one's arguments. What the first steps
 give is compared with what TensorFlow's gave; prints one JSON line for each DIR.
@@ -116,7 +116,7 @@ def main() -> None:
         parser.error(f"--steps={arguments.steps}: time one step at least")
     for directory in arguments.directories:
         if not (directory / "step.json").is_file():
-            parser.error(f"{directory}: has no step.json; make it with tools/lower_step.py")
+            parser.error(f"{directory}: has no step.json; make it with experiments/lower_step.py")
     if importlib.util.find_spec("jax") is None:
         parser.error("needs jax: pip install jax")
     import jax

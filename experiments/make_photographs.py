@@ -1,6 +1,6 @@
 """Writes made-up photographs for timing how fast real ones are read, decoded and augmented.
 
-    python tools/make_photographs.py photos --count=2000
+    python experiments/make_photographs.py photos --count=2000
     python tools/benchmark.py --task=image_input --photographs --dataset=folder --data_dir=photos
 
 They are JPEGs of 500x375 pixels and about 95 KB, as ImageNet's are, in folders of ten classes.

@@ -1,8 +1,9 @@
-"""A lowered step gives what TensorFlow's step gives."""
+"""A lowered step gives what TensorFlow's step gives; `python -m pytest experiments` runs this."""
 
 import importlib.util
 import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -10,14 +11,13 @@ import sys
 import numpy as np
 import pytest
 
-from tests.support.paths import TOOLS
-
+HERE = pathlib.Path(__file__).parent
 SIZES = ["--task=rnn_train", "--batch_size=3", "--units=8", "--words=20", "--bptt=4"]
 
 
 @pytest.fixture(scope="module")
 def runner():
-    spec = importlib.util.spec_from_file_location("runner", TOOLS / "run_lowered_step.py")
+    spec = importlib.util.spec_from_file_location("runner", HERE / "run_lowered_step.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -27,7 +27,7 @@ def runner():
 def directory(tmp_path_factory):
     made = tmp_path_factory.mktemp("lowered") / "step"
     subprocess.run(
-        [sys.executable, TOOLS / "lower_step.py", *SIZES, "--nodropout", f"--output={made}"],
+        [sys.executable, HERE / "lower_step.py", *SIZES, "--nodropout", f"--output={made}"],
         check=True,
         capture_output=True,
     )
@@ -69,7 +69,7 @@ def test_run_by_jax(directory):
     if subprocess.run([python, "-c", "import jax"], capture_output=True, check=False).returncode:
         pytest.skip(f"{python} has no jax, which runs lowered steps; name one in PYTHON_WITH_JAX")
     done = subprocess.run(
-        [python, TOOLS / "run_lowered_step.py", directory, "--steps=2"],
+        [python, HERE / "run_lowered_step.py", directory, "--steps=2"],
         check=True,
         capture_output=True,
         text=True,
@@ -83,13 +83,13 @@ def test_run_by_jax(directory):
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        ([f"--output={TOOLS}"], "is there already; name a new directory"),
+        ([f"--output={HERE}"], "is there already; name a new directory"),
         (["--clear", "--output=new"], "--clear: --task=cnn_train alone has two forms"),
     ],
 )
 def test_refused_before_any_work(flags, sentence, tmp_path):
     done = subprocess.run(
-        [sys.executable, TOOLS / "lower_step.py", *flags],
+        [sys.executable, HERE / "lower_step.py", *flags],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -103,7 +103,7 @@ def test_refused_before_any_work(flags, sentence, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        ([], "has no step.json; make it with tools/lower_step.py"),
+        ([], "has no step.json; make it with experiments/lower_step.py"),
         (["--steps=0"], "--steps=0: time one step at least"),
     ],
 )

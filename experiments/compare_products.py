@@ -1,6 +1,6 @@
 """Times matrix products in float32 and in 16 bits, casts included, in turn; a JSON line for each.
 
-    python tools/compare_products.py
+    python experiments/compare_products.py
 
 This is what `LEAST_INTENSITY` of `tf_darts/runtime/precision.py` comes from. The products are those
 that the spaces have, of the paper's sizes. Whole steps: `tools/benchmark.py --against_precision`.

@@ -1,0 +1,93 @@
+"""The candidates of a study: whose row is there is done, the others are evaluated."""
+
+import pathlib
+from collections.abc import Callable, Iterable
+
+import tensorflow as tf
+
+from tf_darts.errors import StateError, StorageError, UserError
+from tf_darts.runtime.console import say
+from tf_darts.study.candidates import Candidate
+from tf_darts.study.train_candidate import Row, failure, is_of, load_row, save_row
+
+# What TensorFlow makes of the file system's refusals.
+_FILE_ERRORS = (
+    tf.errors.NotFoundError,
+    tf.errors.AlreadyExistsError,
+    tf.errors.PermissionDeniedError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.UnavailableError,
+    tf.errors.DataLossError,
+)
+
+
+class Evaluation:
+    """Evaluates candidates, each in its folder, and keeps their rows there.
+
+    What is in the folders is the truth: a candidate whose `candidate.json` is there is done, and
+    one whose file was removed is not.
+
+    Args:
+      folder: where the candidates' folders are.
+      train_candidate: the row of a candidate, given its folder.
+    """
+
+    def __init__(
+        self, folder: pathlib.Path, train_candidate: Callable[[Candidate, pathlib.Path], Row]
+    ) -> None:
+        self.folder = folder
+        self._train_candidate = train_candidate
+
+    def kept(self, candidate: Candidate) -> Row | None:
+        """The row that is there; None where there is none yet.
+
+        Raises:
+          StateError: it cannot be read, or is another candidate's.
+        """
+        folder = self.folder / candidate.name
+        row = load_row(folder)
+        if row is not None and not is_of(row, candidate):
+            raise StateError(
+                f"{folder}: holds the result of another candidate than the study proposes now;"
+                " move this folder away, and the same command evaluates the candidate anew."
+            )
+        return row
+
+    def missing(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        """Those that have no row yet, in their order; raises as `kept` of any of them."""
+        return [candidate for candidate in candidates if self.kept(candidate) is None]
+
+    def evaluate(self, candidate: Candidate) -> Row:
+        """Makes the candidate's row and keeps it.
+
+        A candidate that diverges, or cannot be made of the data, has failed.
+
+        Raises:
+          StateError: files of its runs cannot be read.
+          StorageError: the file system refuses: it would refuse the next candidate too.
+        """
+        folder = self.folder / candidate.name
+        try:
+            row = self._train_candidate(candidate, folder)
+        except (StateError, StorageError):
+            raise
+        except UserError as error:
+            row = failure(candidate, str(error))
+        except (OSError, *_FILE_ERRORS) as error:
+            raise _refusal(folder, error) from error
+        save_row(folder, row)
+        if row["status"] == "completed":
+            say(f"[{candidate.name}] score {row['score']:.2f}")
+        else:
+            say(f"[{candidate.name}] failed: {row['reason']}")
+        return row
+
+
+def _refusal(folder: pathlib.Path, error: Exception) -> StorageError:
+    """What the system refused, as a sentence."""
+    path = getattr(error, "filename", None) or folder
+    reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    return StorageError(
+        f"{path}: cannot be read or written ({reason}); make room or give rights there, and the"
+        " same command goes on."
+    )
