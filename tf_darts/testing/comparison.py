@@ -30,7 +30,7 @@ def expect_same(found: Any, wanted: Any, what: str, tolerance: float = 1e-12) ->
       AssertionError: they differ in structure, shape, type or numbers.
     """
     pairs = zip(tf.nest.flatten(found), tf.nest.flatten(wanted), strict=True)
-    for one, other in ((np.asarray(a), np.asarray(b)) for a, b in pairs):
+    for one, other in (map(keras.ops.convert_to_numpy, pair) for pair in pairs):
         forms = [f"{value.dtype} {value.shape}" for value in (one, other)]
         expect(forms[0] == forms[1], f"{what}: {forms[0]} in place of {forms[1]}.")
         # Not far from zero is the same, too; NaN is the same as NaN.
@@ -43,7 +43,8 @@ def expect_same(found: Any, wanted: Any, what: str, tolerance: float = 1e-12) ->
 def differ(found: Any, wanted: Any) -> bool:
     """Whether two structures of tensors of the same shapes differ by more than rounding."""
     pairs = zip(tf.nest.flatten(found), tf.nest.flatten(wanted), strict=True)
-    return any(not np.allclose(one, other, rtol=1e-9, atol=1e-9) for one, other in pairs)
+    values = (map(keras.ops.convert_to_numpy, pair) for pair in pairs)
+    return any(not np.allclose(one, other, rtol=1e-9, atol=1e-9) for one, other in values)
 
 
 @contextlib.contextmanager
@@ -54,10 +55,10 @@ def unchanged(variables: Sequence[keras.Variable], what: str) -> Iterator[None]:
       variables: whose values are compared bit by bit.
       what: says who must not change them.
     """
-    before = [np.array(variable) for variable in variables]
+    before = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
     yield
     for variable, value in zip(variables, before, strict=True):
-        same = np.array_equal(np.asarray(variable), value, equal_nan=True)
+        same = np.array_equal(keras.ops.convert_to_numpy(variable), value, equal_nan=True)
         expect(same, f"{what} assigns the variable {variable.path!r}; it must assign none.")
 
 

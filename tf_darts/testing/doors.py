@@ -131,7 +131,7 @@ def check_evaluation(
     expect_same(
         halves[0].count + halves[1].count,
         whole.count,
-        f"{name}: evaluation_sums of two halves count predictions:",
+        f"{name}: evaluation_sums of two halves count",
     )
     for key in door.measures:
         expect_same(
