@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import tensorflow as tf
 
+import tf_darts.accelerate  # noqa: F401, registers the forms
 from tf_darts.cells.genotype import ConvolutionalGenotype
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.spaces import fast_forms

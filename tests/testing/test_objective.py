@@ -10,7 +10,7 @@ from tf_darts.cells.published import PUBLISHED
 from tf_darts.runtime.memory.traced import TracedMemory
 from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageClassification
 from tf_darts.spaces.recurrent.derived.objective import LanguageModel, NextWordPrediction
-from tf_darts.testing import check_objective
+from tf_darts.testing.objective import check_objective
 
 NUMBERS = np.linspace(-1.0, 1.0, 4)
 

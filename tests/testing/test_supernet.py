@@ -12,7 +12,7 @@ from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassif
 from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
-from tf_darts.testing import check_supernet
+from tf_darts.testing.supernet import check_supernet
 
 NUMBERS = np.linspace(-1.0, 1.0, 4)
 
