@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 import tf_darts
+from tf_darts.testing import check_operation
 
 
 class Convolution(tf_darts.Operation):
@@ -31,6 +32,7 @@ if __name__ == "__main__":
     parser.add_argument("--steps_per_epoch", type=int, default=0, help="0: all images")
     steps = parser.parse_args().steps_per_epoch
     small = {"channels": 4, "layers": 3, "epochs": 3, "steps_per_epoch": steps}
+    check_operation(Convolution)
     tf_darts.add_operation("conv_3x3", Convolution)
     small |= {"hypergradient": "first_order", "run_dir": "runs/own_operation"}
     found = tf_darts.search(dataset="digits", **small)

@@ -37,9 +37,9 @@ def test_all_examples_are_here():
     assert sorted(file.name for file in ROOT.joinpath("examples").glob("*.py")) == [*EXAMPLES]
 
 
-def test_an_operation_takes_less_than_forty_lines():
+def test_an_operation_takes_forty_lines_at_most():
     text = ROOT.joinpath("examples", "own_operation.py").read_text(encoding="utf-8")
-    assert len(text.splitlines()) < 40
+    assert len(text.splitlines()) <= 40
 
 
 def test_the_text_that_is_written(tmp_path):

@@ -13,7 +13,7 @@ FLOORS = [
     {"api", "cli"},
     {"study"},
     {"runs"},
-    {"methods", "training", "report", "formats"},
+    {"methods", "training", "report", "formats", "testing"},
     {"bilevel"},
     {"accelerate"},
     {"spaces"},

@@ -1,19 +1,17 @@
 """Every fast form is its layer: values and derivatives of both orders, in both types."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
-import keras
 import pytest
 import tensorflow as tf
 
-from tests.support.derivatives import agree, gradients, random, second_derivatives
+import tf_darts.accelerate  # noqa: F401, registers the forms
 from tf_darts.cells.genotype import ConvolutionalGenotype
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.spaces import fast_forms
 from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
 from tf_darts.spaces.convolutional.derived.objective import CifarNetwork
-from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm, StatisticsLedger
+from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm
 from tf_darts.spaces.convolutional.operations.convolutions import DepthwiseSeparable
 from tf_darts.spaces.convolutional.relaxed.cell import RelaxedCell
 from tf_darts.spaces.fast_forms import without
@@ -21,44 +19,15 @@ from tf_darts.spaces.recurrent.derived.cell import DerivedRecurrentCell
 from tf_darts.spaces.recurrent.derived.objective import LanguageModel
 from tf_darts.spaces.recurrent.relaxed.cell import RelaxedRecurrentCell
 from tf_darts.spaces.recurrent.word_model import WordModel
+from tf_darts.testing import Case, check_accelerated
+from tf_darts.testing.derivatives import random
 
-# Relative to each tensor's norm, or to a thousandth of the largest one's.
-TOLERANCES = {"float64": 1e-11, "float32": 1e-4}
-FORMS = {form.layer: form for form in fast_forms.registered()}
 CELL = ConvolutionalGenotype(
     ((("sep_conv_3x3", 0), ("skip_connect", 1)),),
     (2,),
     ((("avg_pool_3x3", 0), ("dil_conv_3x3", 1)),),
     (2,),
 )
-
-
-class Case(NamedTuple):
-    """A toy layer and how it is called.
-
-    Attributes:
-      layer: it is built.
-      call: a function of the layer's inputs (and mixing weights), which are differentiated.
-      inputs: these.
-      types: in which the form applies.
-    """
-
-    layer: keras.layers.Layer
-    call: Callable[..., tf.Tensor]
-    inputs: list[tf.Tensor]
-    types: tuple[str, ...] = ("float32", "float64")
-
-    @property
-    def arguments(self) -> list[tf.Tensor]:
-        """The inputs, then the weights."""
-        return [*self.inputs, *(weight.value for weight in self.layer.trainable_variables)]
-
-    def at(self, *arguments: tf.Tensor) -> tf.Tensor:
-        """The layer's result at these `arguments`; nothing is assigned."""
-        count = len(self.inputs)
-        mapping = zip(self.layer.trainable_variables, arguments[count:], strict=True)
-        with keras.StatelessScope(state_mapping=list(mapping)), StatisticsLedger():
-            return self.call(*arguments[:count])
 
 
 def _relaxed_cell(dtype: str) -> Case:
@@ -99,7 +68,7 @@ def _batch_norm(dtype: str) -> Case:
     layer = BatchNorm()
     inputs = random(1, 6, 5, 4, 3, dtype=dtype)
     layer.build(inputs.shape)
-    return Case(layer, lambda x: layer(x, training=True), [inputs], ("float32",))
+    return Case(layer, lambda x: layer(x, training=True), [inputs])
 
 
 def _depthwise(dtype: str) -> Case:
@@ -128,60 +97,21 @@ CASES: dict[type, Callable[[str], Case]] = {
 }
 
 
-@pytest.fixture(params=TOLERANCES)
-def dtype(request):
-    if request.param == "float64":
-        request.getfixturevalue("float64")
-    return request.param
+TYPES = {BatchNorm: ("float32",)}  # where the form does not apply in both
 
 
-@pytest.fixture
-def taken(monkeypatch):
-    """The classes whose fast forms were computed."""
-    found = []
-
-    def watched(form: fast_forms.FastForm) -> Callable[..., Any]:
-        def compute(*arguments: Any) -> Any:
-            found.append(form.layer)
-            return form.function(*arguments)
-
-        return compute
-
-    for layer, form in FORMS.items():
-        monkeypatch.setitem(fast_forms._forms, layer, form._replace(function=watched(form)))
-    return found
+def test_every_form_has_a_case():
+    assert {form.layer for form in fast_forms.registered()} == CASES.keys()
 
 
-def test_every_form_has_a_case_and_a_condition():
-    assert FORMS.keys() == CASES.keys()
-    assert all(form.condition for form in FORMS.values())
+@pytest.mark.parametrize("layer", CASES, ids=lambda layer: layer.__name__)
+def test_the_fast_form_is_the_layer(layer):
+    check_accelerated(layer, CASES[layer], types=TYPES.get(layer, ("float32", "float64")))
 
 
-@pytest.mark.parametrize("layer", FORMS, ids=lambda layer: layer.__name__)
-def test_the_fast_form_is_the_layer(layer, dtype, taken):
-    """A second derivative that a form has not is refused, with the way to have it."""
-    case = CASES[layer](dtype)
-    value, slopes = gradients(case.at, case.arguments)
-    assert (layer in taken) == (dtype in case.types)
-    second = None
-    try:
-        second = second_derivatives(case.at, case.arguments)
-    except LookupError as error:
-        assert not FORMS[layer].second and "--accelerate=off" in str(error)
-    taken.clear()
-    with without():
-        clear_value, clear_slopes = gradients(case.at, case.arguments)
-        clear_second = second_derivatives(case.at, case.arguments)
-    assert not taken
-    agree([value], [clear_value], TOLERANCES[dtype])
-    agree(slopes, clear_slopes, TOLERANCES[dtype], least=1e-3)
-    if second is not None:
-        agree(second, clear_second, 10 * TOLERANCES[dtype], least=1e-3)
-
-
-def test_only_named_forms_are_left_out(taken):
+def test_only_named_forms_are_left_out():
     case = _relaxed_cell("float32")
-    with without(RelaxedCell):
+    with without(RelaxedCell), fast_forms.recorded() as taken:
         case.at(*case.arguments)
     assert set(taken) == {BatchNorm, DepthwiseSeparable}
 

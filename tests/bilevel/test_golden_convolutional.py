@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.golden import error, state_of
 from tf_darts.bilevel import relaxation
 from tf_darts.bilevel import strongest_edges as derive
 from tf_darts.bilevel.loss import PlainLoss
@@ -24,11 +25,6 @@ CELLS = ("normal", "reduce")
 EXACT, DIFFERENCED = 1e-9, 1e-6  # what float64 must reach
 
 
-def error(ours, theirs):
-    """Relative to the norm of what is right."""
-    return np.linalg.norm(np.asarray(ours) - theirs) / np.linalg.norm(theirs)
-
-
 @pytest.fixture(scope="module")
 def golden(load_golden):
     return load_golden("conv_supernet")
@@ -45,9 +41,7 @@ class Problem:
         )
         self.supernet = ConvolutionalSupernet(model, shape)
         self.names = convolutional_official_names(model)
-        state = {
-            n.split("/", 1)[1]: v for n, v in golden.items() if n.startswith(("param/", "buffer/"))
-        }
+        state = state_of(golden)
         assign_official(self.names, state)
         self.dtype = model.dtype
         self.alphas = {name: tf.constant(golden[f"alphas_{name}"], self.dtype) for name in CELLS}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.golden import error, state_of
 from tf_darts.bilevel import relaxation
 from tf_darts.bilevel import strongest_edges as derive
 from tf_darts.bilevel.loss import PlainLoss
@@ -23,11 +24,6 @@ SEED = tf.constant([0, 0])  # there is no dropout: nothing is drawn
 EXACT, DIFFERENCED = 1e-9, 1e-6  # what float64 must reach
 
 
-def error(ours, theirs):
-    """Relative to the norm of what is right."""
-    return np.linalg.norm(np.asarray(ours) - theirs) / np.linalg.norm(theirs)
-
-
 @pytest.fixture(scope="module")
 def golden(load_golden):
     return load_golden("recurrent_supernet")
@@ -36,9 +32,7 @@ def golden(load_golden):
 def make_supernet(golden):
     model = RelaxedLanguageModel(golden["config"]["ntokens"], golden["config"]["nhid"])
     supernet = RecurrentSupernet(model, temporal_activation_penalty=golden["config"]["beta"])
-    state = {
-        n.split("/", 1)[1]: v for n, v in golden.items() if n.startswith(("param/", "buffer/"))
-    }
+    state = state_of(golden)
     assign_official(recurrent_official_names(model), state)
     return supernet
 

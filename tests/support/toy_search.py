@@ -29,24 +29,25 @@ class Toy(Supernet):
 
     def __init__(self):
         self.cells = {"cell": CellTopology(1, 2, 1, OPERATIONS)}
-        self._weights = [keras.Variable([0.5, -0.5], name="w")]
-        self._statistics = [keras.Variable(0.0, trainable=False, name="mean")]
+        dtype = keras.config.floatx()
+        self._weights = [keras.Variable([0.5, -0.5], dtype=dtype, name="w")]
+        self._statistics = [keras.Variable(0.0, dtype=dtype, trainable=False, name="mean")]
 
     weights = property(lambda self: self._weights)
     statistics = property(lambda self: self._statistics)
     regularizes = True
-    batch_signature = property(lambda self: tf.TensorSpec([None], tf.float32))
+    batch_signature = property(lambda self: tf.TensorSpec([None], keras.config.floatx()))
 
     def initial_state(self, batch_size):
-        return tf.zeros([batch_size])
+        return tf.zeros([batch_size], keras.config.floatx())
 
     def _error(self, weights, mixing, batch, state):
-        strength = tf.reduce_sum(mixing["cell"] * tf.range(5.0))
+        strength = tf.reduce_sum(mixing["cell"] * tf.range(5.0, dtype=batch.dtype))
         prediction = weights[0][0] * strength + weights[0][1]
         return tf.reduce_mean((batch - prediction) ** 2) + 0.01 * tf.reduce_mean(state)
 
     def loss(self, weights, mixing, batch, state, seed, *, regularized=False):
-        noise = 0.1 * tf.random.stateless_normal([], seed)
+        noise = 0.1 * tf.random.stateless_normal([], seed, dtype=batch.dtype)
         loss = self._error(weights, mixing, batch + noise, state)
         penalty = 0.001 * tf.reduce_sum(weights[0] ** 2) if regularized else 0.0
         mean = 0.9 * tf.convert_to_tensor(self._statistics[0]) + 0.1 * loss
@@ -54,7 +55,7 @@ class Toy(Supernet):
 
     def evaluation_sums(self, mixing, batch, state):
         weights = [tf.convert_to_tensor(self._weights[0])]
-        count = tf.cast(tf.size(batch), tf.float32)
+        count = tf.cast(tf.size(batch), batch.dtype)
         loss = self._error(weights, mixing, batch, 0.0 * state)
         return Evaluation({"loss": loss * count}, count, state + 1.0)
 

@@ -31,16 +31,16 @@ class Toy(TrainingObjective):
         self.model = Line()
         self.model.build()
 
-    batch_signature = property(lambda self: tf.TensorSpec([None], tf.float32))
+    batch_signature = property(lambda self: tf.TensorSpec([None], keras.config.floatx()))
 
     def initial_state(self, batch_size):
-        return tf.zeros([batch_size])
+        return tf.zeros([batch_size], keras.config.floatx())
 
     def counts(self):
         return {"weights": 1}
 
     def loss(self, batch, state, seed, progress):
-        noise = 0.1 * tf.random.stateless_normal([], seed)
+        noise = 0.1 * tf.random.stateless_normal([], seed, dtype=batch.dtype)
         slope = tf.convert_to_tensor(self.model.slope)
         error = tf.reduce_mean((batch + noise + progress - slope) ** 2)
         loss = error + 0.01 * tf.reduce_mean(state)
@@ -48,7 +48,7 @@ class Toy(TrainingObjective):
         return TrainingLoss(loss + 0.001 * tf.reduce_sum(slope**2), {"loss": loss}, state + 1.0)
 
     def evaluation_sums(self, batch, state):
-        count = tf.cast(tf.size(batch), tf.float32)
+        count = tf.cast(tf.size(batch), batch.dtype)
         error = tf.reduce_mean((batch - tf.convert_to_tensor(self.model.slope)) ** 2)
         return Evaluation({"loss": error * count}, count, state + 1.0)
 

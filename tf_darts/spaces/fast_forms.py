@@ -37,6 +37,7 @@ class FastForm(NamedTuple):
 _forms: dict[type, FastForm] = {}
 # The forms of these classes, and of those derived of them, are not taken.
 _left_out: tuple[type, ...] = ()
+_records: list[list[type]] = []  # what is written down, see `recorded`
 
 
 def register(
@@ -78,6 +79,8 @@ def fast_form(layer: type, *arguments: Any) -> Callable[[], Any] | None:
     """
     if not allowed(layer) or not _forms[layer].applies(*arguments):
         return None
+    for record in _records:
+        record.append(layer)
     return functools.partial(_forms[layer].function, *arguments)
 
 
@@ -96,3 +99,14 @@ def without(*layers: type) -> Iterator[None]:
         yield
     finally:
         _left_out = outer
+
+
+@contextlib.contextmanager
+def recorded() -> Iterator[list[type]]:
+    """Yields a list to which the class of every fast form is added that is taken inside."""
+    record: list[type] = []
+    _records.append(record)
+    try:
+        yield record
+    finally:
+        _records.remove(record)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.derivatives import agree as all_agree
-from tests.support.derivatives import derivatives, random
 from tf_darts.accelerate.convolutional.depthwise import depthwise_same
+from tf_darts.testing.derivatives import agree as all_agree
+from tf_darts.testing.derivatives import derivatives, random
 
 TOLERANCES = {"float64": 1e-12, "float32": 1e-5}
 SIZES = [(6, 6), (5, 7), (6, 5)]

@@ -3,9 +3,9 @@
 import pytest
 import tensorflow as tf
 
-from tests.support.derivatives import agree as all_agree
-from tests.support.derivatives import derivatives, random
 from tf_darts.accelerate.convolutional.side_by_side import concat, tile_channels, wide_pointwise
+from tf_darts.testing.derivatives import agree as all_agree
+from tf_darts.testing.derivatives import derivatives, random
 
 TOLERANCES = {"float64": 1e-12, "float32": 1e-5}
 

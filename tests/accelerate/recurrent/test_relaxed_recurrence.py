@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support import recurrences
 from tf_darts.accelerate.recurrent.relaxed_recurrence import fast_relaxed_recurrence
 from tf_darts.spaces.recurrent.relaxed.recurrence import relaxed_recurrence
 
@@ -13,27 +14,8 @@ BATCH, UNITS, NODES = 6, 8, 3
 WATCHED = ("inputs", "hidden", "input_kernel", "node_kernels", "mixing")
 
 
-def problem(steps, dtype="float64", batch=BATCH, units=UNITS, seed=0):
-    """Random arguments, with dropped units and mixing weights that are not uniform."""
-    rng = np.random.default_rng(seed)
-
-    def normal(*shape, scale=1.0):
-        return tf.constant(scale * rng.normal(size=shape), dtype)
-
-    def mask(rate):
-        kept = rng.uniform(size=(batch, units)) >= rate
-        assert 0 < kept.sum() < kept.size
-        return tf.constant(kept / (1.0 - rate), dtype)
-
-    return {
-        "inputs": normal(steps, batch, units),
-        "hidden": normal(batch, units),
-        "input_kernel": normal(2 * units, 2 * units, scale=0.5),
-        "node_kernels": [normal(units, 2 * units, scale=0.5) for _ in range(NODES)],
-        "mixing": tf.nn.softmax(normal(NODES * (NODES + 1) // 2, 5)),
-        "input_mask": mask(0.5),
-        "hidden_mask": mask(0.25),
-    }, normal(steps, batch, units)
+def problem(steps, dtype="float64", units=UNITS, seed=0):
+    return recurrences.problem(steps, NODES, 0.5, (BATCH, units), dtype, seed, mixes=True)
 
 
 def gradients(recurrence, arguments, upstream, watched=WATCHED):

@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
+from tests.support.comparison import assert_same_batches
 from tf_darts.data.images import augmentation
 from tf_darts.data.images.image_set import ImageSet
 from tf_darts.data.images.search_batches import ImageSearchData
@@ -21,15 +22,6 @@ def make_images(count=50, shape=(6, 5, 3)):
 
 def make(images=None, **settings):
     return ImageSearchData(images or make_images(), **{"batch_size": BATCH, "seed": 1, **settings})
-
-
-def assert_same(one, other):
-    one, other = list(one), list(other)
-    assert len(one) == len(other)
-    for a, b in zip(one, other, strict=True):
-        for x, y in zip((*a.train, *a.validation), (*b.train, *b.validation), strict=True):
-            np.testing.assert_array_equal(x, y)
-        assert a[2:] == b[2:]
 
 
 def labels(batches, part="train"):
@@ -199,7 +191,7 @@ def test_batches_are_full():
 
 
 def test_seeds_differ_and_repeat():
-    assert_same(make().epoch(3), make().epoch(3))
+    assert_same_batches(make().epoch(3), make().epoch(3))
     assert (labels(make().epoch(0)) != labels(make(seed=2).epoch(0))).any()
     assert make(seed=-1).steps(0) == 6
 
@@ -219,7 +211,7 @@ def test_short_epochs_partition_the_passes(steps_per_epoch):
     )
     sequence = itertools.chain.from_iterable(passes.epoch(number) for number in itertools.count())
     expected = list(itertools.islice(sequence, 3 * steps_per_epoch))
-    assert_same(itertools.chain.from_iterable(map(short.epoch, range(3))), expected)
+    assert_same_batches(itertools.chain.from_iterable(map(short.epoch, range(3))), expected)
     starts = [step for step, batch in enumerate(expected) if batch.starts_pass]
     assert starts == list(range(0, 3 * steps_per_epoch, 7))
 
@@ -229,7 +221,7 @@ def test_resuming_gives_the_same_batches(steps_per_epoch):
     whole = list(make(steps_per_epoch=steps_per_epoch).epoch(4))
     for start in (0, 1, 4, len(whole) - 1, len(whole), len(whole) + 1):
         resumed = make(steps_per_epoch=steps_per_epoch)  # as in a new process
-        assert_same(resumed.epoch(4, start), whole[start:])
+        assert_same_batches(resumed.epoch(4, start), whole[start:])
 
 
 def test_evaluation_is_the_other_half_in_order_as_it_is():
@@ -284,7 +276,7 @@ def test_joint_passes_cut_all_images_into_halves_anew():
     assert set(passes[0][0]) != set(passes[1][0]), "another half"
     fixed = [set(labels(apart.epoch(e))) for e in range(3)]
     assert not set.union(*fixed) & set(apart.validation_labels)
-    assert_same(data.epoch(1, 2), list(data.epoch(1))[2:])
+    assert_same_batches(data.epoch(1, 2), list(data.epoch(1))[2:])
     np.testing.assert_array_equal(
         np.concatenate([part[1] for part in data.evaluation()]), apart.validation_labels
     )

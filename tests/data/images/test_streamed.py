@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from absl import logging
 
+from tests.support.comparison import assert_same_batches
 from tf_darts.data.images import photo_augmentation
 from tf_darts.data.images import sources as encoded_images
 from tf_darts.data.images.registry import IMAGE_DATASETS
@@ -41,22 +42,6 @@ def make(request, tfds_dir, folder_dir):
         return StreamedImageData(request.param, folder, **(small | settings))
 
     return make
-
-
-def flat(batches):
-    return [
-        (np.array(b.batch[0]), np.array(b.batch[1]), b.learning_rate_scale, b.starts_pass)
-        for b in batches
-    ]
-
-
-def assert_same(one, other):
-    one, other = flat(one), flat(other)
-    assert len(one) == len(other)
-    for a, b in zip(one, other, strict=True):
-        np.testing.assert_array_equal(a[0], b[0])
-        np.testing.assert_array_equal(a[1], b[1])
-        assert a[2:] == b[2:]
 
 
 def prints(pixels):
@@ -176,7 +161,7 @@ def test_resuming(make, steps_per_epoch):
     assert len(whole) == (steps_per_epoch or 10)
     for start in {0, 1, 2, len(whole) - 1, len(whole), len(whole) + 1}:
         resumed = make(steps_per_epoch=steps_per_epoch)  # as in a new process
-        assert_same(resumed.epoch(2, start), whole[start:])
+        assert_same_batches(resumed.epoch(2, start), whole[start:])
 
 
 @pytest.mark.parametrize("steps_per_epoch", [3, 13])
@@ -184,7 +169,7 @@ def test_short_epochs_partition_the_passes(make, steps_per_epoch):
     passes, short = make(), make(steps_per_epoch=steps_per_epoch)
     sequence = itertools.chain.from_iterable(passes.epoch(number) for number in itertools.count())
     expected = list(itertools.islice(sequence, 2 * steps_per_epoch))
-    assert_same(itertools.chain.from_iterable(map(short.epoch, range(2))), expected)
+    assert_same_batches(itertools.chain.from_iterable(map(short.epoch, range(2))), expected)
 
 
 def test_resuming_within_several_chunks(tfds_dir, monkeypatch):
@@ -194,7 +179,7 @@ def test_resuming_within_several_chunks(tfds_dir, monkeypatch):
     whole = list(StreamedImageData("photos", tfds_dir, **settings).epoch(1))
     for start in (2, 4, 5, 12):
         resumed = StreamedImageData("photos", tfds_dir, **settings)
-        assert_same(resumed.epoch(1, start), whole[start:])
+        assert_same_batches(resumed.epoch(1, start), whole[start:])
 
 
 def test_seeds_and_passes_differ(make):
@@ -210,7 +195,7 @@ def test_the_global_seed_does_not_matter(make):
     tf.random.set_seed(1)
     one = list(make().epoch(0))
     tf.random.set_seed(2)
-    assert_same(make().epoch(0), one)
+    assert_same_batches(make().epoch(0), one)
 
 
 def test_each_visit_of_an_image_is_another(make):

@@ -4,6 +4,7 @@ import re
 import numpy as np
 import pytest
 
+from tests.support.comparison import assert_same_batches
 from tf_darts.data.asset_files import listed
 from tf_darts.data.images import augmentation
 from tf_darts.data.images.image_set import ImageSet
@@ -26,15 +27,6 @@ def make_images(count=50, shape=(6, 5, 3), seed=0):
 def make(images=None, **settings):
     settings = {"batch_size": BATCH, "seed": 1, "validation_examples": 10} | settings
     return ImageTrainingData(images or make_images(), **settings)
-
-
-def assert_same(one, other):
-    one, other = list(one), list(other)
-    assert len(one) == len(other)
-    for a, b in zip(one, other, strict=True):
-        for x, y in zip(a.batch, b.batch, strict=True):
-            np.testing.assert_array_equal(x, y)
-        assert a[1:] == b[1:]
 
 
 def labels(batches):
@@ -202,7 +194,7 @@ def test_every_image_is_seen_once_in_a_pass():
 
 
 def test_seeds_differ_and_repeat():
-    assert_same(make(cutout=2).epoch(3), make(cutout=2).epoch(3))
+    assert_same_batches(make(cutout=2).epoch(3), make(cutout=2).epoch(3))
     assert (labels(make().epoch(0)) != labels(make(seed=2).epoch(0))).any()
     assert make(seed=-1).steps(0) == 10
 
@@ -213,7 +205,7 @@ def test_steps_and_resuming(steps_per_epoch):
     assert len(whole) == make(steps_per_epoch=steps_per_epoch).steps(3) == (steps_per_epoch or 10)
     for start in (0, 1, 3, len(whole) - 1, len(whole), len(whole) + 1):
         resumed = make(steps_per_epoch=steps_per_epoch, cutout=3)  # as in a new process
-        assert_same(resumed.epoch(3, start), whole[start:])
+        assert_same_batches(resumed.epoch(3, start), whole[start:])
 
 
 @pytest.mark.parametrize("steps_per_epoch", [4, 25])
@@ -221,7 +213,7 @@ def test_short_epochs_partition_the_passes(steps_per_epoch):
     passes, short = make(), make(steps_per_epoch=steps_per_epoch)
     sequence = itertools.chain.from_iterable(passes.epoch(number) for number in itertools.count())
     expected = list(itertools.islice(sequence, 3 * steps_per_epoch))
-    assert_same(itertools.chain.from_iterable(map(short.epoch, range(3))), expected)
+    assert_same_batches(itertools.chain.from_iterable(map(short.epoch, range(3))), expected)
 
 
 def test_other_precision():

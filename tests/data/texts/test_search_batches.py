@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
+from tests.support.comparison import assert_same_batches
 from tf_darts.data.texts.corpus import Corpus
 from tf_darts.data.texts.search_batches import TextSearchData
 from tf_darts.data.texts.vocabulary import Vocabulary
@@ -20,15 +21,6 @@ def make_corpus(train=3000, validation=600, test=50):
 
 def make(corpus=None, **settings):
     return TextSearchData(corpus or make_corpus(), **{"batch_size": BATCH, "seed": 1, **settings})
-
-
-def assert_same(one, other):
-    one, other = list(one), list(other)
-    assert len(one) == len(other)
-    for a, b in zip(one, other, strict=True):
-        for x, y in zip((*a.train, *a.validation), (*b.train, *b.validation), strict=True):
-            np.testing.assert_array_equal(x, y)
-        assert a[2:] == b[2:]
 
 
 def test_shapes_and_targets():
@@ -82,7 +74,7 @@ def test_probability_bounds(probability, lengths):
 def test_passes_and_seeds_differ_and_repeat():
     settings = {"short_probability": 0.5}
     data = make(**settings)
-    assert_same(data.epoch(3), make(**settings).epoch(3))
+    assert_same_batches(data.epoch(3), make(**settings).epoch(3))
     assert data._passes.stretches(0) != data._passes.stretches(1)
     assert data._passes.stretches(0) != make(seed=2, **settings)._passes.stretches(0)
     assert make(seed=-1).steps(0) > 0
@@ -107,7 +99,7 @@ def test_short_epochs_partition_the_passes(steps_per_epoch):
     short = make(steps_per_epoch=steps_per_epoch)
     sequence = itertools.chain.from_iterable(passes.epoch(number) for number in itertools.count())
     expected = list(itertools.islice(sequence, 6 * steps_per_epoch))
-    assert_same(itertools.chain.from_iterable(map(short.epoch, range(6))), expected)
+    assert_same_batches(itertools.chain.from_iterable(map(short.epoch, range(6))), expected)
     assert sum(batch.starts_pass for batch in expected) > 1
 
 
@@ -116,7 +108,7 @@ def test_resuming_gives_the_same_batches(steps_per_epoch):
     whole = list(make(steps_per_epoch=steps_per_epoch).epoch(4))
     for start in (0, 1, 9, len(whole) - 1, len(whole)):
         resumed = make(steps_per_epoch=steps_per_epoch)  # as in a new process
-        assert_same(resumed.epoch(4, start), whole[start:])
+        assert_same_batches(resumed.epoch(4, start), whole[start:])
 
 
 def test_validation_is_read_at_the_training_position_and_wraps_around():

@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
+from tests.support.comparison import assert_same_batches
 from tf_darts.data.asset_files import read_listed
 from tf_darts.data.texts.corpus import Corpus
 from tf_darts.data.texts.training_batches import TextTrainingData, text_test
@@ -25,15 +26,6 @@ def make_corpus(train=3000, validation=600, test=50):
 def make(corpus=None, **settings):
     settings = {"batch_size": BATCH, "seed": 1} | settings
     return TextTrainingData(corpus or make_corpus(), **settings)
-
-
-def assert_same(one, other):
-    one, other = list(one), list(other)
-    assert len(one) == len(other)
-    for a, b in zip(one, other, strict=True):
-        for x, y in zip(a.batch, b.batch, strict=True):
-            np.testing.assert_array_equal(x, y)
-        assert a[1:] == b[1:]
 
 
 def lengths_of(data, passes=10):
@@ -106,7 +98,7 @@ def test_a_pass_visits_every_row_once(number):
 
 
 def test_passes_and_seeds_differ_and_repeat():
-    assert_same(make().epoch(3), make().epoch(3))
+    assert_same_batches(make().epoch(3), make().epoch(3))
     lengths = [
         tuple(len(batch.batch[0]) for batch in make(seed=seed).epoch(number))
         for seed, number in ((1, 0), (1, 1), (2, 0), (-1, 0))
@@ -120,7 +112,7 @@ def test_steps_and_resuming(steps_per_epoch):
     assert len(whole) == make(steps_per_epoch=steps_per_epoch).steps(4)
     for start in (0, 1, 5, len(whole) - 1, len(whole)):
         resumed = make(steps_per_epoch=steps_per_epoch)  # as in a new process
-        assert_same(resumed.epoch(4, start), whole[start:])
+        assert_same_batches(resumed.epoch(4, start), whole[start:])
 
 
 @pytest.mark.parametrize("steps_per_epoch", [7, 30, 100])
@@ -129,7 +121,7 @@ def test_short_epochs_partition_the_passes(steps_per_epoch):
     sequence = itertools.chain.from_iterable(passes.epoch(number) for number in itertools.count())
     expected = list(itertools.islice(sequence, 5 * steps_per_epoch))
     short = make(steps_per_epoch=steps_per_epoch)
-    assert_same(itertools.chain.from_iterable(map(short.epoch, range(5))), expected)
+    assert_same_batches(itertools.chain.from_iterable(map(short.epoch, range(5))), expected)
 
 
 @pytest.mark.parametrize("columns", [1, 7, 10])
@@ -150,7 +142,7 @@ def test_evaluation_predicts_every_row_once(columns):
 def test_without_a_test_part():
     corpus = make_corpus()
     without = Corpus(corpus.name, corpus.vocabulary, corpus.train, corpus.validation)
-    assert_same(make(without).epoch(0), make(corpus).epoch(0))
+    assert_same_batches(make(without).epoch(0), make(corpus).epoch(0))
     with pytest.raises(ValueError, match="positions was loaded without its test part"):
         text_test(without)
 

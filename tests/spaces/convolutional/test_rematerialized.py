@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.comparison import assert_near
 from tf_darts.bilevel.loss import PlainLoss
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageClassification
@@ -17,12 +18,6 @@ SHAPE = (8, 8, 3)
 def images(size=SHAPE):
     random = np.random.default_rng(0)
     return tf.constant(random.standard_normal((4, *size))), tf.constant([0, 1, 2, 1])
-
-
-def assert_same(found, wanted):
-    found, wanted = tf.nest.flatten(found), tf.nest.flatten(wanted)
-    for one, other in zip(found, wanted, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
 
 
 def supernet_results(rematerialize, second):
@@ -50,7 +45,7 @@ def supernet_results(rematerialize, second):
 @pytest.mark.parametrize("second", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_relaxed_cells(float64, second):
     del float64
-    assert_same(supernet_results(True, second), supernet_results(False, second))
+    assert_near(supernet_results(True, second), supernet_results(False, second), 1e-9)
 
 
 @pytest.mark.slow
@@ -74,4 +69,4 @@ def test_derived_cells(float64):
 
         weights = [tf.convert_to_tensor(weight) for weight in network.weights]
         results.append(tf.function(step, autograph=False)(weights))
-    assert_same(*results)
+    assert_near(*results, 1e-9)

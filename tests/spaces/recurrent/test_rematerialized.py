@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.comparison import assert_near
 from tf_darts.bilevel.loss import PlainLoss
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.spaces.recurrent.derived.objective import LanguageModel, NextWordPrediction
@@ -25,12 +26,6 @@ def words(steps):
 
 def hidden():
     return tf.constant(np.random.default_rng(1).standard_normal((BATCH, UNITS)))
-
-
-def assert_same(found, wanted):
-    found, wanted = tf.nest.flatten(found), tf.nest.flatten(wanted)
-    for one, other in zip(found, wanted, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
 
 
 def relaxed(rematerialize, nodes=2):
@@ -65,7 +60,7 @@ def test_relaxed_cell(float64, steps):
             autograph=False,
         )
         results.append(function(weights, mixing))
-    assert_same(*results)
+    assert_near(*results, 1e-10)
 
 
 @pytest.mark.long
@@ -85,7 +80,7 @@ def test_relaxed_cells_second_derivative(float64):
             autograph=False,
         )
         results.append(function(weights, mixing))
-    assert_same(*results)
+    assert_near(*results, 1e-10)
 
 
 @pytest.mark.slow
@@ -107,4 +102,4 @@ def test_derived_cell(float64, steps):
 
         weights = [tf.convert_to_tensor(weight) for weight in network.weights]
         results.append(tf.function(step, autograph=False)(weights))
-    assert_same(*results)
+    assert_near(*results, 1e-10)

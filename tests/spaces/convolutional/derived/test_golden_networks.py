@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.golden import error, state_of
 from tf_darts.cells.genotype import ConvolutionalGenotype
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.formats.official_weights import assign_official, image_network_official_names
@@ -17,11 +18,6 @@ from tf_darts.spaces.convolutional.derived.objective import (
 
 SEED = tf.constant([0, 0])  # nothing is dropped
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
-
-
-def error(ours, theirs):
-    """Relative to the norm of what is right."""
-    return np.linalg.norm(np.asarray(ours) - theirs) / np.linalg.norm(theirs)
 
 
 @pytest.fixture
@@ -44,11 +40,7 @@ def model_and_names(kind, golden):
     model = kind(genotype, config["classes"], config["channels"], config["layers"])
     model.build((None, *images(golden).shape[1:]))
     names = image_network_official_names(model)
-    state = {
-        name.split("/", 1)[1]: value
-        for name, value in golden.items()
-        if name.startswith(("param/", "buffer/"))
-    }
+    state = state_of(golden)
     assert set(names) == set(state)
     by_variable = {id(weight.variable) for weight in names.values()}
     assert by_variable >= {id(variable) for variable in model.trainable_variables}

@@ -2,10 +2,10 @@
 
 import json
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.golden import error, state_of
 from tf_darts.cells.genotype import RecurrentGenotype
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.formats.official_weights import assign_official, language_model_official_names
@@ -22,11 +22,6 @@ NO_DROPOUT = dict(
 )
 
 
-def error(ours, theirs):
-    """Relative to the norm of what is right."""
-    return np.linalg.norm(np.asarray(ours) - theirs) / np.linalg.norm(theirs)
-
-
 class Problem:
     """A golden cell with its weights and its batch."""
 
@@ -36,11 +31,7 @@ class Problem:
             for name, value in numbers.items()
             if name.startswith(f"{cell}/")
         }
-        state = {
-            name.removeprefix("param/"): value
-            for name, value in self.golden.items()
-            if name.startswith("param/")
-        }
+        state = state_of(self.golden)
         words, units = state["encoder.weight"].shape
         self.genotype = RecurrentGenotype.from_dict(json.loads(str(self.golden["genotype"])))
         self.model = LanguageModel(self.genotype, words, units, **NO_DROPOUT)

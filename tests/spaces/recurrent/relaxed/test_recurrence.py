@@ -3,20 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
+from tests.support.recurrences import ACTIVATIONS, highway
 from tf_darts.spaces.recurrent.relaxed.recurrence import relaxed_recurrence
 
 T, B, U, N = 3, 4, 5, 3
-ACTIVATIONS = [
-    None,
-    np.tanh,
-    lambda x: np.maximum(x, 0.0),
-    lambda x: 1.0 / (1.0 + np.exp(-x)),
-    lambda x: x,
-]
-
-
-def sigmoid(x):
-    return 1.0 / (1.0 + np.exp(-x))
 
 
 def normalize(x):
@@ -27,17 +17,14 @@ def numpy_cell(inputs, hidden, input_kernel, kernels, mixing, input_mask, hidden
     outputs = []
     for x in inputs:
         both = np.concatenate([x * input_mask, hidden * hidden_mask], axis=1) @ input_kernel
-        c, z = both[:, :U], both[:, U:]
-        states = [normalize(hidden + sigmoid(c) * (np.tanh(z) - hidden))]
+        states = [normalize(highway("tanh", hidden, both))]
         edge = 0
         for kernel in kernels:
             total = 0.0
             for state in states:
                 product = (state * hidden_mask) @ kernel
-                c, z = product[:, :U], product[:, U:]
-                for k in range(1, 5):
-                    highway = state + sigmoid(c) * (ACTIVATIONS[k](z) - state)
-                    total = total + mixing[edge, k] * highway
+                for k, activation in enumerate(ACTIVATIONS, start=1):
+                    total = total + mixing[edge, k] * highway(activation, state, product)
                 edge += 1
             states.append(normalize(total))
         hidden = np.mean(states[1:], axis=0)

@@ -26,7 +26,7 @@ from tf_darts.spaces.convolutional.operations.convolutions import (
 from tf_darts.spaces.convolutional.operations.registry import ADDED
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """A convolution, a linear layer, or what is added and scaled.
 
     Attributes:
@@ -91,64 +91,69 @@ def counts(network: DerivedNetwork, image_shape: tuple[int, int, int]) -> dict[s
     }
 
 
-def _network(network: DerivedNetwork, shape: Any, auxiliary: bool) -> Iterator[_Part]:
+def _network(network: DerivedNetwork, shape: Any, auxiliary: bool) -> Iterator[Part]:
     for layer, inner in network.layer_shapes(shape):
         if auxiliary or not isinstance(layer, AuxiliaryHead):
-            yield from _layer(layer, inner)
+            yield from layer_parts(layer, inner)
 
 
-def _layer(layer: keras.layers.Layer, shape: Any) -> Iterator[_Part]:
-    """The parts of a layer that gets this shape."""
+def layer_parts(layer: keras.layers.Layer, shape: Any) -> Iterator[Part]:
+    """The parts of a layer.
+
+    Args:
+      layer: of a derived network; built or not.
+      shape: of what it gets, [B, H, W, C], or a sequence of shapes.
+    """
     if isinstance(layer, DerivedCell | Stem):
         for inner, inner_shape in layer.layer_shapes(shape):
-            yield from _layer(inner, inner_shape)
+            yield from layer_parts(inner, inner_shape)
     elif isinstance(layer, keras.layers.Dense):
-        yield _Part(shape[-1] * layer.units, 1)
-        yield _Part(layer.units, 0)
+        yield Part(shape[-1] * layer.units, 1)
+        yield Part(layer.units, 0)
     elif isinstance(layer, AuxiliaryHead):
         yield from _auxiliary_head(layer, shape)
     elif isinstance(layer, tuple(ADDED.values())):
-        yield from itertools.starmap(_Part, layer.weight_uses(shape))
+        yield from itertools.starmap(Part, layer.weight_uses(shape))
     elif isinstance(layer, SeparableConvolution):
         for inner in (layer.first, layer.second):
-            yield from _layer(inner, shape)
+            yield from layer_parts(inner, shape)
             shape = inner.compute_output_shape(shape)
     else:
         yield from _convolution(layer, shape)
 
 
-def _convolution(layer: keras.layers.Layer, shape: Any) -> Iterator[_Part]:
+def _convolution(layer: keras.layers.Layer, shape: Any) -> Iterator[Part]:
     """Convolutions and the batch norm behind them; nothing for what has no weights."""
     inputs = shape[-1]
     _, height, width, outputs = layer.compute_output_shape(shape)
     pixels = height * width
     if isinstance(layer, DepthwiseSeparable):
-        yield _Part(layer.size**2 * inputs, pixels)
-        yield _Part(inputs * outputs, pixels)
+        yield Part(layer.size**2 * inputs, pixels)
+        yield Part(inputs * outputs, pixels)
     elif isinstance(layer, FactorizedConvolution):
         # The first has made the columns fewer only.
-        yield _Part(layer.SIZE * inputs * outputs, shape[1] * width)
-        yield _Part(layer.SIZE * inputs * outputs, pixels)
+        yield Part(layer.SIZE * inputs * outputs, shape[1] * width)
+        yield Part(layer.SIZE * inputs * outputs, pixels)
     elif isinstance(layer, ReluConvBatchNorm | FactorizedReduction):
-        yield _Part(inputs * outputs, pixels)
+        yield Part(inputs * outputs, pixels)
     elif isinstance(layer, ConvBatchNorm):
-        yield _Part(layer.SIZE**2 * inputs * outputs, pixels)
+        yield Part(layer.SIZE**2 * inputs * outputs, pixels)
     else:
         return
     yield _batch_norm(outputs)
 
 
-def _auxiliary_head(layer: AuxiliaryHead, shape: Any) -> Iterator[_Part]:
+def _auxiliary_head(layer: AuxiliaryHead, shape: Any) -> Iterator[Part]:
     height, width = ((pixels - layer.POOL) // layer.stride + 1 for pixels in shape[1:3])
-    yield _Part(shape[-1] * layer.MIDDLE, height * width)
+    yield Part(shape[-1] * layer.MIDDLE, height * width)
     yield _batch_norm(layer.MIDDLE)
     left = (height - layer.SIZE + 1) * (width - layer.SIZE + 1)
-    yield _Part(layer.SIZE**2 * layer.MIDDLE * layer.FEATURES, left)
+    yield Part(layer.SIZE**2 * layer.MIDDLE * layer.FEATURES, left)
     if layer.normalized:
         yield _batch_norm(layer.FEATURES)
-    yield from _layer(layer.classifier, (None, layer.FEATURES))
+    yield from layer_parts(layer.classifier, (None, layer.FEATURES))
 
 
-def _batch_norm(channels: int) -> _Part:
+def _batch_norm(channels: int) -> Part:
     """Scale and offset."""
-    return _Part(2 * channels, 0)
+    return Part(2 * channels, 0)

@@ -1,15 +1,22 @@
 """Values and derivatives of both orders of two functions that should be one."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
+from tf_darts.testing.comparison import expect
 
-def random(seed, *shape, dtype="float64"):
-    """A tensor of normal numbers."""
+
+def random(seed: int, *shape: int, dtype: str = "float64") -> tf.Tensor:
+    """A tensor of normal numbers, the same for the same seed."""
     return tf.constant(np.random.default_rng(seed).standard_normal(shape), dtype)
 
 
-def derivatives(function, arguments):
+def derivatives(
+    function: Callable[..., tf.Tensor], arguments: Sequence[tf.Tensor]
+) -> list[tf.Tensor]:
     """The value, its gradient against a random direction, and that gradient's own.
 
     The second is by the arguments and by the first one's direction.
@@ -18,7 +25,9 @@ def derivatives(function, arguments):
     return [outputs, *first, *second_derivatives(function, arguments)]
 
 
-def gradients(function, arguments):
+def gradients(
+    function: Callable[..., tf.Tensor], arguments: Sequence[tf.Tensor]
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """The value, and its gradient by each argument against a random direction."""
     with tf.GradientTape() as tape:
         tape.watch(arguments)
@@ -29,7 +38,9 @@ def gradients(function, arguments):
     )
 
 
-def second_derivatives(function, arguments):
+def second_derivatives(
+    function: Callable[..., tf.Tensor], arguments: Sequence[tf.Tensor]
+) -> list[tf.Tensor]:
     """Of the gradient against a random direction, its own against others: by that and by all."""
     shape = function(*arguments).shape
     upstream = random(100, *shape, dtype=arguments[0].dtype)
@@ -50,11 +61,34 @@ def second_derivatives(function, arguments):
     return outer.gradient(total, [upstream, *arguments], unconnected_gradients="zero")
 
 
-def agree(ours, theirs, tolerance, least=0.0):
-    """Each tensor, relative to its norm, or to the `least` share of the largest norm."""
+def agree(
+    ours: Sequence[Any],
+    theirs: Sequence[Any],
+    tolerance: float,
+    least: float = 0.0,
+    what: str = "they differ",
+) -> None:
+    """Compares tensors by the norm of their difference.
+
+    Args:
+      ours: tensors.
+      theirs: as many, of the same shapes.
+      tolerance: relative to each tensor's norm.
+      least: the share of the largest norm that stands for a smaller one.
+      what: the beginning of the sentence.
+
+    Raises:
+      AssertionError: a tensor is farther from the other than that.
+    """
     ours, theirs = ([tf.convert_to_tensor(x).numpy() for x in values] for values in (ours, theirs))
     floor = least * max(np.linalg.norm(value) for value in theirs)
     for place, (one, other) in enumerate(zip(ours, theirs, strict=True)):
-        assert one.shape == other.shape
+        expect(
+            one.shape == other.shape,
+            f"{what}: tensor {place} is {one.shape} in place of {other.shape}.",
+        )
         distance, norm = np.linalg.norm(one - other), np.linalg.norm(other)
-        assert distance <= tolerance * max(norm, floor), (place, distance, norm)
+        expect(
+            distance <= tolerance * max(norm, floor),
+            f"{what}: tensor {place} is {distance:.3g} away from one of norm {norm:.3g}.",
+        )

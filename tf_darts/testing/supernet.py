@@ -1,0 +1,184 @@
+"""Whether a class is a `Supernet`: what a search relies on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_darts.bilevel.relaxation import softmax
+from tf_darts.bilevel.strongest_edges import derive
+from tf_darts.spaces.supernet import LossResult, State, Supernet
+from tf_darts.testing import doors
+from tf_darts.testing.comparison import differ, expect, expect_same, float64, unchanged
+from tf_darts.testing.derivatives import random
+from tf_darts.testing.differences import check_gradient, check_influence
+
+SEED = (1, 2)
+
+
+def check_supernet(supernet: Supernet, batch: Any, *, random_masks: bool | None = None) -> None:
+    """Tries a supernet as a search uses it: seconds, for a toy one.
+
+    Checked are topologies and genotypes, measures and scores; that the loss assigns nothing, says
+    the same at the same arguments, compiled or not, and depends on every weight and edge that it
+    is given; its gradients by w and α, against differences of its values; that state and statistics
+    are cut off and only returned; that sums of evaluations add up, and that memory grows.
+
+    Args:
+      supernet: made inside `with tf_darts.testing.float64():`.
+      batch: a training batch of two examples or more, of any numbers.
+      random_masks: whether the loss draws anything by its seed; None leaves that open.
+
+    Raises:
+      AssertionError: one sentence that names the class and what failed.
+    """
+    name = type(supernet).__name__
+    with float64():
+        variables = [*supernet.weights, *supernet.statistics]
+        doors.check_double(variables, name)
+        doors.check_scores(supernet, name)
+        _check_cells(supernet, name)
+        batch, count = doors.tensors(supernet, batch, name)
+        trial = _Trial(supernet, batch, supernet.initial_state(count), name)
+        with unchanged(variables, f"{name}.loss"):
+            trial.check_result(count)
+            trial.check_seeds(random_masks)
+            trial.check_regularization()
+            trial.check_gradients()
+        mixing = softmax(trial.alphas)
+        with unchanged(variables, f"{name}.evaluation_sums"):
+            doors.check_evaluation(
+                supernet,
+                lambda batch, state: supernet.evaluation_sums(mixing, batch, state),
+                batch,
+                trial.state,
+                name,
+            )
+        doors.check_memory(supernet, supernet.traced_memory, name)
+
+
+def _check_cells(supernet: Supernet, name: str) -> None:
+    """Whether the topologies are sound, and the strongest edges of any table make a cell."""
+    expect(supernet.cells, f"{name}: cells is empty.")
+    for kind, topology in supernet.cells.items():
+        operations = topology.operations
+        expect(
+            len(set(operations)) == len(operations) and set(operations) - {"none"},
+            f"{name}: the operations of {kind!r} are {operations}; they are distinct, and one is"
+            " another than 'none'.",
+        )
+        expect(
+            1 <= topology.keep <= topology.inputs,
+            f"{name}: a node of {kind!r} keeps {topology.keep} edges, and the first one has"
+            f" {topology.inputs}.",
+        )
+    tables = {kind: np.asarray(table) for kind, table in _alphas(supernet).items()}
+    kept = derive(tables, supernet.cells)
+    kind = supernet.genotype_class
+    try:
+        cell = kind.from_cells(kept)
+        again = kind.from_dict(cell.to_dict())
+    except Exception as error:
+        sentence = f"{name}: {kind.__name__} refuses the strongest edges {kept}: {error}"
+        raise AssertionError(sentence) from error
+    expect(again == cell, f"{name}: {cell} is {again} after to_dict and from_dict.")
+
+
+def _alphas(supernet: Supernet) -> dict[str, tf.Tensor]:
+    return {
+        kind: random(500 + i, topology.edges, len(topology.operations))
+        for i, (kind, topology) in enumerate(supernet.cells.items())
+    }
+
+
+class _Trial:
+    """A supernet at weights of its own, some α, a batch and a state."""
+
+    def __init__(self, supernet: Supernet, batch: Any, state: State, name: str) -> None:
+        self.supernet, self.batch, self.state, self.name = supernet, batch, state, name
+        # Others than the variables', so that a loss that reads these is found out.
+        self.weights = [
+            tf.convert_to_tensor(weight) + 1e-3 * random(600 + i, *weight.shape)
+            for i, weight in enumerate(supernet.weights)
+        ]
+        self.alphas = _alphas(supernet)
+        self.kinds = list(supernet.cells)
+        self.compiled = tf.function(self._value, autograph=False)
+
+    def loss(
+        self, weights: Any, alphas: Mapping[str, tf.Tensor], seed: tf.Tensor, **more: Any
+    ) -> LossResult:
+        return self.supernet.loss(weights, softmax(alphas), self.batch, self.state, seed, **more)
+
+    def _value(self, arguments: list[tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
+        """The loss at all weights, then all tables of α."""
+        count = len(self.weights)
+        tables = zip(self.kinds, arguments[count:], strict=True)
+        return self.loss(arguments[:count], dict(tables), seed).loss
+
+    @property
+    def arguments(self) -> list[tf.Tensor]:
+        return [*self.weights, *self.alphas.values()]
+
+    def check_result(self, count: int) -> None:
+        found = self.loss(self.weights, self.alphas, tf.constant(SEED))
+        doors.check_means(self.supernet, found.loss, found.means, self.name)
+        doors.check_state(self.supernet, self.state, found.state, count, self.name)
+        expect_same(
+            found.loss, found.means["loss"], f"{self.name}: without regularisers the loss is"
+        )
+        forms = [
+            [(tuple(value.shape), tf.as_dtype(value.dtype).name) for value in values]
+            for values in (found.statistics, self.supernet.statistics)
+        ]
+        expect(
+            forms[0] == forms[1],
+            f"{self.name}: the loss returns statistics {forms[0]}, and there are {forms[1]}.",
+        )
+
+    def check_regularization(self) -> None:
+        """Only where it says so is the weight step's loss another."""
+        plain, more = (
+            self.loss(self.weights, self.alphas, tf.constant(SEED), regularized=flag)
+            for flag in (False, True)
+        )
+        expect_same(more.means, plain.means, f"{self.name}: with regularisers a measure is")
+        says = self.supernet.regularizes
+        expect(
+            differ(more.loss, plain.loss) == says,
+            f"{self.name}: regularizes is {says}, and the loss {plain.loss.numpy()} is"
+            f" {more.loss.numpy()} with regularisers.",
+        )
+
+    def check_seeds(self, random_masks: bool | None) -> None:
+        doors.check_seeds(
+            lambda seed: self.compiled(self.arguments, seed),
+            lambda seed: self._value(self.arguments, seed),
+            random_masks,
+            self.name,
+        )
+
+    def check_gradients(self) -> None:
+        arguments = self.arguments
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+            tape.watch(arguments)
+            tables = dict(zip(self.kinds, arguments[len(self.weights) :], strict=True))
+            found = self.loss(self.weights, tables, tf.constant(SEED))
+        for what, left in (("state", found.state), ("statistics", found.statistics)):
+            parts = tf.nest.flatten(left)
+            reached = parts and any(g is not None for g in tape.gradient(parts, arguments))
+            expect(not reached, f"{self.name}: the {what} of a loss are not cut off from w or α.")
+        slopes = tape.gradient(found.loss, arguments, unconnected_gradients="zero")
+        slopes = [tf.convert_to_tensor(slope) for slope in slopes]
+        weights = [f"the weight {weight.path!r}" for weight in self.supernet.weights]
+        names = [*weights, *(f"α of {kind!r}" for kind in self.kinds)]
+        check_influence(slopes[: len(weights)], weights, f"{self.name}: the loss")
+        for kind, table in zip(self.kinds, slopes[len(weights) :], strict=True):
+            edges = self.supernet.cells[kind].edge_names
+            rows = [f"edge {edge} of {kind!r}" for edge in edges]
+            check_influence(tf.unstack(table), rows, f"{self.name}: the loss")
+        seed = tf.constant(SEED)
+        check_gradient(
+            lambda points: self.compiled(points, seed), arguments, slopes, names, self.name
+        )
