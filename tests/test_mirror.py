@@ -45,6 +45,7 @@ HOMES = {
         "optimization/weight_optimizer",
     ],
     "cells/test_foreign.py": ["cells/references"],
+    "cells/test_genotype.py": ["cells/genotype_files"],
     "cells/test_random_cells.py": ["cells/topologies"],
     "config/test_hypergradients.py": ["report/ranking_plot", "runs/memory_estimates"],
     "config/test_presets.py": [
@@ -78,7 +79,11 @@ HOMES = {
         "report/drawing/cell_slots",
     ],
     "report/test_entries.py": ["report/report_tables"],
-    "report/test_read_runs.py": ["report/candidate_rows", "report/run_files"],
+    "report/test_read_runs.py": [
+        "report/candidate_rows",
+        "report/cell_provenance",
+        "report/run_files",
+    ],
     "report/test_summary_report.py": [
         "report/hparams",
         "report/report_directory",
@@ -88,7 +93,7 @@ HOMES = {
     "report/test_write_warnings.py": ["report/search_report"],
     "runs/test_runs_and_data.py": ["runs/opening"],
     "runtime/test_replicas.py": ["runtime/collectives"],
-    "runtime/test_run_directory.py": ["errors"],
+    "runtime/test_run_directory.py": ["errors", "runtime/run_records"],
     "spaces/convolutional/derived/test_golden_networks.py": [
         "cells/published",
         "spaces/convolutional/derived/auxiliary_head",
