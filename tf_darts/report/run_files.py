@@ -47,7 +47,7 @@ def read_finished(run: pathlib.Path, kind: str, epochs: int) -> list[dict[str, A
     """
     records, file = read_records(run), run / "result.json"
     if files.exists(file):
-        # A result of commit 517e77a does not say how many epochs there were: all that were wanted.
+        # A result of commit 517e77a has no such number: there were as many epochs as were wanted.
         ended = files.read_json(file, ADVICE).get("epochs", epochs)
         if len(records) != ended:
             reason = f"it has {len(records)} records, and the run ended after {ended} epochs"

@@ -51,7 +51,7 @@ class RunState:
             records = self._run.read_history()
         except StateError:
             return None  # the checkpoint may have it
-        # A result of commit 517e77a does not say how many epochs there were: all that were wanted.
+        # A result of commit 517e77a has no such number: there were as many epochs as were wanted.
         return records if len(records) == result.get("epochs", epochs) else None
 
     def restore(self) -> bool:
