@@ -68,7 +68,6 @@ HOMES = {
     "data/images/test_folder.py": ["data/images/folder_parts"],
     "data/texts/test_search_batches.py": ["data/texts/text_data"],
     "data/texts/test_tfds_text.py": ["data/texts/ptb", "data/texts/wikitext2"],
-    "formats/test_broken_runs.py": ["runs/export"],
     "formats/test_language_serving.py": ["formats/language_functions"],
     "formats/test_saved_model.py": ["formats/saved_model_check", "formats/serving_model"],
     "formats/test_serving_api.py": ["formats/warmup"],

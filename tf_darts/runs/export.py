@@ -28,7 +28,7 @@ def run_export(config: ExportConfig) -> Exported:
       UserError: there is no finished training, the version is there already, or what was written
         does not answer as the trained network does.
     """
-    training = FinishedTraining.open(config.run_dir)
+    training = FinishedTraining.open(config.run_dir, for_reading=True)
     try:
         export_dir = pathlib.Path(config.export_dir).expanduser()
         with new_version(export_dir, config.version) as version:

@@ -60,13 +60,18 @@ class FinishedTraining:
     result: dict[str, Any]
 
     @classmethod
-    def open(cls, path: str) -> "FinishedTraining":
+    def open(cls, path: str, *, for_reading: bool = False) -> "FinishedTraining":
         """Opens a run directory.
+
+        Args:
+          path: of the directory.
+          for_reading: whether others may read it at the same time; it may be on a disk that cannot
+            be written.
 
         Raises:
           UserError: there is no run, or it is a search, or it has not finished.
         """
-        run, settings = RunDirectory.open(path)
+        run, settings = RunDirectory.read(path) if for_reading else RunDirectory.open(path)
         try:
             return cls(run, settings, cls._result(path, run, settings))
         except UserError:
