@@ -3,12 +3,7 @@
 load("@rules_python//python:defs.bzl", "py_library")
 
 def library(name, deps = []):
-    """The Python files of this package and of the folders below it that are no packages of Bazel.
-
-    Args:
-      name: the folder's.
-      deps: the packages of this repository that it imports.
-    """
+    """The Python files of this package and of the folders below it that are no packages of Bazel."""
     py_library(
         name = name,
         srcs = native.glob(["**/*.py"]),
