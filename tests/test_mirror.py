@@ -92,7 +92,7 @@ HOMES = {
     "report/test_training_report.py": ["report/run_report"],
     "report/test_write_warnings.py": ["report/search_report"],
     "runs/test_runs_and_data.py": ["runs/opening"],
-    "runtime/test_replicas.py": ["runtime/collectives"],
+    "runtime/test_replicas.py": ["runtime/batch_parts", "runtime/collectives"],
     "runtime/test_run_directory.py": ["errors", "runtime/run_records"],
     "spaces/convolutional/derived/test_golden_networks.py": [
         "cells/published",

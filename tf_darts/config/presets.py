@@ -22,7 +22,7 @@ from tf_darts.config.testing import TrainingTestConfig
 from tf_darts.config.training import ConvolutionalTrainingConfig, RecurrentTrainingConfig
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import exists, expanded, is_directory, shown
-from tf_darts.runtime.renamed_settings import renamed_with_a_word
+from tf_darts.runtime.renamed_settings import rename_and_warn
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -167,7 +167,7 @@ def configure(overrides: Mapping[str, Any]) -> Config:
     Raises:
       UserError: a name or value that is not allowed; the sentence lists what is.
     """
-    overrides = renamed_with_a_word(overrides)
+    overrides = rename_and_warn(overrides)
     mode, dataset = overrides.get("mode"), overrides.get("dataset")
     if mode not in modes():
         given = f"--mode={shown(mode)}: not known" if mode else "no --mode given"
@@ -216,7 +216,7 @@ def configure_texts(base: Mapping[str, Any], texts: Mapping[str, str], flag: str
       UserError: as `configure`, or a text is no value of its setting; the sentence names the flag.
     """
     preset = fields(_preset(base["mode"], base["dataset"], base["data_dir"]))
-    texts, values = renamed_with_a_word(texts, flag), {}
+    texts, values = rename_and_warn(texts, flag), {}
     for name, text in texts.items():
         if name in base:
             raise UserError(f"--{flag}: {shown(name)} is decided by the study; leave it out there.")

@@ -75,7 +75,7 @@ def relaxed_clear(nodes: int, edges: int, units: int, order: int = 1) -> Recurre
         *(state, state, first, kernels, mixing, masks),
         order=order,
     )
-    kept = step.kept if order == 1 else step.peak
+    kept = step.residuals if order == 1 else step.peak
     return Recurrence(round(kept / size_in_bytes(state)), 0, order * nodes)
 
 
@@ -87,7 +87,7 @@ def derived_clear(genotype: RecurrentGenotype, units: int) -> Recurrence:
         lambda *arguments: derived_step(genotype, *arguments),
         *(state, state, first, kernels, state, state),
     )
-    return Recurrence(round(step.kept / size_in_bytes(state)), 0, len(genotype.edges))
+    return Recurrence(round(step.residuals / size_in_bytes(state)), 0, len(genotype.edges))
 
 
 def derived(genotype: RecurrentGenotype) -> Recurrence:
