@@ -105,7 +105,7 @@ class KeptState:
         self._retry_queue = []
         for name in started:
             if name not in ended:
-                self._restart(self.trials[name])
+                self._restart_trial(self.trials[name])
 
     def _loaded(self, name: str) -> Trial:
         file = self.folder / f"trial_{name}" / "trial.json"
@@ -123,9 +123,9 @@ class KeptState:
     def repeat(self, trial: Trial) -> None:
         """Proposes a trial again that has ended."""
         self.end_order.remove(trial.trial_id)
-        self._restart(trial)
+        self._restart_trial(trial)
 
-    def _restart(self, trial: Trial) -> None:
+    def _restart_trial(self, trial: Trial) -> None:
         trial.metrics, trial.score, trial.best_step = type(trial.metrics)(), None, 0
         trial.status, trial.message = TrialStatus.RUNNING, None
         self._retry_queue.append(trial.trial_id)

@@ -129,10 +129,8 @@ def _evaluated(
             run = run_training(training, snapshot, stop, f"[{candidate.name}, epoch {epoch}] ")
             keras.backend.clear_session()
             scores[snapshot] = run.result[f"validation_{run.score}"]
-        snapshot_score = scores[snapshot]
-        points.append(
-            {"epoch": epoch, "search_seconds": record["seconds"], "score": snapshot_score}
-        )
+        row_score = scores[snapshot]
+        points.append({"epoch": epoch, "search_seconds": record["seconds"], "score": row_score})
     return {
         **description(candidate),
         "status": "completed",
