@@ -35,7 +35,6 @@ from tf_darts.spaces.fast_forms import set_acceleration
 from tf_darts.training.finished import FinishedTraining
 from tf_darts.training.recorded_names import DATA_FILE
 
-
 _WITHOUT_XNNPACK = "LiteRT runs it without its XNNPACK kernels only"
 
 
