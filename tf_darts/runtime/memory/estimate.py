@@ -166,13 +166,13 @@ def advice(batch_size: int, micro_batches: int, rematerialize: bool | None) -> s
       micro_batches: as set.
       rematerialize: as set; None where it would not help.
     """
-    ways = []
+    options = []
     if rematerialize is False:
-        ways.append("--rematerialize, which changes no result")
+        options.append("--rematerialize, which changes no result")
     if batch_size % (2 * micro_batches) == 0 and batch_size > 2 * micro_batches:
-        ways.append(f"--micro_batches={2 * micro_batches}")
-    ways.append(f"--batch_size={max(batch_size // 2, 2)}")
-    return f"try {', or '.join(ways)}"
+        options.append(f"--micro_batches={2 * micro_batches}")
+    options.append(f"--batch_size={max(batch_size // 2, 2)}")
+    return f"try {', or '.join(options)}"
 
 
 def in_gigabytes(size: int) -> str:
