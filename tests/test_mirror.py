@@ -90,8 +90,13 @@ HOMES = {
     ],
     "report/test_training_report.py": ["report/run_report"],
     "report/test_write_warnings.py": ["report/search_report"],
+    "runs/test_export_tasks.py": [
+        "runs/exporter",
+        "runs/image_exporter",
+        "runs/language_exporter",
+    ],
     "runs/test_runs_and_data.py": ["runs/opening"],
-    "runtime/test_replicas.py": ["runtime/collectives"],
+    "runtime/test_replicas.py": ["runtime/batch_parts", "runtime/collectives"],
     "runtime/test_run_directory.py": ["errors", "runtime/run_records"],
     "spaces/convolutional/derived/test_golden_networks.py": [
         "cells/published",

@@ -52,11 +52,11 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _cell(given: Any) -> Any:
+def _cell(cell: Any) -> Any:
     """A cell of ours in place of a named tuple or mapping of the official form; else what it is."""
-    if isinstance(given, tuple) and hasattr(given, "_asdict"):
-        given = given._asdict()
-    return genotype_files.of_fields(given) if isinstance(given, Mapping) else given
+    if isinstance(cell, tuple) and hasattr(cell, "_asdict"):
+        cell = cell._asdict()
+    return genotype_files.of_fields(cell) if isinstance(cell, Mapping) else cell
 
 
 def _name(cell: Genotype) -> str:
@@ -157,5 +157,5 @@ def export(run_dir: str | os.PathLike, export_dir: str | os.PathLike, **settings
       UserError: there is no finished training, the version is there already, or what was written
         does not answer as the trained network does.
     """
-    both = {"run_dir": run_dir, "export_dir": export_dir}
-    return run_export(_configured("export", settings | both))
+    directories = {"run_dir": run_dir, "export_dir": export_dir}
+    return run_export(_configured("export", settings | directories))

@@ -151,8 +151,8 @@ def test_the_cell_is_derived_at_records_and_checkpoints(tmp_path, monkeypatch):
 class EndsEarly(engine.SearchEngine):
     """Ends after two epochs, by a rule that needs nothing but the history."""
 
-    def _goes_on(self):
-        return super()._goes_on() and len(self._history) < 2
+    def _has_next_epoch(self):
+        return super()._has_next_epoch() and len(self._history) < 2
 
 
 class Finishes(Callback):

@@ -7,9 +7,11 @@ from tf_darts.runtime.precision import Precision
 
 
 def test_who_needs_one():
-    assert float(LossScale.needed_by(Precision.named("mixed_float16")).value) == LossScale.INITIAL
+    assert (
+        float(LossScale.needed_by(Precision.from_name("mixed_float16")).value) == LossScale.INITIAL
+    )
     for name in ("float32", "float64", "mixed_bfloat16"):
-        assert LossScale.needed_by(Precision.named(name)) is None
+        assert LossScale.needed_by(Precision.from_name(name)) is None
 
 
 def test_unscaled():

@@ -9,7 +9,7 @@ import pytest
 from tf_darts.data.images.image_set import ImageSet
 from tf_darts.data.images.training_batches import ImageTrainingData
 from tf_darts.errors import UserError
-from tf_darts.runs.data_record import check_data, keep_data, write_missing
+from tf_darts.runs.data_record import check_data, record_data, write_missing
 from tf_darts.runtime.files import write_atomically
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 3)).astype(np.uint8)
@@ -21,7 +21,7 @@ def data(classes=("apple", "pear"), pixels=PIXELS):
 
 
 def keep(path, made, how="--data_dir=FRUIT"):
-    keep_data(path, made, how, made.assets())
+    record_data(path, made, how, made.assets())
 
 
 def contents(path):
@@ -95,7 +95,7 @@ def test_an_old_run_is_compared_as_far_as_it_knows(tmp_path, made, said):
 
 def test_an_old_search_knows_nothing(tmp_path):
     before = contents(with_weights(tmp_path))
-    keep_data(tmp_path, data(), "--dataset=fruit")
+    record_data(tmp_path, data(), "--dataset=fruit")
     assert contents(tmp_path) == before
 
 

@@ -14,7 +14,7 @@ from tf_darts.cells.genotype import ConvolutionalGenotype, RecurrentGenotype
 from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
 from tf_darts.runs.export_tasks import export_task
-from tf_darts.runs.opening import keep_what_is_learnt_from
+from tf_darts.runs.opening import record_or_check_data
 from tf_darts.runs.training_tasks import training_task
 from tf_darts.training.finished import FinishedTraining
 
@@ -162,7 +162,7 @@ def test_every_worker_compares(texts, tmp_path):
         config = configure(given | TEXT | {"run_dir": str(run)})
         data = training_task(config, RECURRENT).data
         opened = types.SimpleNamespace(path=path)
-        keep_what_is_learnt_from(opened, data, config, Worker(is_chief), data.assets())
+        record_or_check_data(opened, data, config, Worker(is_chief), data.assets())
 
     run, scratch = tmp_path / "run", tmp_path / "scratch"
     run.mkdir(), scratch.mkdir()

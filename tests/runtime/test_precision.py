@@ -35,20 +35,20 @@ def test_new_layers_follow(name):
 
 
 def test_which_products_gain_on_a_cpu(without_gpu):
-    mixed = Precision.named("mixed_bfloat16")
+    mixed = Precision.from_name("mixed_bfloat16")
     assert mixed.gains(8960, 300, 10000)  # the decoder of the search
     assert mixed.gains(None, 300, 10000)  # with so many tokens as there are
     assert mixed.gains(2240, 850, 1700)  # a kernel's gradient in the training
     assert not mixed.gains(64, 850, 1700)  # a node of the training, one time step
     assert not mixed.gains(64, 300, 600)
     assert not mixed.gains(65536, 80, 80)
-    assert not Precision.named("float32").gains(8960, 300, 10000)
+    assert not Precision.from_name("float32").gains(8960, 300, 10000)
 
 
 def test_all_products_gain_on_a_gpu(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["one"])
-    assert Precision.named("mixed_bfloat16").gains(1, 1, 1)
-    assert not Precision.named("float32").gains(8960, 300, 10000)
+    assert Precision.from_name("mixed_bfloat16").gains(1, 1, 1)
+    assert not Precision.from_name("float32").gains(8960, 300, 10000)
 
 
 def products(function, *shapes):

@@ -4,7 +4,7 @@ import pytest
 
 from tf_darts.config.presets import configure, configure_texts, settings
 from tf_darts.errors import UserError
-from tf_darts.runtime.renamed_settings import RENAMED, RENAMED_VALUES, renamed
+from tf_darts.runtime.renamed_settings import RENAMED, RENAMED_VALUES, rename_settings
 from tf_darts.runtime.run_directory import RunDirectory
 
 TRAIN = {"mode": "train", "dataset": "ptb", "genotype": "darts_v2"}
@@ -59,12 +59,12 @@ def test_the_settings_of_candidates_too(capsys):
 def test_a_run_that_was_begun_with_old_names_goes_on(tmp_path, capsys):
     old = {"mode": "train", "final": False, "slowness": 1e-3, "random_resized_crop": True}
     RunDirectory(tmp_path, old).close()
-    run = RunDirectory(tmp_path, renamed(old))
-    assert run.resumed and "stream_images" in renamed(old)
+    run = RunDirectory(tmp_path, rename_settings(old))
+    assert run.resumed and "stream_images" in rename_settings(old)
     run.close()
     run, recorded = RunDirectory.read(tmp_path)
     run.close()
-    assert recorded == renamed(old)
+    assert recorded == rename_settings(old)
     assert capsys.readouterr().err == ""
 
 

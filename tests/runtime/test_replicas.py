@@ -115,8 +115,8 @@ def test_a_replica_that_went_astray_is_found(mirrored, arguments):
         return mine, state
 
     class Forgetful(Replicas):
-        def _part_of_replica(self, function, replica, arguments, batch_axis):
-            means, state = super()._part_of_replica(function, replica, arguments, batch_axis)
+        def _run_replica(self, function, replica, arguments, batch_axis):
+            means, state = super()._run_replica(function, replica, arguments, batch_axis)
             return means + tf.cast(replica, means.dtype), state
 
     compiled = Forgetful(mirrored, checks=True).compiled(astray, SIGNATURE)

@@ -46,9 +46,9 @@ _EDGE = re.compile(r"(normal|reduce)_n(\d+)_(?:p(\d+)|switch)")
 _NUMBERED_EDGE = re.compile(r"(normal|reduce)/(op|input)_(\d+)_(\d+)")
 
 
-def is_text(given: str) -> bool:
+def is_text(reference: str) -> bool:
     """Whether this is a cell itself, and not a file's or a published cell's name."""
-    return bool(_TEXT.match(given))
+    return bool(_TEXT.match(reference))
 
 
 def from_python(text: str, name: str | None = None, source: str = "FILE") -> dict[str, Any]:
@@ -70,7 +70,7 @@ def from_python(text: str, name: str | None = None, source: str = "FILE") -> dic
     cells = _calls(text)
     if not cells:
         raise UserError(f"it has no cell; {FORMS}.")
-    names = [found for found in cells if found]
+    names = [label for label in cells if label]
     if name is not None and name not in cells:
         have = f"the cells {shown(', '.join(names))}" if names else "one cell without a name"
         raise UserError(f"it has no cell named {shown(name)}, but {have}; give one of these.")
@@ -92,20 +92,20 @@ def from_nni(document: Mapping[str, Any]) -> dict[str, Any] | None:
       UserError: it is NNI's, but no whole cell.
     """
     if document and all(_EDGE.fullmatch(key) for key in document):
-        kept = _kept_by_switches(document)
+        edges_by_node = _edges_by_switches(document)
     elif document and all(_NUMBERED_EDGE.fullmatch(key) for key in document):
-        kept = _kept_by_number(document)
+        edges_by_node = _edges_by_number(document)
     else:
         return None
     fields: dict[str, Any] = {}
     for cell in ("normal", "reduce"):
-        nodes = sorted(node for found, node in kept if found == cell)
+        nodes = sorted(node for kind, node in edges_by_node if kind == cell)
         if not nodes or nodes != list(range(2, 2 + len(nodes))):
             raise UserError(
                 f"NNI's JSON has nodes {shown(nodes)} of the {cell} cell; a cell has 2, 3 and so"
                 " on without a gap, so give the whole file that NNI exported."
             )
-        fields[cell] = [kept[cell, node] for node in nodes]
+        fields[cell] = [edges_by_node[cell, node] for node in nodes]
         fields[f"{cell}_concat"] = list(range(2, 2 + len(nodes)))
     return _renamed(fields)
 
@@ -116,9 +116,9 @@ def from_fields(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     for space, names in FIELDS.items():
         if fields.keys() == set(names):
             return space, _renamed(fields)
-    given = shown(", ".join(map(str, fields)) or "none", 120)
-    wanted = " or ".join(", ".join(names) for names in FIELDS.values())
-    raise UserError(f"a cell has the fields {wanted}, and these are {given}; {FORMS}.")
+    present = shown(", ".join(map(str, fields)) or "none", 120)
+    expected = " or ".join(", ".join(names) for names in FIELDS.values())
+    raise UserError(f"a cell has the fields {expected}, and these are {present}; {FORMS}.")
 
 
 def _calls(text: str) -> dict[str, ast.Call | ast.Dict]:
@@ -128,8 +128,8 @@ def _calls(text: str) -> dict[str, ast.Call | ast.Dict]:
             warnings.simplefilter("ignore")  # of the text's own escapes
             statements = ast.parse(text).body
     except SyntaxError as error:
-        where = shown(f"line {error.lineno}: {error.msg}" if error.lineno else error.msg)
-        raise UserError(f"it is neither JSON nor a line of Python ({where}); {FORMS}.") from error
+        reason = shown(f"line {error.lineno}: {error.msg}" if error.lineno else error.msg)
+        raise UserError(f"it is neither JSON nor a line of Python ({reason}); {FORMS}.") from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise UserError(f"it is neither JSON nor a line of Python; {FORMS}.") from error
     cells: dict[str, ast.Call | ast.Dict] = {}
@@ -148,8 +148,8 @@ def _calls(text: str) -> dict[str, ast.Call | ast.Dict]:
         if not _is_cell(value):
             continue
         if name in cells:
-            what = f"the cell {shown(name)}" if name else "a cell without a name"
-            raise UserError(f"it has {what} twice; keep one, or give each a name: NAME = ....")
+            duplicate = f"the cell {shown(name)}" if name else "a cell without a name"
+            raise UserError(f"it has {duplicate} twice; keep one, or give each a name: NAME = ....")
         cells[name] = value
     return cells
 
@@ -203,12 +203,12 @@ def _value(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def _kept_by_switches(document: Mapping[str, Any]) -> dict[tuple[str, int], list[Any]]:
+def _edges_by_switches(document: Mapping[str, Any]) -> dict[tuple[str, int], list[Any]]:
     """Edges by cell and node."""
-    kept = {}
+    edges_by_node = {}
     for key in document:
         cell, node, _ = _EDGE.fullmatch(key).groups()
-        if (cell, int(node)) in kept:
+        if (cell, int(node)) in edges_by_node:
             continue
         start = f"{cell}_n{node}"
         chosen = document.get(f"{start}_switch")
@@ -216,27 +216,27 @@ def _kept_by_switches(document: Mapping[str, Any]) -> dict[tuple[str, int], list
             chosen = [k for k in document if k.startswith(f"{start}_p") and document[k]]
         edges = []
         for choice in chosen if isinstance(chosen, list) else [chosen]:
-            found = _EDGE.fullmatch(choice) if isinstance(choice, str) else None
-            operation = _single(document.get(choice)) if found else None
-            if not (found and found[3] and choice.startswith(f"{start}_p") and operation):
+            match = _EDGE.fullmatch(choice) if isinstance(choice, str) else None
+            operation = _single(document.get(choice)) if match else None
+            if not (match and match[3] and choice.startswith(f"{start}_p") and operation):
                 raise UserError(
                     f"NNI's JSON keeps {shown(repr(choice))} at {start}, and there is no operation"
                     " of that name; give the whole file that NNI exported."
                 )
-            edges.append([operation, int(found[3])])
-        kept[cell, int(node)] = sorted(edges, key=lambda edge: edge[1])
-    return kept
+            edges.append([operation, int(match[3])])
+        edges_by_node[cell, int(node)] = sorted(edges, key=lambda edge: edge[1])
+    return edges_by_node
 
 
-def _kept_by_number(document: Mapping[str, Any]) -> dict[tuple[str, int], list[Any]]:
+def _edges_by_number(document: Mapping[str, Any]) -> dict[tuple[str, int], list[Any]]:
     """Edges by cell and node."""
-    kept: dict[tuple[str, int], list[Any]] = {}
+    edges_by_node: dict[tuple[str, int], list[Any]] = {}
     for key in sorted(document):
         cell, kind, node, number = _NUMBERED_EDGE.fullmatch(key).groups()
         if kind == "op":
             source = _single(document.get(f"{cell}/input_{node}_{number}"))
-            kept.setdefault((cell, int(node)), []).append([_single(document[key]), source])
-    return kept
+            edges_by_node.setdefault((cell, int(node)), []).append([_single(document[key]), source])
+    return edges_by_node
 
 
 def _single(value: Any) -> Any:

@@ -47,20 +47,20 @@ def _provenance() -> Any:
     return dataclasses.field(default_factory=dict, compare=False, repr=False, kw_only=True)
 
 
-def _check_edge(edge: Edge, known: tuple[str, ...], nodes_before: int, where: str) -> None:
+def _check_edge(edge: Edge, operations: tuple[str, ...], nodes_before: int, location: str) -> None:
     operation, predecessor = edge
-    if operation not in known or operation == "none":
-        choices = ", ".join(name for name in known if name != "none")
-        what = shown(repr(operation))
-        raise UserError(f"{where}: unknown operation {what}; use one of {choices}.")
+    if operation not in operations or operation == "none":
+        choices = ", ".join(name for name in operations if name != "none")
+        unknown = shown(repr(operation))
+        raise UserError(f"{location}: unknown operation {unknown}; use one of {choices}.")
     if not 0 <= predecessor < nodes_before:
         raise UserError(
-            f"{where}: predecessor {shown(predecessor)} is not an earlier node; a cell has no"
+            f"{location}: predecessor {shown(predecessor)} is not an earlier node; a cell has no"
             f" cycles, so use 0 to {nodes_before - 1}."
         )
 
 
-def _edges(rows: Any, where: str) -> tuple[Edge, ...]:
+def _edges(rows: Any, location: str) -> tuple[Edge, ...]:
     """A flat sequence of edges; a nested one, node by node, is made flat."""
     try:
         rows = list(rows)
@@ -73,25 +73,25 @@ def _edges(rows: Any, where: str) -> tuple[Edge, ...]:
     except (TypeError, ValueError):
         edges = None
     if edges is None or not all(isinstance(o, str) and type(p) is int for o, p in edges):
-        raise UserError(f"{where}: expected a list of [operation, predecessor] pairs.")
+        raise UserError(f"{location}: expected a list of [operation, predecessor] pairs.")
     return edges
 
 
-def _nodes(rows: Any, where: str) -> tuple[tuple[Edge, ...], ...]:
+def _nodes(rows: Any, location: str) -> tuple[tuple[Edge, ...], ...]:
     """Two edges a node, of a flat sequence of edges or of one node by node."""
     nested = isinstance(rows, list | tuple) and any(
         isinstance(row, list | tuple) and row and isinstance(row[0], list | tuple) for row in rows
     )
     if nested:
-        return tuple(_edges(row, where) for row in rows)
-    flat = _edges(rows, where)
+        return tuple(_edges(row, location) for row in rows)
+    flat = _edges(rows, location)
     return tuple(flat[i : i + 2] for i in range(0, len(flat), 2))
 
 
-def _integers(values: Any, where: str) -> tuple[int, ...]:
+def _integers(values: Any, location: str) -> tuple[int, ...]:
     few = isinstance(values, list | tuple | range) and len(values) <= foreign_cells.MOST_NODES
     if not few or not all(type(value) is int for value in values):
-        raise UserError(f"{where}: expected a list of node numbers.")
+        raise UserError(f"{location}: expected a list of node numbers.")
     return tuple(values)
 
 
@@ -110,11 +110,11 @@ def _check_fields(cell: Any, names: tuple[str, ...]) -> None:
             )
 
 
-def _check_concat(concat: tuple[int, ...], inputs: int, nodes: int, where: str) -> None:
+def _check_concat(concat: tuple[int, ...], inputs: int, nodes: int, location: str) -> None:
     allowed = range(inputs, inputs + nodes)
     if not concat or len(set(concat)) != len(concat) or any(n not in allowed for n in concat):
         raise UserError(
-            f"{where}: its output joins nodes {shown(list(concat))}, and its edges make"
+            f"{location}: its output joins nodes {shown(list(concat))}, and its edges make"
             f" {allowed.start} to {allowed.stop - 1}; join distinct ones of these, or add the"
             " edges that are missing."
         )
@@ -136,9 +136,9 @@ class RecurrentGenotype:
     space: ClassVar[str] = "recurrent"
 
     def __post_init__(self) -> None:
-        where = "recurrent cell"
-        object.__setattr__(self, "edges", _edges(self.edges, where))
-        object.__setattr__(self, "concat", _integers(self.concat, where))
+        location = "recurrent cell"
+        object.__setattr__(self, "edges", _edges(self.edges, location))
+        object.__setattr__(self, "concat", _integers(self.concat, location))
         if not self.edges:
             raise UserError("recurrent cell: it has no nodes; at least one is needed.")
         for i, edge in enumerate(self.edges):
@@ -184,21 +184,21 @@ class ConvolutionalGenotype:
     space: ClassVar[str] = "convolutional"
 
     def __post_init__(self) -> None:
-        known = convolutional_primitives() + EXTRA_CONVOLUTIONAL_PRIMITIVES
+        operations = convolutional_primitives() + EXTRA_CONVOLUTIONAL_PRIMITIVES
         for name in ("normal", "reduce"):
-            where = f"{name} cell"
-            nodes = _nodes(getattr(self, name), where)
+            location = f"{name} cell"
+            nodes = _nodes(getattr(self, name), location)
             object.__setattr__(self, name, nodes)
-            concat = _integers(getattr(self, f"{name}_concat"), where)
+            concat = _integers(getattr(self, f"{name}_concat"), location)
             object.__setattr__(self, f"{name}_concat", concat)
             if not nodes:
-                raise UserError(f"{where}: it has no nodes; at least one is needed.")
+                raise UserError(f"{location}: it has no nodes; at least one is needed.")
             for i, node in enumerate(nodes):
                 if len(node) != 2:
-                    raise UserError(f"{where}, node {i + 2}: needs two edges, has {len(node)}.")
+                    raise UserError(f"{location}, node {i + 2}: needs two edges, has {len(node)}.")
                 for edge in node:
-                    _check_edge(edge, known, i + 2, f"{where}, node {i + 2}")
-            _check_concat(concat, 2, len(nodes), where)
+                    _check_edge(edge, operations, i + 2, f"{location}, node {i + 2}")
+            _check_concat(concat, 2, len(nodes), location)
 
     @classmethod
     def from_cells(cls, cells: dict[str, list[list[Edge]]]) -> "ConvolutionalGenotype":

@@ -76,9 +76,9 @@ def parse(text: str, name: str | None = None, source: str = "FILE") -> Genotype:
         document = parse_json(text)
     except json.JSONDecodeError as error:
         if text.lstrip().startswith("{") and not text.lstrip("{ \r\n\t").startswith("'"):
-            where = f"line {error.lineno}: {error.msg}"
+            reason = f"line {error.lineno}: {error.msg}"
             raise UserError(
-                f"not a genotype file, it is not JSON ({where}); {foreign_cells.FORMS}."
+                f"not a genotype file, it is not JSON ({reason}); {foreign_cells.FORMS}."
             ) from error
         return of_fields(foreign_cells.from_python(text.strip(), name, source))
     except (ValueError, RecursionError) as error:
@@ -127,8 +127,8 @@ def _from_document(document: dict[str, Any]) -> Genotype:
         )
     if not isinstance(space, str):
         raise UserError(f"unknown space {shown(repr(space))}; write the name of one there.")
-    found = genotype_class(space).from_dict(cell)
-    return dataclasses.replace(found, provenance=provenance_in(document))
+    genotype = genotype_class(space).from_dict(cell)
+    return dataclasses.replace(genotype, provenance=provenance_in(document))
 
 
 def provenance_in(document: Mapping[str, Any]) -> dict[str, Any]:

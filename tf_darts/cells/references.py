@@ -12,21 +12,21 @@ from tf_darts.errors import UserError
 from tf_darts.runtime.files import is_file, shown
 
 
-def read(given: str) -> Genotype:
+def read(reference: str) -> Genotype:
     """The cell of a file or text; raises `UserError` in one sentence where there is none."""
-    if not is_text(given):
-        return genotype_files.load(given)
+    if not is_text(reference):
+        return genotype_files.load(reference)
     try:
-        return genotype_files.parse(given)
+        return genotype_files.parse(reference)
     except UserError as error:
-        raise UserError(f"--genotype={shown(given, 80)}: {error}") from error
+        raise UserError(f"--genotype={shown(reference, 80)}: {error}") from error
 
 
-def label(given: str) -> str:
+def label(reference: str) -> str:
     """A short name for it, fit for a directory; raises `UserError` as `read`."""
-    if is_text(given):
-        return identifier(read(given))
-    file, name = genotype_files.split_name(given)
+    if is_text(reference):
+        return identifier(read(reference))
+    file, name = genotype_files.split_name(reference)
     path = pathlib.Path(file)
     if name:
         return f"{path.stem}_{name}"
@@ -38,19 +38,19 @@ def identifier(cell: Genotype) -> str:
     return f"cell_{hashlib.sha256(json.dumps(cell.to_dict()).encode()).hexdigest()[:8]}"
 
 
-def provenance(given: str, cell: Genotype) -> dict[str, Any]:
+def provenance(reference: str, cell: Genotype) -> dict[str, Any]:
     """What a training says of its cell: where it is from, and how it was given to the training.
 
-    `given` is a published name or a genotype file, beside which a report finds the search's
+    `reference` is a published name or a genotype file, beside which a report finds the search's
     pictures. For a cell that another program wrote it is a name made of the cell, beside the text
     or the file.
     """
-    return {"mode": "train", **cell.provenance, **_named(given, cell)}
+    return {"mode": "train", **cell.provenance, **_reference_fields(reference, cell)}
 
 
-def _named(given: str, cell: Genotype) -> dict[str, Any]:
-    if is_text(given):
-        return {"given": identifier(cell), "text": given}
-    if is_file(genotype_files.split_name(given)[0]) and not genotype_files.is_ours(given):
-        return {"given": identifier(cell), "file": given}
-    return {"given": given}
+def _reference_fields(reference: str, cell: Genotype) -> dict[str, Any]:
+    if is_text(reference):
+        return {"given": identifier(cell), "text": reference}
+    if is_file(genotype_files.split_name(reference)[0]) and not genotype_files.is_ours(reference):
+        return {"given": identifier(cell), "file": reference}
+    return {"given": reference}

@@ -32,5 +32,5 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
 def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> config.Config:
     """The configuration that the given flags ask for; raises `UserError`."""
     names = sorted({*config.settings(), *RENAMED})
-    given = {name: flag_values[name].value for name in names}
-    return config.configure({name: value for name, value in given.items() if value is not None})
+    values = {name: flag_values[name].value for name in names}
+    return config.configure({name: value for name, value in values.items() if value is not None})

@@ -80,14 +80,14 @@ def study(config: StudyConfig) -> None:
 
 def test(config: TrainingTestConfig) -> None:
     """`--mode=test`: the test score of a finished training, taken once and kept."""
-    found = run_training_test(config)
+    result = run_training_test(config)
     baseline = (
-        f" ({found['baseline']}: {found['baseline_value']:.2f})" if "baseline" in found else ""
+        f" ({result['baseline']}: {result['baseline_value']:.2f})" if "baseline" in result else ""
     )
-    scores = ", ".join(f"{name} {value:.2f}" for name, value in found["scores"].items())
+    scores = ", ".join(f"{name} {value:.2f}" for name, value in result["scores"].items())
     say(f"Test of {pathlib.Path(config.run_dir).expanduser()}: {scores}{baseline}.")
-    if "unaveraged" in found:
-        scores = ", ".join(f"{name} {value:.2f}" for name, value in found["unaveraged"].items())
+    if "unaveraged" in result:
+        scores = ", ".join(f"{name} {value:.2f}" for name, value in result["unaveraged"].items())
         say(f"With the last weights in place of their average: {scores}.")
 
 
@@ -111,11 +111,11 @@ def export(config: ExportConfig) -> None:
 def _tensorboard() -> str:
     """A command that works in the shell that started this: its PATH need not have our Python's."""
     beside = pathlib.Path(sys.executable).with_name("tensorboard")
-    found = shutil.which("tensorboard") or not beside.exists()
-    if found:
+    on_path = shutil.which("tensorboard") or not beside.exists()
+    if on_path:
         return "tensorboard"
-    here = pathlib.Path.cwd()
-    return _quoted(beside.relative_to(here) if beside.is_relative_to(here) else beside)
+    cwd = pathlib.Path.cwd()
+    return _quoted(beside.relative_to(cwd) if beside.is_relative_to(cwd) else beside)
 
 
 def _quoted(word: pathlib.Path | str) -> str:

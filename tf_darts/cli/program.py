@@ -34,8 +34,8 @@ def run(main: Callable[[list[str]], int | None], name: str) -> None:
             warn(f"{name}: {error}")
             return 2
         except OSError as error:  # what no other place has made a sentence of
-            where = f"{shown(error.filename)}: " if error.filename else ""
-            warn(f"{name}: {where}{error.strerror or error}.")
+            file = f"{shown(error.filename)}: " if error.filename else ""
+            warn(f"{name}: {file}{error.strerror or error}.")
             return 2
 
     def parsed(arguments: list[str]) -> list[str]:

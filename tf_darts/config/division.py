@@ -23,12 +23,12 @@ def division_setting() -> Any:
     )
 
 
-def divided(config: _Config, given: Mapping[str, Any], share: str) -> _Config:
+def divided(config: _Config, overrides: Mapping[str, Any], share: str) -> _Config:
     """A configuration that learns from the user's own validation images where there are such.
 
     Args:
       config: as it was asked for.
-      given: the settings that the user gave.
+      overrides: the settings that the user gave.
       share: the setting that says how large the validation part is, where it is not given.
 
     Raises:
@@ -37,7 +37,7 @@ def divided(config: _Config, given: Mapping[str, Any], share: str) -> _Config:
     folder = None
     if config.dataset == "folder" and config.data_dir:
         folder = validation_folder(pathlib.Path(config.data_dir).expanduser())
-    if folder and "division" not in given:
+    if folder and "division" not in overrides:
         config = dataclasses.replace(config, division="given")
     if config.division != "given":
         return config
@@ -48,7 +48,7 @@ def divided(config: _Config, given: Mapping[str, Any], share: str) -> _Config:
             f" of {', '.join(VALIDATION_FOLDERS)} with a folder for each class; make them, or give"
             " --division=by_class."
         )
-    if share in given:
+    if share in overrides:
         raise UserError(
             f"--{share} has no meaning where {folder or 'a folder'} has the validation images;"
             " leave it out, or give --division=by_class to overlook that folder."

@@ -27,10 +27,10 @@ class ExportConfig:
         0, "number of the exported version (0: the highest and 1)", minimum=0, maximum=2**63 - 1
     )
 
-    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
+    def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         """The configuration, checked; arguments as of `RunConfig.validated`."""
-        del given, preset
-        for name, what in (("run_dir", "of a training"), ("export_dir", "for the versions")):
+        del overrides, preset
+        for name, purpose in (("run_dir", "of a training"), ("export_dir", "for the versions")):
             if not getattr(self, name):
-                raise UserError(f"no --{name} given; --mode=export needs the directory {what}.")
+                raise UserError(f"no --{name} given; --mode=export needs the directory {purpose}.")
         return self

@@ -22,7 +22,7 @@ from tf_darts.config.testing import TrainingTestConfig
 from tf_darts.config.training import ConvolutionalTrainingConfig, RecurrentTrainingConfig
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import exists, expanded, is_directory, shown
-from tf_darts.runtime.renamed_settings import renamed_with_a_word
+from tf_darts.runtime.renamed_settings import rename_and_warn
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -111,16 +111,16 @@ def preset_for(mode: str, dataset: str) -> RunConfig:
 
 def settings() -> dict[str, dataclasses.Field]:
     """Every setting of any configuration by name."""
-    known = {}
+    by_name = {}
     for preset in (*PRESETS.values(), *COMMON.values()):
-        known |= fields(preset)
-    return known
+        by_name |= fields(preset)
+    return by_name
 
 
 def legacy_settings() -> dict[str, Any]:
     """Settings that older versions did not have, with the values by which their runs went."""
-    known = {name: field.metadata["legacy"] for name, field in settings().items()}
-    return {name: value for name, value in known.items() if value is not None}
+    values = {name: field.metadata["legacy"] for name, field in settings().items()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def modes() -> list[str]:
@@ -134,7 +134,7 @@ def _preset(mode: str, dataset: str | None, data_dir: str) -> Config:
         return COMMON[mode]
     if (mode, dataset) in PRESETS:
         return preset_for(mode, dataset)
-    datasets = [name for known, name in PRESETS if known == mode]
+    datasets = [name for preset_mode, name in PRESETS if preset_mode == mode]
     choices = (
         f"with --mode={mode} use one of {', '.join(datasets)}, or an image classification set of"
         " TensorFlow Datasets."
@@ -167,25 +167,25 @@ def configure(overrides: Mapping[str, Any]) -> Config:
     Raises:
       UserError: a name or value that is not allowed; the sentence lists what is.
     """
-    overrides = renamed_with_a_word(overrides)
+    overrides = rename_and_warn(overrides)
     mode, dataset = overrides.get("mode"), overrides.get("dataset")
     if mode not in modes():
-        given = f"--mode={shown(mode)}: not known" if mode else "no --mode given"
-        raise UserError(f"{given}; use one of {', '.join(modes())}.")
+        problem = f"--mode={shown(mode)}: not known" if mode else "no --mode given"
+        raise UserError(f"{problem}; use one of {', '.join(modes())}.")
     for name in ("dataset", "data_dir"):
         if overrides.get(name) is not None:
             check(settings()[name], overrides[name])
     preset = _preset(mode, dataset, overrides.get("data_dir", ""))
-    known = fields(preset)
+    allowed = fields(preset)
     for name, value in overrides.items():
-        if name not in known:
+        if name not in allowed:
             owner = f"; it is for {_owner(name)}" if _owner(name) else ""
-            where = f"--mode={mode}" + (
+            scope = f"--mode={mode}" + (
                 f" --dataset={shown(dataset)}" if mode not in COMMON else ""
             )
-            what = shown(name)
-            raise UserError(f"--{what} has no meaning for {where}{owner}; leave it out.")
-        check(known[name], value)
+            flag = shown(name)
+            raise UserError(f"--{flag} has no meaning for {scope}{owner}; leave it out.")
+        check(allowed[name], value)
     config = dataclasses.replace(preset, **overrides).validated(overrides, preset)
     _check_directories(config)
     return config
@@ -194,15 +194,15 @@ def configure(overrides: Mapping[str, Any]) -> Config:
 def _check_directories(config: Config) -> None:
     """Raises `UserError` where the path of a directory cannot be one."""
     for name in ("data_dir", "run_dir", "export_dir", "report_dir"):
-        given = getattr(config, name, "")
+        value = getattr(config, name, "")
         several = isinstance(config, ReportConfig) and name == "run_dir"
-        for path in config.run_dirs if several else [given] * bool(given):
+        for path in config.run_dirs if several else [value] * bool(value):
             try:
                 directory = expanded(path)
-                wrong = exists(directory) and not is_directory(directory)
+                is_file = exists(directory) and not is_directory(directory)
             except UserError as error:
                 raise UserError(f"--{name}: {error}") from error
-            if wrong:
+            if is_file:
                 raise UserError(
                     f"--{name}={shown(path)}: a file is there, and a directory is wanted; give"
                     " another path."
@@ -216,7 +216,7 @@ def configure_texts(base: Mapping[str, Any], texts: Mapping[str, str], flag: str
       UserError: as `configure`, or a text is no value of its setting; the sentence names the flag.
     """
     preset = fields(_preset(base["mode"], base["dataset"], base["data_dir"]))
-    texts, values = renamed_with_a_word(texts, flag), {}
+    texts, values = rename_and_warn(texts, flag), {}
     for name, text in texts.items():
         if name in base:
             raise UserError(f"--{flag}: {shown(name)} is decided by the study; leave it out there.")
@@ -239,11 +239,11 @@ def computed_settings(config: RunConfig) -> dict[str, Any]:
     `accelerate` is among them where it is "off": it changes how numbers are rounded. Runs from
     before there was the setting are as with "auto".
     """
-    found = {
+    computed = {
         name: getattr(config, name)
         for name, field in fields(config).items()
         if not field.metadata["operational"]
     }
-    if found["accelerate"] == "auto":
-        del found["accelerate"]
-    return found
+    if computed["accelerate"] == "auto":
+        del computed["accelerate"]
+    return computed

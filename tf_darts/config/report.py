@@ -23,9 +23,9 @@ class ReportConfig:
     report_dir: str = setting("runs/report", "where a report goes", operational=True)
     reference: str = setting("random", "the source of cells that a report compares others with")
 
-    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
+    def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         """The configuration, checked; arguments as of `RunConfig.validated`."""
-        del given, preset
+        del overrides, preset
         if not self.run_dirs:
             raise UserError(
                 "no --run_dir given; --mode=report needs the directories of one or several runs:"

@@ -110,11 +110,11 @@ class RunConfig:
         operational=True,
     )
 
-    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
+    def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         """The configuration with what follows from its values, checked as a whole.
 
         Args:
-          given: the settings that the user gave.
+          overrides: the settings that the user gave.
           preset: the data set's own configuration.
 
         Raises:

@@ -60,27 +60,28 @@ class SearchConfig(RunConfig):
         """Settings that mean nothing here, each with the flag that is why."""
         unused = {}
         why = f"--optimization={self.optimization}"
-        of_estimates = {name for kind in HYPERGRADIENTS.values() for name in kind.settings.values()}
+        kinds = HYPERGRADIENTS.values()
+        estimate_settings = {name for kind in kinds for name in kind.settings.values()}
         if self.optimization != "bilevel":
-            unused |= dict.fromkeys(("hypergradient", *sorted(of_estimates)), why)
+            unused |= dict.fromkeys(("hypergradient", *sorted(estimate_settings)), why)
             unused["train_portion"] = why  # all is learnt from
         else:
-            of_this = set(HYPERGRADIENTS[self.hypergradient].settings.values())
+            own_settings = set(HYPERGRADIENTS[self.hypergradient].settings.values())
             kind = f"--hypergradient={self.hypergradient}"
-            unused |= dict.fromkeys(sorted(of_estimates - of_this), kind)
+            unused |= dict.fromkeys(sorted(estimate_settings - own_settings), kind)
         if self.optimization == "joint_simultaneous":
             adams = ("learning_rate", "beta_1", "beta_2", "weight_decay")
             unused |= {f"alpha_{name}": why for name in adams}
         return unused
 
-    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
+    def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         for name, why in self.unused.items():
-            if name in given:
+            if name in overrides:
                 raise UserError(f"--{name} has no meaning for {why}; leave it out.")
         self.check_devices()
         config, first, last = self, "weight_learning_rate", "final_weight_learning_rate"
         constant = getattr(preset, first) == getattr(preset, last)
-        if constant and last not in given:
+        if constant and last not in overrides:
             # A constant rate stays one when only the rate is given.
             config = dataclasses.replace(config, final_weight_learning_rate=getattr(self, first))
         config.check_falling(first, last)
@@ -140,5 +141,5 @@ class ConvolutionalSearchConfig(SearchConfig):
     )
     flip: bool = setting(True, "half of the images, left to right")
 
-    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
-        return divided(super().validated(given, preset), given, "train_portion")
+    def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
+        return divided(super().validated(overrides, preset), overrides, "train_portion")

@@ -41,9 +41,9 @@ class StudyConfig(abc.ABC):
         120.0, "seconds that a worker waits for its chief", above=0.0, maximum=1e7, operational=True
     )
 
-    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
+    def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         """The configuration with a run directory; arguments as of `RunConfig.validated`."""
-        del given, preset
+        del overrides, preset
         if not self.dataset:
             raise UserError(f"no --dataset given; --mode={self.mode} needs one.")
         if self.run_dir:
@@ -99,9 +99,9 @@ class BlackBoxConfig(StudyConfig):
     tuner: str = setting("random", "keras-tuner's that proposes trials", choices=TUNERS)
     trials: int = setting(16, "how many; hyperband decides by itself", minimum=1, maximum=10**5)
 
-    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
-        check_trials(self.tuner, given)
-        return super().validated(given, preset)
+    def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
+        check_trials(self.tuner, overrides)
+        return super().validated(overrides, preset)
 
     @property
     def kind(self) -> str:
@@ -126,25 +126,25 @@ class TuneConfig(StudyConfig):
     )
     search_settings: str = setting("", "of each candidate's search: NAME=VALUE,NAME=VALUE,...")
 
-    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
-        check_trials(self.tuner, given)
+    def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
+        check_trials(self.tuner, overrides)
         if not self.tune:
             raise UserError(
                 "no --tune given; --mode=tune needs FIELD=LOW:HIGH, for example"
                 " --tune=learning_rate=1:40:log."
             )
-        if self.genotype and "search_settings" in given:
+        if self.genotype and "search_settings" in overrides:
             raise UserError("--search_settings has no meaning with --genotype; leave it out.")
-        return super().validated(given, preset)
+        return super().validated(overrides, preset)
 
     @property
     def kind(self) -> str:
         return f"{self.tuner}_{self.tune}"
 
 
-def check_trials(tuner: str, given: Mapping[str, Any]) -> None:
+def check_trials(tuner: str, overrides: Mapping[str, Any]) -> None:
     """Raises `UserError` where the number of trials is given to a tuner that does not take it."""
-    if tuner == "hyperband" and "trials" in given:
+    if tuner == "hyperband" and "trials" in overrides:
         raise UserError(
             "--trials has no meaning for --tuner=hyperband, whose number follows from the"
             " training's epochs; leave it out."

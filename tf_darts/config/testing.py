@@ -18,9 +18,9 @@ class TrainingTestConfig:
     run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)
     data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
 
-    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
+    def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         """The configuration, checked; arguments as of `RunConfig.validated`."""
-        del given, preset
+        del overrides, preset
         if not self.run_dir:
             raise UserError("no --run_dir given; --mode=test needs the directory of a training.")
         return self

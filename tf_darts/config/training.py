@@ -42,8 +42,8 @@ class TrainingConfig(RunConfig):
     )
     learning_rate: float = setting(20.0, "of the weights, at its start", above=0.0, maximum=1e4)
 
-    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
-        del given, preset
+    def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
+        del overrides, preset
         self.check_devices()
         if not self.genotype:
             published = ", ".join(published_cells(self.space))
@@ -181,9 +181,9 @@ class ConvolutionalTrainingConfig(TrainingConfig):
         False, "learns from all training images, without validation; the last weights count"
     )
 
-    def validated(self, given: Mapping[str, Any], preset: Self) -> Self:
+    def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         def refuse(name: str, because: str) -> None:
-            if name in given:
+            if name in overrides:
                 raise UserError(f"--{name} has no meaning {because}; leave it out.")
 
         if self.schedule != "exponential":
@@ -202,7 +202,7 @@ class ConvolutionalTrainingConfig(TrainingConfig):
                 "--stream_images needs --image_size=N, the pixels of a side of what is made of a"
                 " photograph."
             )
-        return divided(super().validated(given, preset), given, "validation_examples")
+        return divided(super().validated(overrides, preset), overrides, "validation_examples")
 
     @property
     def why_no_more_epochs(self) -> str:

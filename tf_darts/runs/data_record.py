@@ -25,13 +25,13 @@ class Data(Protocol):
         """What they are, see `data/fingerprint.py`."""
 
 
-def named(config: Any) -> str:
+def data_flag(config: Any) -> str:
     """How the data of a configuration were named on the command line."""
     return f"--data_dir={config.data_dir}" if config.data_dir else f"--dataset={config.dataset}"
 
 
-def keep_data(
-    path: pathlib.Path, data: Data, how: str, assets: Mapping[str, str] | None = None
+def record_data(
+    path: pathlib.Path, data: Data, flag: str, assets: Mapping[str, str] | None = None
 ) -> None:
     """Writes what the data are into a new run; compares with it in one that was begun before.
 
@@ -41,14 +41,14 @@ def keep_data(
     Args:
       path: the run's directory, held.
       data: what it learns from.
-      how: the data are given, see `named`, the beginning of the error.
+      flag: by which the data are given, see `data_flag`, the beginning of the error.
       assets: the names of classes or words as files of the run by name.
 
     Raises:
       StateError: the run learnt from other data, or what it knows of them cannot be read.
       StorageError: the files cannot be written.
     """
-    check_data(path, data, how, assets)
+    check_data(path, data, flag, assets)
     if not _has_weights(path):
         write_missing(path, data, assets)
 
@@ -56,30 +56,30 @@ def keep_data(
 def check_data(
     path: pathlib.Path,
     data: Data,
-    how: str,
+    flag: str,
     assets: Mapping[str, str] | None = None,
     advice: str = ANOTHER_RUN,
 ) -> None:
-    """Compares data with those of a run, as far as it knows them; see `keep_data`.
+    """Compares data with those of a run, as far as it knows them; see `record_data`.
 
     Args:
       path: the run's directory.
       data: what it is to be used with.
-      how: see `keep_data`.
-      assets: as in `keep_data`; read where the run has no fingerprint.
+      flag: see `record_data`.
+      assets: as in `record_data`; read where the run has no fingerprint.
       advice: what to do where they differ, the end of the error.
     """
-    known = read_description(path, RESTORE)
-    if "fingerprint" in known:
+    recorded = read_description(path, RESTORE)
+    if "fingerprint" in recorded:
         try:
-            differing = differences(known["fingerprint"], data.fingerprint())
+            differing = differences(recorded["fingerprint"], data.fingerprint())
         except ValueError as error:
             raise StateError(f"{path / DATA_FILE}: cannot be read ({error}); {RESTORE}.") from error
     else:
-        differing = _old_differences(path, known, data.description(), assets or {})
+        differing = _old_differences(path, recorded, data.description(), assets or {})
     if differing:
         raise StateError(
-            f"{how}: these are not the data that this run learnt from: {'; '.join(differing)};"
+            f"{flag}: these are not the data that this run learnt from: {'; '.join(differing)};"
             f" {advice}."
         )
 
@@ -98,23 +98,23 @@ def write_missing(path: pathlib.Path, data: Data, assets: Mapping[str, str] | No
 
 def _old_differences(
     path: pathlib.Path,
-    known: Mapping[str, Any],
-    now: Mapping[str, Any],
+    recorded: Mapping[str, Any],
+    current: Mapping[str, Any],
     assets: Mapping[str, str],
 ) -> list[str]:
     """What differs from the data of a run from before there were fingerprints, in words."""
-    shared = [name for name in known if name in now and name not in ("mean", "std")]
-    found = [
-        f"{name} was {known[name]} and is now {now[name]}"
+    shared = [name for name in recorded if name in current and name not in ("mean", "std")]
+    changes = [
+        f"{name} was {recorded[name]} and is now {current[name]}"
         for name in shared
-        if known[name] != now[name]
+        if recorded[name] != current[name]
     ]
-    if "mean" in known:
-        found += different_moments(known, now)
+    if "mean" in recorded:
+        changes += different_moments(recorded, current)
     for name, content in assets.items():
         if differs(path, name, content):
-            found.append(f"the names in {name} are others, or in another order")
-    return found
+            changes.append(f"the names in {name} are others, or in another order")
+    return changes
 
 
 def _has_weights(path: pathlib.Path) -> bool:

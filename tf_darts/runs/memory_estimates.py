@@ -55,5 +55,5 @@ def training_memory(
     if gradient is None:
         return None
     # Besides the weights: their velocities and average.
-    own = bool(config.momentum) + bool(config.averaging_patience)
-    return memory.estimate(gradient, (own + _VECTORS) * memory.bytes_of(objective.weights))
+    vectors = _VECTORS + bool(config.momentum) + bool(config.averaging_patience)
+    return memory.estimate(gradient, vectors * memory.bytes_of(objective.weights))

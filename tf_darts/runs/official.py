@@ -55,7 +55,7 @@ def import_official(state: State, source: str, overrides: Mapping[str, Any]) -> 
     path = pathlib.Path(config.run_dir).expanduser()
     if exists(path / "config.json"):
         raise UserError(f"--run_dir={path}: there is a run already; give another one.")
-    made = not exists(path)
+    created = not exists(path)
     settings = computed_settings(config) | {"cell": cell.to_dict()}
     run = RunDirectory(path, settings, about=about(config.mode, config.space))
     try:
@@ -63,7 +63,7 @@ def import_official(state: State, source: str, overrides: Mapping[str, Any]) -> 
             _write(run, network, cell, source)
     except StorageError:
         run.close()
-        _clear(run.path, made)
+        _clear(run.path, created)
         raise
     return run
 
@@ -80,13 +80,13 @@ def _write(
     run.write_json("result.json", {"checkpoint": folder, "imported_from": source})
 
 
-def _clear(run: pathlib.Path, made: bool) -> None:
+def _clear(run: pathlib.Path, created: bool) -> None:
     """Removes what an import has written into a directory, and the directory if it made it."""
     shutil.rmtree(run / "checkpoints", ignore_errors=True)
     with contextlib.suppress(OSError):
         for name in ("config.json", "genotype.json", "counts.json", "result.json", ".lock"):
             (run / name).unlink(missing_ok=True)
-        if made:
+        if created:
             run.rmdir()
 
 
@@ -95,7 +95,7 @@ def _sizes(state: State, source: str) -> dict[str, Any]:
     if "encoder.weight" in state:
         return {"units": _shape(state, "encoder.weight", 2, source)[1]}
     # The first cell's nodes have a third of the stem's channels, or as many (ImageNet).
-    cells = {int(found[1]) for name in state if (found := re.match(r"cells\.([0-9]+)\.", name))}
+    cells = {int(match[1]) for name in state if (match := re.match(r"cells\.([0-9]+)\.", name))}
     stem = next((name for name in ("stem.0.weight", "stem1.1.weight") if name in state), None)
     if stem is None or not cells:
         raise UserError(

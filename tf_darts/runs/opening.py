@@ -11,7 +11,7 @@ from tf_darts.config.presets import computed_settings, legacy_settings
 from tf_darts.config.recorded import about
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.training import TrainingConfig
-from tf_darts.runs.data_record import Data, check_data, keep_data, named
+from tf_darts.runs.data_record import Data, check_data, data_flag, record_data
 from tf_darts.runtime.distribution import open_replicas
 from tf_darts.runtime.extension import Extendable
 from tf_darts.runtime.memory import estimate as memory
@@ -81,16 +81,16 @@ def opened_run(
         yield run
 
 
-def keep_what_is_learnt_from(
+def record_or_check_data(
     run: RunDirectory | FollowedRun,
     data: Data,
     config: SearchConfig | TrainingConfig,
     replicas: Replicas,
     assets: Mapping[str, str] | None = None,
 ) -> None:
-    """See `keep_data`; of several workers the chief writes, and the others compare."""
+    """See `record_data`; of several workers the chief writes, and the others compare."""
     if replicas.is_chief:
-        keep_data(run.path, data, named(config), assets)
+        record_data(run.path, data, data_flag(config), assets)
     replicas.barrier()
     if not replicas.is_chief:
-        check_data(pathlib.Path(config.run_dir).expanduser(), data, named(config), assets)
+        check_data(pathlib.Path(config.run_dir).expanduser(), data, data_flag(config), assets)

@@ -11,8 +11,8 @@ from tf_darts.report.search_report import SearchReport
 from tf_darts.runs.memory_estimates import search_memory
 from tf_darts.runs.opening import (
     announce_memory,
-    keep_what_is_learnt_from,
     opened_run,
+    record_or_check_data,
     replicas_of,
     set_arithmetic,
     settings_of,
@@ -70,7 +70,7 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
     supernet = task.supernet
     settings = settings_of(config, replicas) | added_operations(supernet)
     with opened_run(config, settings, replicas) as run:
-        keep_what_is_learnt_from(run, task.data, config, replicas)
+        record_or_check_data(run, task.data, config, replicas)
         callbacks = [
             Progress(supernet.score, config.epochs, label),
             SearchReport(run.path, supernet, settings, task.baseline),

@@ -4,7 +4,7 @@ from typing import Any
 
 from tf_darts.config.recorded import training_class
 from tf_darts.config.testing import TrainingTestConfig
-from tf_darts.runs.data_record import ANOTHER_TRAINING, check_data, named
+from tf_darts.runs.data_record import ANOTHER_TRAINING, check_data, data_flag
 from tf_darts.runs.opening import set_arithmetic
 from tf_darts.runs.training_tasks import training_test
 from tf_darts.training.finished import FinishedTraining
@@ -23,7 +23,7 @@ def run_training_test(config: TrainingTestConfig) -> dict[str, Any]:
             set_arithmetic(trained)
             task = training_test(trained, training.cell)
             path, assets = training.run.path, task.data.assets()
-            check_data(path, task.data, named(trained), assets, ANOTHER_TRAINING)
+            check_data(path, task.data, data_flag(trained), assets, ANOTHER_TRAINING)
             training.test(task)
         return training.tested
     finally:

@@ -9,8 +9,8 @@ from tf_darts.report.training_report import TrainingReport
 from tf_darts.runs.memory_estimates import training_memory
 from tf_darts.runs.opening import (
     announce_memory,
-    keep_what_is_learnt_from,
     opened_run,
+    record_or_check_data,
     replicas_of,
     set_arithmetic,
     settings_of,
@@ -60,7 +60,7 @@ def run_training(
     objective, settings = task.objective, settings_of(config, replicas) | {"cell": cell.to_dict()}
     extendable = Extendable({"epochs": config.why_no_more_epochs})
     with opened_run(config, settings, replicas, extendable) as run:
-        keep_what_is_learnt_from(run, task.data, config, replicas, task.data.assets())
+        record_or_check_data(run, task.data, config, replicas, task.data.assets())
         provenance = references.provenance(config.genotype, cell)
         genotype_files.save(run.path / "genotype.json", cell, provenance)
         counts = objective.counts()

@@ -75,12 +75,12 @@ def find_cell(config: TrainingConfig) -> genotype.Genotype:
     name, published = config.genotype, published_cells(config.space)
     if name in published:
         return published[name]
-    known = {name: other for other, cells in PUBLISHED.items() for name in cells}
-    if not (name in known or is_text(name) or pathlib.Path(name).suffix or exists(name)):
+    spaces = {name: space for space, cells in PUBLISHED.items() for name in cells}
+    if not (name in spaces or is_text(name) or pathlib.Path(name).suffix or exists(name)):
         ours = f"for --dataset={config.dataset} use one of {', '.join(published)}, or "
         advice = f"{ours if published else ''}{FORMS}"
         raise UserError(f"--genotype={shown(name)}: no file and no published cell; {advice}.")
-    cell = PUBLISHED[known[name]][name] if name in known else references.read(name)
+    cell = PUBLISHED[spaces[name]][name] if name in spaces else references.read(name)
     check_space(config, cell)
     return cell
 

@@ -50,10 +50,12 @@ def saved(folder: pathlib.Path) -> list[pathlib.Path]:
     """
     if not files.is_directory(folder):
         return []
-    there = [file.with_suffix("") for file in files.entries(folder) if file.suffix == INDEX]
-    there = [prefix for prefix in there if files.is_file(f"{prefix}{DATA}")]
+    prefixes = [file.with_suffix("") for file in files.entries(folder) if file.suffix == INDEX]
+    prefixes = [prefix for prefix in prefixes if files.is_file(f"{prefix}{DATA}")]
     listed = _listed(folder)
-    return sorted(there, key=lambda prefix: (_place(prefix, listed), _number(prefix)), reverse=True)
+    return sorted(
+        prefixes, key=lambda prefix: (_place(prefix, listed), _number(prefix)), reverse=True
+    )
 
 
 def read(prefix: pathlib.Path, variables: Mapping[str, Any]) -> None:
@@ -112,8 +114,8 @@ class Checkpoints:
           StorageError: it cannot be written; what was saved before is whole.
         """
         if anchor:
-            self._write(self._anchor, step, keep=1)
-        self._write(self._latest, step, keep=2)
+            self._write(self._anchor, step, max_to_keep=1)
+        self._write(self._latest, step, max_to_keep=2)
 
     def restore(self) -> pathlib.Path | None:
         """Goes to the latest state that can be read, and says so where it is not the last saved.
@@ -128,7 +130,7 @@ class Checkpoints:
             _check_kinds(folder)
         candidates = [*saved(self._latest), *saved(self._anchor)]
         if not candidates:
-            self._check_nothing_is_there()
+            self._refuse_lost_checkpoints()
             return None
         first_error: StateError | None = None
         for prefix in candidates:
@@ -157,22 +159,22 @@ class Checkpoints:
         has_history = any(name.startswith("history/") for name in names(prefix))
         read(prefix, self._variables | ({"history": self.history} if has_history else {}))
 
-    def _check_nothing_is_there(self) -> None:
+    def _refuse_lost_checkpoints(self) -> None:
         """Raises `StateError` where half of a checkpoint is all that is left of some."""
         for folder in (self._latest, self._anchor):
-            left = files.entries(folder) if files.is_directory(folder) else []
-            if any(file.name == _STATE or file.suffix == INDEX for file in left):
+            entries = files.entries(folder) if files.is_directory(folder) else []
+            if any(file.name == _STATE or file.suffix == INDEX for file in entries):
                 raise StateError(
                     f"{folder}: its checkpoints are gone or cannot be read; restore it from a copy,"
                     " or give another --run_dir to begin again."
                 )
 
-    def _write(self, folder: pathlib.Path, step: int, keep: int) -> None:
+    def _write(self, folder: pathlib.Path, step: int, max_to_keep: int) -> None:
         with _saving(folder):
             for parent in (folder.parent, folder):
                 parent.mkdir(exist_ok=True)  # not the run's own: it may have been removed
-            before = saved(folder)
-            number = max(step, *(_number(prefix) + 1 for prefix in before), 0)
+            previous = saved(folder)
+            number = max(step, *(_number(prefix) + 1 for prefix in previous), 0)
             prefix = folder / f"ckpt-{number}"
             staged = folder / f".{prefix.name}{files.PARTIAL}"
             shutil.rmtree(staged, ignore_errors=True)
@@ -184,11 +186,12 @@ class Checkpoints:
                     (staged / f"{prefix.name}{ending}").replace(f"{prefix}{ending}")
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
-            kept = [prefix, *before][:keep]
-            lines = [f'all_model_checkpoint_paths: "{one.name}"' for one in reversed(kept)]
+            prefixes = [prefix, *previous][:max_to_keep]
+            names = [checkpoint.name for checkpoint in reversed(prefixes)]
+            lines = [f'all_model_checkpoint_paths: "{name}"' for name in names]
             state = "\n".join([f'model_checkpoint_path: "{prefix.name}"', *lines, ""])
             files.write_atomically(folder / _STATE, state)
-            _remove_others(folder, kept)
+            _remove_stale(folder, prefixes)
 
 
 def _check_kinds(folder: pathlib.Path) -> None:
@@ -200,11 +203,11 @@ def _check_kinds(folder: pathlib.Path) -> None:
             files.check_kind(entry, directory=False)
 
 
-def _remove_others(folder: pathlib.Path, kept: list[pathlib.Path]) -> None:
+def _remove_stale(folder: pathlib.Path, prefixes: list[pathlib.Path]) -> None:
     """Removes older checkpoints, and what kills have left of some; the index first."""
-    names = {f"{prefix.name}{ending}" for prefix in kept for ending in (INDEX, DATA)}
-    others = [file for file in folder.iterdir() if file.name not in names | {_STATE}]
-    for file in sorted(others, key=lambda file: file.suffix != INDEX):
+    names = {f"{prefix.name}{ending}" for prefix in prefixes for ending in (INDEX, DATA)}
+    stale = [file for file in folder.iterdir() if file.name not in names | {_STATE}]
+    for file in sorted(stale, key=lambda file: file.suffix != INDEX):
         if file.name.startswith(".") and file.name.endswith(files.PARTIAL) and file.is_dir():
             shutil.rmtree(file, ignore_errors=True)
         elif file.name.startswith(("ckpt-", f".{_STATE}.")) and file.is_file():
@@ -218,14 +221,14 @@ def _reading(prefix: pathlib.Path) -> Iterator[str]:
         with _plain(prefix.parent) as folder:
             yield str(folder / prefix.name)
     except _BROKEN as error:
-        tf.get_logger().addFilter(_is_no_list_of_what_was_not_read)
+        tf.get_logger().addFilter(_is_not_unread_listing)
         raise StateError(
             f"{prefix}: this checkpoint is broken or of another model; restore {prefix.parent} from"
             " a copy, or give another --run_dir to begin again."
         ) from error
 
 
-def _is_no_list_of_what_was_not_read(record: logging.LogRecord) -> bool:
+def _is_not_unread_listing(record: logging.LogRecord) -> bool:
     """Of a checkpoint that could not be read TensorFlow lists all that is in it, line by line."""
     message = record.getMessage()
     return not message.startswith(("Value in checkpoint could not", "Detecting that an object"))

@@ -14,7 +14,7 @@ _GROUP = 0x0DA27500  # plus the number of replicas: groups of TensorFlow's own b
 # Every operation of a program has a number, and the same one in all replicas and workers: they
 # build the same graphs in the same order.
 _numbers = itertools.count(0x10000000)
-_here = threading.local()
+_thread = threading.local()
 
 
 class ReplicaScope:
@@ -29,15 +29,15 @@ class ReplicaScope:
         self._count = count
 
     def __enter__(self) -> None:
-        self._outer, _here.count = replicas(), self._count
+        self._outer, _thread.count = replicas(), self._count
 
     def __exit__(self, *exception: object) -> None:
-        _here.count = self._outer
+        _thread.count = self._outer
 
 
 def replicas() -> int:
     """How many replicas compute together what is being traced: 1, or as `ReplicaScope` says."""
-    return getattr(_here, "count", 1)
+    return getattr(_thread, "count", 1)
 
 
 def all_sum(x: tf.Tensor) -> tf.Tensor:

@@ -21,48 +21,53 @@ class Extendable(NamedTuple):
 
 
 def check_settings(
-    path: pathlib.Path, before: Mapping[str, Any], now: Mapping[str, Any], extendable: Extendable
+    path: pathlib.Path,
+    recorded: Mapping[str, Any],
+    requested: Mapping[str, Any],
+    extendable: Extendable,
 ) -> bool:
     """Whether settings have grown, of those that may.
 
     Args:
       path: of the run's directory.
-      before: the settings that the run has.
-      now: the settings that are asked for.
+      recorded: the settings that the run has.
+      requested: the settings that are asked for.
       extendable: which may be others.
 
     Raises:
       StateError: others differ, or what may grow did not.
     """
-    names = sorted(before.keys() | now.keys())
-    differing = [name for name in names if before.get(name) != now.get(name)]
+    names = sorted(recorded.keys() | requested.keys())
+    differing = [name for name in names if recorded.get(name) != requested.get(name)]
     for name in set(differing) & extendable.larger.keys():
         why = extendable.larger[name]
-        if why or not (name not in before or _has_grown(before[name], now.get(name))):
+        if why or not (name not in recorded or _has_grown(recorded[name], requested.get(name))):
             why = why or "a run can be extended, but what it has is not taken back"
             raise StateError(
-                f"--run_dir={path}: {_difference(name, before, now)}, but {why}; give another"
-                " directory, or the same settings as before."
+                f"--run_dir={path}: {_difference(name, recorded, requested)}, but {why}; give"
+                " another directory, or the same settings as before."
             )
-    added = {name for name in extendable.new if name not in before}
-    others = [name for name in differing if name not in added | extendable.larger.keys()]
-    if others:
+    added = {name for name in extendable.new if name not in recorded}
+    conflicting = [name for name in differing if name not in added | extendable.larger.keys()]
+    if conflicting:
+        differences = "; ".join(_difference(name, recorded, requested) for name in conflicting)
         raise StateError(
-            f"--run_dir={path}: holds a run of another configuration"
-            f" ({'; '.join(_difference(name, before, now) for name in others)}); give another"
+            f"--run_dir={path}: holds a run of another configuration ({differences}); give another"
             " directory, or the same settings to resume it."
         )
     return bool(differing)
 
 
-def _has_grown(before: Any, now: Any) -> bool:
+def _has_grown(recorded: Any, requested: Any) -> bool:
     """Whether a number is larger, or a list or mapping has all that it had, and more."""
-    if isinstance(before, list) and isinstance(now, list):
-        return all(item in now for item in before)
-    if isinstance(before, dict) and isinstance(now, dict):
-        return all(name in now and now[name] == value for name, value in before.items())
-    return isinstance(before, int) and isinstance(now, int) and now > before
+    if isinstance(recorded, list) and isinstance(requested, list):
+        return all(item in requested for item in recorded)
+    if isinstance(recorded, dict) and isinstance(requested, dict):
+        return all(
+            name in requested and requested[name] == value for name, value in recorded.items()
+        )
+    return isinstance(recorded, int) and isinstance(requested, int) and requested > recorded
 
 
-def _difference(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    return f"{name} was {before.get(name)!r} and is now {now.get(name)!r}"
+def _difference(name: str, recorded: Mapping[str, Any], requested: Mapping[str, Any]) -> str:
+    return f"{name} was {recorded.get(name)!r} and is now {requested.get(name)!r}"

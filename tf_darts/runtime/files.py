@@ -37,22 +37,22 @@ def expanded(path: Path) -> pathlib.Path:
 
 def exists(path: Path) -> bool:
     """Whether something is there; raises `StateError` where that cannot be asked."""
-    return _asked(path, pathlib.Path.exists)
+    return _ask_system(path, pathlib.Path.exists)
 
 
 def is_file(path: Path) -> bool:
     """Whether a file is there; raises `StateError` where that cannot be asked."""
-    return _asked(path, pathlib.Path.is_file)
+    return _ask_system(path, pathlib.Path.is_file)
 
 
 def is_directory(path: Path) -> bool:
     """Whether a directory is there; raises `StateError` where that cannot be asked."""
-    return _asked(path, pathlib.Path.is_dir)
+    return _ask_system(path, pathlib.Path.is_dir)
 
 
 def entries(path: Path) -> list[pathlib.Path]:
     """What is in a directory, in the order of the names; raises `StateError`."""
-    return _asked(path, lambda directory: sorted(directory.iterdir()))
+    return _ask_system(path, lambda directory: sorted(directory.iterdir()))
 
 
 def check_kind(path: Path, *, directory: bool) -> None:
@@ -75,7 +75,7 @@ def read_bytes(path: Path, advice: str = "") -> bytes:
     Raises:
       StateError: it cannot be read.
     """
-    return _asked(path, pathlib.Path.read_bytes, advice)
+    return _ask_system(path, pathlib.Path.read_bytes, advice)
 
 
 def read_text(path: Path, advice: str = "") -> str:
@@ -150,7 +150,7 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _asked(
+def _ask_system(
     path: Path, question: Callable[[pathlib.Path], _Answer], advice: str = "give another path"
 ) -> _Answer:
     try:
@@ -182,12 +182,12 @@ def parse_json(text: str) -> Any:
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object; raises `ValueError` where a key is in it twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    document = dict(pairs)
+    if len(document) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {shown(repr(twice))} is there twice")
-    return found
+    return document
 
 
 _KINDS = {

@@ -40,7 +40,7 @@ def apply() -> None:
     ignored = _deviations(file)
     if ignored:
         # Keras has no switch for one setting of the file, but takes another directory for it.
-        os.environ["KERAS_HOME"] = str(_own_home(file.parent))
+        os.environ["KERAS_HOME"] = str(_clean_home(file.parent))
         logging.getLogger("tf_darts").warning(
             "%s is not used, since it has %s: numbers would change.", file, ignored
         )
@@ -63,18 +63,18 @@ def _deviations(file: pathlib.Path) -> str:
         return ""
     if not isinstance(settings, dict):
         return "no JSON object"
-    found = {name: settings.get(name, value) for name, value in _DEFAULTS.items()}
-    del found["backend"]  # the environment's is stronger
-    return ", ".join(f"{n} {value}" for n, value in found.items() if value != _DEFAULTS[n])
+    used = {name: settings.get(name, value) for name, value in _DEFAULTS.items()}
+    del used["backend"]  # the environment's is stronger
+    return ", ".join(f"{n} {value}" for n, value in used.items() if value != _DEFAULTS[n])
 
 
-def _own_home(theirs: pathlib.Path) -> pathlib.Path:
+def _clean_home(user_home: pathlib.Path) -> pathlib.Path:
     """A directory with no keras.json but Keras's own defaults."""
     try:
-        ours = theirs / "tf_darts"
-        ours.mkdir(exist_ok=True)
-        if not _deviations(ours / "keras.json"):
-            return ours
+        home = user_home / "tf_darts"
+        home.mkdir(exist_ok=True)
+        if not _deviations(home / "keras.json"):
+            return home
     except OSError:  # a home that cannot be written
         pass
     return pathlib.Path(tempfile.mkdtemp(prefix="keras_"))

@@ -40,7 +40,7 @@ class Precision:
     least_intensity: float = LEAST_INTENSITY
 
     @classmethod
-    def named(cls, name: str) -> "Precision":
+    def from_name(cls, name: str) -> "Precision":
         """The precision of a name, on the devices that there are: with a GPU every product gains.
 
         Args:
@@ -76,12 +76,12 @@ _current = Precision()
 
 
 def set_precision(name: str) -> None:
-    """Makes `name`, see `Precision.named`, the arithmetic of variables, layers and functions.
+    """Makes `name`, see `Precision.from_name`, the arithmetic of variables, layers and functions.
 
     Keras keeps two settings, and the second is frozen to the first at its first use.
     """
     global _current
-    _current = Precision.named(name)
+    _current = Precision.from_name(name)
     keras.config.set_floatx(_current.variable)
     keras.config.set_dtype_policy(_current.variable)
 

@@ -24,29 +24,29 @@ def rematerialized(
     """
 
     @tf.custom_gradient
-    def run(*given: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., Any]]:
+    def run(*inputs: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., Any]]:
         # Nothing in here is for a tape to record: `gradient` says it all.
-        outputs = list(function([tf.stop_gradient(x) for x in given]))
+        outputs = list(function([tf.stop_gradient(x) for x in inputs]))
 
         def gradient(*upstream: tf.Tensor) -> list[tf.Tensor]:
-            both = [*given, *upstream]
+            tensors = [*inputs, *upstream]
             if order == 1:
-                return _slopes(function, both, len(given))
-            return rematerialized(lambda x: _slopes(function, x, len(given)), both, order - 1)
+                return _slopes(function, tensors, len(inputs))
+            return rematerialized(lambda x: _slopes(function, x, len(inputs)), tensors, order - 1)
 
         return outputs, gradient
 
     return list(run(*arguments))
 
 
-def _slopes(function: Function, both: Sequence[tf.Tensor], count: int) -> list[tf.Tensor]:
+def _slopes(function: Function, tensors: Sequence[tf.Tensor], count: int) -> list[tf.Tensor]:
     """The gradient by the first `count` tensors, the others being the outputs' slopes."""
-    given, upstream = both[:count], both[count:]
+    inputs, upstream = tensors[:count], tensors[count:]
     with tf.control_dependencies(upstream):
-        again = [tf.identity(x) for x in given]
+        copies = [tf.identity(x) for x in inputs]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(again)
-        outputs = function(again)
+        tape.watch(copies)
+        outputs = function(copies)
     zero = tf.UnconnectedGradients.ZERO
-    slopes = tape.gradient(list(outputs), again, list(upstream), unconnected_gradients=zero)
+    slopes = tape.gradient(list(outputs), copies, list(upstream), unconnected_gradients=zero)
     return [tf.convert_to_tensor(slope) for slope in slopes]

@@ -18,29 +18,29 @@ RENAMED = {
 RENAMED_VALUES = {("mode", "random_search"): "black_box"}
 
 
-def renamed(settings: Mapping[str, Any]) -> dict[str, Any]:
+def rename_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings under the names of today; what was recorded needs no sentence.
 
     A study records those of its runs with a prefix, as in "train.units".
     """
-    now = {_renamed(name): value for name, value in settings.items()}
+    current = {_rename_setting(name): value for name, value in settings.items()}
     for (name, old), new in RENAMED_VALUES.items():
-        if now.get(name) == old:
-            now[name] = new
+        if current.get(name) == old:
+            current[name] = new
     # One flag was two: what was cut at random was read from the disk while training.
     for name, value in settings.items():
         if name.rpartition(".")[2] == "random_resized_crop":
-            now.setdefault(name.replace("random_resized_crop", "stream_images"), value)
-    return now
+            current.setdefault(name.replace("random_resized_crop", "stream_images"), value)
+    return current
 
 
-def _renamed(name: str) -> str:
-    prefix, dot, own = name.rpartition(".")
-    return f"{prefix}{dot}{RENAMED.get(own, own)}"
+def _rename_setting(name: str) -> str:
+    prefix, dot, field = name.rpartition(".")
+    return f"{prefix}{dot}{RENAMED.get(field, field)}"
 
 
-def renamed_with_a_word(settings: Mapping[str, Any], flag: str = "") -> dict[str, Any]:
-    """`renamed`, for what a user typed: one line says what to type from now on.
+def rename_and_warn(settings: Mapping[str, Any], flag: str = "") -> dict[str, Any]:
+    """`rename_settings`, for what a user typed: one line says what to type from now on.
 
     Args:
       settings: by the names that were typed.
@@ -49,21 +49,21 @@ def renamed_with_a_word(settings: Mapping[str, Any], flag: str = "") -> dict[str
     Raises:
       UserError: a setting is given by both of its names.
     """
-    now = renamed(settings)
-    said = []
+    current = rename_settings(settings)
+    notices = []
     for old, new in RENAMED.items():
         if old in settings and new in settings:
             raise UserError(f"--{old} is --{new} now, and both are given; leave --{old} out.")
         if old in settings:
-            said.append(f"--{old} is --{new} now" if not flag else f"{old} is {new} now")
+            notices.append(f"--{old} is --{new} now" if not flag else f"{old} is {new} now")
     for (name, old), new in RENAMED_VALUES.items():
         if settings.get(name) == old:
-            said.append(f"--{name}={old} is --{name}={new} now")
+            notices.append(f"--{name}={old} is --{name}={new} now")
     if settings.get("random_resized_crop") in (True, "true", "1") and (
         "stream_images" not in settings
     ):
-        said.append("--random_resized_crop needs --stream_images now, which is taken as given")
-    if said:
-        where = f"--{flag}: " if flag else ""
-        warn(f"tf_darts: {where}{'; '.join(said)}; the next version will not know the old way.")
-    return now
+        notices.append("--random_resized_crop needs --stream_images now, which is taken as given")
+    if notices:
+        place = f"--{flag}: " if flag else ""
+        warn(f"tf_darts: {place}{'; '.join(notices)}; the next version will not know the old way.")
+    return current

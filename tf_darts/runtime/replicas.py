@@ -13,9 +13,8 @@ import tensorflow as tf
 
 from tf_darts.errors import UserError
 from tf_darts.runtime import collectives
+from tf_darts.runtime.batch_parts import BatchFunction, accumulate, cut_part
 
-# (whole, batch, state, seed) -> (what is averaged over the parts, the state for the next batch)
-BatchFunction = Callable[[Any, Any, Any, tf.Tensor], tuple[Any, Any]]
 _LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -115,9 +114,9 @@ class Replicas:
     def compiled(
         self, function: BatchFunction, signature: tuple[Any, Any, Any, Any], *, batch_axis: int = 0
     ) -> Callable[..., tuple[Any, Any]]:
-        """A compiled `function(whole, batch, state, seed)`, taken of the parts of a batch.
+        """A compiled `function(shared, batch, state, seed)`, taken of the parts of a batch.
 
-        Every part gets all of `whole`; its share of the batch, cut along `batch_axis`, and of the
+        Every part gets all of `shared`; its share of the batch, cut along `batch_axis`, and of the
         state, cut along the first axis; and a seed of its own, unless there is only one part. The
         first result is the mean over the parts, the second put together along the first axis.
 
@@ -129,41 +128,41 @@ class Replicas:
         if self.count == self._micro_batches == 1:
             return tf.function(function, input_signature=signature, autograph=False)
 
-        def of_replica(replica: tf.Tensor, *arguments: Any) -> tuple[Any, Any]:
-            return self._part_of_replica(function, replica, arguments, batch_axis)
+        def run_replica(replica: tf.Tensor, *arguments: Any) -> tuple[Any, Any]:
+            return self._run_replica(function, replica, arguments, batch_axis)
 
         if self._strategy is None:
-            alone = tf.zeros([], tf.int32)
+            first_replica = tf.zeros([], tf.int32)
             return tf.function(
-                lambda *arguments: of_replica(alone, *arguments),
+                lambda *arguments: run_replica(first_replica, *arguments),
                 input_signature=signature,
                 autograph=False,
             )
-        return self._replicated(of_replica, signature, self._checks)
+        return self._replicated(run_replica, signature, self._checks)
 
     def _replicated(
-        self, of_replica: Callable[..., tuple[Any, Any]], signature: tuple[Any, ...], checks: bool
+        self, run_replica: Callable[..., tuple[Any, Any]], signature: tuple[Any, ...], checks: bool
     ) -> Callable[..., tuple[Any, Any]]:
-        return _Replicated(self._strategy, self._handles, of_replica, signature, checks)
+        return _Replicated(self._strategy, self._handles, run_replica, signature, checks)
 
-    def _part_of_replica(
+    def _run_replica(
         self,
         function: BatchFunction,
         replica: tf.Tensor,
         arguments: tuple[Any, Any, Any, tf.Tensor],
         batch_axis: int,
     ) -> tuple[Any, Any]:
-        whole, batch, state, seed = arguments
+        shared, batch, state, seed = arguments
         with collectives.ReplicaScope(self.count):
-            batch = _cut(batch, replica, self.count, batch_axis)
-            state = _cut(state, replica, self.count, 0)
+            batch = cut_part(batch, replica, self.count, batch_axis)
+            state = cut_part(state, replica, self.count, 0)
             if self._micro_batches == 1:
                 seed = tf.random.experimental.stateless_fold_in(seed, replica)
-                means, state = function(whole, batch, state, seed)
+                means, state = function(shared, batch, state, seed)
             else:
                 first = replica * self._micro_batches
-                means, state = _accumulated(
-                    function, self._micro_batches, first, (whole, batch, state, seed), batch_axis
+                means, state = accumulate(
+                    function, self._micro_batches, first, (shared, batch, state, seed), batch_axis
                 )
             means = tf.nest.map_structure(collectives.all_mean, means)
             return means, tf.nest.map_structure(collectives.all_gathered, state)
@@ -179,7 +178,7 @@ class _Replicated:
         self,
         strategy: tf.distribute.Strategy,
         handles: Any,
-        of_replica: Callable[..., tuple[Any, Any]],
+        run_replica: Callable[..., tuple[Any, Any]],
         signature: tuple[Any, ...],
         checks: bool,
     ) -> None:
@@ -187,7 +186,7 @@ class _Replicated:
 
         def traced(token: tf.Tensor, replica: tf.Tensor, *arguments: Any) -> tuple[Any, Any, Any]:
             del token
-            results = of_replica(replica, *arguments)
+            results = run_replica(replica, *arguments)
             marks = ()
             if checks:
                 with collectives.ReplicaScope(strategy.num_replicas_in_sync):
@@ -213,11 +212,11 @@ class _Replicated:
         def in_all(*arguments: Any) -> list[Any]:
             concrete = share.get_concrete_function()
 
-            def here(token: tf.Tensor) -> tuple[Any, Any, Any]:
+            def run_local(token: tf.Tensor) -> tuple[Any, Any, Any]:
                 context = tf.distribute.get_replica_context()
                 return concrete(token, context.replica_id_in_sync_group, *arguments)
 
-            results = strategy.run(here, args=(handles,))
+            results = strategy.run(run_local, args=(handles,))
             # Of all of them: where nobody took a replica's results, TensorFlow would drop parts of
             # its computation that the others wait for.
             return [
@@ -236,60 +235,6 @@ class _Replicated:
                 " the last checkpoint; if it comes again, leave that device out."
             )
         return means, state
-
-
-def _cut(structure: Any, index: tf.Tensor, parts: int, axis: int) -> Any:
-    """The part `index` of `parts` of all tensors along an axis."""
-    if parts == 1:
-        return structure
-
-    def cut(x: tf.Tensor) -> tf.Tensor:
-        size = tf.shape(x)[axis] // parts
-        part = tf.gather(x, index * size + tf.range(size), axis=axis)
-        shape = x.shape.as_list()
-        if shape[axis] is not None:
-            shape[axis] //= parts
-        return tf.ensure_shape(part, shape)
-
-    return tf.nest.map_structure(cut, structure)
-
-
-def _accumulated(
-    function: BatchFunction,
-    parts: int,
-    first_seed: tf.Tensor,
-    arguments: tuple[Any, Any, Any, tf.Tensor],
-    batch_axis: int,
-) -> tuple[Any, Any]:
-    """The mean of the first result over parts of a batch, one after another, and all states."""
-    whole, batch, state, seed = arguments
-
-    def of_part(index: tf.Tensor) -> tuple[Any, Any]:
-        own_seed = tf.random.experimental.stateless_fold_in(seed, first_seed + index)
-        part = _cut(batch, index, parts, batch_axis), _cut(state, index, parts, 0)
-        return function(whole, *part, own_seed)
-
-    # Traced by itself to learn the results' shapes; the loop has the only copy that runs.
-    means, states = (
-        tf.function(of_part, autograph=False)
-        .get_concrete_function(tf.TensorSpec([], tf.int32))
-        .structured_outputs
-    )
-    sums = tf.nest.map_structure(lambda spec: tf.zeros(spec.shape, spec.dtype), means)
-    kept = tf.nest.map_structure(
-        lambda spec: tf.TensorArray(spec.dtype, parts, element_shape=spec.shape), states
-    )
-
-    def body(index: tf.Tensor, sums: Any, kept: Any) -> tuple[tf.Tensor, Any, Any]:
-        means, states = of_part(index)
-        sums = tf.nest.map_structure(lambda total, value: total + value / parts, sums, means)
-        kept = tf.nest.map_structure(lambda array, s: array.write(index, s), kept, states)
-        return index + 1, sums, kept
-
-    _, sums, kept = tf.while_loop(
-        lambda index, *_: index < parts, body, (0, sums, kept), parallel_iterations=1
-    )
-    return sums, tf.nest.map_structure(lambda array: array.concat(), kept)
 
 
 def _fingerprint(structure: Any) -> tf.Tensor:

@@ -13,14 +13,14 @@ from tf_darts import __version__
 from tf_darts.errors import StateError
 from tf_darts.runtime import files
 from tf_darts.runtime.extension import Extendable, check_settings
-from tf_darts.runtime.renamed_settings import renamed
+from tf_darts.runtime.renamed_settings import rename_settings
 from tf_darts.runtime.run_records import HISTORY, RESULT, read_history, read_result
 
 _RESTORE = "restore it from a copy, or give another --run_dir"
 _FILES = {".json", ".jsonl", ".txt"}  # endings of a run's own files
 
 # What a kill has left of a file that was being written, by this and by older versions.
-_LEFT_BEHIND = re.compile(rf"\..+({re.escape(files.PARTIAL)}|\.(jsonl?|txt)\.[a-z0-9_]{{8}})")
+_PARTIAL_FILE = re.compile(rf"\..+({re.escape(files.PARTIAL)}|\.(jsonl?|txt)\.[a-z0-9_]{{8}})")
 
 _Answer = TypeVar("_Answer")
 NOTHING = Extendable()
@@ -74,7 +74,7 @@ class RunDirectory:
         Raises:
           StateError: there is no run, or it cannot be read, or it is in use.
         """
-        run = cls._there(path, "give another one")
+        run = cls._open_existing(path, "give another one")
         run._hold(lambda: True)
         run.settings = run._settings()
         return run, run.settings
@@ -91,7 +91,7 @@ class RunDirectory:
         Raises:
           StateError: there is no run, or it cannot be read, or another process is at it.
         """
-        run = cls._there(path, "give another one")
+        run = cls._open_existing(path, "give another one")
         # Where there is no such file, or none that can be locked, nobody is running who could be
         # noticed: a copy, or a disk that is only read.
         run._lock = None
@@ -117,13 +117,13 @@ class RunDirectory:
         Raises:
           StateError: there is no run, or one of another configuration.
         """
-        run = cls._there(path, "give the chief's, which all its workers must see")
+        run = cls._open_existing(path, "give the chief's, which all its workers must see")
         run._legacy = legacy or {}
         run._compare(settings)
         return run.path
 
     @classmethod
-    def _there(cls, path: str | pathlib.Path, advice: str) -> "RunDirectory":
+    def _open_existing(cls, path: str | pathlib.Path, advice: str) -> "RunDirectory":
         """A run that was begun, not held yet; raises `StateError` where there is none."""
         run = cls.__new__(cls)
         run.path = pathlib.Path(path).expanduser()
@@ -166,7 +166,7 @@ class RunDirectory:
 
     def _claim(self, extendable: Extendable, about: Mapping[str, str]) -> bool:
         """Writes `config.json`, or compares with the one that is there."""
-        self._remove_left_behind()
+        self._remove_partial_files()
         for entry in files.entries(self.path):
             if entry.suffix in _FILES:
                 files.check_kind(entry, directory=False)
@@ -183,12 +183,12 @@ class RunDirectory:
             self._extend(self.settings)
         return True
 
-    def _remove_left_behind(self) -> None:
+    def _remove_partial_files(self) -> None:
         """Removes what a kill has left of files that were being written."""
         for folder in (self.path, self.path / "plots"):
-            left = files.entries(folder) if files.is_directory(folder) else []
-            for file in left:
-                if _LEFT_BEHIND.fullmatch(file.name) and files.is_file(file):
+            entries = files.entries(folder) if files.is_directory(folder) else []
+            for file in entries:
+                if _PARTIAL_FILE.fullmatch(file.name) and files.is_file(file):
                     with files.writing(file):
                         file.unlink()
 
@@ -230,7 +230,7 @@ class RunDirectory:
         settings = files.read_json(file, _RESTORE).get("settings")
         if not isinstance(settings, dict):
             raise StateError(f"{file}: holds no settings of a run; {_RESTORE}.")
-        return renamed(settings)
+        return rename_settings(settings)
 
     def write_json(self, name: str, document: Any) -> None:
         """Writes a JSON file of the run atomically."""

@@ -70,7 +70,7 @@ class RunLoop(abc.ABC):
         replicas: Replicas = SINGLE_REPLICA,
     ) -> None:
         self._run = run
-        self._observers = callbacks
+        self._callbacks = callbacks
         self._epochs = epochs
         self._checkpoint_steps = checkpoint_steps
         self._max_rollbacks = max_rollbacks
@@ -140,7 +140,7 @@ class RunLoop(abc.ABC):
         """Called where the run begins or goes on, and before every checkpoint."""
 
     def _run_all(self, stop: StopRequest) -> list[dict[str, Any]]:
-        """Runs until there is no other epoch, see `_goes_on`.
+        """Runs until there is no other epoch, see `_has_next_epoch`.
 
         Args:
           stop: asked after every step.
@@ -166,14 +166,14 @@ class RunLoop(abc.ABC):
         total = sum(self._steps(epoch) for epoch in range(self._epochs))
         self._notify("on_start", int(self._steps_done), total)
         try:
-            while self._goes_on():
+            while self._has_next_epoch():
                 self._run_epoch(int(self._epoch), stop)
             self._notify("on_finish", self._history)
         finally:
             self._notify("on_end")
         return self._history
 
-    def _goes_on(self) -> bool:
+    def _has_next_epoch(self) -> bool:
         """Whether there is another epoch; a run that can end early asks its own state besides."""
         return int(self._epoch) < self._epochs
 
@@ -240,14 +240,14 @@ class RunLoop(abc.ABC):
     def _diverged(self, epoch: int, metrics: Scalars) -> None:
         """Goes back to the anchor where that is allowed, otherwise gives up."""
         names = [name for name, value in metrics.items() if not math.isfinite(value)]
-        what = (
+        divergence = (
             f"step {int(self._steps_done)} (epoch {epoch + 1}): {', '.join(names)} became"
             " infinite or not a number"
         )
         rollbacks = int(self._rollbacks)
         if rollbacks >= self._max_rollbacks:
             raise UserError(
-                f"The {self.activity} diverged at {what}, after {rollbacks} rollbacks; lower"
+                f"The {self.activity} diverged at {divergence}, after {rollbacks} rollbacks; lower"
                 f" --{self.rate_flag}, or allow more with --max_rollbacks in the same"
                 f" --run_dir={self._run.path}, whose checkpoints are good."
             )
@@ -257,7 +257,7 @@ class RunLoop(abc.ABC):
             self._state.restore_anchor()
         except StateError as error:
             raise StateError(
-                f"The {self.activity} diverged at {what}, and cannot go back. {error}"
+                f"The {self.activity} diverged at {divergence}, and cannot go back. {error}"
             ) from error
         self._replicas.barrier()  # before the chief saves another anchor
         self._rollbacks.assign(rollbacks + 1)
@@ -266,7 +266,7 @@ class RunLoop(abc.ABC):
         # before the history's file, which a kill may leave ahead of the state, not behind it.
         self._save(anchor=True)
         self._state.write_history(int(self._epoch))
-        self._notify("on_rollback", int(self._steps_done), what)
+        self._notify("on_rollback", int(self._steps_done), divergence)
 
     def _stop(self, stop: StopRequest) -> None:
         self._save()
@@ -290,5 +290,5 @@ class RunLoop(abc.ABC):
         self._clock = now
 
     def _notify(self, event: str, *arguments: Any) -> None:
-        for callback in self._observers:
+        for callback in self._callbacks:
             getattr(callback, event)(*arguments)

@@ -98,23 +98,23 @@ class RunState:
         """
         file = self._run.path / HISTORY
         try:
-            there, reason = self._run.read_history(), f"{file}: is not the history of this run."
+            recorded, reason = self._run.read_history(), f"{file}: is not the history of this run."
         except StateError as error:
             if len(self.history) < epochs:
                 raise
-            there, reason = None, str(error)
+            recorded, reason = None, str(error)
         if len(self.history) < epochs:
-            if len(there) < epochs:
+            if len(recorded) < epochs:
                 raise StateError(
-                    f"{file}: has {len(there)} records, and the run has done {epochs} epochs;"
+                    f"{file}: has {len(recorded)} records, and the run has done {epochs} epochs;"
                     " restore it from a copy."
                 )
-            self._checkpoints.history.records = there[:epochs]
-        if there is None or not _same(there[:epochs], self.history):
+            self._checkpoints.history.records = recorded[:epochs]
+        if recorded is None or not _same_records(recorded[:epochs], self.history):
             warn(f"{reason} It is written anew from the checkpoint.")
-        if there is None or not _same(there, self.history):
+        if recorded is None or not _same_records(recorded, self.history):
             self._run.write_history(self.history)
 
 
-def _same(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]) -> bool:
+def _same_records(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]) -> bool:
     return [json.dumps(record) for record in first] == [json.dumps(record) for record in second]

@@ -58,8 +58,8 @@ class Candidate:
 
     def with_provenance(self, cell: Genotype) -> Genotype:
         """A cell of this candidate, which says what found it unless it says so itself."""
-        found = {"method": self.source, "seed": self.seed}
-        return dataclasses.replace(cell, provenance=found | dict(cell.provenance))
+        provenance = {"method": self.source, "seed": self.seed}
+        return dataclasses.replace(cell, provenance=provenance | dict(cell.provenance))
 
 
 def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Candidate]:
@@ -110,7 +110,7 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
                 name = f"random_seed{seed}"
                 candidates.append(Candidate(name, source, seed, cell, None, training))
         else:
-            candidates.append(_given(source, training))
+            candidates.append(_cell_candidate(source, training))
     names = [candidate.name for candidate in candidates]
     for name in {name for name in names if names.count(name) > 1}:
         raise UserError(
@@ -120,7 +120,7 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
     return candidates
 
 
-def _given(source: str, training: TrainingConfig) -> Candidate:
+def _cell_candidate(source: str, training: TrainingConfig) -> Candidate:
     """A published cell, or one in a file."""
     try:
         cell = find_cell(dataclasses.replace(training, genotype=source))

@@ -33,12 +33,12 @@ def chosen_cells(
 def _node(
     hyperparameters: keras_tuner.HyperParameters, cell: str, topology: CellTopology, node: int
 ) -> list[Edge]:
-    where = f"{cell}.node{topology.inputs + node}"
+    prefix = f"{cell}.node{topology.inputs + node}"
     sets = itertools.combinations(range(topology.inputs + node), topology.keep)
     texts = ["+".join(map(str, predecessors)) for predecessors in sets]
-    sources = [int(s) for s in hyperparameters.Choice(f"{where}.from", texts).split("+")]
+    sources = [int(s) for s in hyperparameters.Choice(f"{prefix}.from", texts).split("+")]
     operations = [name for name in topology.operations if name != "none"]
     return [
-        (hyperparameters.Choice(f"{where}.operation{i}", operations), source)
+        (hyperparameters.Choice(f"{prefix}.operation{i}", operations), source)
         for i, source in enumerate(sources)
     ]

@@ -28,14 +28,14 @@ class Role(enum.Enum):
 
 def role(environment: Mapping[str, str] = os.environ) -> Role:
     """This process's part; raises `UserError` where only some of the variables are set."""
-    given = [name for name in VARIABLES if environment.get(name)]
-    if not given:
+    present = [name for name in VARIABLES if environment.get(name)]
+    if not present:
         return Role.SINGLE_REPLICA
-    missing = [name for name in VARIABLES if name not in given]
+    missing = [name for name in VARIABLES if name not in present]
     if missing:
         raise UserError(
-            f"{' and '.join(given)} set, but not {' and '.join(missing)}; set all of them, or none"
-            " to work alone."
+            f"{' and '.join(present)} set, but not {' and '.join(missing)}; set all of them, or"
+            " none to work alone."
         )
     port = environment["KERASTUNER_ORACLE_PORT"]
     if not (port.isdigit() and 0 < int(port) < 65536):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf_darts.errors import StateError, StorageError, UserError
 from tf_darts.runtime.console import say
 from tf_darts.study.candidates import Candidate
-from tf_darts.study.train_candidate import Row, failure, is_of, load_row, save_row
+from tf_darts.study.train_candidate import Row, failure, load_row, matches_candidate, save_row
 
 # What TensorFlow makes of the file system's refusals.
 _FILE_ERRORS = (
@@ -38,7 +38,7 @@ class Evaluation:
         self.folder = folder
         self._train_candidate = train_candidate
 
-    def kept(self, candidate: Candidate) -> Row | None:
+    def recorded_row(self, candidate: Candidate) -> Row | None:
         """The row that is there; None where there is none yet.
 
         Raises:
@@ -46,7 +46,7 @@ class Evaluation:
         """
         folder = self.folder / candidate.name
         row = load_row(folder)
-        if row is not None and not is_of(row, candidate):
+        if row is not None and not matches_candidate(row, candidate):
             raise StateError(
                 f"{folder}: holds the result of another candidate than the study proposes now;"
                 " move this folder away, and the same command evaluates the candidate anew."
@@ -54,8 +54,8 @@ class Evaluation:
         return row
 
     def missing(self, candidates: Iterable[Candidate]) -> list[Candidate]:
-        """Those that have no row yet, in their order; raises as `kept` of any of them."""
-        return [candidate for candidate in candidates if self.kept(candidate) is None]
+        """Those that have no row yet, in their order; raises as `recorded_row` of any of them."""
+        return [candidate for candidate in candidates if self.recorded_row(candidate) is None]
 
     def evaluate(self, candidate: Candidate) -> Row:
         """Makes the candidate's row and keeps it.

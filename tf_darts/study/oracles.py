@@ -83,9 +83,9 @@ class KeptState:
         file = self.folder / STATE
         state = load_sealed(file, self.advice)
         try:
-            wrong = [n for n, kind in _KINDS.items() if not isinstance(state[n], kind)]
-            if wrong:
-                raise ValueError(f"its {wrong[0]!r}")
+            mistyped = [n for n, kind in _KINDS.items() if not isinstance(state[n], kind)]
+            if mistyped:
+                raise ValueError(f"its {mistyped[0]!r}")
             started, ended = state["start_order"], state["end_order"]
             going = {*state["ongoing_trials"].values(), *state["retry_queue"]}
             if len({*started}) != len(started) or {*started} != {*ended} | going:
@@ -105,7 +105,7 @@ class KeptState:
         self._retry_queue = []
         for name in started:
             if name not in ended:
-                self._begin_again(self.trials[name])
+                self._restart_trial(self.trials[name])
 
     def _loaded(self, name: str) -> Trial:
         file = self.folder / f"trial_{name}" / "trial.json"
@@ -123,9 +123,9 @@ class KeptState:
     def repeat(self, trial: Trial) -> None:
         """Proposes a trial again that has ended."""
         self.end_order.remove(trial.trial_id)
-        self._begin_again(trial)
+        self._restart_trial(trial)
 
-    def _begin_again(self, trial: Trial) -> None:
+    def _restart_trial(self, trial: Trial) -> None:
         trial.metrics, trial.score, trial.best_step = type(trial.metrics)(), None, 0
         trial.status, trial.message = TrialStatus.RUNNING, None
         self._retry_queue.append(trial.trial_id)

@@ -34,7 +34,7 @@ class Plan(NamedTuple):
 
     Attributes:
       oracle: makes the oracle, given the score's mode.
-      candidate_of: the candidate of a trial.
+      make_candidate: the candidate of a trial.
       example: a candidate like all others, for checking before any long work.
       settings: what decides the results, beside the study's own settings.
       snapshots: see `train_candidate`.
@@ -43,7 +43,7 @@ class Plan(NamedTuple):
     """
 
     oracle: Callable[[str], keras_tuner.Oracle]
-    candidate_of: Callable[[Trial], Candidate]
+    make_candidate: Callable[[Trial], Candidate]
     example: Candidate
     settings: dict[str, Any]
     snapshots: int = 0
@@ -89,14 +89,14 @@ def _(config: BlackBoxConfig) -> Plan:
     hyperparameters = keras_tuner.HyperParameters()
     chosen_cells(hyperparameters, topologies)
 
-    def candidate_of(trial: Trial) -> Candidate:
+    def make_candidate(trial: Trial) -> Candidate:
         cell = cell_class.from_cells(chosen_cells(trial.hyperparameters, topologies))
         return _trial_candidate(trial, config.tuner, cell, None, training)
 
     cell = cell_class.from_cells(random_cells(topologies, config.seed))
     example = Candidate("example", config.tuner, None, cell, None, training)
     settings = run_settings("train", training)
-    return _black_box(config, hyperparameters, candidate_of, example, settings)
+    return _black_box(config, hyperparameters, make_candidate, example, settings)
 
 
 @plan.register
@@ -114,7 +114,7 @@ def _(config: TuneConfig) -> Plan:
     for setting in tuned:
         setting.value(hyperparameters)
 
-    def candidate_of(trial: Trial) -> Candidate:
+    def make_candidate(trial: Trial) -> Candidate:
         values = {setting: setting.value(trial.hyperparameters) for setting in tuned}
         parts = {}
         for part, base in configs.items():
@@ -126,13 +126,13 @@ def _(config: TuneConfig) -> Plan:
     example = Candidate("example", config.tuner, None, cell, search, training)
     settings = {k: v for part, c in configs.items() for k, v in run_settings(part, c).items()}
     settings |= {"tune": config.tune, "cell": cell.to_dict() if cell else None}
-    return _black_box(config, hyperparameters, candidate_of, example, settings)
+    return _black_box(config, hyperparameters, make_candidate, example, settings)
 
 
 def _black_box(
     config: BlackBoxConfig | TuneConfig,
     hyperparameters: keras_tuner.HyperParameters,
-    candidate_of: Callable[[Trial], Candidate],
+    make_candidate: Callable[[Trial], Candidate],
     example: Candidate,
     settings: dict[str, Any],
 ) -> Plan:
@@ -146,10 +146,10 @@ def _black_box(
             seed=config.seed,
         )
 
-    own = {"tuner": config.tuner, "trials": config.trials}
+    tuner_settings = {"tuner": config.tuner, "trials": config.trials}
     # What is proposed does not depend on how many trials there will be.
     extendable = Extendable({"trials": ""})
-    return Plan(oracle, candidate_of, example, settings | own, extendable=extendable)
+    return Plan(oracle, make_candidate, example, settings | tuner_settings, extendable=extendable)
 
 
 def _trial_candidate(

@@ -18,7 +18,7 @@ from tf_darts.config.study import StudyConfig
 from tf_darts.errors import UserError
 from tf_darts.report.ranking import write_ranking
 from tf_darts.report.write_warnings import WriteWarnings
-from tf_darts.runs.data_record import check_data, named, write_missing
+from tf_darts.runs.data_record import check_data, data_flag, write_missing
 from tf_darts.runs.opening import set_arithmetic
 from tf_darts.runs.search_tasks import search_task
 from tf_darts.runs.training_tasks import training_task
@@ -69,7 +69,7 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
         path = stack.enter_context(contextlib.closing(run)).path
     training = planned.example.training
     # Scores of other data are not to be ranked with those that are here.
-    check_data(path, data, named(training))
+    check_data(path, data, data_flag(training))
     if part is not Role.WORKER and not files.exists(path / "candidates"):
         write_missing(path, data)
 
@@ -97,9 +97,10 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
         if part is Role.SINGLE_REPLICA and planned.listed is not None:
             missing, tuner = evaluation.missing(planned.listed), None
         else:
-            done = rank if part is Role.SINGLE_REPLICA else lambda: None
+            after_trial = rank if part is Role.SINGLE_REPLICA else lambda: None
             oracle = planned.oracle(score_mode)
-            missing, tuner = [], StudyTuner(oracle, path, planned.candidate_of, evaluation, done)
+            tuner = StudyTuner(oracle, path, planned.make_candidate, evaluation, after_trial)
+            missing = []
         if part is not Role.WORKER and load_rows(path / "candidates"):
             rank()  # anew, of what is done: what cannot be written is found before any long work
         for candidate in missing:
@@ -161,17 +162,17 @@ def _save_best(path: pathlib.Path, config: StudyConfig, rows: list[Row]) -> None
     file = path / "candidates" / best["name"] / "genotype.json"
     study = {"mode": config.mode, "dataset": config.dataset, "score": best["score"]}
     cell = genotype_class(best["space"]).from_dict(best["genotype"])
-    provenance = _provenance_of(best, cell, file)
-    known = {"study": study, "candidate": best["name"]}
-    genotype_files.save(path / "genotype.json", cell, provenance | known)
+    provenance = _load_provenance(best, cell, file)
+    study_fields = {"study": study, "candidate": best["name"]}
+    genotype_files.save(path / "genotype.json", cell, provenance | study_fields)
 
 
-def _provenance_of(row: Row, cell: Genotype, file: pathlib.Path) -> dict[str, Any]:
+def _load_provenance(row: Row, cell: Genotype, file: pathlib.Path) -> dict[str, Any]:
     """Where a candidate's cell is from, as its folder says; where that is gone, as its row does."""
     try:
-        kept = genotype_files.load(file)
-        if kept == cell and kept.provenance:
-            return dict(kept.provenance)
+        saved = genotype_files.load(file)
+        if saved == cell and saved.provenance:
+            return dict(saved.provenance)
     except UserError:
         pass  # the ranking is made of the rows, which need no such file
     return {"method": row["source"], "seed": row["seed"]}

@@ -85,7 +85,7 @@ class Tuned(NamedTuple):
       field: its name.
       low, high: its bounds, both included.
       logarithmic: whether its logarithm is uniform.
-      whole: whether it is a whole number.
+      integer: whether it is a whole number.
     """
 
     part: str
@@ -93,7 +93,7 @@ class Tuned(NamedTuple):
     low: float
     high: float
     logarithmic: bool
-    whole: bool
+    integer: bool
 
     @property
     def name(self) -> str:
@@ -103,7 +103,7 @@ class Tuned(NamedTuple):
     def value(self, hyperparameters: keras_tuner.HyperParameters) -> float | int:
         """The value in a trial; declares it where it is new."""
         sampling = "log" if self.logarithmic else "linear"
-        kind = hyperparameters.Int if self.whole else hyperparameters.Float
+        kind = hyperparameters.Int if self.integer else hyperparameters.Float
         return kind(self.name, self.low, self.high, sampling=sampling)
 
 
@@ -122,15 +122,15 @@ def parse_tuned(text: str, configs: Mapping[str, SearchConfig | TrainingConfig])
     for name, value in parse_assignments(text, "tune").items():
         prefix, dot, field = name.rpartition(".")
         parts = [prefix] if dot else [part for part in ("train", "search") if part in configs]
-        found = [part for part in parts if part in configs and field in fields(configs[part])]
-        if not found:
-            known = " or ".join(configs[part].purpose for part in configs)
+        owners = [part for part in parts if part in configs and field in fields(configs[part])]
+        if not owners:
+            purposes = " or ".join(configs[part].purpose for part in configs)
             raise UserError(
-                f"--tune: {name} is no setting of {known}, which are tuned here; give one of"
+                f"--tune: {name} is no setting of {purposes}, which are tuned here; give one of"
                 " theirs, as --help lists them."
             )
-        setting = fields(configs[found[0]])[field]
-        tuned.append(_range(found[0], setting, value))
+        setting = fields(configs[owners[0]])[field]
+        tuned.append(_range(owners[0], setting, value))
     return tuned
 
 

@@ -31,8 +31,8 @@ def snapshot_epochs(epochs: int, snapshots: int) -> list[int]:
 
     Evenly spaced, counted from 1; no more than there are epochs.
     """
-    wanted = min(snapshots, epochs)
-    return [round(epochs * (i + 1) / wanted) for i in range(wanted)]
+    count = min(snapshots, epochs)
+    return [round(epochs * (i + 1) / count) for i in range(count)]
 
 
 @contextlib.contextmanager
@@ -106,8 +106,8 @@ def _evaluated(
     history: list[dict[str, Any]] = []
     cell = candidate.cell
     if candidate.search is not None:
-        found = run_search(candidate.search, stop, label)
-        history, cell = found.history, found.cell
+        search_run = run_search(candidate.search, stop, label)
+        history, cell = search_run.history, search_run.cell
         keras.backend.clear_session()  # of its graphs: a study makes many
     cell = candidate.with_provenance(cell)
     run_path = pathlib.Path(candidate.training.run_dir)
@@ -119,17 +119,18 @@ def _evaluated(
     points = []
     for epoch in snapshot_epochs(len(history), snapshots) if history else []:
         record = history[epoch - 1]
-        then = genotype_class(candidate.training.space).from_dict(record["genotype"])
-        if then not in scores:
+        snapshot = genotype_class(candidate.training.space).from_dict(record["genotype"])
+        if snapshot not in scores:
             name = f"train_epoch{epoch}"
             training = dataclasses.replace(
                 candidate.training, run_dir=str(run_path.with_name(name))
             )
-            then = dataclasses.replace(then, provenance=_provenance_then(cell, record))
-            run = run_training(training, then, stop, f"[{candidate.name}, epoch {epoch}] ")
+            snapshot = dataclasses.replace(snapshot, provenance=_snapshot_provenance(cell, record))
+            run = run_training(training, snapshot, stop, f"[{candidate.name}, epoch {epoch}] ")
             keras.backend.clear_session()
-            scores[then] = run.result[f"validation_{run.score}"]
-        points.append({"epoch": epoch, "search_seconds": record["seconds"], "score": scores[then]})
+            scores[snapshot] = run.result[f"validation_{run.score}"]
+        row_score = scores[snapshot]
+        points.append({"epoch": epoch, "search_seconds": record["seconds"], "score": row_score})
     return {
         **description(candidate),
         "status": "completed",
@@ -145,12 +146,12 @@ def _evaluated(
     }
 
 
-def _provenance_then(cell: Genotype, record: Mapping[str, Any]) -> dict[str, Any]:
+def _snapshot_provenance(cell: Genotype, record: Mapping[str, Any]) -> dict[str, Any]:
     """Where a cell is from that the search of `cell` held at the end of an epoch."""
-    known = dict(cell.provenance)
-    score = {name: record[name] for name in known.get("supernet") or {} if name in record}
-    then = {"step": record["step"], "search_seconds": record["seconds"], "supernet": score}
-    return known | then
+    provenance = dict(cell.provenance)
+    score = {name: record[name] for name in provenance.get("supernet") or {} if name in record}
+    snapshot = {"step": record["step"], "search_seconds": record["seconds"], "supernet": score}
+    return provenance | snapshot
 
 
 def failure(candidate: Candidate, reason: str) -> Row:
@@ -166,10 +167,10 @@ def failure(candidate: Candidate, reason: str) -> Row:
     }
 
 
-def is_of(row: Row, candidate: Candidate) -> bool:
+def matches_candidate(row: Row, candidate: Candidate) -> bool:
     """Whether a row is of this candidate; a failed row, or a search to be done, names no cell."""
-    told = description(candidate)
-    if any(row[name] != value for name, value in told.items()):
+    expected = description(candidate)
+    if any(row[name] != value for name, value in expected.items()):
         return False
     if row["status"] == "failed" or candidate.cell is None:
         return True

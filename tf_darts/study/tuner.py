@@ -16,7 +16,7 @@ from tf_darts.runtime.console import say
 from tf_darts.study.candidates import Candidate
 from tf_darts.study.evaluation import Evaluation
 from tf_darts.study.oracles import OBJECTIVE, STATE
-from tf_darts.study.train_candidate import RESULT, load_row
+from tf_darts.study.train_candidate import RESULT, Row, load_row
 
 
 class StudyTuner(BaseTuner):
@@ -27,9 +27,9 @@ class StudyTuner(BaseTuner):
     Args:
       oracle: proposes.
       directory: the study's; keras-tuner's files are in its folder `tuner`.
-      candidate_of: the candidate of a trial.
+      make_candidate: the candidate of a trial.
       evaluation: of a candidate; what it keeps is the truth, whatever the oracle knows.
-      done: is called after each trial.
+      after_trial: is called after each trial.
 
     Raises:
       StateError: files of the study cannot be read, or do not go together.
@@ -39,14 +39,14 @@ class StudyTuner(BaseTuner):
         self,
         oracle: keras_tuner.Oracle,
         directory: pathlib.Path,
-        candidate_of: Callable[[Trial], Candidate],
+        make_candidate: Callable[[Trial], Candidate],
         evaluation: Evaluation,
-        done: Callable[[], None],
+        after_trial: Callable[[], None],
     ) -> None:
         oracle.verbose = 0
-        self._candidate_of = candidate_of
+        self._make_candidate = make_candidate
         self._evaluation = evaluation
-        self._done = done
+        self._after_trial = after_trial
         files.make_directory(directory / "tuner")  # keras-tuner does not look what is there
         super().__init__(oracle, directory=str(directory), project_name="tuner")
         if not self._is_worker():
@@ -55,23 +55,23 @@ class StudyTuner(BaseTuner):
     def _take_results(self) -> None:
         """Makes the oracle agree with the candidates' folders."""
         for trial in [self.oracle.trials[name] for name in self.oracle.end_order]:
-            name = self._name_of(trial)
+            name = self._candidate_name(trial)
             folder = self._evaluation.folder / name
             row = load_row(folder)
             if row is None:
                 say(f"[{name}] has no {RESULT}; it is evaluated again")
                 self.oracle.repeat(trial)
-            elif row["status"].upper() != trial.status or not _is_same(row["score"], trial.score):
+            elif not _matches_trial(row, trial):
                 raise StateError(
                     f"{folder / RESULT}: has another result than keras-tuner's"
                     f" trial {trial.trial_id}; remove this file: the same command makes it again"
                     " from the candidate's runs."
                 )
 
-    def _name_of(self, trial: Trial) -> str:
+    def _candidate_name(self, trial: Trial) -> str:
         """The name of a trial's candidate; raises `StateError` where none can be made of it."""
         try:
-            return self._candidate_of(trial).name
+            return self._make_candidate(trial).name
         except (KeyError, ValueError, UserError) as error:
             raise StateError(
                 f"{self.oracle.folder / f'trial_{trial.trial_id}'}: its trial is no candidate of"
@@ -80,9 +80,9 @@ class StudyTuner(BaseTuner):
 
     def run_trial(self, trial: Trial) -> dict[str, float]:
         """The score of the trial's candidate."""
-        candidate = self._candidate_of(trial)
+        candidate = self._make_candidate(trial)
         try:
-            row = self._evaluation.kept(candidate)
+            row = self._evaluation.recorded_row(candidate)
             if row is None or row["status"] == "failed":
                 row = self._evaluation.evaluate(candidate)
         except Exception as error:
@@ -102,7 +102,7 @@ class StudyTuner(BaseTuner):
 
     def on_trial_end(self, trial: Trial) -> None:
         super().on_trial_end(trial)
-        self._done()
+        self._after_trial()
 
     def _get_tuner_fname(self) -> str:
         """The file by which keras-tuner knows that there is something to go on with.
@@ -123,8 +123,11 @@ class StudyTuner(BaseTuner):
             self.oracle.reload()
 
 
-def _is_same(score: float | None, told: float | None) -> bool:
-    """Whether a trial has a candidate's score; between processes it is told in single precision."""
-    if score is None or told is None:
-        return score is told
-    return math.isclose(score, told, rel_tol=1e-6)
+def _matches_trial(row: Row, trial: Trial) -> bool:
+    """Whether a trial ended as its candidate; between processes scores are in single precision."""
+    score, reported = row["score"], trial.score
+    if row["status"].upper() != trial.status:
+        return False
+    if score is None or reported is None:
+        return score is reported
+    return math.isclose(score, reported, rel_tol=1e-6)

@@ -69,7 +69,7 @@ def float64() -> Iterator[None]:
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
     try:
-        with using(Precision.named("float64")):
+        with using(Precision.from_name("float64")):
             yield
     finally:
         keras.config.set_floatx(floatx)

@@ -79,12 +79,12 @@ def sized(signature: Any, axis: int, examples: int, longest: int = 1) -> Any:
       longest: what other axes of no known size have at most.
     """
 
-    def known(spec: tf.TensorSpec) -> tf.TensorSpec:
+    def sized_spec(spec: tf.TensorSpec) -> tf.TensorSpec:
         unknown = [examples if i == axis else longest for i in range(spec.shape.rank)]
         pairs = zip(spec.shape, unknown, strict=True)
         return tf.TensorSpec([u if size is None else size for size, u in pairs], spec.dtype)
 
-    return tf.nest.map_structure(known, signature)
+    return tf.nest.map_structure(sized_spec, signature)
 
 
 def resident() -> int:
@@ -150,11 +150,11 @@ def announce(need: MemoryEstimate, advice: str, label: str = "") -> None:
       label: what the line begins with.
     """
     on_gpu = gpu_memory()
-    wanted, free = (need.total, available()) if on_gpu is None else (need.on_device, on_gpu)
+    needed, free = (need.total, available()) if on_gpu is None else (need.on_device, on_gpu)
     place = "this machine has" if on_gpu is None else "the GPU has"
-    known = "" if free is None else f"; {place} {in_gigabytes(free)} for it"
-    say(f"{label}It will need about {in_gigabytes(wanted)} of memory{known}.")
-    if free is not None and wanted > free:
+    room = "" if free is None else f"; {place} {in_gigabytes(free)} for it"
+    say(f"{label}It will need about {in_gigabytes(needed)} of memory{room}.")
+    if free is not None and needed > free:
         say(f"{label}WARNING: that is too much, and the run may be killed for it; {advice}.")
 
 
@@ -166,13 +166,13 @@ def advice(batch_size: int, micro_batches: int, rematerialize: bool | None) -> s
       micro_batches: as set.
       rematerialize: as set; None where it would not help.
     """
-    ways = []
+    options = []
     if rematerialize is False:
-        ways.append("--rematerialize, which changes no result")
+        options.append("--rematerialize, which changes no result")
     if batch_size % (2 * micro_batches) == 0 and batch_size > 2 * micro_batches:
-        ways.append(f"--micro_batches={2 * micro_batches}")
-    ways.append(f"--batch_size={max(batch_size // 2, 2)}")
-    return f"try {', or '.join(ways)}"
+        options.append(f"--micro_batches={2 * micro_batches}")
+    options.append(f"--batch_size={max(batch_size // 2, 2)}")
+    return f"try {', or '.join(options)}"
 
 
 def in_gigabytes(size: int) -> str:

@@ -31,34 +31,34 @@ class TracedMemory:
     """The memory of a computation and its gradient.
 
     Attributes:
-      kept: bytes that the backward pass reads of the forward pass.
-      workspace: bytes that the backward pass has at its peak besides `kept`.
+      retained: bytes that the backward pass reads of the forward pass.
+      workspace: bytes that the backward pass has at its peak besides `retained`.
       operations: of the graph of both.
     """
 
-    kept: int
+    retained: int
     workspace: int = 0
     operations: int = 0
 
     @property
     def peak(self) -> int:
         """Bytes alive at once."""
-        return self.kept + self.workspace
+        return self.retained + self.workspace
 
     def scaled(self, factor: float) -> "TracedMemory":
         """The same computation on so many times the numbers."""
-        kept, workspace = round(self.kept * factor), round(self.workspace * factor)
-        return TracedMemory(kept, workspace, self.operations)
+        retained, workspace = round(self.retained * factor), round(self.workspace * factor)
+        return TracedMemory(retained, workspace, self.operations)
 
 
 def in_order(parts: Iterable[TracedMemory]) -> TracedMemory:
     """Computations one after another, whose gradients are taken in the reverse order."""
-    kept = peak = operations = 0
+    retained = peak = operations = 0
     for part in parts:
-        peak = max(peak, kept + part.peak)
-        kept += part.kept
+        peak = max(peak, retained + part.peak)
+        retained += part.retained
         operations += part.operations
-    return TracedMemory(kept, peak - kept, operations)
+    return TracedMemory(retained, peak - retained, operations)
 
 
 def size_in_bytes(spec: Any) -> int:
@@ -104,30 +104,30 @@ def _counted(graph: Any, forward_operations: int) -> TracedMemory:
     roots: dict[str, str] = {}  # of every tensor's name, the tensor that owns its memory
     sizes: dict[str, int] = {}  # bytes by root
     last: dict[str, int] = {}  # by root, the place of the last operation that reads it
-    given = {tensor.name for tensor in graph.inputs}
+    input_names = {tensor.name for tensor in graph.inputs}
     for operation in operations:
         if operation.name not in needed:
             continue
-        here = place[operation.name]
+        step = place[operation.name]
         for tensor in operation.inputs:
-            last[roots[tensor.name]] = here
+            last[roots[tensor.name]] = step
         for i, tensor in enumerate(operation.outputs):
             if operation.type in _VIEWS and len(operation.inputs) > i:
                 roots[tensor.name] = roots[operation.inputs[i].name]
                 continue
             roots[tensor.name] = tensor.name
-            known = tensor.shape.is_fully_defined() and tensor.dtype.size
-            free = operation.type in ("Const", "Placeholder") or tensor.name in given
-            sizes[tensor.name] = 0 if free or not known else size_in_bytes(tensor)
+            measurable = tensor.shape.is_fully_defined() and tensor.dtype.size
+            free = operation.type in ("Const", "Placeholder") or tensor.name in input_names
+            sizes[tensor.name] = 0 if free or not measurable else size_in_bytes(tensor)
     for tensor in graph.outputs:
         last[roots[tensor.name]] = len(operations)
-    kept = sum(
+    retained = sum(
         size
         for name, size in sizes.items()
         if place[name.split(":")[0]] < forward_operations <= last.get(name, -1)
     )
     peak = _peak(operations, needed, roots, sizes, last, forward_operations)
-    return TracedMemory(kept, max(peak - kept, 0), len(needed))
+    return TracedMemory(retained, max(peak - retained, 0), len(needed))
 
 
 def _needed(outputs: Sequence[tf.Tensor]) -> set[str]:
@@ -153,21 +153,21 @@ def _peak(
 ) -> int:
     """The most bytes that are alive after the forward pass, one operation after another."""
     alive, peak, dying = 0, 0, {}
-    for name, here in last.items():
-        dying.setdefault(here, []).append(name)
-    for here, operation in enumerate(operations):
+    for name, index in last.items():
+        dying.setdefault(index, []).append(name)
+    for index, operation in enumerate(operations):
         if operation.name not in needed:
             continue
-        made = sum(sizes.get(tensor.name, 0) for tensor in operation.outputs)
-        ends = [name for name in dying.get(here, []) if name in sizes]
-        given = [sizes.get(roots[tensor.name], 0) for tensor in operation.inputs]
+        output_bytes = sum(sizes.get(tensor.name, 0) for tensor in operation.outputs)
+        ends = [name for name in dying.get(index, []) if name in sizes]
+        input_bytes = [sizes.get(roots[tensor.name], 0) for tensor in operation.inputs]
         ended = sum(sizes[name] for name in ends)
-        alive += made
-        if here >= forward_operations:
-            again = operation.type in _IN_PLACE and any(
-                sizes[name] == made and made in given for name in ends
+        alive += output_bytes
+        if index >= forward_operations:
+            in_place = operation.type in _IN_PLACE and any(
+                sizes[name] == output_bytes and output_bytes in input_bytes for name in ends
             )
-            peak = max(peak, alive - (made if again else 0))
+            peak = max(peak, alive - (output_bytes if in_place else 0))
         alive -= ended
         alive -= sum(sizes.get(t.name, 0) for t in operation.outputs if t.name not in last)
     return peak
