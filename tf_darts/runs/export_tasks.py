@@ -24,7 +24,7 @@ from tf_darts.config.training import (
 from tf_darts.data.asset_files import LABELS_FILE, VOCABULARY_FILE
 from tf_darts.data.texts.vocabulary import EOS
 from tf_darts.errors import StateError, UserError
-from tf_darts.formats.image_serving import ImageServing, centre, whole
+from tf_darts.formats.image_serving import ImageServing, crop_centre, scale_and_crop
 from tf_darts.formats.language_functions import exported_functions, trained_functions
 from tf_darts.formats.language_serving import LanguageServing
 from tf_darts.formats.litert import write_litert
@@ -199,7 +199,7 @@ class ImageExporter(Exporter):
             std=pixels.std,
             labels=self.names,
             labels_file=self.training.run.path / self.names_file,
-            fit=centre if self.config.stream_images else whole,
+            fit=crop_centre if self.config.stream_images else scale_and_crop,
         )
 
     def representative(self) -> np.ndarray:
