@@ -53,10 +53,10 @@ def _fault(row: Any) -> str:
     return ""
 
 
-def is_number(value: Any, *, or_none: bool = False) -> bool:
+def is_number(value: Any, *, allow_none: bool = False) -> bool:
     """Whether a value of a JSON file is a finite number, or null where that is allowed."""
     if value is None:
-        return or_none
+        return allow_none
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

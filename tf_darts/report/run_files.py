@@ -29,7 +29,7 @@ def read_records(run: pathlib.Path) -> list[dict[str, Any]]:
         if not is_number(record.get("seconds")):
             raise _state_error(file, f"line {number}: 'seconds' is no number")
         for name, value in record.items():
-            if name.startswith(("train_", "validation_")) and not is_number(value, or_none=True):
+            if name.startswith(("train_", "validation_")) and not is_number(value, allow_none=True):
                 raise _state_error(file, f"line {number}: {name!r} is no number")
     return records
 
@@ -65,7 +65,7 @@ def read_result(run: pathlib.Path, score: str) -> float | None:
     """
     file = run / "result.json"
     value = files.read_json(file, ADVICE).get(f"validation_{score}")
-    if not is_number(value, or_none=True):
+    if not is_number(value, allow_none=True):
         raise _state_error(file, f"'validation_{score}' is no number")
     return value
 

@@ -250,8 +250,8 @@ def lay_out(
             left, right = lefts[slots.column[slot]], lefts[slots.column[slot]]
             right += widths[slots.column[slot]]
             inner.append(_Stop(left, right, y[slot], needed=slot == slots.label_slot[i]))
-        first, last = start.x + start.width / 2, end.x - end.width / 2
-        stops.append([_Stop(first, first, leave), *inner, _Stop(last, last, enter)])
+        start_x, end_x = start.x + start.width / 2, end.x - end.width / 2
+        stops.append([_Stop(start_x, start_x, leave), *inner, _Stop(end_x, end_x, enter)])
 
     width = lefts[-1] + widths[-1]
     router = _Router(stops, width)
