@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tf_darts.data.images.image_set import square
-from tf_darts.formats.image_serving import ImageServing, centre, whole
+from tf_darts.formats.image_serving import ImageServing, crop_centre, scale_and_crop
 from tf_darts.formats.picture_decoding import decode
 
 LABELS = tuple("abcdefgh")
@@ -41,7 +41,7 @@ def pictures(*shape):
 def test_pixels_are_normalised_inside(tmp_path):
     one, kernel = serving(tmp_path)
     images = pictures(4, 8, 8, 3)
-    answer = one.of_pixels(tf.constant(images))
+    answer = one.answer_pixels(tf.constant(images))
     logits = ((images - 100.0) / 50).mean(axis=(1, 2)) @ kernel
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(answer["probabilities"], expected, rtol=1e-4)
@@ -57,7 +57,7 @@ def test_pixels_are_normalised_inside(tmp_path):
 
 def test_few_classes(tmp_path):
     one, _ = serving(tmp_path, labels=("cat", "a dog"))
-    answer = one.of_pixels(tf.constant(pictures(1, 8, 8, 3)))
+    answer = one.answer_pixels(tf.constant(pictures(1, 8, 8, 3)))
     assert set(answer["top_labels"].numpy()[0]) == {b"cat", b"a dog"}
 
 
@@ -66,8 +66,8 @@ def test_files_of_the_size_are_their_pixels(tmp_path, channels):
     one, _ = serving(tmp_path, channels)
     images = pictures(3, 8, 8, channels)
     files = tf.constant([encoded(image) for image in images])
-    for name, value in one.of_files(files).items():
-        expected = one.of_pixels(tf.constant(images))[name]
+    for name, value in one.answer_files(files).items():
+        expected = one.answer_pixels(tf.constant(images))[name]
         np.testing.assert_array_equal(value, expected)
 
 
@@ -75,21 +75,21 @@ def test_larger_files_are_cut_and_scaled_as_a_data_set_is(tmp_path):
     one, _ = serving(tmp_path)
     image = pictures(40, 30, 3)
     small = square(image[np.newaxis], 8)
-    answer = one.of_files(tf.constant([encoded(image)]))["probabilities"]
-    np.testing.assert_allclose(answer, one.of_pixels(small)["probabilities"], rtol=1e-5)
+    answer = one.answer_files(tf.constant([encoded(image)]))["probabilities"]
+    np.testing.assert_allclose(answer, one.answer_pixels(small)["probabilities"], rtol=1e-5)
 
 
 def test_images_that_are_not_square():
     for shape in ((40, 30), (10, 90)):
-        assert whole(tf.constant(pictures(*shape, 3)), (6, 9, 3)).shape == (6, 9, 3)
+        assert scale_and_crop(tf.constant(pictures(*shape, 3)), (6, 9, 3)).shape == (6, 9, 3)
     image = pictures(12, 30, 3)
-    np.testing.assert_array_equal(whole(tf.constant(image), (12, 18, 3)), image[:, 6:24])
+    np.testing.assert_array_equal(scale_and_crop(tf.constant(image), (12, 18, 3)), image[:, 6:24])
 
 
 def test_the_middle_of_photographs():
     image = pictures(256, 300, 3)
     np.testing.assert_allclose(
-        centre(tf.constant(image), (224, 224, 3)), image[16:240, 38:262], atol=1e-3
+        crop_centre(tf.constant(image), (224, 224, 3)), image[16:240, 38:262], atol=1e-3
     )
 
 

@@ -29,7 +29,7 @@ def test_a_model(tmp_path, task):
     session = onnxruntime.InferenceSession(folder / "model.onnx")
     images = np.random.default_rng(3).integers(0, 256, (7, 32, 32, 3)).astype(np.uint8)
     (found,) = session.run(["probabilities"], {"images": images.astype(np.float32)})
-    np.testing.assert_allclose(found, task.served.of_pixels(images)["probabilities"], atol=1e-5)
+    np.testing.assert_allclose(found, task.served.answer_pixels(images)["probabilities"], atol=1e-5)
 
 
 def test_without_tf2onnx(tmp_path, task, monkeypatch):

@@ -122,7 +122,7 @@ def test_the_check_cannot_import_tf_darts(tmp_path, written):
     probe = tmp_path / "probe.py"
     source = pathlib.Path(saved_model_check.__file__).read_text(encoding="utf-8")
     probe.write_text(
-        source.replace("    found = differences(", "    import tf_darts\n    found = (", 1)
+        source.replace("    problems = differences(", "    import tf_darts\n    problems = (", 1)
     )
     done = subprocess.run(
         [sys.executable, "-I", probe, written], capture_output=True, text=True, check=False

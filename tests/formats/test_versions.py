@@ -20,7 +20,7 @@ from tf_darts.formats.versions import new_version, storing
 # Claims a version, says so, and waits to be killed.
 OTHER = """
 import pathlib, sys
-from tf_darts.export.versions import new_version
+from tf_darts.formats.versions import new_version
 with new_version(pathlib.Path(sys.argv[1]), int(sys.argv[2])) as version:
     (version.folder / "half").write_text("half")
     print(version.number, flush=True)

@@ -14,7 +14,7 @@ SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and c not in 
 
 def table(tmp_path, words=WORDS):
     (tmp_path / "vocabulary.txt").write_text(listed(words), encoding="utf-8")
-    return WordTable(words, tmp_path / "vocabulary.txt", most=100)
+    return WordTable(words, tmp_path / "vocabulary.txt", word_limit=100)
 
 
 def rows(numbers, lengths):

@@ -51,7 +51,7 @@ def test_image_weights(tmp_path, finished, opened):
     normalised = (images - np.float32([120, 110, 100])) / np.float32([60, 61, 62])
     expected = tf.nn.softmax(network.model(normalised))
     for serving in (task.served, task.live):
-        answer = serving.of_pixels(tf.constant(images))
+        answer = serving.answer_pixels(tf.constant(images))
         np.testing.assert_allclose(answer["probabilities"], expected, rtol=1e-4, atol=1e-6)
     # No auxiliary head: not its weights either.
     head = network.model.auxiliary_head.variables

@@ -82,68 +82,81 @@ def fingerprint_of_images(
     }
 
 
-def differences(before: Fingerprint, now: Fingerprint) -> list[str]:
+def differences(recorded: Fingerprint, current: Fingerprint) -> list[str]:
     """What two fingerprints differ in, in words; nothing where they are of the same data.
 
     Raises:
-      ValueError: `before`, which was read from a file, is no fingerprint.
+      ValueError: `recorded`, which was read from a file, is no fingerprint.
     """
     try:
         # The moments follow from the images; alone they differ where pixels are made otherwise.
-        return list(_differences(before, now)) or list(different_moments(before, now))
+        return list(_differences(recorded, current)) or list(different_moments(recorded, current))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError("its fingerprint of the data is broken") from error
 
 
-def different_moments(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def different_moments(recorded: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[str]:
     """In words, where `mean` or `std` of two documents differ by more than noise."""
-    for name, what in (("mean", "mean"), ("std", "deviation")):
-        one, other = before.get(name, []), now.get(name, [])
-        if len(one) != len(other) or not np.allclose(one, other, rtol=0, atol=_TOLERANCE):
-            had, has = (", ".join(f"{value:.2f}" for value in values) for values in (one, other))
-            yield f"the {what} of the pixels was {had or 'unknown'} and is now {has or 'unknown'}"
+    for name, label in (("mean", "mean"), ("std", "deviation")):
+        recorded_values, current_values = recorded.get(name, []), current.get(name, [])
+        if len(recorded_values) != len(current_values) or not np.allclose(
+            recorded_values, current_values, rtol=0, atol=_TOLERANCE
+        ):
+            recorded_text, current_text = (
+                ", ".join(f"{value:.2f}" for value in values)
+                for values in (recorded_values, current_values)
+            )
+            yield (
+                f"the {label} of the pixels was {recorded_text or 'unknown'}"
+                f" and is now {current_text or 'unknown'}"
+            )
 
 
-def _differences(before: Fingerprint, now: Fingerprint) -> Iterator[str]:
-    names, examples = ("classes", "images") if "classes" in now else ("words", "tokens")
-    if "classes" in now:
-        yield from _different_classes(before["classes"], now["classes"])
-        had, has = ("x".join(map(str, each["image_shape"])) for each in (before, now))
-        if had != has:
-            yield f"the images were {had} and are now {has}"
-    elif before["words"] != now["words"]:
-        had, has = before["words"]["number"], now["words"]["number"]
-        if had != has:
-            yield f"the vocabulary had {had:,} words and has now {has:,}"
+def _differences(recorded: Fingerprint, current: Fingerprint) -> Iterator[str]:
+    names, examples = ("classes", "images") if "classes" in current else ("words", "tokens")
+    if "classes" in current:
+        yield from _different_classes(recorded["classes"], current["classes"])
+        recorded_size, current_size = (
+            "x".join(map(str, fingerprint["image_shape"])) for fingerprint in (recorded, current)
+        )
+        if recorded_size != current_size:
+            yield f"the images were {recorded_size} and are now {current_size}"
+    elif recorded["words"] != current["words"]:
+        recorded_size, current_size = recorded["words"]["number"], current["words"]["number"]
+        if recorded_size != current_size:
+            yield f"the vocabulary had {recorded_size:,} words and has now {current_size:,}"
         else:
-            yield f"the {has:,} words of the vocabulary are others, or in another order"
-    for name in dict.fromkeys([*before["parts"], *now["parts"]]):
-        one, other = (each["parts"].get(name, {"number": 0}) for each in (before, now))
-        if one["number"] != other["number"]:
-            had, has = one["number"], other["number"]
-            yield f"the {name} part had {had:,} {examples} and has now {has:,}"
+            yield f"the {current_size:,} words of the vocabulary are others, or in another order"
+    for name in dict.fromkeys([*recorded["parts"], *current["parts"]]):
+        recorded_part, current_part = (
+            fingerprint["parts"].get(name, {"number": 0}) for fingerprint in (recorded, current)
+        )
+        if recorded_part["number"] != current_part["number"]:
+            recorded_size, current_size = recorded_part["number"], current_part["number"]
+            yield f"the {name} part had {recorded_size:,} {examples} and has now {current_size:,}"
         # With other classes or words the same examples have other numbers.
-        elif one != other and before.get(names) == now.get(names):
-            yield f"the {one['number']:,} {examples} of the {name} part are others, or reordered"
+        elif recorded_part != current_part and recorded.get(names) == current.get(names):
+            number = recorded_part["number"]
+            yield f"the {number:,} {examples} of the {name} part are others, or reordered"
 
 
-def _different_classes(before: Sequence[str], now: Sequence[str]) -> Iterator[str]:
-    if list(before) == list(now):
+def _different_classes(recorded: Sequence[str], current: Sequence[str]) -> Iterator[str]:
+    if list(recorded) == list(current):
         return
-    if max(len(before), len(now)) <= _LISTED:
-        yield f"the classes were {', '.join(before)} and are now {', '.join(now)}"
+    if max(len(recorded), len(current)) <= _LISTED:
+        yield f"the classes were {', '.join(recorded)} and are now {', '.join(current)}"
         return
-    gone, new = (
-        [name for name in some if name not in others]
-        for some, others in ((before, set(now)), (now, set(before)))
+    removed, added = (
+        [name for name in classes if name not in excluded]
+        for classes, excluded in ((recorded, set(current)), (current, set(recorded)))
     )
     shown = [
-        f"{how} {', '.join(names[:_LISTED])}{', …' if names[_LISTED:] else ''}"
-        for how, names in (("gone", gone), ("new", new))
+        f"{label} {', '.join(names[:_LISTED])}{', …' if names[_LISTED:] else ''}"
+        for label, names in (("gone", removed), ("new", added))
         if names
     ]
     yield (
-        f"there were {len(before):,} classes and are now {len(now):,}"
+        f"there were {len(recorded):,} classes and are now {len(current):,}"
         f" ({'; '.join(shown) or 'in another order'})"
     )
 

@@ -15,7 +15,7 @@ from tf_darts.formats.serving_model import DEFAULT, ServingModel, Signature
 _TOP = 5  # classes that an answer names
 
 
-def whole(image: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
+def scale_and_crop(image: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
     """A picture as data sets in memory scale theirs: the largest centred part.
 
     Args:
@@ -28,8 +28,8 @@ def whole(image: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
     return tf.cast(centred(image, *shape[:2]), tf.float32)
 
 
-def centre(image: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
-    """A picture as streamed photographs are tested: the middle; arguments as of `whole`."""
+def crop_centre(image: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
+    """A picture as streamed photographs are tested: the middle; arguments as `scale_and_crop`."""
     (top, left), (height, width) = map(tf.unstack, central_region(tf.shape(image)[:2]))
     return resize(image[top : top + height, left : left + width], shape[0])
 
@@ -54,7 +54,7 @@ class ImageServing(ServingModel):
       std: of each channel, likewise.
       labels: the names of the classes.
       labels_file: the same as a file, which becomes an asset.
-      fit: what makes an image of `shape` of a decoded one, `whole` or `centre`.
+      fit: what makes an image of `shape` of a decoded one, `scale_and_crop` or `crop_centre`.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class ImageServing(ServingModel):
         std: Sequence[float],
         labels: Sequence[str],
         labels_file: str | os.PathLike[str],
-        fit: Callable[[tf.Tensor, tuple[int, int, int]], tf.Tensor] = whole,
+        fit: Callable[[tf.Tensor, tuple[int, int, int]], tf.Tensor] = scale_and_crop,
     ) -> None:
         super().__init__()
         self._classify = classify
@@ -94,12 +94,12 @@ class ImageServing(ServingModel):
         )
         return {
             DEFAULT: Signature(
-                self.of_pixels,
+                self.answer_pixels,
                 {"images": tf.TensorSpec([None, *shape], tf.uint8)},
                 ({"images": pictures[:1]}, {"images": pictures}),
             ),
             "serve_bytes": Signature(
-                self.of_files,
+                self.answer_files,
                 {"image_bytes": tf.TensorSpec([None], tf.string)},
                 ({"image_bytes": files[:1]}, {"image_bytes": files}),
             ),
@@ -122,21 +122,21 @@ class ImageServing(ServingModel):
             ({"images": images[:1]}, {"images": images}),
         )
 
-    def of_pixels(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+    def answer_pixels(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """The answer to images, uint8 [batch, height, width, channels]."""
         images = tf.ensure_shape(images, [None, *self._shape])
         return self._answer(tf.cast(images, tf.float32))
 
-    def of_files(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+    def answer_files(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """The answer to encoded images, string [batch]."""
         spec = tf.TensorSpec(self._shape, tf.float32)
 
-        def read(one: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            image = decode(one[0], self._shape[-1], one[1])
+        def read_image(numbered_file: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            image = decode(numbered_file[0], self._shape[-1], numbered_file[1])
             return tf.ensure_shape(self._fit(image, self._shape), self._shape)
 
-        numbered = image_bytes, tf.range(tf.size(image_bytes))
-        return self._answer(tf.map_fn(read, numbered, fn_output_signature=spec))
+        numbered_files = image_bytes, tf.range(tf.size(image_bytes))
+        return self._answer(tf.map_fn(read_image, numbered_files, fn_output_signature=spec))
 
     def _answer(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         probabilities = self._probabilities(pixels)

@@ -16,8 +16,8 @@ from tf_darts.formats.word_table import BYTES, WordTable
 LONGEST = 1000  # words that one row of a request may ask for
 HOTTEST = 1000  # temperature
 TOP_K = 1_000_000
-_SCORED = 2**27  # logits that all words of a request may have together: 0.5 GiB
-_AT_ONCE = 2**25  # logits of one word in all rows, of which several copies are made
+_REQUEST_LOGITS = 2**27  # logits that all words of a request may have together: 0.5 GiB
+_STEP_LOGITS = 2**25  # logits of one word in all rows, of which several copies are made
 _WORDS = 2**16  # that a request may have, however few words there are
 
 
@@ -62,9 +62,9 @@ class LanguageServing(ServingModel):
         self._functions = functions
         self._read = list(variables)
         self._units = units
-        most = min(_WORDS, max(LONGEST, _SCORED // len(words)))
-        self._table = WordTable(words, vocabulary_file, most)
-        self._rows = min(ROWS, max(1, _AT_ONCE // len(words)))
+        word_limit = min(_WORDS, max(LONGEST, _REQUEST_LOGITS // len(words)))
+        self._table = WordTable(words, vocabulary_file, word_limit)
+        self._rows = min(ROWS, max(1, _STEP_LOGITS // len(words)))
         self._first_words = tuple(words[:6])
 
     def signatures(self) -> dict[str, Signature]:
@@ -86,7 +86,7 @@ class LanguageServing(ServingModel):
         matrix = tf.TensorSpec([None, None], tf.int32)
         states = tf.TensorSpec([None, self._units], tf.float32)
         numbers_of_words = f"0 to {self._table.size - 1:,}"
-        longest = f"rows times the longest at most {self._table.most:,} words"
+        longest = f"rows times the longest at most {self._table.word_limit:,} words"
         text = f"together at most {BYTES:,} bytes, {longest}"
         return {
             DEFAULT: Signature(
@@ -152,10 +152,10 @@ class LanguageServing(ServingModel):
         (lengths,) = refuse_unless((lengths >= 1) & (lengths <= longest), sentence, [lengths])
         inside = tf.sequence_mask(lengths, longest)
         # What fills up a row may be any number.
-        tokens = self._known(tf.where(inside, tokens, self._table.end))
+        tokens = self._check_numbers(tf.where(inside, tokens, self._table.end))
         following = tf.transpose(tokens)
-        before = tf.concat([tf.fill([1, batch], self._table.end), following], 0)[:-1]
-        outputs = self._functions.features(before, self._start(batch))
+        preceding = tf.concat([tf.fill([1, batch], self._table.end), following], 0)[:-1]
+        outputs = self._functions.features(preceding, self._start(batch))
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
             following, self._functions.decode(outputs)
         )
@@ -166,15 +166,15 @@ class LanguageServing(ServingModel):
     def score_text(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """`score_text`."""
         tokens, lengths = self._table.encode_lines(text)
-        read = tf.sequence_mask(lengths, tf.shape(tokens)[1])
-        words = tf.where(read, self._table.words(tokens), "")
+        word_mask = tf.sequence_mask(lengths, tf.shape(tokens)[1])
+        words = tf.where(word_mask, self._table.words(tokens), "")
         return self.score(tokens, lengths) | {"words": words, "lengths": lengths}
 
     def next_token(self, token: tf.Tensor, hidden: tf.Tensor) -> dict[str, tf.Tensor]:
         """`next_token`."""
         sentence = "hidden must be finite numbers."
         (hidden,) = refuse_unless(tf.math.is_finite(hidden), sentence, [hidden])
-        hidden = self._functions.step(self._known(token), hidden)
+        hidden = self._functions.step(self._check_numbers(token), hidden)
         return {
             "probabilities": tf.nn.softmax(self._functions.decode(hidden)),
             "hidden": hidden,
@@ -192,8 +192,8 @@ class LanguageServing(ServingModel):
         length = within(length, 1, LONGEST, "length")
         temperature = within(temperature, 0, HOTTEST, "temperature")
         top_k = within(top_k, 0, TOP_K, "top_k")
-        given = self._table.bounded(length, [prompt, length, temperature, top_k, seed])
-        prompt, length, temperature, top_k, seed = given
+        values = self._table.bounded(length, [prompt, length, temperature, top_k, seed])
+        prompt, length, temperature, top_k, seed = values
         tokens, lengths = self._table.encode_start(prompt)
         outputs = self._functions.features(tf.transpose(tokens), self._start(tf.size(lengths)))
         hidden = tf.gather_nd(outputs, tf.stack([lengths - 1, tf.range(tf.size(lengths))], -1))
@@ -222,6 +222,6 @@ class LanguageServing(ServingModel):
     def _start(self, batch: tf.Tensor) -> tf.Tensor:
         return tf.zeros([batch, self._units])
 
-    def _known(self, tokens: tf.Tensor) -> tf.Tensor:
+    def _check_numbers(self, tokens: tf.Tensor) -> tf.Tensor:
         """The same numbers, if there are such words."""
         return within(tokens, 0, self._table.size - 1, "The number of a word")

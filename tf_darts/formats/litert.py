@@ -49,18 +49,18 @@ def write_litert(
     (name,) = portable.inputs
     inputs = representative()
     expected = next(iter(portable.unguarded(**{name: tf.constant(inputs)}).values()))
-    found = {}
+    reports = {}
     for precision in PRECISIONS:
         content = _converted(served, portable.unguarded, precision, inputs)
         with storing(version.folder):
             (version.folder / f"model_{precision}.tflite").write_bytes(content)
         answers, delegate = _run(content, inputs)
-        found[precision] = {
+        reports[precision] = {
             "bytes": len(content),
             "runs_with_xnnpack": delegate,
             **_compared(answers, expected.numpy()),
         }
-    difference = found["float32"]["largest_difference"]
+    difference = reports["float32"]["largest_difference"]
     if not difference <= _TOLERANCE:
         raise UserError(
             f"LiteRT's float32 model answers otherwise than the network, by {difference:.3g};"
@@ -69,9 +69,9 @@ def write_litert(
     for path in assets:
         with storing(version.folder):
             (version.folder / path.name).write_bytes(read_bytes(path))
-    extra = {"version": version.number, "litert": found, "model": portable.types}
+    extra = {"version": version.number, "litert": reports, "model": portable.types}
     write_card(version.folder, dict(card) | extra)
-    return found
+    return reports
 
 
 def _litert() -> Any:
@@ -145,6 +145,6 @@ def _converted(served: ServingModel, function: Any, precision: str, inputs: np.n
 
 
 def _compared(answers: np.ndarray, expected: np.ndarray) -> dict[str, float]:
-    same = np.argmax(answers, axis=-1) == np.argmax(expected, axis=-1)
+    agreement = np.argmax(answers, axis=-1) == np.argmax(expected, axis=-1)
     difference = float(np.max(np.abs(answers - expected)))
-    return {"largest_difference": difference, "same_likeliest": float(np.mean(same))}
+    return {"largest_difference": difference, "same_likeliest": float(np.mean(agreement))}

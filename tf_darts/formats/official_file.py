@@ -67,9 +67,9 @@ def _tensors(path: str | pathlib.Path, document: Any) -> dict[str, Any]:
             break
         document = inner
     if not isinstance(document, dict) or not document:
-        what = "an empty dict" if isinstance(document, dict) else type(document).__name__
+        content = "an empty dict" if isinstance(document, dict) else type(document).__name__
         raise UserError(
-            f"{shown(path)}: holds {what} in place of a state dict, names with tensors; save"
+            f"{shown(path)}: holds {content} in place of a state dict, names with tensors; save"
             " model.state_dict()."
         )
     for name in document:
@@ -87,17 +87,17 @@ def _array(about: str, name: str, value: Any) -> np.ndarray:
 
     if not torch.is_tensor(value):
         raise UserError(f"{about} is {type(value).__name__}, no tensor; leave it out of the file.")
-    for how, is_so, advice in (
+    for problem, has_problem, advice in (
         ("has no values (it is on the meta device)", value.is_meta, "load the weights first"),
         ("is quantised", value.is_quantized, "save its dequantize()"),
         ("is sparse", value.layout is not torch.strided, "save its to_dense()"),
         (f"is far too large, {value.shape}", value.numel() > _LARGEST, "give another file"),
     ):
-        if is_so:
-            raise UserError(f"{about} {how}; {advice}.")
+        if has_problem:
+            raise UserError(f"{about} {problem}; {advice}.")
     value = value.detach()
-    whole = not value.is_floating_point() and not value.is_complex()
-    if name.endswith(_COUNTER) and whole:
+    is_integer = not value.is_floating_point() and not value.is_complex()
+    if name.endswith(_COUNTER) and is_integer:
         return value.numpy()
     if not value.is_floating_point():
         dtype = str(value.dtype).removeprefix("torch.")

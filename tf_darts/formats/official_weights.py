@@ -160,12 +160,12 @@ def _batch_norm(layer: BatchNorm) -> Iterator[tuple[str, OfficialWeight]]:
 
 
 def _depthwise_separable(
-    layer: DepthwiseSeparable, first: int
+    layer: DepthwiseSeparable, start: int
 ) -> Iterator[tuple[str, OfficialWeight]]:
-    """ReLU, depthwise, pointwise, norm: the parts of a sequence from number `first` on."""
-    yield f"op.{first + 1}.weight", OfficialWeight(layer.depthwise_kernel, _DEPTHWISE)
-    yield f"op.{first + 2}.weight", OfficialWeight(layer.pointwise_kernel, _CONVOLUTION)
-    yield from _prefixed(f"op.{first + 3}", _batch_norm(layer.norm)).items()
+    """ReLU, depthwise, pointwise, norm: the parts of a sequence from number `start` on."""
+    yield f"op.{start + 1}.weight", OfficialWeight(layer.depthwise_kernel, _DEPTHWISE)
+    yield f"op.{start + 2}.weight", OfficialWeight(layer.pointwise_kernel, _CONVOLUTION)
+    yield from _prefixed(f"op.{start + 3}", _batch_norm(layer.norm)).items()
 
 
 def _operation(layer: Operation) -> Iterator[tuple[str, OfficialWeight]]:

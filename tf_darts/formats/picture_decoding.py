@@ -9,10 +9,10 @@ import tensorflow as tf
 from tf_darts.formats import picture_files
 from tf_darts.formats.picture_files import KINDS, Bytes
 
-MOST_PIXELS = 1 << 26  # of a file that is decoded: a request must not exhaust the memory
+MAX_PIXELS = 1 << 26  # of a file that is decoded: a request must not exhaust the memory
 TAKES = (
     "JPEG, PNG, GIF, BMP (8, 24 or 32 bits, not compressed) and WebP files of up to"
-    f" {MOST_PIXELS:,} pixels; of an animation the first picture"
+    f" {MAX_PIXELS:,} pixels; of an animation the first picture"
 )
 
 
@@ -30,24 +30,27 @@ def decode(file: tf.Tensor, channels: int, number: tf.Tensor | int = 0) -> tf.Te
     kind = picture_files.kind_of(data)
     layout = picture_files.layout(data, kind)
     pixels = layout.size[0] * layout.size[1]
-    sides = (layout.size >= 1) & (layout.size <= MOST_PIXELS)
+    sides = (layout.size >= 1) & (layout.size <= MAX_PIXELS)
     takes = "send a JPEG, PNG, GIF, BMP or WebP file"
-    bad = [
+    faults = [
         (kind >= len(KINDS), f"is no picture that this model can read; {takes}."),
-        (~layout.whole, "is cut off or damaged; send the whole file."),
-        (~layout.known, f"is of a variety that this model cannot read; {takes} of the usual kind."),
+        (~layout.complete, "is cut off or damaged; send the whole file."),
         (
-            ~tf.reduce_all(sides) | (pixels > MOST_PIXELS),
-            f"has no pixels or more than {MOST_PIXELS:,}; send a smaller picture.",
+            ~layout.decodable,
+            f"is of a variety that this model cannot read; {takes} of the usual kind.",
+        ),
+        (
+            ~tf.reduce_all(sides) | (pixels > MAX_PIXELS),
+            f"has no pixels or more than {MAX_PIXELS:,}; send a smaller picture.",
         ),
     ]
-    wrong, sentence = tf.constant(False), tf.constant("")
-    for found, words in reversed(bad):
-        wrong, sentence = wrong | found, tf.where(found, words, sentence)
+    refused, sentence = tf.constant(False), tf.constant("")
+    for fault, words in reversed(faults):
+        refused, sentence = refused | fault, tf.where(fault, words, sentence)
     name = tf.strings.join(["image_bytes[", tf.strings.as_string(number), "] "])
     # The decoders must not see what they were not made for, so they are in a branch of their own.
     image = tf.cond(
-        wrong,
+        refused,
         lambda: _refused(tf.strings.join([name, sentence]), channels),
         lambda: _coloured(data, kind, channels),
     )
@@ -63,7 +66,9 @@ def _refused(sentence: tf.Tensor, channels: int) -> tf.Tensor:
 
 def _coloured(data: Bytes, kind: tf.Tensor, channels: int) -> tf.Tensor:
     kinds = (_jpeg, _png, _gif, _bmp, _webp)
-    colours = tf.switch_case(kind, [lambda read=read: read(data) for read in kinds])
+    colours = tf.switch_case(
+        kind, [lambda decode_kind=decode_kind: decode_kind(data) for decode_kind in kinds]
+    )
     if channels == 3:
         return colours
     # Pillow's greyscale: the same weights as everybody's, in 16 bits.
@@ -76,11 +81,11 @@ def _upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """The picture as the camera was held; see `Layout.orientation`."""
 
     def turned(transposed: bool, upside_down: bool, mirrored: bool) -> tf.Tensor:
-        made = tf.transpose(image, [1, 0, 2]) if transposed else image
+        rotated = tf.transpose(image, [1, 0, 2]) if transposed else image
         axes = [axis for axis, flipped in enumerate((upside_down, mirrored)) if flipped]
-        return tf.reverse(made, axes) if axes else made
+        return tf.reverse(rotated, axes) if axes else rotated
 
-    ways = [  # of 1 to 8
+    turns = [  # of 1 to 8
         (False, False, False),
         (False, False, True),
         (False, True, True),
@@ -90,7 +95,7 @@ def _upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
         (True, True, True),
         (True, True, False),
     ]
-    return tf.switch_case(orientation - 1, [lambda way=way: turned(*way) for way in ways])
+    return tf.switch_case(orientation - 1, [lambda turn=turn: turned(*turn) for turn in turns])
 
 
 def _on_white(pixels: tf.Tensor) -> tf.Tensor:
@@ -129,11 +134,11 @@ def _png(data: Bytes) -> tf.Tensor:
 
 
 def _gif(data: Bytes) -> tf.Tensor:
-    found = picture_files.gif_frame(data)
-    frame, control = found.frame, tf.maximum(found.control, 0)
-    transparent = (found.control >= 0) & tf.equal(data.number(control + 3, 1) % 2, 1)
-    own = data.number(frame + 9, 1) >= 128
-    table = tf.where(own, frame + 10, 13)
+    gif = picture_files.gif_frame(data)
+    frame, control = gif.frame, tf.maximum(gif.control, 0)
+    transparent = (gif.control >= 0) & tf.equal(data.number(control + 3, 1) % 2, 1)
+    has_local_table = data.number(frame + 9, 1) >= 128
+    table = tf.where(has_local_table, frame + 10, 13)
     colour = table + 3 * data.number(control + 6, 1)
     flags = data.number(control + 3, 1)
 
@@ -151,10 +156,10 @@ def _byte(value: tf.Tensor) -> tf.Tensor:
     return tf.gather(tf.constant([bytes([number]) for number in range(256)]), value)
 
 
-def _replaced(file: tf.Tensor, at: tf.Tensor, by: tf.Tensor) -> tf.Tensor:
+def _replaced(file: tf.Tensor, position: tf.Tensor, replacement: tf.Tensor) -> tf.Tensor:
     """A file with other bytes at a position."""
-    behind = at + tf.cast(tf.strings.length(by), tf.int64)
-    return tf.strings.join([_part(file, 0, at), by, _part(file, behind, None)])
+    behind = position + tf.cast(tf.strings.length(replacement), tf.int64)
+    return tf.strings.join([_part(file, 0, position), replacement, _part(file, behind, None)])
 
 
 def _part(file: tf.Tensor, start: tf.Tensor | int, end: tf.Tensor | None) -> tf.Tensor:
@@ -188,17 +193,19 @@ def _webp(data: Bytes) -> tf.Tensor:
     def marked(flag: int) -> tf.Tensor:
         return data.begins(12, b"VP8X") & tf.equal(data.number(20, 1) // flag % 2, 1)
 
-    first = tf.while_loop(
-        lambda at: ~data.begins(at, b"ANMF") & (at < data.length),
-        lambda at: (at + 8 + data.number(at + 4, 4) + data.number(at + 4, 4) % 2,),
+    frame = tf.while_loop(
+        lambda position: ~data.begins(position, b"ANMF") & (position < data.length),
+        lambda position: (
+            position + 8 + data.number(position + 4, 4) + data.number(position + 4, 4) % 2,
+        ),
         (tf.constant(12, tf.int64),),
         parallel_iterations=1,
     )[0]
 
-    def still() -> tf.Tensor:
+    def first_frame_file() -> tf.Tensor:
         """The first picture of an animation as a file of its own."""
-        body = _part(data.file, first + 24, first + 8 + data.number(first + 4, 4))
-        sides = _part(data.file, first + 14, first + 20)
+        body = _part(data.file, frame + 24, frame + 8 + data.number(frame + 4, 4))
+        sides = _part(data.file, frame + 14, frame + 20)
         flags = tf.where(marked(16), b"\x10\0\0\0", b"\0\0\0\0")
         body = tf.strings.join([b"WEBPVP8X\x0a\0\0\0", flags, sides, body])
         length = tf.cast(tf.strings.length(body), tf.int64)
@@ -206,10 +213,10 @@ def _webp(data: Bytes) -> tf.Tensor:
         return tf.strings.join([b"RIFF", *sizes, body])
 
     # TensorFlow's decoder ends the whole process at an animation of the wrong channels.
-    file = tf.cond(marked(2), still, lambda: data.file)
-    alone = data.begins(12, b"VP8L") & tf.equal(data.number(24, 1) // 16 % 2, 1)
+    file = tf.cond(marked(2), first_frame_file, lambda: data.file)
+    lossless_alpha = data.begins(12, b"VP8L") & tf.equal(data.number(24, 1) // 16 % 2, 1)
     pixels = tf.cond(
-        marked(16) | alone,
+        marked(16) | lossless_alpha,
         lambda: _on_white(tf.io.decode_webp(file, channels=4)[0]),
         lambda: tf.io.decode_webp(file, channels=3)[0],
     )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 KINDS = ("JPEG", "PNG", "GIF", "BMP", "WebP")
-_OTHER = len(KINDS)  # neither
+_UNKNOWN_KIND = len(KINDS)  # neither
 _ORIENTATION = 0x0112  # the EXIF tag
 _LARGEST_HEAD = 1 << 16  # bytes in which the marks of an editor are looked for
 
@@ -20,14 +20,14 @@ class Layout(NamedTuple):
 
     Attributes:
       size: height and width before turning, `[2]`.
-      whole: whether the file goes on to its end, bool.
-      known: whether its variety can be decoded, bool.
+      complete: whether the file goes on to its end, bool.
+      decodable: whether its variety can be decoded, bool.
       orientation: of the EXIF mark, 1 to 8; 1 is upright.
     """
 
     size: tf.Tensor
-    whole: tf.Tensor
-    known: tf.Tensor
+    complete: tf.Tensor
+    decodable: tf.Tensor
     orientation: tf.Tensor
 
 
@@ -49,13 +49,13 @@ class Bytes:
         at = tf.convert_to_tensor(at, tf.int64)
         places = at[..., tf.newaxis] + tf.range(count, dtype=tf.int64)
         inside = (places >= 0) & (places < self.length)
-        found = tf.cast(tf.gather(self._values, tf.where(inside, places, self.length)), tf.int64)
+        values = tf.cast(tf.gather(self._values, tf.where(inside, places, self.length)), tf.int64)
         little = tf.constant([1 << (8 * place) for place in range(count)], tf.int64)
-        return tf.reduce_sum(found * tf.where(big, little[::-1], little), -1)
+        return tf.reduce_sum(values * tf.where(big, little[::-1], little), -1)
 
-    def begins(self, at: tf.Tensor | int, what: bytes) -> tf.Tensor:
-        """Whether `what` stands there."""
-        return tf.equal(self.number(at, len(what)), int.from_bytes(what, "little"))
+    def begins(self, at: tf.Tensor | int, pattern: bytes) -> tf.Tensor:
+        """Whether `pattern` stands there."""
+        return tf.equal(self.number(at, len(pattern)), int.from_bytes(pattern, "little"))
 
     def after(self, start: tf.Tensor) -> tf.Tensor:
         """The bytes from a position on, uint8."""
@@ -64,23 +64,23 @@ class Bytes:
 
 def kind_of(data: Bytes) -> tf.Tensor:
     """The place in `KINDS`, or the number behind it; int32."""
-    known = (
+    matches = (
         data.begins(0, b"\xff\xd8\xff"),
         data.begins(0, b"\x89PNG\r\n\x1a\n"),
         data.begins(0, b"GIF87a") | data.begins(0, b"GIF89a"),
         data.begins(0, b"BM"),
         data.begins(0, b"RIFF") & data.begins(8, b"WEBP"),
     )
-    kind = tf.constant(_OTHER)
-    for place, found in enumerate(known):
-        kind = tf.where(found, place, kind)
+    kind = tf.constant(_UNKNOWN_KIND)
+    for place, match in enumerate(matches):
+        kind = tf.where(match, place, kind)
     return kind
 
 
 def layout(data: Bytes, kind: tf.Tensor) -> Layout:
     """What the marks say; of a file of no kind nothing is known."""
     kinds = (_jpeg, _png, _gif, _bmp, _webp)
-    branches = [lambda read=read: tuple(read(data)) for read in kinds]
+    branches = [lambda read_kind=read_kind: tuple(read_kind(data)) for read_kind in kinds]
     return Layout(*tf.switch_case(kind, branches, lambda: tuple(_nothing())))
 
 
@@ -107,27 +107,27 @@ def _walk(
     """
 
     def body(at: tf.Tensor, exif: tf.Tensor, last: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        onward, found, last = step(at)
-        return tf.where(last, at, onward), tf.where(exif < 0, found, exif), last
+        onward, piece_exif, last = step(at)
+        return tf.where(last, at, onward), tf.where(exif < 0, piece_exif, exif), last
 
-    none = tf.constant(-1, tf.int64)
+    absent = tf.constant(-1, tf.int64)
     at, exif, last = tf.while_loop(
         lambda at, exif, last: ~last & (at < length),
         body,
-        (tf.cast(start, tf.int64), none, tf.constant(False)),
+        (tf.cast(start, tf.int64), absent, tf.constant(False)),
         parallel_iterations=1,
     )
-    return tf.where(last, at, none), exif
+    return tf.where(last, at, absent), exif
 
 
 def _jpeg(data: Bytes) -> Layout:
     def step(at: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         marker = data.number(at + 1, 1)
         filling = tf.equal(marker, 0xFF)
-        alone = (marker >= 0xD0) & (marker <= 0xD8) | tf.equal(marker, 1)
-        one, two = tf.constant(1, tf.int64), tf.constant(2, tf.int64)
-        length = tf.where(alone, two, 2 + data.number(at + 2, 2, True))
-        onward = at + tf.where(filling, one, length)
+        without_length = (marker >= 0xD0) & (marker <= 0xD8) | tf.equal(marker, 1)
+        fill_size, marker_size = tf.constant(1, tf.int64), tf.constant(2, tf.int64)
+        length = tf.where(without_length, marker_size, 2 + data.number(at + 2, 2, True))
+        onward = at + tf.where(filling, fill_size, length)
         exif = tf.equal(marker, 0xE1) & data.begins(at + 4, b"Exif\0\0")
         # The picture itself, or what is no marker: then the file is broken.
         last = tf.equal(marker, 0xDA) | ~tf.equal(data.number(at, 1), 0xFF)
@@ -136,13 +136,13 @@ def _jpeg(data: Bytes) -> Layout:
     picture, exif = _walk(2, data.length, step)
     scan = data.after(tf.maximum(picture, 0))
     ends = tf.reduce_any(tf.equal(scan[:-1], 0xFF) & tf.equal(scan[1:], 0xD9))
-    whole = (picture >= 0) & data.begins(picture, b"\xff\xda") & ends
+    complete = (picture >= 0) & data.begins(picture, b"\xff\xda") & ends
     size = tf.cond(
-        whole,
+        complete,
         lambda: tf.cast(tf.image.extract_jpeg_shape(data.file)[:2], tf.int64),
         lambda: tf.zeros([2], tf.int64),
     )
-    return Layout(size, whole, tf.constant(True), _orientation(data, exif))
+    return Layout(size, complete, tf.constant(True), _orientation(data, exif))
 
 
 def _png(data: Bytes) -> Layout:
@@ -197,16 +197,16 @@ def _blocks(data: Bytes, at: tf.Tensor) -> tf.Tensor:
 
 
 def _gif(data: Bytes) -> Layout:
-    found = gif_frame(data)
-    frame = tf.maximum(found.frame, 0)
+    gif = gif_frame(data)
+    frame = tf.maximum(gif.frame, 0)
     pixels = frame + 11 + _colours(data.number(frame + 9, 1))
-    whole = (found.frame >= 0) & (_blocks(data, pixels) <= data.length)
+    complete = (gif.frame >= 0) & (_blocks(data, pixels) <= data.length)
     size = tf.stack([data.number(8, 2), data.number(6, 2)])
     # What is around a smaller picture is filled differently by all who read it.
     covers = tf.equal(data.number(frame + 1, 4), 0) & tf.reduce_all(
         tf.equal(data.number(tf.stack([frame + 7, frame + 5]), 2), size)
     )
-    return Layout(size, whole, covers, tf.constant(1, tf.int64))
+    return Layout(size, complete, covers, tf.constant(1, tf.int64))
 
 
 def _bmp(data: Bytes) -> Layout:
@@ -214,14 +214,14 @@ def _bmp(data: Bytes) -> Layout:
     height = tf.where(signed >= 1 << 31, (1 << 32) - signed, signed)  # negative: from the top
     size = tf.stack([height, data.number(18, 4)])
     bits = data.number(28, 2)
-    known = (
+    decodable = (
         (data.number(14, 4) >= 40)
         & tf.equal(data.number(30, 4), 0)
         & (tf.equal(bits, 8) | tf.equal(bits, 24) | tf.equal(bits, 32))
     )
     row = (bits * size[1] + 31) // 32 * 4
-    whole = data.number(10, 4) + row * height <= data.length
-    return Layout(size, whole, known, tf.constant(1, tf.int64))
+    complete = data.number(10, 4) + row * height <= data.length
+    return Layout(size, complete, decodable, tf.constant(1, tf.int64))
 
 
 def _webp(data: Bytes) -> Layout:
@@ -233,18 +233,18 @@ def _webp(data: Bytes) -> Layout:
         return onward, tf.where(exif, start, -1), onward >= 8 + data.number(4, 4)
 
     end, exif = _walk(12, data.length, step)
-    whole = (end >= 0) & (8 + data.number(4, 4) <= data.length)
+    complete = (end >= 0) & (8 + data.number(4, 4) <= data.length)
     bits = data.number(21, 4)
     sizes = {  # by the first piece
         b"VP8X": (1 + data.number(27, 3), 1 + data.number(24, 3)),
         b"VP8L": (1 + bits // (1 << 14) % (1 << 14), 1 + bits % (1 << 14)),
         b"VP8 ": (data.number(28, 2) % (1 << 14), data.number(26, 2) % (1 << 14)),
     }
-    size, known = tf.zeros([2], tf.int64), tf.constant(False)
+    size, decodable = tf.zeros([2], tf.int64), tf.constant(False)
     for name, sides in sizes.items():
-        found = data.begins(12, name)
-        size, known = tf.where(found, tf.stack(sides), size), known | found
-    return Layout(size, whole, known, _orientation(data, exif))
+        matches = data.begins(12, name)
+        size, decodable = tf.where(matches, tf.stack(sides), size), decodable | matches
+    return Layout(size, complete, decodable, _orientation(data, exif))
 
 
 def _orientation(data: Bytes, exif: tf.Tensor) -> tf.Tensor:
@@ -258,13 +258,13 @@ def _orientation(data: Bytes, exif: tf.Tensor) -> tf.Tensor:
     entries = start + 2 + 12 * tf.range(tf.minimum(count, 1000))
     tags = data.number(entries, 2, big)
     marked = tf.boolean_mask(entries, tf.equal(tags, _ORIENTATION))
-    has = (exif >= 0) & (tf.size(marked) > 0)
+    has_tag = (exif >= 0) & (tf.size(marked) > 0)
     entry = tf.reduce_min(tf.concat([marked, [data.length]], 0))
     long = tf.equal(data.number(entry + 2, 2, big), 4)
     value = tf.where(long, data.number(entry + 8, 4, big), data.number(entry + 8, 2, big))
     head = tf.strings.substr(data.file, 0, _LARGEST_HEAD)
     words = tf.strings.regex_replace(head, r'\C*?tiff:Orientation(?:="|>)([0-9])\C*', r"\1")
     words = tf.where(tf.strings.regex_full_match(words, "[0-9]"), words, "1")
-    by_words = tf.strings.to_number(words, tf.int64)
-    value = tf.where(has, value, by_words)
+    xmp_value = tf.strings.to_number(words, tf.int64)
+    value = tf.where(has_tag, value, xmp_value)
     return tf.where((value >= 1) & (value <= 8), value, 1)

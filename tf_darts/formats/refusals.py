@@ -31,21 +31,21 @@ def refuse_unless(
         return [tf.identity(value) for value in values]
 
 
-def within(values: tf.Tensor, least: float, most: float, what: str) -> tf.Tensor:
-    """The same numbers, if each is from `least` to `most`; NaN is within nothing.
+def within(values: tf.Tensor, minimum: float, maximum: float, name: str) -> tf.Tensor:
+    """The same numbers, if each is from `minimum` to `maximum`; NaN is within nothing.
 
     Args:
       values: numbers.
-      least: the smallest that is allowed.
-      most: the largest.
-      what: they are, the beginning of the sentence.
+      minimum: the smallest that is allowed.
+      maximum: the largest.
+      name: they are, the beginning of the sentence.
     """
-    sentence = f"{what} must be from {least} to {most}."
-    inside = (values >= tf.cast(least, values.dtype)) & (values <= tf.cast(most, values.dtype))
+    sentence = f"{name} must be from {minimum} to {maximum}."
+    inside = (values >= tf.cast(minimum, values.dtype)) & (values <= tf.cast(maximum, values.dtype))
     return refuse_unless(inside, sentence, [values])[0]
 
 
-def one_batch(
+def check_batch(
     inputs: Mapping[str, tf.Tensor], specs: Mapping[str, tf.TensorSpec], rows: int
 ) -> dict[str, tf.Tensor]:
     """The inputs of a signature, if they have its shapes and are one batch of a size allowed.
@@ -57,7 +57,7 @@ def one_batch(
       specs: their shapes and types.
       rows: that a batch may have.
     """
-    given = {}
+    tensors = {}
     for name, spec in specs.items():
         # Compared as texts, since comparing shapes of different ranks is an error of its own.
         value = tf.raw_ops.PlaceholderWithDefault(input=inputs[name], shape=tf.TensorShape(None))
@@ -66,15 +66,15 @@ def one_batch(
         fits = tf.strings.regex_full_match(shape, ",".join(sizes))
         about = f"{name} must have the shape {shape_in_words(spec)}, not ["
         (value,) = refuse_unless(fits, tf.strings.join([about, shape, "]."]), [value])
-        given[name] = tf.ensure_shape(value, spec.shape)
-    batches = tf.stack([tf.shape(value)[0] for value in given.values()])
-    sentence = f"{', '.join(given)} must have as many rows."
-    batches, *values = refuse_unless(batches == batches[0], sentence, [batches, *given.values()])
+        tensors[name] = tf.ensure_shape(value, spec.shape)
+    batches = tf.stack([tf.shape(value)[0] for value in tensors.values()])
+    sentence = f"{', '.join(tensors)} must have as many rows."
+    batches, *values = refuse_unless(batches == batches[0], sentence, [batches, *tensors.values()])
     sentence = f"A request must have from 1 to {rows} rows; send more of them in several requests."
     values = refuse_unless((batches >= 1) & (batches <= rows), sentence, values)
     return {
         name: tf.ensure_shape(value, specs[name].shape)
-        for name, value in zip(given, values, strict=True)
+        for name, value in zip(tensors, values, strict=True)
     }
 
 

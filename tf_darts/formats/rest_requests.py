@@ -32,13 +32,13 @@ def newest_version(path: pathlib.Path) -> pathlib.Path:
     if is_file(path / _MODEL):
         return path
     numbered = entries(path) if is_directory(path) else []
-    found = [p for p in numbered if p.name.isdecimal() and is_file(p / _MODEL)]
-    if not found:
+    versions = [p for p in numbered if p.name.isdecimal() and is_file(p / _MODEL)]
+    if not versions:
         raise UserError(
             f"{shown(path)} has no exported SavedModel in it; write one with --mode=export"
             f" --run_dir=RUN --export_dir={shlex.quote(str(path))}."
         )
-    return max(found, key=lambda version: int(version.name))
+    return max(versions, key=lambda version: int(version.name))
 
 
 def load(path: pathlib.Path) -> Any:
@@ -80,8 +80,8 @@ def answer(signatures: Mapping[str, Any], document: Any) -> dict[str, Any]:
         )
     function = signatures[name]
     specs = function.structured_input_signature[1]
-    by_row = "instances" in document
-    values = _columns(document["instances"], specs) if by_row else document["inputs"]
+    row_wise = "instances" in document
+    values = _columns(document["instances"], specs) if row_wise else document["inputs"]
     if len(specs) == 1 and not (isinstance(values, dict) and values.keys() == specs.keys()):
         values = {next(iter(specs)): values}
     if not isinstance(values, dict) or values.keys() != specs.keys():
@@ -98,11 +98,11 @@ def answer(signatures: Mapping[str, Any], document: Any) -> dict[str, Any]:
         reason = refused[1] if refused else (lines or ["TensorFlow does not say why."])[-1]
         raise UserError(f"The model refuses the request: {reason}") from error
     plain = {key: _plain(value) for key, value in outputs.items()}
-    only = next(iter(plain.values())) if len(plain) == 1 else None
-    if not by_row:
-        return {"outputs": plain if only is None else only}
+    single_output = next(iter(plain.values())) if len(plain) == 1 else None
+    if not row_wise:
+        return {"outputs": plain if single_output is None else single_output}
     rows = [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]
-    return {"predictions": rows if only is None else only}
+    return {"predictions": rows if single_output is None else single_output}
 
 
 def _tensor(name: str, value: Any, spec: tf.TensorSpec) -> tf.Tensor:
@@ -114,8 +114,8 @@ def _tensor(name: str, value: Any, spec: tf.TensorSpec) -> tf.Tensor:
             f"The values of {name} cannot be read as {spec.dtype.name}, rows of one length."
         ) from error
     if not spec.shape.is_compatible_with(tensor.shape):
-        have, want = shape_in_words(tensor), shape_in_words(spec)
-        raise UserError(f"The values of {name} have the shape {have} in place of {want}.")
+        actual, expected = shape_in_words(tensor), shape_in_words(spec)
+        raise UserError(f"The values of {name} have the shape {actual} in place of {expected}.")
     return tensor
 
 
@@ -134,7 +134,7 @@ def _columns(instances: Any, specs: Mapping[str, Any]) -> Any:
 def _raw(value: Any) -> Any:
     """JSON with `{"b64": ...}` as Python values."""
     if isinstance(value, list):
-        return [_raw(one) for one in value]
+        return [_raw(item) for item in value]
     if isinstance(value, dict) and value.keys() == {"b64"}:
         try:
             return base64.b64decode(value["b64"], validate=True)

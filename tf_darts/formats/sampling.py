@@ -27,8 +27,8 @@ def draw(
     # The largest first, so that no temperature, however low, makes an infinite number.
     scaled = (ordered - ordered[:, :1]) / tf.where(greedy, 1.0, temperature)[:, tf.newaxis]
     allowed = tf.where(greedy, 1, tf.where(top_k > 0, tf.minimum(top_k, words), words))
-    among = tf.range(words) < allowed[:, tf.newaxis]
-    sums = tf.cumsum(tf.where(among, tf.nn.softmax(scaled), 0.0), axis=-1)
+    in_top_k = tf.range(words) < allowed[:, tf.newaxis]
+    sums = tf.cumsum(tf.where(in_top_k, tf.nn.softmax(scaled), 0.0), axis=-1)
     passed = tf.cast(sums <= chances[:, tf.newaxis] * sums[:, -1:], tf.int32)
     rank = tf.minimum(tf.reduce_sum(passed, axis=-1), allowed - 1)
     return tf.gather(order, rank, batch_dims=1)

@@ -55,17 +55,17 @@ def write_version(
 
 def _answers(signature: Signature) -> list[dict[str, Any]]:
     """Each example request of a signature with its answer, as `saved_model_check` reads them."""
-    found, answer = [], signature.concrete
+    examples, answer = [], signature.concrete
     for request in signature.examples:
         inputs = signature.tensors(request)
         sides = {"inputs": inputs, "outputs": answer(**inputs)}
-        found.append(
+        examples.append(
             {
-                side: {name: saved_model_check.encoded(one) for name, one in tensors.items()}
+                side: {name: saved_model_check.encoded(tensor) for name, tensor in tensors.items()}
                 for side, tensors in sides.items()
             }
         )
-    return found
+    return examples
 
 
 def _write_warmup(path: pathlib.Path, signatures: Mapping[str, Signature]) -> None:
@@ -79,17 +79,17 @@ def _check(folder: pathlib.Path) -> None:
     """Raises `UserError` unless a fresh process gets the stored answers from a SavedModel."""
     # -I: neither the current folder nor PYTHONPATH nor the user's own packages.
     command = [sys.executable, "-I", saved_model_check.__file__, os.fspath(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode == 0:
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode == 0:
         return
     if not exists(folder):
         raise StorageError(
             f"{folder.parents[1]}: what was written there is gone (somebody removed it while it was"
             " checked); repeat the command."
         )
-    lines = (done.stdout.strip() or done.stderr.strip()).splitlines() or ["it died"]
-    what = "; ".join(lines) if done.stdout.strip() else lines[-1]
+    lines = (process.stdout.strip() or process.stderr.strip()).splitlines() or ["it died"]
+    reason = "; ".join(lines) if process.stdout.strip() else lines[-1]
     raise UserError(
         "The exported model, loaded with TensorFlow alone, does not answer as the trained one does"
-        f" ({what}); nothing was exported. Please report this with the run's config.json."
+        f" ({reason}); nothing was exported. Please report this with the run's config.json."
     )

@@ -44,23 +44,25 @@ def differences(folder: str | os.PathLike[str]) -> list[str]:
     """
     examples = json.loads((pathlib.Path(folder) / EXAMPLES_FILE).read_text(encoding="utf-8"))
     signatures = tf.saved_model.load(os.fspath(folder)).signatures
-    found = []
+    problems = []
     if examples.keys() != signatures.keys():
-        found.append(f"signatures {sorted(signatures)} in place of {sorted(examples)}")
+        problems.append(f"signatures {sorted(signatures)} in place of {sorted(examples)}")
 
     def called(name: str, inputs: Arrays) -> Arrays:
         tensors = {key: tf.constant(value) for key, value in inputs.items()}
         return {key: value.numpy() for key, value in signatures[name](**tensors).items()}
 
-    known = {
-        name: [(_arrays(one["inputs"]), _arrays(one["outputs"])) for one in examples[name]]
+    expected = {
+        name: [
+            (_arrays(example["inputs"]), _arrays(example["outputs"])) for example in examples[name]
+        ]
         for name in sorted(examples.keys() & signatures.keys())
     }
-    found += _compared(known, called)
-    if not found:
+    problems += _compared(expected, called)
+    if not problems:
         with session(folder) as ask:
-            found += [f"{line} in a session" for line in _compared(known, ask)]
-    return found
+            problems += [f"{line} in a session" for line in _compared(expected, ask)]
+    return problems
 
 
 @contextlib.contextmanager
@@ -83,16 +85,16 @@ def _arrays(entries: dict[str, dict[str, str]]) -> Arrays:
 
 
 def _compared(examples: dict[str, list[tuple[Arrays, Arrays]]], ask: Answer) -> list[str]:
-    found = []
+    problems = []
     for name, pairs in examples.items():
         for inputs, expected in pairs:
             outputs = ask(name, inputs)
             if outputs.keys() != expected.keys():
-                found.append(f"{name}: outputs {sorted(outputs)} in place of {sorted(expected)}")
+                problems.append(f"{name}: outputs {sorted(outputs)} in place of {sorted(expected)}")
             for key in sorted(outputs.keys() & expected.keys()):
                 if how := _difference(outputs[key], expected[key]):
-                    found.append(f"{name}: {key} {how}")
-    return found
+                    problems.append(f"{name}: {key} {how}")
+    return problems
 
 
 def _difference(value: np.ndarray, expected: np.ndarray) -> str | None:
@@ -107,9 +109,9 @@ def _difference(value: np.ndarray, expected: np.ndarray) -> str | None:
 
 def main(arguments: list[str]) -> int:
     """Checks the folder that the arguments name; returns the exit status."""
-    found = differences(arguments[1])
-    print("\n".join(found))
-    return 1 if found else 0
+    problems = differences(arguments[1])
+    print("\n".join(problems))
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts.errors import UserError
-from tf_darts.formats.refusals import ROWS, one_batch, shape_in_words
+from tf_darts.formats.refusals import ROWS, check_batch, shape_in_words
 
 Request = Mapping[str, np.ndarray]
 DEFAULT = "serving_default"  # what TF Serving takes where a request names none
@@ -43,7 +43,7 @@ class Signature:
     def concrete(self) -> Any:
         """The function traced for its inputs, as servers run it: it refuses what is not allowed."""
         return self._traced(
-            lambda **inputs: self.function(**one_batch(inputs, self.inputs, self.rows))
+            lambda **inputs: self.function(**check_batch(inputs, self.inputs, self.rows))
         )
 
     @functools.cached_property

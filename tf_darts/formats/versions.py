@@ -38,7 +38,7 @@ class NewVersion(NamedTuple):
 
 
 @contextlib.contextmanager
-def new_version(export_dir: pathlib.Path, wanted: int = 0) -> Iterator[NewVersion]:
+def new_version(export_dir: pathlib.Path, requested: int = 0) -> Iterator[NewVersion]:
     """A version to write; it becomes `export_dir`/number at the end.
 
     The number is this process's from the beginning on: of two exports at once, each has its own.
@@ -46,7 +46,7 @@ def new_version(export_dir: pathlib.Path, wanted: int = 0) -> Iterator[NewVersio
 
     Args:
       export_dir: the directory of all versions, made where it is missing.
-      wanted: the number; 0 takes the highest that is there or being written, plus 1.
+      requested: the number; 0 takes the highest that is there or being written, plus 1.
 
     Raises:
       StorageError: the directory cannot be written.
@@ -58,12 +58,12 @@ def new_version(export_dir: pathlib.Path, wanted: int = 0) -> Iterator[NewVersio
             f"--export_dir={shown(export_dir)}: TensorFlow reads {' and '.join(pattern)} in a path"
             " as a pattern and could not load what is exported there; give a directory without."
         )
-    made = not exists(export_dir)
+    is_new = not exists(export_dir)
     make_directory(export_dir)
     with contextlib.ExitStack() as stack:
-        if made:
+        if is_new:
             stack.callback(_remove_empty, export_dir)
-        number, folder = _claimed(export_dir, wanted, stack)
+        number, folder = _claimed(export_dir, requested, stack)
         version = NewVersion(number, folder / "version")
         with storing(export_dir):
             version.folder.mkdir()
@@ -90,19 +90,19 @@ def storing(path: pathlib.Path) -> Iterator[None]:
 
 
 def _claimed(
-    export_dir: pathlib.Path, wanted: int, stack: contextlib.ExitStack
+    export_dir: pathlib.Path, requested: int, stack: contextlib.ExitStack
 ) -> tuple[int, pathlib.Path]:
     """A number, and a staging directory that is gone and free when the stack is closed."""
     with storing(export_dir), _locked(export_dir, wait=True):  # for a moment
-        taken = {int(path.name) for path in entries(export_dir) if path.name.isdecimal()}
-        taken |= _being_written(export_dir)
-        if wanted in taken:
+        used_numbers = {int(path.name) for path in entries(export_dir) if path.name.isdecimal()}
+        used_numbers |= _being_written(export_dir)
+        if requested in used_numbers:
             raise UserError(
-                f"--version={wanted}: {export_dir / str(wanted)} is there already or being"
+                f"--version={requested}: {export_dir / str(requested)} is there already or being"
                 " written, and no version is overwritten; leave the flag out to take the next"
                 " number."
             )
-        number = wanted or max(taken, default=0) + 1
+        number = requested or max(used_numbers, default=0) + 1
         folder = pathlib.Path(tempfile.mkdtemp(dir=export_dir, prefix=f"{_STAGING}{number}_"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         stack.enter_context(_locked(folder, wait=False))

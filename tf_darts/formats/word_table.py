@@ -21,12 +21,12 @@ class WordTable(tf.Module):
     Args:
       words: the vocabulary; a word's number is its place.
       file: the same, a word a line.
-      most: how many numbers the rows of one request may have, filled up to the longest.
+      word_limit: how many numbers the rows of one request may have, filled up to the longest.
     """
 
-    def __init__(self, words: Sequence[str], file: str | os.PathLike[str], most: int) -> None:
+    def __init__(self, words: Sequence[str], file: str | os.PathLike[str], word_limit: int) -> None:
         super().__init__()
-        self.most = most
+        self.word_limit = word_limit
         index = {word: number for number, word in enumerate(words)}
         self.size = len(index)
         self.end = index[EOS]
@@ -77,10 +77,10 @@ class WordTable(tf.Module):
         words = tf.strings.split(tf.strings.regex_replace(spelled, _WHITE_SPACE, " "))
         numbers = self._numbers.lookup(words.flat_values)
         if self.unknown < 0:
-            new = tf.boolean_mask(words.flat_values, numbers < 0)
+            unknown_words = tf.boolean_mask(words.flat_values, numbers < 0)
             about = f" is not in the vocabulary, which has no {UNK}; leave it out."
-            sentence = tf.strings.join([_first(new), about])
-            (numbers,) = refuse_unless(tf.equal(tf.size(new), 0), sentence, [numbers])
+            sentence = tf.strings.join([_first_word(unknown_words), about])
+            (numbers,) = refuse_unless(tf.equal(tf.size(unknown_words), 0), sentence, [numbers])
         lengths = words.row_lengths()
         numbers, lengths = self.bounded(lengths, [numbers, lengths])
         numbers = words.with_flat_values(tf.cast(numbers, tf.int32))
@@ -89,12 +89,12 @@ class WordTable(tf.Module):
     def bounded(self, lengths: tf.Tensor, values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """The same values, if rows of these lengths are not too many words, filled up."""
         lengths = tf.cast(lengths, tf.int64)
-        all_words = tf.reduce_max(lengths) * tf.size(lengths, tf.int64)
+        word_count = tf.reduce_max(lengths) * tf.size(lengths, tf.int64)
         sentence = (
-            f"A request must have at most {self.most:,} words, its rows times the words of the"
-            " longest row; send the rows in several requests."
+            f"A request must have at most {self.word_limit:,} words, its rows times the words of"
+            " the longest row; send the rows in several requests."
         )
-        return refuse_unless(all_words <= self.most, sentence, values)
+        return refuse_unless(word_count <= self.word_limit, sentence, values)
 
 
 def _bounded(texts: tf.Tensor) -> tf.Tensor:
@@ -104,11 +104,11 @@ def _bounded(texts: tf.Tensor) -> tf.Tensor:
     return refuse_unless(size <= BYTES, sentence, [texts])[0]
 
 
-def _first(words: tf.Tensor) -> tf.Tensor:
+def _first_word(words: tf.Tensor) -> tf.Tensor:
     """The beginning of the first of words, or nothing, as UTF-8."""
     word = tf.strings.reduce_join(words[:1])
-    whole = tf.strings.unicode_transcode(word, "UTF-8", "UTF-8")
-    return tf.strings.substr(whole, 0, _SHOWN, unit="UTF8_CHAR")
+    valid_word = tf.strings.unicode_transcode(word, "UTF-8", "UTF-8")
+    return tf.strings.substr(valid_word, 0, _SHOWN, unit="UTF8_CHAR")
 
 
 def _unix(texts: tf.Tensor) -> tf.Tensor:

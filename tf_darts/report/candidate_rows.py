@@ -8,12 +8,12 @@ from tf_darts.cells.genotype import SPACES
 from tf_darts.errors import StateError, UserError
 
 
-def check_row(row: Any, where: str, advice: str) -> None:
+def check_row(row: Any, location: str, advice: str) -> None:
     """Checks a candidate of `ranking.json` or `candidate.json`; see `ranking.py` for what it has.
 
     Args:
       row: as it was read.
-      where: the file and what else tells the row, the beginning of the sentence.
+      location: the file and what else tells the row, the beginning of the sentence.
       advice: what to do, its end.
 
     Raises:
@@ -21,7 +21,7 @@ def check_row(row: Any, where: str, advice: str) -> None:
     """
     reason = _fault(row)
     if reason:
-        raise StateError(f"{where}: is no result of a candidate ({reason}); {advice}.")
+        raise StateError(f"{location}: is no result of a candidate ({reason}); {advice}.")
 
 
 def _fault(row: Any) -> str:
@@ -53,10 +53,10 @@ def _fault(row: Any) -> str:
     return ""
 
 
-def is_number(value: Any, *, or_none: bool = False) -> bool:
+def is_number(value: Any, *, allow_none: bool = False) -> bool:
     """Whether a value of a JSON file is a finite number, or null where that is allowed."""
     if value is None:
-        return or_none
+        return allow_none
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

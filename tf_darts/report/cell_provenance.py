@@ -20,19 +20,19 @@ def group_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, A
     return {f"{prefix}{k}": v for k, v in settings.items() if k not in _NO_SETTINGS}
 
 
-def searched_by(found: Mapping[str, Any]) -> str:
+def search_method(record: Mapping[str, Any]) -> str:
     """The method of a search, by its settings or by a provenance that commit 517e77a wrote."""
-    optimization = found.get("optimization", "bilevel")
-    return found["hypergradient"] if optimization == "bilevel" else optimization
+    optimization = record.get("optimization", "bilevel")
+    return record["hypergradient"] if optimization == "bilevel" else optimization
 
 
-def method_of(provenance: Mapping[str, Any]) -> str | None:
+def cell_method(provenance: Mapping[str, Any]) -> str | None:
     """What found a cell; None where its provenance does not say it."""
     if "method" in provenance:
         return str(provenance["method"])
     # Version 0.1 had no such name: its searches wrote these, and its studies "source".
     if "hypergradient" in provenance:
-        return searched_by(provenance)
+        return search_method(provenance)
     return provenance.get("source")
 
 

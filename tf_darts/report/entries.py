@@ -112,15 +112,15 @@ def distinct(entries: Sequence[Entry]) -> tuple[list[Entry], list[tuple[Entry, E
     Returns:
       The entries that stay, and (repeated, first) pairs of the others.
     """
-    first: dict[Any, Entry] = {}
+    unique: dict[Any, Entry] = {}
     repeated = []
     for entry in entries:
         key = (entry.scored_by, entry.method, entry.seed, str(entry.cell), _frozen(entry.settings))
-        if entry.reason or entry.seed is None or key not in first:
-            first[entry.name if entry.reason or entry.seed is None else key] = entry
+        if entry.reason or entry.seed is None or key not in unique:
+            unique[entry.name if entry.reason or entry.seed is None else key] = entry
         else:
-            repeated.append((entry, first[key]))
-    return list(first.values()), repeated
+            repeated.append((entry, unique[key]))
+    return list(unique.values()), repeated
 
 
 def group(entries: Sequence[Entry]) -> list[Group]:
@@ -142,14 +142,14 @@ def group(entries: Sequence[Entry]) -> list[Group]:
                 groups.append(Group(f"{chosen[0].method} ({cell_id})", chosen))
         else:
             groups.append(Group(members[0].method, tuple(members)))
-    labelled = [Group(_label(one, groups), one.entries) for one in groups]
+    labelled = [Group(_label(entry_group, groups), entry_group.entries) for entry_group in groups]
     return sorted(labelled, key=_place)
 
 
-def _place(one: Group) -> float:
+def _place(entry_group: Group) -> float:
     """The best mean comes first, groups without a score last."""
-    sign = 1.0 if one.entries[0].score_mode == "min" else -1.0
-    return sign * statistics.fmean(one.values) if one.values else float("inf")
+    sign = 1.0 if entry_group.entries[0].score_mode == "min" else -1.0
+    return sign * statistics.fmean(entry_group.values) if entry_group.values else float("inf")
 
 
 def differing(entries: Sequence[Entry]) -> list[str]:
@@ -162,19 +162,23 @@ def differing(entries: Sequence[Entry]) -> list[str]:
     return [name for name in names if len(values[name]) > 1]
 
 
-def _label(one: Group, groups: Sequence[Group]) -> str:
+def _label(entry_group: Group, groups: Sequence[Group]) -> str:
     """The group's label; where another group has the same, with the settings that differ.
 
     Where not even they do (one has settings that the other lacks), with a run's name.
     """
-    same = [other.entries[0] for other in groups if other.label == one.label]
-    names = differing(same)
-    shown = [{name: entry.settings.get(name) for name in names} for entry in same]
-    own = {name: one.entries[0].settings.get(name) for name in names}
-    parts = [f"{name}={_text(value)}" for name, value in own.items() if value is not None]
-    if shown.count(own) > 1:
-        parts.append(one.entries[0].name)
-    return ", ".join([one.label, *parts])
+    namesakes = [
+        candidate_group.entries[0]
+        for candidate_group in groups
+        if candidate_group.label == entry_group.label
+    ]
+    names = differing(namesakes)
+    shown = [{name: entry.settings.get(name) for name in names} for entry in namesakes]
+    own_settings = {name: entry_group.entries[0].settings.get(name) for name in names}
+    parts = [f"{name}={_text(value)}" for name, value in own_settings.items() if value is not None]
+    if shown.count(own_settings) > 1:
+        parts.append(entry_group.entries[0].name)
+    return ", ".join([entry_group.label, *parts])
 
 
 def _frozen(settings: Mapping[str, Any]) -> str:

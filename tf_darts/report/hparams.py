@@ -46,17 +46,17 @@ def write_sessions(directory: pathlib.Path, entries: Sequence[Entry]) -> None:
 
 def _shown(entry: Entry, entries: Sequence[Entry]) -> dict[str, Any]:
     """What the table shows of an entry; what it does not have is left out."""
-    alike = [
-        other
-        for other in entries
-        if (other.dataset, other.scored_by) == (entry.dataset, entry.scored_by) and not other.reason
+    comparable = [
+        peer
+        for peer in entries
+        if (peer.dataset, peer.scored_by) == (entry.dataset, entry.scored_by) and not peer.reason
     ]
     values = {
         "source": entry.method,
         "seed": entry.seed,
         "dataset": entry.dataset,
         "score of": entry.scored_by,
-        **{name: entry.settings.get(name) for name in differing(alike)},
+        **{name: entry.settings.get(name) for name in differing(comparable)},
     }
     return {name: value for name, value in values.items() if value is not None}
 

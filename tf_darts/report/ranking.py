@@ -100,8 +100,8 @@ def comparison_columns(compared: Comparison | None, reference: str) -> dict[str,
 
 def multiply_adds(counts: Mapping[str, int]) -> int | None:
     """The multiply-adds among a network's counts, of whatever they are."""
-    found = [count for name, count in counts.items() if name.startswith("multiply-adds")]
-    return found[0] if found else None
+    operation_counts = [count for name, count in counts.items() if name.startswith("multiply-adds")]
+    return operation_counts[0] if operation_counts else None
 
 
 def _places(ranking: dict) -> list[tuple[str, Candidate]]:

@@ -13,16 +13,16 @@ _COLOURS = {
     "joint_alternating": "#3b8a4a",
     "joint_simultaneous": "#b8860b",
 }
-_MORE_COLOURS = ("#c2477f", "#2a9d9d", "#5b5bd6", "#8c564b", "#333333")
+_EXTRA_COLOURS = ("#c2477f", "#2a9d9d", "#5b5bd6", "#8c564b", "#333333")
 _LISTED = 6  # failed candidates; the tables have all
 
 
 def colours(sources: Iterable[str]) -> dict[str, str]:
     """A colour for each source; the usual sources have the same in every picture."""
     usual = _COLOURS | {n: kind.colour for n, kind in HYPERGRADIENTS.items() if kind.colour}
-    others = [source for source in dict.fromkeys(sources) if source not in usual]
-    more = {s: _MORE_COLOURS[i % len(_MORE_COLOURS)] for i, s in enumerate(others)}
-    return usual | more
+    unusual = [source for source in dict.fromkeys(sources) if source not in usual]
+    extra = {s: _EXTRA_COLOURS[i % len(_EXTRA_COLOURS)] for i, s in enumerate(unusual)}
+    return usual | extra
 
 
 def ranking_plot(ranking: dict) -> Figure:

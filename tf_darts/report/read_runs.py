@@ -12,10 +12,10 @@ from tf_darts.errors import StateError, UserError
 from tf_darts.report.candidate_rows import is_number
 from tf_darts.report.cell_provenance import (
     animation_of,
+    cell_method,
     group_settings,
-    method_of,
     search_in,
-    searched_by,
+    search_method,
 )
 from tf_darts.report.entries import SEARCH_PREFIX, SUPERNET, TRAINED, Entry
 from tf_darts.report.run_files import (
@@ -42,7 +42,7 @@ _OBJECTIVES: Mapping[str, type[TrainingObjective]] = {
 }
 
 # What to do about the file of the search that found a training's cell.
-_GIVEN = "move this file away, and the report takes the cell as given"
+_CELL_ADVICE = "move this file away, and the report takes the cell as given"
 
 
 def read_entries(run_dirs: Sequence[str]) -> list[Entry]:
@@ -58,14 +58,20 @@ def read_entries(run_dirs: Sequence[str]) -> list[Entry]:
     names = [path.name for path in paths]
     if len(set(names)) < len(names):
         names = ["_".join(path.absolute().parts[1:]) for path in paths]
-    return [entry for path, name in zip(paths, names, strict=True) for entry in _read(path, name)]
+    return [
+        entry for path, name in zip(paths, names, strict=True) for entry in _read_run(path, name)
+    ]
 
 
-def _read(path: pathlib.Path, name: str) -> list[Entry]:
-    with _opened(path) as (run, settings):
+def _read_run(path: pathlib.Path, name: str) -> list[Entry]:
+    with _opened_run(path) as (run, settings):
         kind = kind_of(run)
         if kind not in _READERS:
-            modes = [f"--mode={mode}" for mode, known in KINDS.items() if known in _READERS]
+            modes = [
+                f"--mode={mode}"
+                for mode, recorded_kind in KINDS.items()
+                if recorded_kind in _READERS
+            ]
             raise UserError(
                 f"--run_dir={path}: holds a {kind or settings.get('mode')}; a report takes the runs"
                 f" of {', '.join(modes)}; leave this run out."
@@ -82,7 +88,7 @@ def _read(path: pathlib.Path, name: str) -> list[Entry]:
 
 
 @contextlib.contextmanager
-def _opened(path: pathlib.Path) -> Iterator[tuple[RunDirectory, dict[str, Any]]]:
+def _opened_run(path: pathlib.Path) -> Iterator[tuple[RunDirectory, dict[str, Any]]]:
     run, settings = RunDirectory.read(path)
     try:
         yield run, settings
@@ -139,7 +145,7 @@ def _search_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> 
         scored_by=SUPERNET,
         dataset=settings["dataset"],
         **score,
-        method=searched_by(settings),
+        method=search_method(settings),
         cell_id=name,
         seed=settings["seed"],
         value=value,
@@ -158,29 +164,29 @@ def _training_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -
     score = _score(run, history[-1])
     cell, file = read_cell(run.path), run.path / "genotype.json"
     provenance = cell.provenance
-    given = pathlib.Path(str(provenance.get("given", run.path.name)))
-    if method_of(provenance) is None and files.is_file(given):
+    cell_source = pathlib.Path(str(provenance.get("given", run.path.name)))
+    if cell_method(provenance) is None and files.is_file(cell_source):
         # Trainings of commit 517e77a say only where their cell was.
-        provenance, file = read_provenance(given, _GIVEN), given
-    published = str(given) in published_cells(cell.space)
-    found: dict[str, Any] = {
-        "method": method_of(provenance) or (str(given) if published else "given"),
+        provenance, file = read_provenance(cell_source, _CELL_ADVICE), cell_source
+    published = str(cell_source) in published_cells(cell.space)
+    fields: dict[str, Any] = {
+        "method": cell_method(provenance) or (str(cell_source) if published else "given"),
         "search_seconds": None,
         "settings": group_settings(settings),
     }
-    search = search_in(provenance, found["settings"], file)
-    if search is not None:
+    search_fields = search_in(provenance, fields["settings"], file)
+    if search_fields is not None:
         # The pictures are the search's own: they are shown as long as it is where it was.
-        animation = animation_of(given.parent) if files.is_file(given) else None
-        found |= search | {"animation": animation}
+        animation = animation_of(cell_source.parent) if files.is_file(cell_source) else None
+        fields |= search_fields | {"animation": animation}
     elif "hypergradient" in provenance:
-        found |= _search_of(given.parent, found["settings"])
+        fields |= _search_of(cell_source.parent, fields["settings"])
     entry = Entry(
         name=name,
         scored_by=TRAINED,
         dataset=settings["dataset"],
         **score,
-        cell_id=str(given),
+        cell_id=str(cell_source),
         seed=settings["seed"],
         value=read_result(run.path, score["score"]),
         cell=cell,
@@ -188,7 +194,7 @@ def _training_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -
         training_seconds=_device_seconds(settings, history),
         test=read_test(run.path, score["score"]),
         history=history,
-        **found,
+        **fields,
     )
     return [entry]
 
@@ -197,7 +203,7 @@ def _search_of(path: pathlib.Path, training: Mapping[str, Any]) -> dict[str, Any
     """What an entry has of the search in a directory; nothing where the search is gone."""
     if not files.exists(path / "config.json"):
         return {}
-    with _opened(path) as (run, settings):
+    with _opened_run(path) as (run, settings):
         if kind_of(run) != "search":
             return {}
         history = _finished(run, settings)
@@ -233,9 +239,9 @@ def _candidate_entry(
     home = study / "candidates" / candidate["name"]
     training, cell = home / "train", candidate["genotype"]
     completed = candidate["status"] == "completed"
-    found: dict[str, Any] = {"settings": study_settings}
+    fields: dict[str, Any] = {"settings": study_settings}
     if completed and files.exists(training / "config.json"):
-        with _opened(training) as (run, settings):
+        with _opened_run(training) as (run, settings):
             need(settings, ("epochs",), run.path)
             history = read_finished(run.path, "training", settings["epochs"])
             if history is None:
@@ -244,15 +250,15 @@ def _candidate_entry(
                     f" {settings['epochs']} epochs, although this candidate has a score; restore it"
                     " from a copy, or leave this run out of the report."
                 )
-            found = {"settings": group_settings(settings), "history": history}
+            fields = {"settings": group_settings(settings), "history": history}
         search, file = home / "search", training / "genotype.json"
         searched = files.exists(file) and candidate["search_seconds"] > 0  # a given cell did not
         provenance = read_provenance(file) if searched else {}
-        known = search_in(provenance, found["settings"], file)
-        if known is None:
-            found |= _search_of(search, found["settings"])
+        search_fields = search_in(provenance, fields["settings"], file)
+        if search_fields is None:
+            fields |= _search_of(search, fields["settings"])
         else:
-            found |= known | {"animation": animation_of(search)}
+            fields |= search_fields | {"animation": animation_of(search)}
     return Entry(
         name=name,
         scored_by=TRAINED,
@@ -270,7 +276,7 @@ def _candidate_entry(
         test=read_test(training, ranking["score"]),
         tuned=candidate["settings"],
         snapshots=candidate["snapshots"],
-        **found | {"search_seconds": candidate["search_seconds"]},
+        **fields | {"search_seconds": candidate["search_seconds"]},
     )
 
 

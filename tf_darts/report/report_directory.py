@@ -53,5 +53,6 @@ def _is_report(path: pathlib.Path) -> bool:
     except StateError:
         return False
     settings = document.get("settings")
-    by_mode = isinstance(settings, dict) and settings.get("mode") == "report"  # of commit 517e77a
-    return document.get("kind") == "report" or by_mode
+    # Of commit 517e77a.
+    is_old_report = isinstance(settings, dict) and settings.get("mode") == "report"
+    return document.get("kind") == "report" or is_old_report

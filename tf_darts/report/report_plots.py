@@ -89,6 +89,6 @@ def _axes(entry: Entry) -> tuple[Figure, Axes]:
 def _legend(axes: Axes) -> None:
     """One line for each source, however many entries it has."""
     handles, labels = axes.get_legend_handles_labels()
-    first = dict(zip(reversed(labels), reversed(handles), strict=True))
-    names = sorted(first, key=labels.index)
-    axes.legend([first[name] for name in names], names, frameon=False, fontsize=9)
+    handle_by_label = dict(zip(reversed(labels), reversed(handles), strict=True))
+    names = sorted(handle_by_label, key=labels.index)
+    axes.legend([handle_by_label[name] for name in names], names, frameon=False, fontsize=9)

@@ -16,18 +16,18 @@ def paper_rows(groups: Sequence[Group]) -> list[dict[str, str]]:
 
 
 def _paper_row(group: Group) -> dict[str, str]:
-    first, values = group.entries[0], group.values
+    example, values = group.entries[0], group.values
     tests = [entry.test for entry in group.entries if entry.test is not None]
-    summary = summarise(values, first.score_mode) if values else None
-    tested = str(summarise(tests, first.score_mode)) if tests else ""
+    summary = summarise(values, example.score_mode) if values else None
+    tested = str(summarise(tests, example.score_mode)) if tests else ""
     if 0 < len(tests) < len(group.entries):
         tested += f" (n = {len(tests)})"
     return {
         "cells": group.label,
         "n": str(len(group.entries)),
-        f"validation {first.score}": str(summary or ""),
+        f"validation {example.score}": str(summary or ""),
         "best": f"{summary.best:.2f}" if summary else "",
-        f"test {first.score}": tested,
+        f"test {example.score}": tested,
         "weights": _range([entry.counts.get("weights") for entry in group.entries]),
         "multiply-adds": _range([multiply_adds(entry.counts) for entry in group.entries]),
         "search (device-hours)": _hours([entry.search_seconds for entry in group.entries]),
@@ -36,10 +36,10 @@ def _paper_row(group: Group) -> dict[str, str]:
 
 
 def _range(counts: Sequence[int | None]) -> str:
-    known = [count for count in counts if count is not None]
-    if not known:
+    measured = [count for count in counts if count is not None]
+    if not measured:
         return ""
-    ends = dict.fromkeys((short_number(min(known)), short_number(max(known))))
+    ends = dict.fromkeys((short_number(min(measured)), short_number(max(measured))))
     return "–".join(ends)
 
 
@@ -56,23 +56,23 @@ def comparison_rows(groups: Sequence[Group], reference: str) -> tuple[list[dict[
     Returns:
       The rows, and a sentence about the groups that do not compare; "" where all do.
     """
-    rows, left_out = [], []
+    rows, incomparable = [], []
     for group in groups:
         if group.method == reference:
             continue
-        other = reference_of(group, groups, reference)
-        compared = compare(group.values, other.values) if other else None
+        reference_group = reference_of(group, groups, reference)
+        compared = compare(group.values, reference_group.values) if reference_group else None
         if compared is None:
-            left_out.append(f"{group.label} (n = {len(group.values)})")
+            incomparable.append(f"{group.label} (n = {len(group.values)})")
             continue
         columns = comparison_columns(compared, reference)
-        n = f"{len(group.values)} and {len(other.values)}"
+        n = f"{len(group.values)} and {len(reference_group.values)}"
         rows.append({"cells": group.label, "n": n} | columns)
     sentence = ""
-    if left_out:
+    if incomparable:
         sentence = (
             f"Not compared, for want of two scores or of two of `{reference}` with the same"
-            f" training settings: {', '.join(left_out)}."
+            f" training settings: {', '.join(incomparable)}."
         )
     return rows, sentence
 
@@ -80,9 +80,9 @@ def comparison_rows(groups: Sequence[Group], reference: str) -> tuple[list[dict[
 def reference_of(group: Group, groups: Sequence[Group], reference: str) -> Group | None:
     """The reference's group that was trained as this one was; None if there is none."""
     settings = group.entries[0].training_settings
-    for other in groups:
-        if other.method == reference and other.entries[0].training_settings == settings:
-            return other
+    for candidate in groups:
+        if candidate.method == reference and candidate.entries[0].training_settings == settings:
+            return candidate
     return None
 
 
@@ -90,12 +90,12 @@ def ranking_of(groups: Sequence[Group], failed: Sequence[Entry]) -> dict[str, An
     """All entries as a ranking (`ranking.py`), their groups as its sources."""
     labels = {entry.name: group.label for group in groups for entry in group.entries}
     scored = [entry for group in groups for entry in group.entries if entry.value is not None]
-    first = next(iter([*(entry for one in groups for entry in one.entries), *failed]))
-    scored.sort(key=lambda entry: entry.value, reverse=first.score_mode == "max")
+    example = next(iter([*(entry for group in groups for entry in group.entries), *failed]))
+    scored.sort(key=lambda entry: entry.value, reverse=example.score_mode == "max")
     return {
-        "score": first.score,
-        "score_mode": first.score_mode,
-        "dataset": first.dataset,
+        "score": example.score,
+        "score_mode": example.score_mode,
+        "dataset": example.dataset,
         "candidates": [
             *(entry.candidate(labels[entry.name]) for entry in scored),
             *(entry.candidate(entry.method) for entry in failed),

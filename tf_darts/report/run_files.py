@@ -25,12 +25,12 @@ def read_records(run: pathlib.Path) -> list[dict[str, Any]]:
     records = files.read_json_lines(file, ADVICE) if files.exists(file) else []
     for number, record in enumerate(records, start=1):
         if record.get("epoch") != number or isinstance(record["epoch"], bool):
-            raise _wrong(file, f"line {number} is not the record of epoch {number}")
+            raise _state_error(file, f"line {number} is not the record of epoch {number}")
         if not is_number(record.get("seconds")):
-            raise _wrong(file, f"line {number}: 'seconds' is no number")
+            raise _state_error(file, f"line {number}: 'seconds' is no number")
         for name, value in record.items():
-            if name.startswith(("train_", "validation_")) and not is_number(value, or_none=True):
-                raise _wrong(file, f"line {number}: {name!r} is no number")
+            if name.startswith(("train_", "validation_")) and not is_number(value, allow_none=True):
+                raise _state_error(file, f"line {number}: {name!r} is no number")
     return records
 
 
@@ -51,7 +51,7 @@ def read_finished(run: pathlib.Path, kind: str, epochs: int) -> list[dict[str, A
         ended = files.read_json(file, ADVICE).get("epochs", epochs)
         if len(records) != ended:
             reason = f"it has {len(records)} records, and the run ended after {ended} epochs"
-            raise _wrong(run / "history.jsonl", reason)
+            raise _state_error(run / "history.jsonl", reason)
         return records
     # Searches of commit 517e77a wrote no result: they had finished when all records were there.
     return records if kind == "search" and len(records) >= epochs else None
@@ -65,8 +65,8 @@ def read_result(run: pathlib.Path, score: str) -> float | None:
     """
     file = run / "result.json"
     value = files.read_json(file, ADVICE).get(f"validation_{score}")
-    if not is_number(value, or_none=True):
-        raise _wrong(file, f"'validation_{score}' is no number")
+    if not is_number(value, allow_none=True):
+        raise _state_error(file, f"'validation_{score}' is no number")
     return value
 
 
@@ -81,7 +81,7 @@ def read_test(run: pathlib.Path, score: str) -> float | None:
         return None
     scores = files.read_json(file, ADVICE).get("scores")
     if not (isinstance(scores, Mapping) and is_number(scores.get(score))):
-        raise _wrong(file, f"it holds no test {score}")
+        raise _state_error(file, f"it holds no test {score}")
     return scores[score]
 
 
@@ -97,7 +97,7 @@ def read_counts(run: pathlib.Path) -> dict[str, int]:
     counts = files.read_json(file, ADVICE)
     for name, count in counts.items():
         if not isinstance(count, int) or isinstance(count, bool):
-            raise _wrong(file, f"{name!r} is no count")
+            raise _state_error(file, f"{name!r} is no count")
     return counts
 
 
@@ -111,7 +111,7 @@ def read_cell(run: pathlib.Path) -> Genotype:
     try:
         return load(file)
     except UserError as error:
-        raise _wrong(file, str(error).removeprefix(f"{file}: ").rstrip(".")) from error
+        raise _state_error(file, str(error).removeprefix(f"{file}: ").rstrip(".")) from error
 
 
 def read_provenance(file: pathlib.Path, advice: str = ADVICE) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def read_provenance(file: pathlib.Path, advice: str = ADVICE) -> dict[str, Any]:
     except StateError:
         raise
     except UserError as error:
-        raise _wrong(file, str(error).rstrip("."), advice) from error
+        raise _state_error(file, str(error).rstrip("."), advice) from error
 
 
 def read_ranking(study: pathlib.Path) -> dict[str, Any]:
@@ -139,9 +139,9 @@ def read_ranking(study: pathlib.Path) -> dict[str, Any]:
     ranking = files.read_json(file, advice)
     for name, kind in (("dataset", str), ("score", str), ("candidates", list)):
         if not isinstance(ranking.get(name), kind):
-            raise _wrong(file, f"it has no {name!r}", advice)
+            raise _state_error(file, f"it has no {name!r}", advice)
     if ranking.get("score_mode") not in ("min", "max"):
-        raise _wrong(file, "its 'score_mode' is neither min nor max", advice)
+        raise _state_error(file, "its 'score_mode' is neither min nor max", advice)
     for place, row in enumerate(ranking["candidates"], start=1):
         check_row(row, f"{file}, candidate {place}", advice)
     return ranking
@@ -151,8 +151,8 @@ def need(settings: Mapping[str, Any], names: Iterable[str], run: pathlib.Path) -
     """Raises `StateError` where a run's settings lack one of these."""
     missing = [name for name in names if settings.get(name) is None]
     if missing:
-        raise _wrong(run / "config.json", f"its settings have no {missing[0]!r}")
+        raise _state_error(run / "config.json", f"its settings have no {missing[0]!r}")
 
 
-def _wrong(file: pathlib.Path, reason: str, advice: str = ADVICE) -> StateError:
+def _state_error(file: pathlib.Path, reason: str, advice: str = ADVICE) -> StateError:
     return StateError(f"{file}: cannot be read as a run's file ({reason}); {advice}.")

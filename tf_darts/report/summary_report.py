@@ -105,9 +105,9 @@ class _Section:
         self._reference = reference
         self._entries, self._repeated = distinct(entries)
         self._groups = group(self._entries)
-        first = entries[0]
-        kind = {TRAINED: "trained", SUPERNET: "search"}[first.scored_by]
-        self._name = _file_name(f"{first.dataset}_{kind}")
+        example = entries[0]
+        kind = {TRAINED: "trained", SUPERNET: "search"}[example.scored_by]
+        self._name = _file_name(f"{example.dataset}_{kind}")
 
     def text(self) -> str:
         """The section's Markdown; its pictures are written."""
@@ -118,27 +118,37 @@ class _Section:
         if not self._groups:
             return "\nNo candidate completed.\n"
         notes = "".join(
-            f"\n{entry.name} repeats {first.name} (same cell, seed and settings) and is not counted"
-            " again.\n"
-            for entry, first in self._repeated
+            f"\n{entry.name} repeats {counted.name} (same cell, seed and settings) and is not"
+            " counted again.\n"
+            for entry, counted in self._repeated
         )
         return f"\n{markdown_table(paper_rows(self._groups))}{_TABLE_NOTE}{notes}"
 
     def _comparisons(self) -> str:
-        if not any(one.method == self._reference for one in self._groups):
+        if not any(entry_group.method == self._reference for entry_group in self._groups):
             return f"\nNothing to compare with: no `{self._reference}` cells here.\n"
-        rows, left_out = comparison_rows(self._groups, self._reference)
+        rows, incomparable = comparison_rows(self._groups, self._reference)
         table = f"\n{markdown_table(rows)}{_P_VALUES}" if rows else ""
-        return table + (f"\n{left_out}\n" if left_out else "")
+        return table + (f"\n{incomparable}\n" if incomparable else "")
 
     def _costs(self) -> str:
         """Figure 3 of the paper."""
         if self._entries[0].scored_by != TRAINED:
             return ""
-        searched = [one for one in self._groups if any(entry.snapshots for entry in one.entries)]
-        others = [reference_of(one, self._groups, self._reference) for one in searched]
-        other = next((one for one in others if one is not None), None)
-        figure = cost_plot(self._entries, other.values if other else (), self._reference)
+        searched = [
+            entry_group
+            for entry_group in self._groups
+            if any(entry.snapshots for entry in entry_group.entries)
+        ]
+        reference_groups = [
+            reference_of(entry_group, self._groups, self._reference) for entry_group in searched
+        ]
+        reference_group = next(
+            (entry_group for entry_group in reference_groups if entry_group is not None), None
+        )
+        figure = cost_plot(
+            self._entries, reference_group.values if reference_group else (), self._reference
+        )
         title = "\n#### Score against search cost\n\n"
         if figure is None:
             return (
@@ -156,14 +166,14 @@ class _Section:
     def _cells(self) -> str:
         """The best cell of each group, and how its search came to it."""
         text = "\n#### Cells\n" if self._groups else ""
-        for one in self._groups:
-            text += f"\n{one.label}: " + self._cell(one)
+        for entry_group in self._groups:
+            text += f"\n{entry_group.label}: " + self._cell(entry_group)
         return text
 
-    def _cell(self, one: Group) -> str:
-        scored = [entry for entry in one.entries if entry.value is not None]
-        choose = min if one.entries[0].score_mode == "min" else max
-        best = choose(scored, key=lambda entry: entry.value) if scored else one.entries[0]
+    def _cell(self, entry_group: Group) -> str:
+        scored = [entry for entry in entry_group.entries if entry.value is not None]
+        choose = min if entry_group.entries[0].score_mode == "min" else max
+        best = choose(scored, key=lambda entry: entry.value) if scored else entry_group.entries[0]
         name = f"cell_{_file_name(best.name)}"
         score = "" if best.value is None else f", validation {best.score} {best.value:.2f}"
         several = "the best is " if len(scored) > 1 else ""

@@ -19,7 +19,7 @@ def markdown_table(rows: Rows) -> str:
     columns = columns_of(rows)
     lines = [columns, ["---"] * len(columns)]
     lines += [[row.get(name, "") for name in columns] for row in rows]
-    return "".join(f"| {' | '.join(map(_one_line, line))} |\n" for line in lines)
+    return "".join(f"| {' | '.join(map(_single_line, line))} |\n" for line in lines)
 
 
 def plain_table(rows: Rows) -> str:
@@ -51,5 +51,5 @@ def short_number(count: int | None) -> str:
     return str(count)
 
 
-def _one_line(text: str) -> str:
+def _single_line(text: str) -> str:
     return " ".join(text.split()).replace("|", r"\|")

@@ -37,8 +37,8 @@ class TensorBoardLog:
         # interpreter exits.
         self._pending: list[Callable[[], object]] = []
         self._writer: tf.summary.SummaryWriter | None = None
-        self._others: set[pathlib.Path] = set()  # files that are not the writer's
-        self._whole = 0  # bytes of the writer's that are whole records
+        self._foreign_files: set[pathlib.Path] = set()  # files that are not the writer's
+        self._record_end = 0  # bytes of the writer's that are whole records
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         """One point of each named curve."""
@@ -67,27 +67,28 @@ class TensorBoardLog:
             if self._writer is None:
                 with files.writing(self._folder):  # not its parents, as TensorFlow would
                     self._folder.mkdir(exist_ok=True)
-                self._others = set(files.entries(self._folder))
-                self._whole = 0
+                self._foreign_files = set(files.entries(self._folder))
+                self._record_end = 0
                 self._writer = tf.summary.create_file_writer(str(self._folder))
             with self._writer.as_default():
                 for write in pending:
                     write()
             self._writer.flush()
-            self._check_whole()
+            self._check_record_end()
         except BaseException:
             self._writer = None
             raise
 
-    def _check_whole(self) -> None:
+    def _check_record_end(self) -> None:
         """Raises `OSError` where the file ends within a record: TensorFlow tells nobody."""
-        for path in set(files.entries(self._folder)) - self._others:
+        for path in set(files.entries(self._folder)) - self._foreign_files:
             with path.open("rb") as file:
                 end = file.seek(0, os.SEEK_END)
-                while self._whole < end:
-                    file.seek(self._whole)  # a record: its length, twice four bytes, its content
-                    self._whole += 16 + int.from_bytes(file.read(8), "little")
-            if self._whole > end:
+                while self._record_end < end:
+                    # A record: its length, twice four bytes, its content.
+                    file.seek(self._record_end)
+                    self._record_end += 16 + int.from_bytes(file.read(8), "little")
+            if self._record_end > end:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     def close(self) -> None:
@@ -111,21 +112,21 @@ class TensorBoardLog:
         Raises: as `flush`.
         """
         self.close()
-        there = files.entries(self._folder) if files.exists(self._folder) else []
-        names = [path.name.split(".") for path in there if path.name.startswith(f"{_FILES}.")]
+        existing = files.entries(self._folder) if files.exists(self._folder) else []
+        names = [path.name.split(".") for path in existing if path.name.startswith(f"{_FILES}.")]
         stamps = [int(name[3]) for name in names if name[3].isdigit()]
         if not stamps:
             return
         wait = max(stamps) + 1 - time.time()
         if 0 < wait <= 2:  # longer: the clock was put back, and no waiting helps
             time.sleep(wait)
-        now = time.time()
+        timestamp = time.time()
         start = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
         # "-" sorts before the host's name, which is next in the names of other files.
-        path = self._folder / f"{_FILES}.{int(now):010d}.-start"
+        path = self._folder / f"{_FILES}.{int(timestamp):010d}.-start"
         with tf.io.TFRecordWriter(str(path)) as file:
-            version = tf.compat.v1.Event(wall_time=now, file_version="brain.Event:2")
-            restart = tf.compat.v1.Event(wall_time=now, step=step, session_log=start)
+            version = tf.compat.v1.Event(wall_time=timestamp, file_version="brain.Event:2")
+            restart = tf.compat.v1.Event(wall_time=timestamp, step=step, session_log=start)
             # Twice, because the first start that TensorBoard meets is no restart to it.
             for event in (version, restart, restart):
                 file.write(event.SerializeToString())

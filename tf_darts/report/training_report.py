@@ -75,10 +75,12 @@ class TrainingReport(RunReport):
             "validation": f"validation_{score}",
             "validation, weights not averaged": f"validation_unaveraged_{score}",
         }
-        known = {name: key for name, key in curves.items() if any(key in r for r in history)}
+        available_curves = {
+            name: key for name, key in curves.items() if any(key in r for r in history)
+        }
         figure = learning_curves(
             history,
-            known,
+            available_curves,
             score_name=score,
             baseline=self._baseline,
             logarithmic=self._network.score_mode == "min",

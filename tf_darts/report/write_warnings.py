@@ -19,7 +19,7 @@ class WriteWarnings:
 
     def __init__(self, activity: str) -> None:
         self._activity = activity
-        self._told: set[tuple[pathlib.Path, str]] = set()
+        self._reported: set[tuple[pathlib.Path, str]] = set()
 
     @contextlib.contextmanager
     def writing(self, path: pathlib.Path) -> Iterator[None]:
@@ -28,8 +28,8 @@ class WriteWarnings:
             yield
         except (OSError, StateError, StorageError, tf.errors.OpError) as error:
             cause = path.parent, _reason(error)
-            if cause not in self._told:
-                self._told.add(cause)
+            if cause not in self._reported:
+                self._reported.add(cause)
                 print(
                     f"warning: {path} cannot be written ({cause[1]}); the {self._activity} goes on",
                     file=sys.stderr,

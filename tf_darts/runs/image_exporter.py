@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tf_darts.config.training import ConvolutionalTrainingConfig
 from tf_darts.data.asset_files import LABELS_FILE
-from tf_darts.formats.image_serving import ImageServing, centre, whole
+from tf_darts.formats.image_serving import ImageServing, crop_centre, scale_and_crop
 from tf_darts.runs.exporter import Exporter
 from tf_darts.runs.training_tasks import image_objective
 from tf_darts.runtime.precision import set_precision
@@ -74,7 +74,7 @@ class ImageExporter(Exporter):
             std=pixels.std,
             labels=self.names,
             labels_file=self.training.run.path / self.names_file,
-            fit=centre if self.config.stream_images else whole,
+            fit=crop_centre if self.config.stream_images else scale_and_crop,
         )
 
     def representative(self) -> np.ndarray:

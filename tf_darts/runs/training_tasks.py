@@ -19,7 +19,7 @@ from tf_darts.config.training import (
 )
 from tf_darts.data.images import folder as image_folder
 from tf_darts.data.images import registry as images
-from tf_darts.data.images.division import GIVEN, told
+from tf_darts.data.images.division import USER_VALIDATION, summary_line
 from tf_darts.data.images.image_set import ImageSet
 from tf_darts.data.images.streamed import StreamedImageData
 from tf_darts.data.images.training_batches import ImageTrainingData
@@ -186,7 +186,7 @@ def _(config: RecurrentTrainingConfig, cell: genotype.RecurrentGenotype) -> Trai
 
 def load_images(config: ConvolutionalSearchConfig | ConvolutionalTrainingConfig) -> ImageSet:
     """The training images, with the user's own validation images where they are to be used."""
-    part = image_folder.WITH_VALIDATION if config.division == GIVEN else "train"
+    part = image_folder.TRAIN_AND_VALIDATION if config.division == USER_VALIDATION else "train"
     return images.load(config.dataset, config.data_dir, config.image_size, part)
 
 
@@ -282,7 +282,7 @@ def _(config: ConvolutionalTrainingConfig, cell: genotype.ConvolutionalGenotype)
         batches, tested = data.test(), data.test_fingerprint()
         return TrainingTest(objective, batches, config.evaluation_batch_size, None, data, tested)
     test = images.load(config.dataset, config.data_dir, config.image_size, part="test")
-    tell(config, told(test.name, test.classes, {"test part": test.labels}, test.left_out))
+    tell(config, summary_line(test.name, test.classes, {"test part": test.labels}, test.skipped))
     baseline = MOST_FREQUENT_CLASS, majority_accuracy(data.train_labels, test.labels)
     batches, tested = data.test(test), test.fingerprint({"test": None})
     return TrainingTest(objective, batches, config.evaluation_batch_size, baseline, data, tested)

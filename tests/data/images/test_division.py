@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from absl import logging
 
-from tf_darts.data.images.division import divide, fixed_order, told, warn_of_missing
+from tf_darts.data.images.division import divide, fixed_order, summary_line, warn_of_missing
 from tf_darts.data.images.image_set import ImageSet
 from tf_darts.data.images.search_batches import ImageSearchData
 from tf_darts.data.images.training_batches import ImageTrainingData
@@ -53,14 +53,14 @@ def test_all_is_taken_where_all_is_asked_for():
 
 
 def test_given_images_validate():
-    parts = divide(LABELS, "given", train=30, validation=0, given=5)
+    parts = divide(LABELS, "given", train=30, validation=0, user_validation_count=5)
     assert parts.validation.tolist() == [57, 58, 59, 60, 61]
     assert len(parts.train) == 30 and parts.train.max() < 57
 
 
-def images(given=0):
+def images(user_validation_count=0):
     pixels = np.random.default_rng(0).integers(0, 256, (62, 4, 4, 1)).astype(np.uint8)
-    return ImageSet("folder", pixels, LABELS, CLASSES, given=given)
+    return ImageSet("folder", pixels, LABELS, CLASSES, user_validation_count=user_validation_count)
 
 
 SMALL = {"batch_size": 2, "seed": 1, "crop_padding": 0}
@@ -82,15 +82,15 @@ def test_the_moments_are_those_of_the_part_that_is_learnt_from():
 
 def test_a_training_validates_on_the_given_images():
     made = {"division": "given", "validation_examples": 5000, **SMALL}
-    data = ImageTrainingData(images(given=8), **made)
+    data = ImageTrainingData(images(user_validation_count=8), **made)
     assert data.validation_labels.tolist() == LABELS[-8:].tolist()
     assert len(data.train_labels) == 54
-    final = ImageTrainingData(images(given=8), train_on_all=True, **made)
+    final = ImageTrainingData(images(user_validation_count=8), train_on_all=True, **made)
     assert len(final.train_labels) == 62 and not final.validates
 
 
 def test_the_given_images_of_a_search_are_for_alpha():
-    data = ImageSearchData(images(given=8), division="given", **SMALL)
+    data = ImageSearchData(images(user_validation_count=8), division="given", **SMALL)
     assert (len(data.train_labels), len(data.validation_labels)) == (54, 8)
 
 
@@ -112,10 +112,10 @@ def test_a_class_that_a_part_lacks_is_named(monkeypatch):
 
 
 def test_one_line_tells_of_the_parts():
-    line = told("folder", CLASSES, {"training part": LABELS}, "1 hidden (.DS_Store)")
+    line = summary_line("folder", CLASSES, {"training part": LABELS}, "1 hidden (.DS_Store)")
     assert line == (
         "folder: 62 images of 3 classes (from 1 of single to 57 of common): 62 in the training"
         " part; left out: 1 hidden (.DS_Store)."
     )
-    even = told("folder", ("cat", "dog"), {"test part": np.repeat([0, 1], 40)})
+    even = summary_line("folder", ("cat", "dog"), {"test part": np.repeat([0, 1], 40)})
     assert even == "folder: 80 images of 2 classes (40 of each class): 80 in the test part."

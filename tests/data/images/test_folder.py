@@ -250,7 +250,7 @@ def test_all_formats_are_read_and_what_is_left_out_is_told(tmp_path):
     found = image_folder.find_files(tmp_path)
     assert found.classes == ("a b", "été")
     assert np.bincount(found.labels).tolist() == [6, 1]
-    assert found.left_out == (
+    assert found.skipped == (
         "1 dead link (été/gone.png), 1 folder inside of a class (été/deeper),"
         " 1 hidden (été/.DS_Store), 2 not pictures (README.md, été/notes.txt)"
     )
@@ -271,9 +271,9 @@ def test_a_validation_part_of_the_users_own(tmp_path, name):
     split_folder(tmp_path)
     for number, label in enumerate("ab"):
         save(tmp_path / name / label / "1.png", PIXELS + np.uint8(20 + number))
-    assert f"1 folder ({name})" in image_folder.find_files(tmp_path).left_out
+    assert f"1 folder ({name})" in image_folder.find_files(tmp_path).skipped
     made = load(tmp_path, part="train and validation")
-    assert (made.given, made.left_out) == (2, "")
+    assert (made.user_validation_count, made.skipped) == (2, "")
     expected = [PIXELS + np.uint8(number) for number in (0, 1, 20, 21)]
     np.testing.assert_array_equal(made.images, expected)
     save(tmp_path / name / "c" / "1.png")
@@ -282,7 +282,7 @@ def test_a_validation_part_of_the_users_own(tmp_path, name):
         load(tmp_path, part="train and validation")
     (tmp_path / "train" / "c").mkdir()
     save(tmp_path / "train" / "c" / "1.png")  # as the sentence says
-    assert load(tmp_path, part="train and validation").given == 3
+    assert load(tmp_path, part="train and validation").user_validation_count == 3
 
 
 def test_no_validation_part(tmp_path):

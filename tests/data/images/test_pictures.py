@@ -15,7 +15,7 @@ from tf_darts.data.images import folder as image_folder
 from tf_darts.data.images import pictures
 from tf_darts.data.images.sources import FileImages
 from tf_darts.errors import UserError
-from tf_darts.formats.picture_decoding import MOST_PIXELS, decode
+from tf_darts.formats.picture_decoding import MAX_PIXELS, decode
 
 LOSSY = 2
 RANDOM = np.random.default_rng(0)
@@ -191,7 +191,7 @@ def test_all_three_refuse_the_same(name, served, tmp_path):
 def test_a_picture_of_too_many_pixels(served, tmp_path, monkeypatch):
     head = bytearray(file(RGB, "PNG"))
     head[16:24] = (20_000).to_bytes(4, "big") * 2
-    with pytest.raises(tf.errors.InvalidArgumentError, match=f"more than {MOST_PIXELS:,}; send a"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"more than {MAX_PIXELS:,}; send a"):
         served[1](bytes(head))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     path = tmp_path / "1.png"

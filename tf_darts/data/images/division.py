@@ -10,8 +10,8 @@ from tf_darts.errors import UserError
 
 BY_CLASS = "by_class"  # each class by itself
 SHUFFLED = "shuffled"  # all images together, which is the paper's way
-GIVEN = "given"  # the images come with a validation part of their own
-DIVISIONS = (BY_CLASS, SHUFFLED, GIVEN)
+USER_VALIDATION = "given"  # the images come with a validation part of their own
+DIVISIONS = (BY_CLASS, SHUFFLED, USER_VALIDATION)
 
 _SPLIT_SEED = 0  # not the run's: all runs use the same images for the same
 
@@ -34,7 +34,7 @@ def divide(
     *,
     train: int,
     validation: int,
-    given: int = 0,
+    user_validation_count: int = 0,
     train_first: bool = False,
 ) -> Parts:
     """Divides images into two parts; what is in neither is left out.
@@ -48,30 +48,33 @@ def divide(
       division: one of `DIVISIONS`.
       train: how many images to learn from.
       validation: how many to validate on, of those that are not given for it.
-      given: how many images, the last ones, are given for validation; all of them are taken.
+      user_validation_count: how many images, the last ones, are given for validation; all of them
+        are taken.
       train_first: whether of shuffled images the first ones are learnt from, or the others.
     """
-    total = len(labels) - given
+    total = len(labels) - user_validation_count
     order = fixed_order(total)
     if division == SHUFFLED:
         if train_first:
             return Parts(order[:train], order[train : train + validation])
         return Parts(order[validation : validation + train], order[:validation])
-    held = _share(labels[order], validation, keep=1)
-    rest = order[~held]
-    learnt = rest[_share(labels[rest], train, keep=0)]
-    return Parts(learnt, np.concatenate([order[held], np.arange(total, len(labels))]))
+    validation_mask = _share(labels[order], validation, keep=1)
+    remaining = order[~validation_mask]
+    train_numbers = remaining[_share(labels[remaining], train, keep=0)]
+    return Parts(
+        train_numbers, np.concatenate([order[validation_mask], np.arange(total, len(labels))])
+    )
 
 
-def check_division(name: str, division: str, given: int) -> None:
+def check_division(name: str, division: str, user_validation_count: int) -> None:
     """Raises `UserError` where the division is not that of the images."""
     if division not in DIVISIONS:
         raise UserError(f"division={division}: not known; use one of {', '.join(DIVISIONS)}.")
-    if (division == GIVEN) != bool(given):
-        have, other = ("a", "without") if given else ("no", "with")
+    if (division == USER_VALIDATION) != bool(user_validation_count):
+        article, preposition = ("a", "without") if user_validation_count else ("no", "with")
         raise UserError(
-            f"{name} was read with {have} validation part of its own; read it {other} one for"
-            f" division={division}."
+            f"{name} was read with {article} validation part of its own; read it"
+            f" {preposition} one for division={division}."
         )
 
 
@@ -86,11 +89,11 @@ def warn_of_missing(name: str, classes: Sequence[str], labels: dict[str, np.ndar
     for part, present in labels.items():
         missing = sorted(set(range(len(classes))) - set(np.unique(present).tolist()))
         if len(present) and missing:
-            more = f" (and of {len(missing) - 1:,} other classes)" if len(missing) > 1 else ""
+            suffix = f" (and of {len(missing) - 1:,} other classes)" if len(missing) > 1 else ""
             logging.warning(
                 "%s: the %s has no image of the class %s%s; add images of it, or make the part"
                 " larger.",
-                *(name, part, classes[missing[0]], more),
+                *(name, part, classes[missing[0]], suffix),
             )
 
 
@@ -106,27 +109,27 @@ def _share(labels: np.ndarray, count: int, keep: int) -> np.ndarray:
         return np.zeros(len(labels), bool)
     _, classes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     exact = sizes * (count / len(labels))
-    taken = np.floor(exact).astype(np.int64)
+    counts = np.floor(exact).astype(np.int64)
     # One of each at least, then by the largest remainder.
-    most = np.maximum(sizes - keep, 0)
-    taken = np.minimum(np.maximum(taken, 1), most)
-    while (left := count - taken.sum()) != 0:
-        change = 1 if left > 0 else -1
-        room = taken < most if change > 0 else taken > (taken.max() > 1)
+    limits = np.maximum(sizes - keep, 0)
+    counts = np.minimum(np.maximum(counts, 1), limits)
+    while (shortfall := count - counts.sum()) != 0:
+        change = 1 if shortfall > 0 else -1
+        room = counts < limits if change > 0 else counts > (counts.max() > 1)
         if not room.any():
-            most = sizes  # what was to be kept is needed
+            limits = sizes  # what was to be kept is needed
             continue
-        wanted = np.where(room, change * (exact - taken), -np.inf)
-        taken[np.argmax(wanted)] += change
+        priorities = np.where(room, change * (exact - counts), -np.inf)
+        counts[np.argmax(priorities)] += change
     ranks = np.empty(len(labels), np.int64)
     sequence = np.argsort(classes, kind="stable")
     starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
     ranks[sequence] = np.arange(len(labels)) - starts
-    return ranks < taken[classes]
+    return ranks < counts[classes]
 
 
-def told(
-    name: str, classes: Sequence[str], labels: dict[str, np.ndarray], left_out: str = ""
+def summary_line(
+    name: str, classes: Sequence[str], labels: dict[str, np.ndarray], skipped: str = ""
 ) -> str:
     """One line: how many images of which classes are in which part, and what was left out.
 
@@ -134,13 +137,16 @@ def told(
       name: the data set's.
       classes: the names of the classes.
       labels: the classes of the images of each part, by the part's name.
-      left_out: what else was found, in words.
+      skipped: what else was found, in words.
     """
     counts = np.bincount(np.concatenate(list(labels.values())), minlength=len(classes))
-    fewest, most = int(counts.argmin()), int(counts.argmax())
-    parts = ", ".join(f"{len(part):,} in the {of}" for of, part in labels.items())
-    spread = f"from {counts[fewest]:,} of {classes[fewest]} to {counts[most]:,} of {classes[most]}"
-    if counts[fewest] == counts[most]:
-        spread = f"{counts[most]:,} of each class"
+    smallest, largest = int(counts.argmin()), int(counts.argmax())
+    parts = ", ".join(f"{len(part):,} in the {part_name}" for part_name, part in labels.items())
+    spread = (
+        f"from {counts[smallest]:,} of {classes[smallest]}"
+        f" to {counts[largest]:,} of {classes[largest]}"
+    )
+    if counts[smallest] == counts[largest]:
+        spread = f"{counts[largest]:,} of each class"
     line = f"{name}: {counts.sum():,} images of {len(classes):,} classes ({spread}): {parts}"
-    return f"{line}; left out: {left_out}." if left_out else f"{line}."
+    return f"{line}; left out: {skipped}." if skipped else f"{line}."

@@ -21,10 +21,10 @@ from tf_darts.data.images.image_set import ImageSet, allocate, differing_sizes, 
 from tf_darts.errors import UserError
 from tf_darts.runtime import files
 
-WITH_VALIDATION = "train and validation"
+TRAIN_AND_VALIDATION = "train and validation"
 _PARTS = ("train", "training", "test", "testing", *VALIDATION_FOLDERS)  # as people name them
 _NAMED = 3  # files of each kind that are left out by name
-_ONE = {  # of the kinds of what is left out
+_SINGULARS = {  # of the kinds of what is left out
     "dead links": "dead link",
     "folders": "folder",
     "folders inside of classes": "folder inside of a class",
@@ -39,15 +39,16 @@ class ImageFiles(NamedTuple):
       paths: the files, class by class.
       labels: the numbers of their classes, int32 `[files]`.
       classes: the names of the classes.
-      given: how many of them, the last ones, are a validation part of the user's own.
-      left_out: what else is there, in words; empty where there is nothing.
+      user_validation_count: how many of them, the last ones, are a validation part of the user's
+        own.
+      skipped: what else is there, in words; empty where there is nothing.
     """
 
     paths: list[pathlib.Path]
     labels: np.ndarray
     classes: tuple[str, ...]
-    given: int = 0
-    left_out: str = ""
+    user_validation_count: int = 0
+    skipped: str = ""
 
 
 def load(data_dir: pathlib.Path | None, image_size: int, part: str = "train") -> ImageSet:
@@ -65,11 +66,11 @@ def load(data_dir: pathlib.Path | None, image_size: int, part: str = "train") ->
       UserError: as `find_files`, or an image is unreadable or of another size than the rest, or
         all together are too large.
     """
-    found = find_files(data_dir, part)
+    image_files = find_files(data_dir, part)
     source = str(data_dir)
     with ThreadPoolExecutor() as pool:
-        heads = list(pool.map(pictures.head, found.paths))
-        deciding = heads[: len(heads) - found.given]
+        heads = list(pool.map(pictures.head, image_files.paths))
+        deciding = heads[: len(heads) - image_files.user_validation_count]
         if part == "test":
             # Only the starts of the training files, as they say how the network sees pictures.
             deciding = list(pool.map(pictures.head, find_files(data_dir).paths))
@@ -78,18 +79,18 @@ def load(data_dir: pathlib.Path | None, image_size: int, part: str = "train") ->
             raise differing_sizes(source)
         width, height = (image_size, image_size) if image_size else heads[0].size
         images = allocate(source, len(heads), (height, width, 1 if grey else 3))
-        read = functools.partial(_read, grey=grey, image_size=image_size)
-        for number, pixels in enumerate(pool.map(read, found.paths)):
+        read_image = functools.partial(_read_pixels, grey=grey, image_size=image_size)
+        for number, pixels in enumerate(pool.map(read_image, image_files.paths)):
             images[number] = pixels
     formats = tuple(sorted({head.kind for head in heads}))
     return ImageSet(
         "folder",
         images,
-        found.labels,
-        found.classes,
-        digests_of_files(found.paths),
-        found.given,
-        found.left_out,
+        image_files.labels,
+        image_files.classes,
+        digests_of_files(image_files.paths),
+        image_files.user_validation_count,
+        image_files.skipped,
         formats,
     )
 
@@ -124,7 +125,7 @@ def find_files(data_dir: pathlib.Path | None, part: str = "train") -> ImageFiles
         _check_classes(data_dir, data_dir / "test")
         return _find([data_dir / "test"], data_dir)
     roots = [data_dir / "train" if split else data_dir]
-    if part == WITH_VALIDATION:
+    if part == TRAIN_AND_VALIDATION:
         validation = validation_folder(data_dir)
         if validation is None:
             raise UserError(
@@ -150,35 +151,35 @@ def _check_classes(data_dir: pathlib.Path, part: pathlib.Path) -> None:
 
 def _find(roots: list[pathlib.Path], data_dir: pathlib.Path) -> ImageFiles:
     """The files of one part, or of the training part and the validation part."""
-    left_out = _LeftOut(data_dir)
-    found = [_classes(root, left_out) for root in roots]
+    skipped = _SkippedFiles(data_dir)
+    parts = [_classes(root, skipped) for root in roots]
     for path in files.entries(data_dir) if roots[0] != data_dir else ():
         if path.name not in ("train", "test", *(root.name for root in roots)):
-            left_out.add(path, "folders" if files.is_directory(path) else "")
+            skipped.add(path, "folders" if files.is_directory(path) else "")
     labels = [
         np.repeat(np.arange(len(classes)), [len(paths) for paths in classes.values()])
-        for classes in found
+        for classes in parts
     ]
     return ImageFiles(
-        [path for classes in found for paths in classes.values() for path in paths],
+        [path for classes in parts for paths in classes.values() for path in paths],
         np.concatenate(labels).astype(np.int32),
-        tuple(found[0]),
+        tuple(parts[0]),
         sum(map(len, labels[1:])),
-        left_out.text(),
+        skipped.text(),
     )
 
 
-def _classes(root: pathlib.Path, left_out: "_LeftOut") -> dict[str, list[pathlib.Path]]:
+def _classes(root: pathlib.Path, skipped: "_SkippedFiles") -> dict[str, list[pathlib.Path]]:
     """The image files of each class."""
     folders = class_folders(root)
     if len(folders) < 2:
-        have = f"only {folders[0].name}" if folders else "none"
+        present = f"only {folders[0].name}" if folders else "none"
         raise UserError(
             f"{root} must have a folder of images for each of two or more classes, but it has"
-            f" {have}; put the images of each class in a folder of its own there."
+            f" {present}; put the images of each class in a folder of its own there."
         )
     for path in sorted(set(files.entries(root)) - set(folders)):
-        left_out.add(path)
+        skipped.add(path)
     classes = {}
     for folder in folders:
         paths = classes[folder.name] = []
@@ -186,13 +187,13 @@ def _classes(root: pathlib.Path, left_out: "_LeftOut") -> dict[str, list[pathlib
         for path in files.entries(folder):
             if files.is_directory(path):
                 inner.append(path)
-                left_out.add(path, "folders inside of classes")
+                skipped.add(path, "folders inside of classes")
             elif path.name.startswith(".") or not files.is_file(path):
-                left_out.add(path)
+                skipped.add(path)
             elif pictures.is_picture(path):
                 paths.append(path)
             else:
-                left_out.add(path)
+                skipped.add(path)
         if not paths:
             raise _empty(folder, inner)
     return classes
@@ -207,13 +208,13 @@ def _empty(folder: pathlib.Path, inner: list[pathlib.Path]) -> UserError:
     return UserError(f"{folder} has no images (JPEG, PNG or another format of Pillow); {advice}.")
 
 
-class _LeftOut:
+class _SkippedFiles:
     """Counts what is left out, by kind, and remembers the first of each kind."""
 
     def __init__(self, data_dir: pathlib.Path) -> None:
         self._data_dir = data_dir
         self._counts: collections.Counter[str] = collections.Counter()
-        self._first: dict[str, list[str]] = {}
+        self._examples: dict[str, list[str]] = {}
 
     def add(self, path: pathlib.Path, kind: str = "") -> None:
         if not kind:
@@ -221,19 +222,21 @@ class _LeftOut:
             hidden = path.name.startswith(".")
             kind = "dead links" if dead else "hidden" if hidden else "not pictures"
         self._counts[kind] += 1
-        names = self._first.setdefault(kind, [])
+        names = self._examples.setdefault(kind, [])
         if len(names) < _NAMED:
             names.append(str(path.relative_to(self._data_dir)))
 
     def text(self) -> str:
-        told = []
+        descriptions = []
         for kind, count in sorted(self._counts.items()):
-            named = ", ".join(self._first[kind]) + ", …" * (count > _NAMED)
-            told.append(f"{count:,} {_ONE.get(kind, kind) if count == 1 else kind} ({named})")
-        return ", ".join(told)
+            named = ", ".join(self._examples[kind]) + ", …" * (count > _NAMED)
+            descriptions.append(
+                f"{count:,} {_SINGULARS.get(kind, kind) if count == 1 else kind} ({named})"
+            )
+        return ", ".join(descriptions)
 
 
-def _read(path: pathlib.Path, grey: bool, image_size: int) -> np.ndarray:
+def _read_pixels(path: pathlib.Path, grey: bool, image_size: int) -> np.ndarray:
     """The pixels, uint8 `[height, width, channels]`."""
     pixels = pictures.read(path, grey=grey)
     return square(pixels, image_size).numpy() if image_size else pixels

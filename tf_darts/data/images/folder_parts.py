@@ -38,10 +38,10 @@ def validation_folder(data_dir: pathlib.Path) -> pathlib.Path | None:
     """
     if not is_split(data_dir):
         return None
-    found = [data_dir / name for name in VALIDATION_FOLDERS if has_classes(data_dir / name)]
-    if len(found) > 1:
+    folders = [data_dir / name for name in VALIDATION_FOLDERS if has_classes(data_dir / name)]
+    if len(folders) > 1:
         raise UserError(
-            f"{data_dir} has two folders of validation images, {found[0].name} and"
-            f" {found[1].name}; keep one of them there."
+            f"{data_dir} has two folders of validation images, {folders[0].name} and"
+            f" {folders[1].name}; keep one of them there."
         )
-    return found[0] if found else None
+    return folders[0] if folders else None

@@ -29,8 +29,9 @@ class ImageSet:
       origins: what an image's digest is taken of, by image: arrays of uint8, or bytes. By default
         its pixels; where they were decoded or scaled by us, what they were made of, as pixels may
         differ in the last bit from one machine to another.
-      given: how many of the images, the last ones, are a validation part of the user's own.
-      left_out: what the reader found and left out, in words.
+      user_validation_count: how many of the images, the last ones, are a validation part of the
+        user's own.
+      skipped: what the reader found and left out, in words.
       formats: of the files that the images were read from, where there are such.
     """
 
@@ -39,8 +40,8 @@ class ImageSet:
     labels: np.ndarray
     classes: tuple[str, ...]
     origins: Sequence[np.ndarray | bytes] | None = None
-    given: int = 0
-    left_out: str = ""
+    user_validation_count: int = 0
+    skipped: str = ""
     formats: tuple[str, ...] = ()
 
     @property
@@ -67,8 +68,8 @@ class ImageSet:
           mean: see `fingerprint_of_images`.
           std: see `fingerprint_of_images`.
         """
-        made = {name: self.part(numbers) for name, numbers in parts.items()}
-        return fingerprint_of_images(self.classes, made, self.shape, mean, std)
+        part_digests = {name: self.part(numbers) for name, numbers in parts.items()}
+        return fingerprint_of_images(self.classes, part_digests, self.shape, mean, std)
 
 
 def square(images: tf.Tensor | np.ndarray, size: int) -> tf.Tensor:
@@ -86,8 +87,8 @@ def centred(images: tf.Tensor | np.ndarray, height: int, width: int) -> tf.Tenso
     """As `square`, the largest centred part of another aspect ratio."""
     sides = tf.shape(images)[-3:-1]
     # One side becomes exactly as wanted, the other one is rounded.
-    by_height, by_width = height * sides / sides[0], width * sides / sides[1]
-    scaled = tf.where(sides[0] * width <= sides[1] * height, by_height, by_width)
+    scaled_to_height, scaled_to_width = height * sides / sides[0], width * sides / sides[1]
+    scaled = tf.where(sides[0] * width <= sides[1] * height, scaled_to_height, scaled_to_width)
     scaled = tf.cast(tf.round(scaled), tf.int32)
     resized = tf.image.resize(images, scaled, antialias=True)
     top, left = tf.unstack((scaled - [height, width]) // 2)

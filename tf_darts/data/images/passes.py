@@ -45,14 +45,15 @@ def split_examples(
     Raises:
       UserError: there are not so many.
     """
-    held = 0 if train_on_all else validation_examples
-    if not 0 <= held < total:
+    validation_count = 0 if train_on_all else validation_examples
+    if not 0 <= validation_count < total:
         raise UserError(
-            f"{name} has {total} training images, of which {held} cannot be kept for validation;"
-            f" give --validation_examples=N from 1 to {total - 1}, or --train_on_all to keep none."
+            f"{name} has {total} training images, of which {validation_count} cannot be kept for"
+            f" validation; give --validation_examples=N from 1 to {total - 1}, or"
+            " --train_on_all to keep none."
         )
-    check_examples(name, train_examples, total - held)
-    return held, train_examples or total - held
+    check_examples(name, train_examples, total - validation_count)
+    return validation_count, train_examples or total - validation_count
 
 
 class Passes:
@@ -89,9 +90,9 @@ class Passes:
 
     def batches(self, start: int, end: int) -> np.ndarray:
         """The numbers of the images of the steps from `start` to `end`, `[steps, batch_size]`."""
-        first, last = start // self.steps, -(-end // self.steps)
-        passes = np.concatenate([self._pass(number) for number in range(first, last)])
-        return passes[start - first * self.steps : end - first * self.steps]
+        first_pass, last_pass = start // self.steps, -(-end // self.steps)
+        passes = np.concatenate([self._pass(number) for number in range(first_pass, last_pass)])
+        return passes[start - first_pass * self.steps : end - first_pass * self.steps]
 
     def _pass(self, number: int) -> np.ndarray:
         key = np.array([self._seed, number], np.uint64)

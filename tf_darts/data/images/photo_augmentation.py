@@ -68,12 +68,12 @@ def random_region(size: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tenso
             tf.minimum(width, tf.round(height * _ASPECT[1])),
         ]
     )
-    found = tf.reduce_any(fits)
-    chosen = tf.cast(tf.where(found, drawn, central), tf.int32)
+    any_fits = tf.reduce_any(fits)
+    chosen = tf.cast(tf.where(any_fits, drawn, central), tf.int32)
     room = size - chosen
     # float32 just below 1 times the count may round up to it.
     places = tf.cast(tf.cast(room + 1, tf.float32) * numbers[-2:], tf.int32)
-    return tf.where(found, tf.minimum(places, room), room // 2), chosen
+    return tf.where(any_fits, tf.minimum(places, room), room // 2), chosen
 
 
 def central_region(size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -58,8 +58,8 @@ def is_picture(path: pathlib.Path) -> bool:
 def formats(paths: Sequence[pathlib.Path]) -> tuple[str, ...]:
     """The formats of files by their suffixes, as Pillow names them; of others nothing is said."""
     kinds = Image.registered_extensions()
-    found = {kinds.get(path.suffix.lower(), "") for path in paths}
-    return tuple(sorted(found - {""}))
+    names = {kinds.get(path.suffix.lower(), "") for path in paths}
+    return tuple(sorted(names - {""}))
 
 
 def head(path: pathlib.Path) -> Head:

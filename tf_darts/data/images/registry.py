@@ -47,9 +47,9 @@ def load(
         or of differing sizes, or there is no such part.
       ValueError: `part` is neither.
     """
-    if part not in ("train", image_folder.WITH_VALIDATION, "test"):
+    if part not in ("train", image_folder.TRAIN_AND_VALIDATION, "test"):
         raise ValueError(f"a data set has the parts train and test, not {part}")
-    if part == image_folder.WITH_VALIDATION and name != "folder":
+    if part == image_folder.TRAIN_AND_VALIDATION and name != "folder":
         raise UserError(
             f"--dataset={name} has no validation part of its own; give --division=shuffled or"
             " --division=by_class."

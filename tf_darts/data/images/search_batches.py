@@ -8,7 +8,13 @@ import tensorflow as tf
 
 from tf_darts.data.batches import SearchBatch
 from tf_darts.data.fingerprint import Fingerprint
-from tf_darts.data.images.division import SHUFFLED, check_division, divide, told, warn_of_missing
+from tf_darts.data.images.division import (
+    SHUFFLED,
+    check_division,
+    divide,
+    summary_line,
+    warn_of_missing,
+)
 from tf_darts.data.images.image_set import ImageSet
 from tf_darts.data.images.passes import ImageBatches, Passes, check_batches, check_examples
 from tf_darts.errors import UserError
@@ -76,33 +82,33 @@ class ImageSearchData:
         check_batches(batch_size, evaluation_batch_size, steps_per_epoch)
         if not 0 < train_portion < 1:
             raise UserError(f"A train_portion of {train_portion} is not between 0 and 1.")
-        check_division(images.name, division, images.given)
-        total = len(images.labels) - images.given
+        check_division(images.name, division, images.user_validation_count)
+        total = len(images.labels) - images.user_validation_count
         check_examples(images.name, train_examples, total)
         count = train_examples or total
-        learnt = count if images.given else int(train_portion * count)
+        train_count = count if images.user_validation_count else int(train_portion * count)
         train, validation = divide(
             images.labels,
             division,
-            train=learnt,
-            validation=count - learnt,
-            given=images.given,
+            train=train_count,
+            validation=count - train_count,
+            user_validation_count=images.user_validation_count,
             train_first=True,
         )
         used = np.concatenate([train, validation])
         self._passes: list[Passes] = []
         if joint:
             order_seed = sub_seed(seed, "joint", "order")
-            whole = {"name": images.name, "part": "whole training part"}
-            self._passes = [Passes(used, 2 * batch_size, order_seed, **whole)]
+            error_names = {"name": images.name, "part": "whole training part"}
+            self._passes = [Passes(used, 2 * batch_size, order_seed, **error_names)]
         else:
             for stream, half, part in (
                 ("train", train, "training half"),
                 ("validation", validation, "validation half"),
             ):
                 order_seed = sub_seed(seed, stream, "order")
-                described = {"name": images.name, "part": part}
-                self._passes.append(Passes(half, batch_size, order_seed, **described))
+                error_names = {"name": images.name, "part": part}
+                self._passes.append(Passes(half, batch_size, order_seed, **error_names))
         self._batches = ImageBatches(
             images, used, seed=seed, dtype=dtype, crop_padding=crop_padding, flip=flip
         )
@@ -111,7 +117,7 @@ class ImageSearchData:
         self.train_labels = images.labels[train]
         self.validation_labels = images.labels[validation]
         parts = {"half for w": self.train_labels, "half for alpha": self.validation_labels}
-        self.summary = told(images.name, images.classes, parts, images.left_out)
+        self.summary = summary_line(images.name, images.classes, parts, images.skipped)
         warn_of_missing(images.name, images.classes, parts)
         self._description = {
             "dataset": images.name,

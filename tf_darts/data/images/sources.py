@@ -76,13 +76,13 @@ class FileImages:
 
     def ordered(self) -> tf.data.Dataset:
         """See `EncodedImages`."""
-        return self._read(np.arange(self.count))
+        return self._read_files(np.arange(self.count))
 
     def shuffled(self, seed: int, number: int, start: int) -> tf.data.Dataset:
         """See `EncodedImages`."""
-        return self._read(_random(seed, number).permutation(self.count)[start:])
+        return self._read_files(_random(seed, number).permutation(self.count)[start:])
 
-    def _read(self, numbers: np.ndarray) -> tf.data.Dataset:
+    def _read_files(self, numbers: np.ndarray) -> tf.data.Dataset:
         # Typed, as an empty list of strings would become numbers.
         paths = tf.constant(self._paths[numbers].tolist(), tf.string, [len(numbers)])
         files = tf.data.Dataset.from_tensor_slices((paths, self._labels[numbers]))
@@ -143,12 +143,12 @@ class TfdsImages:
         """
         info = self._prepared.builder.info
         split = self._split.partition("[")[0]
-        said = [info.name, info.config_name, info.version, info.splits[split].num_bytes]
+        properties = [info.name, info.config_name, info.version, info.splits[split].num_bytes]
         shards = [pathlib.Path(file).name for file in self._files]
-        said += [*shards, *self._skips.tolist(), *self._takes.tolist()]
+        properties += [*shards, *self._skips.tolist(), *self._takes.tolist()]
         return {
             "number": self.count,
-            "sha256": hashlib.sha256("\n".join(map(str, said)).encode()).hexdigest(),
+            "sha256": hashlib.sha256("\n".join(map(str, properties)).encode()).hexdigest(),
         }
 
     def ordered(self) -> tf.data.Dataset:
@@ -167,14 +167,14 @@ class TfdsImages:
         sizes = np.add.reduceat(self._takes[order], np.arange(0, len(order), _PARALLEL_SHARDS))
         ends = np.cumsum(sizes)
         group = int(np.searchsorted(ends, chunk * _CHUNK, side="right"))
-        before = int(ends[group - 1]) if group else 0
+        group_start = int(ends[group - 1]) if group else 0
         order, offsets = (part[group * _PARALLEL_SHARDS :] for part in (order, offsets))
         shards = (self._files[order].tolist(), self._skips[order], self._takes[order], offsets)
         records = (
             tf.data.Dataset.from_tensor_slices(shards)
             .batch(_PARALLEL_SHARDS)
             .flat_map(_interleaved)
-            .skip(chunk * _CHUNK - before)
+            .skip(chunk * _CHUNK - group_start)
             .batch(_CHUNK)
             .enumerate(chunk)
             .map(functools.partial(_shuffle, random.integers(2**62)))

@@ -13,7 +13,7 @@ from tf_darts.data.asset_files import LABELS_FILE, listed
 from tf_darts.data.batches import TrainingBatch
 from tf_darts.data.fingerprint import Fingerprint, fingerprint_of_images
 from tf_darts.data.images import photo_augmentation
-from tf_darts.data.images.division import GIVEN, SHUFFLED
+from tf_darts.data.images.division import SHUFFLED, USER_VALIDATION
 from tf_darts.data.images.passes import check_batches, split_examples
 from tf_darts.data.images.photo_augmentation import (
     IMAGENET_MEAN,
@@ -123,29 +123,31 @@ class StreamedImageData:
         else:
             source = StreamedTfds(name, _directory(data_dir), _directory(manual_dir), division)
         self._source, self.classes = source, source.classes
-        kept = 0 if division == GIVEN else validation_examples
-        held, used = split_examples(name, source.total, kept, train_on_all, train_examples)
-        if used < batch_size:
+        requested_count = 0 if division == USER_VALIDATION else validation_examples
+        validation_count, train_count = split_examples(
+            name, source.total, requested_count, train_on_all, train_examples
+        )
+        if train_count < batch_size:
             raise UserError(
-                f"The training part of {name} has {used} images, but a batch has {batch_size};"
-                " use a smaller --batch_size or more images."
+                f"The training part of {name} has {train_count} images, but a batch has"
+                f" {batch_size}; use a smaller --batch_size or more images."
             )
-        if held and not source.mixed:
+        if validation_count and not source.mixed:
             logging.warning(
                 "%s was prepared unshuffled: its first %d images, kept for validation, may be of"
                 " few classes.",
                 name,
-                held,
+                validation_count,
             )
         self.evaluation_batch_size = evaluation_batch_size
         self.shape = (image_size, image_size, 3)
-        self._train, self._validation, self.summary = source.parts(used, held)
+        self._train, self._validation, self.summary = source.parts(train_count, validation_count)
         self.validates = self._validation is not None
         self._description = {
             "dataset": name,
             "image_shape": list(self.shape),
             "classes": len(self.classes),
-            "train_images": used,
+            "train_images": train_count,
             "validation_images": self._validation.count if self._validation else 0,
             "mean": list(mean),
             "std": list(std),
@@ -157,7 +159,7 @@ class StreamedImageData:
         self._flip, self._random_crop = flip, random_crop
         self._jitter = jitter
         self._mean, self._std, self._dtype = tuple(mean), tuple(std), dtype
-        self._pass_steps = used // batch_size
+        self._pass_steps = train_count // batch_size
         self._steps = steps_per_epoch or self._pass_steps
 
     def steps(self, epoch: int) -> int:
@@ -173,9 +175,9 @@ class StreamedImageData:
         """
         step, end = epoch * self._steps + start_step, (epoch + 1) * self._steps
         while step < end:
-            number, first = divmod(step, self._pass_steps)
-            last = min(self._pass_steps, first + end - step)
-            for batch in self._pass(number, first, last):
+            number, first_batch = divmod(step, self._pass_steps)
+            last_batch = min(self._pass_steps, first_batch + end - step)
+            for batch in self._pass(number, first_batch, last_batch):
                 yield TrainingBatch(
                     batch=batch,
                     learning_rate_scale=1.0,
@@ -223,13 +225,15 @@ class StreamedImageData:
         # Kept, as a folder is gone through for it, and says what was found.
         return self._source.test()
 
-    def _pass(self, number: int, first: int, last: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        """The batches of a pass from the one numbered `first` on, up to `last`."""
-        start = first * self._batch_size
+    def _pass(
+        self, number: int, first_batch: int, last_batch: int
+    ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """The batches of a pass from the one numbered `first_batch` on, up to `last_batch`."""
+        start = first_batch * self._batch_size
         images = self._train.shuffled(self._order_seed, number, start)
         # Numbered over the whole run, as each has an augmentation of its own.
         position = number * self._pass_steps * self._batch_size + start
-        dataset = images.take((last - first) * self._batch_size).enumerate(position)
+        dataset = images.take((last_batch - first_batch) * self._batch_size).enumerate(position)
         return self._batched(dataset, self._augmented, self._batch_size, self._train)
 
     def _plain(self, images: EncodedImages) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
@@ -238,13 +242,13 @@ class StreamedImageData:
     def _batched(
         self,
         dataset: tf.data.Dataset,
-        make: Callable[..., tuple],
+        prepare: Callable[..., tuple],
         batch_size: int,
         source: EncodedImages,
     ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        made = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        examples = dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         try:
-            yield from made.batch(batch_size).prefetch(2)
+            yield from examples.batch(batch_size).prefetch(2)
         except tf.errors.OpError as error:
             if source.failure:
                 raise source.failure from error

@@ -9,11 +9,11 @@ from tf_darts.data.images import folder as image_folder
 from tf_darts.data.images import pictures
 from tf_darts.data.images import tfds as tfds_images
 from tf_darts.data.images.division import (
-    GIVEN,
     SHUFFLED,
+    USER_VALIDATION,
     check_division,
     divide,
-    told,
+    summary_line,
     warn_of_missing,
 )
 from tf_darts.data.images.sources import EncodedImages, FileImages, TfdsImages
@@ -52,12 +52,16 @@ class StreamedTfds:
         self.mixed = not info.disable_shuffling
         self.description: dict[str, Any] = {}
 
-    def parts(self, used: int, held: int) -> tuple[EncodedImages, EncodedImages | None, str]:
+    def parts(
+        self, train_count: int, validation_count: int
+    ) -> tuple[EncodedImages, EncodedImages | None, str]:
         """What is learnt from, what is validated on, and a line about both."""
-        train = TfdsImages(self._prepared, f"{self._train}[{held}:{held + used}]")
-        if not held:
+        train = TfdsImages(
+            self._prepared, f"{self._train}[{validation_count}:{validation_count + train_count}]"
+        )
+        if not validation_count:
             return train, None, ""
-        return train, TfdsImages(self._prepared, f"{self._train}[0:{held}]"), ""
+        return train, TfdsImages(self._prepared, f"{self._train}[0:{validation_count}]"), ""
 
     def test(self) -> EncodedImages:
         """The test images."""
@@ -70,30 +74,38 @@ class StreamedFolder:
     mixed = True
 
     def __init__(self, data_dir: pathlib.Path | None, division: str, train_on_all: bool) -> None:
-        part = image_folder.WITH_VALIDATION if division == GIVEN else "train"
+        part = image_folder.TRAIN_AND_VALIDATION if division == USER_VALIDATION else "train"
         self._data_dir, self._division = data_dir, division
         self._files = image_folder.find_files(data_dir, part)
-        check_division("folder", division, self._files.given)
-        self._given = 0 if train_on_all else self._files.given
+        check_division("folder", division, self._files.user_validation_count)
+        self._user_validation_count = 0 if train_on_all else self._files.user_validation_count
         self.classes = self._files.classes
-        self.total = len(self._files.paths) - self._given
+        self.total = len(self._files.paths) - self._user_validation_count
         self.description = {"formats": list(pictures.formats(self._files.paths))}
 
-    def parts(self, used: int, held: int) -> tuple[EncodedImages, EncodedImages | None, str]:
+    def parts(
+        self, train_count: int, validation_count: int
+    ) -> tuple[EncodedImages, EncodedImages | None, str]:
         labels = self._files.labels
-        parts = divide(labels, self._division, train=used, validation=held, given=self._given)
-        found = {"training part": labels[parts.train]}
-        found["validation part"] = labels[parts.validation]
-        warn_of_missing("folder", self.classes, found)
-        summary = told("folder", self.classes, found, self._files.left_out)
-        train, validation = (_of(self._files, numbers) for numbers in parts)
+        parts = divide(
+            labels,
+            self._division,
+            train=train_count,
+            validation=validation_count,
+            user_validation_count=self._user_validation_count,
+        )
+        part_labels = {"training part": labels[parts.train]}
+        part_labels["validation part"] = labels[parts.validation]
+        warn_of_missing("folder", self.classes, part_labels)
+        summary = summary_line("folder", self.classes, part_labels, self._files.skipped)
+        train, validation = (_file_images(self._files, numbers) for numbers in parts)
         return train, validation if validation.count else None, summary
 
     def test(self) -> EncodedImages:
         files = image_folder.find_files(self._data_dir, "test")
-        say(told("folder", files.classes, {"test part": files.labels}, files.left_out))
-        return _of(files, np.arange(len(files.paths)))
+        say(summary_line("folder", files.classes, {"test part": files.labels}, files.skipped))
+        return _file_images(files, np.arange(len(files.paths)))
 
 
-def _of(files: image_folder.ImageFiles, numbers: np.ndarray) -> FileImages:
+def _file_images(files: image_folder.ImageFiles, numbers: np.ndarray) -> FileImages:
     return FileImages([str(files.paths[number]) for number in numbers], files.labels[numbers])

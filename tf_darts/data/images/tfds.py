@@ -129,8 +129,8 @@ def encoded(prepared: PreparedImages, split: str) -> tf.data.Dataset:
 def _has_classes(prepared: PreparedImages, split: str) -> bool:
     """Whether any of the first images has one."""
     with _reading(prepared.builder):
-        first = encoded(prepared, split).take(_PROBED_IMAGES)
-        return any(example[prepared.label] >= 0 for example in first)
+        examples = encoded(prepared, split).take(_PROBED_IMAGES)
+        return any(example[prepared.label] >= 0 for example in examples)
 
 
 def _classes(builder: tfds.core.DatasetBuilder, label: str) -> tuple[str, ...]:
@@ -142,10 +142,10 @@ def _find(name: str, data_dir: pathlib.Path | None) -> tfds.core.DatasetBuilder:
     try:
         return tfds.builder(name, data_dir=data_dir)
     except (ValueError, AssertionError, ImportError) as error:
-        known = ["digits", "folder", *tfds.list_builders()]
+        names = ["digits", "folder", *tfds.list_builders()]
         base = re.split("[/:]", name)[0]  # without config and version
-        near = [] if base in known else difflib.get_close_matches(base.lower(), known)
-        hint = f"perhaps you mean {' or '.join(near)}, else " if near else ""
+        similar = [] if base in names else difflib.get_close_matches(base.lower(), names)
+        hint = f"perhaps you mean {' or '.join(similar)}, else " if similar else ""
         raise UserError(
             f"--dataset={name} is not to be had ({_reason(error)}); {hint}use digits, folder or one"
             " of https://www.tensorflow.org/datasets/catalog, or give the --data_dir=DIR that it is"
@@ -164,11 +164,11 @@ def _keys(name: str, builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
             and isinstance(features[label], tfds.features.ClassLabel)
         ):
             return image, label
-    have = ", ".join(
+    feature_types = ", ".join(
         f"{key}: {type(feature).__name__}" for key, feature in sorted(features.items())
     )
     raise UserError(
-        f"--dataset={name} is not for image classification: an example has {have}, and"
+        f"--dataset={name} is not for image classification: an example has {feature_types}, and"
         f" its supervised keys are {keys}; use a set with 8-bit images and a class label for each."
     )
 
@@ -238,7 +238,7 @@ def _fill(
             end = start + len(batch[1])
             images[start:end], labels[start:end] = batch[:2]
             if origins is not None:
-                origins += [hashlib.sha256(whole).digest() for whole in batch[2]]
+                origins += [hashlib.sha256(serialized).digest() for serialized in batch[2]]
             start = end
     return origins
 

@@ -9,7 +9,13 @@ import tensorflow as tf
 from tf_darts.data.asset_files import LABELS_FILE, listed
 from tf_darts.data.batches import TrainingBatch
 from tf_darts.data.fingerprint import Fingerprint
-from tf_darts.data.images.division import SHUFFLED, check_division, divide, told, warn_of_missing
+from tf_darts.data.images.division import (
+    SHUFFLED,
+    check_division,
+    divide,
+    summary_line,
+    warn_of_missing,
+)
 from tf_darts.data.images.image_set import ImageSet
 from tf_darts.data.images.passes import ImageBatches, Passes, check_batches, split_examples
 from tf_darts.errors import UserError
@@ -77,12 +83,19 @@ class ImageTrainingData:
           UserError: a setting is out of range, or there are too few images for it.
         """
         check_batches(batch_size, evaluation_batch_size, steps_per_epoch)
-        check_division(images.name, division, images.given)
-        given = 0 if train_on_all else images.given
-        total, kept = len(images.labels) - given, 0 if images.given else validation_examples
-        held, used = split_examples(images.name, total, kept, train_on_all, train_examples)
+        check_division(images.name, division, images.user_validation_count)
+        user_validation_count = 0 if train_on_all else images.user_validation_count
+        total = len(images.labels) - user_validation_count
+        requested_count = 0 if images.user_validation_count else validation_examples
+        validation_count, train_count = split_examples(
+            images.name, total, requested_count, train_on_all, train_examples
+        )
         train, validation = divide(
-            images.labels, division, train=used, validation=held, given=given
+            images.labels,
+            division,
+            train=train_count,
+            validation=validation_count,
+            user_validation_count=user_validation_count,
         )
         order_seed = sub_seed(seed, "train", "order")
         self._passes = Passes(train, batch_size, order_seed, name=images.name, part="training part")
@@ -101,7 +114,7 @@ class ImageTrainingData:
         self.train_labels = images.labels[train]
         self.validation_labels = images.labels[validation]
         parts = {"training part": self.train_labels, "validation part": self.validation_labels}
-        self.summary = told(images.name, images.classes, parts, images.left_out)
+        self.summary = summary_line(images.name, images.classes, parts, images.skipped)
         warn_of_missing(images.name, images.classes, parts)
         self._formats = images.formats
         self._shape = images.shape

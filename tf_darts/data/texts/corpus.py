@@ -18,7 +18,7 @@ from tf_darts.runtime import files
 PARTS = ("train", "validation", "test")
 SPACES = "where the text has no spaces, put them between its words or characters, in all its parts"
 _RARE = f"most of its words occur once: give a longer one, and {SPACES}"
-_MANY = 0.5  # of the words of a text
+_MAJORITY = 0.5  # of the words of a text
 
 
 def parts_to_read(with_test: bool) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ def from_lines(name: str, parts: Mapping[str, Lines], min_count: int = 1) -> Cor
             f"{parts['train'].source}: with --min_count={min_count} no word is left but {EOS} and"
             f" {UNK}; lower --min_count, and {SPACES}."
         )
-    advice = MORE_UNKNOWN if _repeated(counts) >= _MANY else _RARE
+    advice = MORE_UNKNOWN if _repeated(counts) >= _MAJORITY else _RARE
     numbers = {part: encode(parts[part], vocabulary, advice) for part in parts}
     corpus = Corpus(name, vocabulary, **numbers)
     _warn(corpus, {part: lines.source for part, lines in parts.items()})
@@ -137,19 +137,23 @@ def _repeated(counts: Mapping[str, int]) -> float:
 def _warn(corpus: Corpus, sources: Mapping[str, str]) -> None:
     """Says what is strange about a corpus, a line each."""
     shares = {sources[part]: corpus.unknown(numbers) for part, numbers in corpus.parts()}
-    many = [f"{100 * share:.0f} % of {name}" for name, share in shares.items() if share > _MANY]
-    if many:
+    unknown_parts = [
+        f"{100 * share:.0f} % of {name}" for name, share in shares.items() if share > _MAJORITY
+    ]
+    if unknown_parts:
         logging.warning(
             "The words of the text are mostly %s (%s), so that perplexities say little; lower"
             " --min_count, take a training text of the same kind, and %s.",
-            *(UNK, ", ".join(many), SPACES),
+            *(UNK, ", ".join(unknown_parts), SPACES),
         )
-    for (one, numbers), (other, others) in itertools.combinations(corpus.parts(), 2):
-        if np.array_equal(numbers, others):
+    for (first_part, first_numbers), (second_part, second_numbers) in itertools.combinations(
+        corpus.parts(), 2
+    ):
+        if np.array_equal(first_numbers, second_numbers):
             logging.warning(
                 "%s and %s hold the same text: the score of the one says nothing beyond the other;"
                 " cut the text into parts that differ.",
-                *(sources[one], sources[other]),
+                *(sources[first_part], sources[second_part]),
             )
     if len(corpus.train) < len(corpus.validation):
         logging.warning(
@@ -174,20 +178,20 @@ def find_files(
     Raises:
       UserError: some parts are there and others are not.
     """
-    found = {}
-    wanted = parts_to_read(with_test)
-    for part in wanted:
-        paths = [data_dir / name for name in accepted[part] if files.is_file(data_dir / name)]
-        if paths:
-            found[part] = paths[0]
-    missing = [part for part in wanted if part not in found]
-    if found and missing:
-        have = ", ".join(path.name for path in found.values())
+    paths = {}
+    parts = parts_to_read(with_test)
+    for part in parts:
+        candidates = [data_dir / name for name in accepted[part] if files.is_file(data_dir / name)]
+        if candidates:
+            paths[part] = candidates[0]
+    missing = [part for part in parts if part not in paths]
+    if paths and missing:
+        names = ", ".join(path.name for path in paths.values())
         raise UserError(
-            f"{data_dir} has {have} but no {missing[0]} text; put it there as"
+            f"{data_dir} has {names} but no {missing[0]} text; put it there as"
             f" {' or '.join(accepted[missing[0]])}."
         )
-    return found
+    return paths
 
 
 def from_files(name: str, paths: Mapping[str, pathlib.Path], min_count: int = 1) -> Corpus:

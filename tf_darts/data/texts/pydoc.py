@@ -61,13 +61,13 @@ def _distinct_lines(topics: dict[str, str]) -> Iterator[list[str]]:
     Topics quote each other at length (`compound` holds `if`, `while`, `for`, ...). Only a
     paragraph's first appearance counts, or the held-out topics would be in the training text.
     """
-    seen = set()
+    paragraphs = set()
     for _, text in sorted(topics.items()):
         lines = []
         for paragraph in re.split(r"\n\s*\n", text):
             words = tuple(paragraph.split())
-            if words not in seen:
-                seen.add(words)
+            if words not in paragraphs:
+                paragraphs.add(words)
                 lines += [_tokenize(line) for line in paragraph.split("\n")]
         yield [line for line in lines if any(c.isalnum() for c in line)]  # no rules, no blanks
 
@@ -79,9 +79,9 @@ def _tokenize(line: str) -> str:
 
 def _split(topics: Iterator[list[str]]) -> Iterator[tuple[str, list[str]]]:
     """Gives whole topics, the longest first, to the part that lacks most of its share of lines."""
-    given = dict.fromkeys(_SHARES, 0)
+    line_counts = dict.fromkeys(_SHARES, 0)
     for topic in sorted(topics, key=len, reverse=True):
-        total = sum(given.values()) + len(topic)
-        part = max(_SHARES, key=lambda name: _SHARES[name] * total - given[name])
-        given[part] += len(topic)
+        total = sum(line_counts.values()) + len(topic)
+        part = max(_SHARES, key=lambda name: _SHARES[name] * total - line_counts[name])
+        line_counts[part] += len(topic)
         yield part, topic

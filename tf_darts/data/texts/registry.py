@@ -22,13 +22,13 @@ _OWN_FILES = {"train": ("train.txt",), "validation": ("valid.txt",), "test": ("t
 
 def _load_own(data_dir: pathlib.Path | None, min_count: int, with_test: bool) -> corpus.Corpus:
     """The user's own text, a file for each part."""
-    found = corpus.find_files(data_dir, _OWN_FILES, with_test) if data_dir else {}
-    if not found:
+    paths = corpus.find_files(data_dir, _OWN_FILES, with_test) if data_dir else {}
+    if not paths:
         raise UserError(
             f"--dataset=text found no text in {data_dir or 'any directory'}; give --data_dir=DIR"
             " with train.txt, valid.txt and (for a test) test.txt in it, words separated by spaces."
         )
-    return corpus.from_files("text", found, min_count)
+    return corpus.from_files("text", paths, min_count)
 
 
 TEXT_DATASETS: dict[str, Callable[[pathlib.Path | None, int, bool], corpus.Corpus]] = {

@@ -17,8 +17,8 @@ _MARKED = {  # the longer ones first: UTF-32's begins with UTF-16's
 }
 # What a file that is not UTF-8 may be in, as iconv calls it: the first one that can read it, of
 # texts in Latin letters with an accent here and there, and of others.
-_LATIN = ("CP1252", "ISO-8859-1")
-_OTHERS = ("GB18030", "SHIFT_JIS", "CP1251", *_LATIN)
+_LATIN_ENCODINGS = ("CP1252", "ISO-8859-1")
+_ALL_ENCODINGS = ("GB18030", "SHIFT_JIS", "CP1251", *_LATIN_ENCODINGS)
 
 
 def read_lines(path: pathlib.Path) -> list[str]:
@@ -49,8 +49,10 @@ def _conversion(path: pathlib.Path, content: bytes, encoding: str) -> str:
     if encoding != "UTF-8":
         return "its last character may be cut off: copy the file again"
     latin = sum(byte < 0x80 for byte in content) > 0.75 * len(content)
-    other = next(name for name in (_LATIN if latin else _OTHERS) if _decodes(content, name))
-    return f"if it is {other}, put in its place what {_iconv(path, other)} makes of it"
+    likely = next(
+        name for name in (_LATIN_ENCODINGS if latin else _ALL_ENCODINGS) if _decodes(content, name)
+    )
+    return f"if it is {likely}, put in its place what {_iconv(path, likely)} makes of it"
 
 
 def _null(path: pathlib.Path, content: bytes) -> UserError:
@@ -58,8 +60,10 @@ def _null(path: pathlib.Path, content: bytes) -> UserError:
     line = content[: content.index(b"\0")].count(b"\n") + 1
     even, odd = content[::2].count(0), content[1::2].count(0)
     if max(even, odd) > len(content) // 4:
-        other = "UTF-16BE" if even > odd else "UTF-16LE"
-        advice = f"it seems to be {other}: put in its place what {_iconv(path, other)} makes of it"
+        likely = "UTF-16BE" if even > odd else "UTF-16LE"
+        advice = (
+            f"it seems to be {likely}: put in its place what {_iconv(path, likely)} makes of it"
+        )
     else:
         advice = f"put in its place what tr -d '\\000' < {_quoted(path)} > NEW makes of it"
     return UserError(f"{path}, line {line}: a null character, which no text has; {advice}.")

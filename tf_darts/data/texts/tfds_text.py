@@ -78,12 +78,12 @@ def load(
     """
     paths = corpus.find_files(data_dir, builder_class.FILES, with_test) if data_dir else {}
     if paths:
-        made = corpus.from_files(builder_class.name, paths, min_count)
+        raw_corpus = corpus.from_files(builder_class.name, paths, min_count)
         _warn_if_changed(builder_class, paths)
-        return made
+        return raw_corpus
     builder = builder_class(data_dir=data_dir)
     _prepare(builder)
-    parts = {part: _read(builder, part) for part in corpus.parts_to_read(with_test)}
+    parts = {part: _read_part(builder, part) for part in corpus.parts_to_read(with_test)}
     return corpus.from_lines(builder.name, parts, min_count)
 
 
@@ -131,7 +131,7 @@ def _unavailable(builder: LinesBuilder, reason: str) -> UserError:
     )
 
 
-def _read(builder: LinesBuilder, part: str) -> corpus.Lines:
+def _read_part(builder: LinesBuilder, part: str) -> corpus.Lines:
     dataset = builder.as_dataset(
         split=part,
         batch_size=4096,

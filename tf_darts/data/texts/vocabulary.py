@@ -44,10 +44,10 @@ class Vocabulary:
         """
         if min_count < 1:
             raise UserError(f"--min_count={min_count} is not a number of times; give 1 or more.")
-        kept = (
+        mapped_words = (
             word if word == EOS or count >= min_count else UNK for word, count in counts.items()
         )
-        words = dict.fromkeys(kept)
+        words = dict.fromkeys(mapped_words)
         if min_count > 1:
             words.setdefault(UNK)
         return cls(tuple(words))
@@ -62,12 +62,12 @@ class Vocabulary:
         """How many words there are, `<eos>` and `<unk>` included."""
         return len(self.words)
 
-    def encode(self, words: Iterable[str], where: str, advice: str = MORE_UNKNOWN) -> np.ndarray:
+    def encode(self, words: Iterable[str], location: str, advice: str = MORE_UNKNOWN) -> np.ndarray:
         """The words' numbers, int32 `[len(words)]`; a new word is `<unk>` if there is one.
 
         Args:
           words: what to encode.
-          where: file and line, for the error.
+          location: file and line, for the error.
           advice: what to do about a new word, the end of the error.
 
         Raises:
@@ -80,6 +80,6 @@ class Vocabulary:
             return np.array([self.index[word] for word in words], np.int32)
         except KeyError as error:
             raise UserError(
-                f"{where}: the word {shown(str(error))} does not occur in the training text, which"
-                f" has no {UNK}; {advice}."
+                f"{location}: the word {shown(str(error))} does not occur in the training text,"
+                f" which has no {UNK}; {advice}."
             ) from error

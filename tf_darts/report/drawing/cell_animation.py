@@ -68,11 +68,11 @@ def cell_animation(cells: Sequence[Genotype], titles: Sequence[str]) -> bytes:
 
 def _title(record: Mapping[str, Any]) -> str:
     """The epoch, and its scores in evaluation mode."""
-    prefix, others = "validation_", ("validation_batch_", "validation_loss")
+    prefix, excluded = "validation_", ("validation_batch_", "validation_loss")
     scores = [
         f"{name.removeprefix(prefix)} {value:.2f}"
         for name, value in record.items()
-        if name.startswith(prefix) and not name.startswith(others) and is_number(value)
+        if name.startswith(prefix) and not name.startswith(excluded) and is_number(value)
     ]
     return f"epoch {record['epoch']}, supernet's validation {', '.join(scores)}"
 

@@ -33,11 +33,11 @@ class Box:
     width: float
     height: float
 
-    def overlaps(self, other: "Box", margin: float = 0.0) -> bool:
+    def overlaps(self, box: "Box", margin: float = 0.0) -> bool:
         """Whether the boxes come nearer to each other than `margin`."""
         return (
-            abs(self.x - other.x) < (self.width + other.width) / 2 + margin
-            and abs(self.y - other.y) < (self.height + other.height) / 2 + margin
+            abs(self.x - box.x) < (self.width + box.width) / 2 + margin
+            and abs(self.y - box.y) < (self.height + box.height) / 2 + margin
         )
 
 
@@ -98,15 +98,15 @@ def inside(points: np.ndarray, boxes: Sequence[Box], margin: float = 0.0) -> boo
     return bool((np.abs(points[:, None] - centres) < halves).all(-1).any())
 
 
-def _slope(before: _Stop, stop: _Stop, after: _Stop) -> float:
+def _slope(previous: _Stop, stop: _Stop, following: _Stop) -> float:
     """Of a curve at a stop: level at a wide one and at a summit, or else as its neighbours ask."""
     if stop.right > stop.left:
         return 0.0
-    rise = (stop.y - before.y) / (stop.left - before.right)
-    next_rise = (after.y - stop.y) / (after.left - stop.right)
-    if rise * next_rise <= 0:
+    rise = (stop.y - previous.y) / (stop.left - previous.right)
+    following_rise = (following.y - stop.y) / (following.left - stop.right)
+    if rise * following_rise <= 0:
         return 0.0
-    return 2 * rise * next_rise / (rise + next_rise)
+    return 2 * rise * following_rise / (rise + following_rise)
 
 
 def _curve(stops: Sequence[_Stop]) -> tuple[Point, ...]:
@@ -186,10 +186,10 @@ def _ports(slots: Slots, y: Sequence[float], end: int) -> list[float]:
     They are spread out over the side of the node, in an order in which they do not cross.
     """
     ports = [0.0] * len(slots.chains)
-    next_to_end = 1 if end == 0 else -2
+    neighbour = 1 if end == 0 else -2
     for node in range(slots.nodes):
         arrows = [a for a, chain in enumerate(slots.chains) if chain[end] == node]
-        arrows.sort(key=lambda a: y[slots.chains[a][next_to_end]])
+        arrows.sort(key=lambda a: y[slots.chains[a][neighbour]])
         for i, arrow in enumerate(arrows):
             ports[arrow] = y[node] + (i - (len(arrows) - 1) / 2) * _PORT_STEP
     return ports
@@ -197,17 +197,17 @@ def _ports(slots: Slots, y: Sequence[float], end: int) -> list[float]:
 
 def _node_height(node: int, arrows: Sequence[Arrow]) -> float:
     """High enough for the arrows at either side."""
-    at_a_side = max(sum(a.source == node for a in arrows), sum(a.target == node for a in arrows))
-    return max(_NODE_HEIGHT, (at_a_side - 1) * _PORT_STEP + 2 * _CORNER)
+    arrow_count = max(sum(a.source == node for a in arrows), sum(a.target == node for a in arrows))
+    return max(_NODE_HEIGHT, (arrow_count - 1) * _PORT_STEP + 2 * _CORNER)
 
 
 def _lefts(slots: Slots, y: Sequence[float], widths: Sequence[float]) -> list[float]:
     """The left side of each column: steep bends get more room."""
     rises = [0.0] * len(widths)
-    for before, slots_after in enumerate(slots.after):
-        for after in slots_after:
-            column = slots.column[after]
-            rises[column] = max(rises[column], abs(y[after] - y[before]))
+    for slot, successors in enumerate(slots.successors):
+        for successor in successors:
+            column = slots.column[successor]
+            rises[column] = max(rises[column], abs(y[successor] - y[slot]))
     lefts = [0.0]
     for width, rise in zip(widths, rises[1:], strict=False):
         lefts.append(lefts[-1] + width + min(max(_BENDS[0], rise / _STEEPEST), _BENDS[1]))
@@ -250,8 +250,8 @@ def lay_out(
             left, right = lefts[slots.column[slot]], lefts[slots.column[slot]]
             right += widths[slots.column[slot]]
             inner.append(_Stop(left, right, y[slot], needed=slot == slots.label_slot[i]))
-        first, last = start.x + start.width / 2, end.x - end.width / 2
-        stops.append([_Stop(first, first, leave), *inner, _Stop(last, last, enter)])
+        start_x, end_x = start.x + start.width / 2, end.x - end.width / 2
+        stops.append([_Stop(start_x, start_x, leave), *inner, _Stop(end_x, end_x, enter)])
 
     width = lefts[-1] + widths[-1]
     router = _Router(stops, width)

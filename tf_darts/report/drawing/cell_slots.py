@@ -45,27 +45,27 @@ class Slots:
         self.label_slot: list[int | None] = []
         labels = [0] * (max(self.column) + 1)
         for arrow in arrows:
-            first, last = self.column[arrow.source], self.column[arrow.target]
+            first_column, last_column = self.column[arrow.source], self.column[arrow.target]
             label_column = None
             if arrow.label:
                 # The emptiest of the label columns keeps the drawing low; then the middlemost.
                 label_column = min(
-                    range(first + 1, last, 2),
-                    key=lambda c: (labels[c], abs(2 * c - first - last)),
+                    range(first_column + 1, last_column, 2),
+                    key=lambda c: (labels[c], abs(2 * c - first_column - last_column)),
                 )
                 labels[label_column] += 1
-            inner = range(len(self.column), len(self.column) + last - first - 1)
-            for column in range(first + 1, last):
+            inner = range(len(self.column), len(self.column) + last_column - first_column - 1)
+            for column in range(first_column + 1, last_column):
                 self.column.append(column)
                 self.height.append(_LABEL_HEIGHT if column == label_column else _LINE_HEIGHT)
             self.chains.append([arrow.source, *inner, arrow.target])
-            self.label_slot.append(inner[label_column - first - 1] if arrow.label else None)
-        self.before: list[list[int]] = [[] for _ in self.column]
-        self.after: list[list[int]] = [[] for _ in self.column]
+            self.label_slot.append(inner[label_column - first_column - 1] if arrow.label else None)
+        self.predecessors: list[list[int]] = [[] for _ in self.column]
+        self.successors: list[list[int]] = [[] for _ in self.column]
         for chain in self.chains:
             for left, right in pairwise(chain):
-                self.after[left].append(right)
-                self.before[right].append(left)
+                self.successors[left].append(right)
+                self.predecessors[right].append(left)
         self.nodes = len(node_heights)
 
     def weight(self, left: int, right: int) -> float:
@@ -86,7 +86,11 @@ def _crossings(order: list[list[int]], slots: Slots) -> int:
     total = 0
     for left, right in pairwise(order):
         place = {slot: i for i, slot in enumerate(right)}
-        ends = [place[after] for slot in left for after in sorted(slots.after[slot], key=place.get)]
+        ends = [
+            place[successor]
+            for slot in left
+            for successor in sorted(slots.successors[slot], key=place.get)
+        ]
         total += sum(a > b for i, a in enumerate(ends) for b in ends[i + 1 :])
     return total
 
@@ -94,7 +98,7 @@ def _crossings(order: list[list[int]], slots: Slots) -> int:
 def _swap_gain(upper: int, lower: int, place: dict[int, int], slots: Slots) -> int:
     """By how many crossings two neighbours of a column would do better the other way round."""
     gain = 0
-    for neighbours in (slots.before, slots.after):
+    for neighbours in (slots.predecessors, slots.successors):
         for a in neighbours[upper]:
             for b in neighbours[lower]:
                 gain += (place[a] > place[b]) - (place[a] < place[b])
@@ -108,7 +112,7 @@ def _sweep(order: list[list[int]], slots: Slots) -> None:
     def renumber(column: list[int]) -> None:
         place.update((slot, i) for i, slot in enumerate(column))
 
-    for columns, neighbours in ((order, slots.before), (order[::-1], slots.after)):
+    for columns, neighbours in ((order, slots.predecessors), (order[::-1], slots.successors)):
         for column in columns:
             means = {
                 s: sum(place[n] for n in neighbours[s]) / len(neighbours[s])
@@ -129,12 +133,12 @@ def _sweep(order: list[list[int]], slots: Slots) -> None:
                     improved = True
 
 
-def _separated(wanted: list[float], weights: list[float], gaps: list[float]) -> list[float]:
-    """The heights nearest to `wanted` (least squares) with each `gap` above the one before."""
+def _separated(preferred: list[float], weights: list[float], gaps: list[float]) -> list[float]:
+    """The heights nearest to `preferred` (least squares) with each `gap` above the one before."""
     if not gaps:
-        return wanted
+        return preferred
     offsets = np.cumsum([0.0, *gaps])
-    levels = optimize.isotonic_regression(np.subtract(wanted, offsets), weights=weights)
+    levels = optimize.isotonic_regression(np.subtract(preferred, offsets), weights=weights)
     return (levels.x + offsets).tolist()
 
 
@@ -156,12 +160,12 @@ def _heights(
         for i in indices if sweep % 2 else indices[::-1]:
             column = order[i]
             weights = [sum(w for _, w in near[s]) for s in column]
-            wanted = [
+            preferred = [
                 sum(y[n] * w for n, w in near[s]) / weight if weight else y[s]
                 for s, weight in zip(column, weights, strict=True)
             ]
             # A node on its own must not have the weight 0: it could not be averaged with others.
-            placed = _separated(wanted, [w or 0.01 for w in weights], gaps[i])
+            placed = _separated(preferred, [w or 0.01 for w in weights], gaps[i])
             for slot, height in zip(column, placed, strict=True):
                 y[slot] = height
     return y, sum(weight * (y[a] - y[b]) ** 2 for a, b, weight in steps)
@@ -169,7 +173,7 @@ def _heights(
 
 def best_heights(slots: Slots) -> list[float]:
     """The y of each slot's centre: fewest crossings and then the straightest arrows."""
-    found = []
+    candidates = []
     for start in range(_STARTS):
         generator = random.Random(start)
         order: list[list[int]] = [[] for _ in range(max(slots.column) + 1)]
@@ -180,10 +184,10 @@ def best_heights(slots: Slots) -> list[float]:
                 generator.shuffle(column)
         for _ in range(_SWEEPS):
             _sweep(order, slots)
-        found.append((_crossings(order, slots), start, order))
-    fewest = min(found)[0]
+        candidates.append((_crossings(order, slots), start, order))
+    fewest = min(candidates)[0]
     best = min(
-        (order for crossings, _, order in found if crossings == fewest),
+        (order for crossings, _, order in candidates if crossings == fewest),
         key=lambda order: round(_heights(order, slots, _STRAIGHTENINGS[0])[1], 6),
     )
     y, _ = _heights(best, slots, _STRAIGHTENINGS[1])
