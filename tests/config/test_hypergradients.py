@@ -79,7 +79,7 @@ def test_a_fourth_is_a_candidate(fourth):
 def test_a_fourth_has_its_memory(fourth):
     class Measured(toy_search.Toy):
         def traced_memory(self, batch, *, order=1, replicas=1):
-            return TracedMemory(kept=8)
+            return TracedMemory(retained=8)
 
     first, more = (
         search_memory(Measured(), chosen(hypergradient=name)) for name in ("first_order", "fourth")

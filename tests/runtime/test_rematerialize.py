@@ -56,9 +56,9 @@ def test_only_the_arguments_are_kept():
         return rematerialized(_layers, [x, w])[0]
 
     # The three results of tanh; with nothing kept, they are made in the backward pass.
-    assert traced(plain, *specs).kept == 3 * 4 * 64 * 32
+    assert traced(plain, *specs).retained == 3 * 4 * 64 * 32
     found = traced(again, *specs)
-    assert found.kept == 0
+    assert found.retained == 0
     assert found.workspace >= 3 * 4 * 64 * 32
 
 

@@ -46,7 +46,7 @@ def test_proportional_to_the_batch(make):
     network = make()
     small, large = (network.traced_memory(batch_of(network, examples)) for examples in (8, 32))
     # Copies of weights, of which the auxiliary head has many, do not grow.
-    assert 3 < large.kept / small.kept < 4.01
+    assert 3 < large.retained / small.retained < 4.01
     assert 3 < large.peak / small.peak < 4.01
 
 
@@ -62,7 +62,7 @@ def test_second_derivatives_take_more():
     network = relaxed_text()
     once, twice = (network.traced_memory(batch_of(network, 8), order=order) for order in (1, 2))
     # A tangent beside every value, and pairs of sources.
-    assert 1.9 * once.kept < twice.kept < 2.5 * once.kept
+    assert 1.9 * once.retained < twice.retained < 2.5 * once.retained
 
 
 def test_replicas_take_the_clear_form():
@@ -73,10 +73,10 @@ def test_replicas_take_the_clear_form():
         for of, count in ((batch, 1), (batch, 2), (batch_of(network, 2), 2))
     )
     # Seven or more tensors of each of the 36 edges, where the fast form keeps two.
-    assert 4 < clear.kept / plain.kept < 8
-    assert 3.9 < clear.kept / small.kept < 4.01
+    assert 4 < clear.retained / plain.retained < 8
+    assert 3.9 < clear.retained / small.retained < 4.01
     twice = network.traced_memory(batch, order=2, replicas=2)
-    assert twice.kept > 2.5 * clear.kept
+    assert twice.retained > 2.5 * clear.retained
 
 
 def test_without_fast_forms_as_with_replicas():
@@ -86,7 +86,7 @@ def test_without_fast_forms_as_with_replicas():
     with without():
         assert network.traced_memory(batch) == network.traced_memory(batch, replicas=2)
         # The loop keeps more tensors of every time step than the fast form writes.
-        assert 1.2 < trained.traced_memory(batch).kept / fast.kept < 3
+        assert 1.2 < trained.traced_memory(batch).retained / fast.retained < 3
 
 
 def test_what_a_derived_recurrence_writes():
@@ -94,5 +94,5 @@ def test_what_a_derived_recurrence_writes():
     genotype = PUBLISHED["recurrent"]["darts_v2"]
     record = traced_memory.derived(genotype)
     read = len({predecessor for _, predecessor in genotype.edges})
-    assert record.kept == 2 * 9 + 2 * read
+    assert record.retained == 2 * 9 + 2 * read
     assert record.nodes == 8

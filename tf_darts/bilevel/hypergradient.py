@@ -63,8 +63,8 @@ def _unrolled(
 ) -> tuple[Hypergradient, list[tf.Tensor], tf.Tensor]:
     """Eq. 7's first term at w', the vector v = ∇_{w'} L_val(w', α), and the factor ξ·clip."""
     train = train_loss.gradients(weights, alphas, of_alphas=False)
-    moved, factor = unroll(train.of_weights)
-    validation = validation_loss.gradients(moved, alphas)
+    unrolled_weights, factor = unroll(train.of_weights)
+    validation = validation_loss.gradients(unrolled_weights, alphas)
     return _direct(validation, alphas), validation.of_weights, factor
 
 

@@ -29,16 +29,16 @@ class ScaledLoss(Loss):
     def value(self, weights: Weights, alphas: Alphas) -> tuple[tf.Tensor, Any]:
         return self._loss.value(weights, alphas)
 
-    def gradients(self, weights: Weights, alphas: Alphas, **wanted: bool) -> Gradients:
+    def gradients(self, weights: Weights, alphas: Alphas, **selection: bool) -> Gradients:
         unscaled = self._loss_scale.unscaled
 
         def take() -> Gradients:
-            value, auxiliary, *both = self._multiple.gradients(weights, alphas, **wanted)
-            return Gradients(unscaled([value])[0], auxiliary, *map(unscaled, both))
+            value, auxiliary, *gradients = self._multiple.gradients(weights, alphas, **selection)
+            return Gradients(unscaled([value])[0], auxiliary, *map(unscaled, gradients))
 
-        def too_large(found: Gradients) -> bool:
-            both = [*found.of_weights, *found.of_alphas]
-            return bool(self._loss_scale.too_large(found.value, both))
+        def too_large(gradients: Gradients) -> bool:
+            tensors = [*gradients.of_weights, *gradients.of_alphas]
+            return bool(self._loss_scale.too_large(gradients.value, tensors))
 
         return self._loss_scale.retry_until_finite(take, too_large)
 

@@ -168,11 +168,11 @@ def _check_statistics(make: Maker, shape: tuple[int, ...], what: str) -> None:
     statistics = [v for v in layer.non_trainable_variables if "float" in v.dtype]
     for variable in statistics:
         try:
-            ledger.moved([variable])
+            ledger.new_statistics([variable])
         except KeyError:
             sentence = f"{what}: no ledger hears of {variable.path!r}; use tf_darts.BatchNorm."
             raise AssertionError(sentence) from None
-    wanted = ledger.moved(statistics) if statistics else []
+    wanted = ledger.new_statistics(statistics) if statistics else []
     layer(images, training=True)
     expect_same(
         [variable.value for variable in statistics],

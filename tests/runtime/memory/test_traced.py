@@ -11,9 +11,9 @@ SIZE = 4 * 8 * 4  # bytes of X
 
 def test_what_the_gradient_reads_is_kept():
     # tanh's result is read by tanh's gradient and by that of the second product.
-    assert traced(lambda x, w: tf.tanh(x @ w) @ w, X, W).kept == SIZE
-    assert traced(lambda x, w: x @ w + 1.0, X, W).kept == 0
-    assert traced(lambda x: tf.exp(tf.exp(tf.exp(x))), X).kept == 3 * SIZE
+    assert traced(lambda x, w: tf.tanh(x @ w) @ w, X, W).retained == SIZE
+    assert traced(lambda x, w: x @ w + 1.0, X, W).retained == 0
+    assert traced(lambda x: tf.exp(tf.exp(tf.exp(x))), X).retained == 3 * SIZE
 
 
 def test_views_are_no_copies():
@@ -21,28 +21,28 @@ def test_views_are_no_copies():
         value = tf.exp(tf.reshape(x, [-1]))
         return tf.exp(tf.identity(tf.reshape(value, [4, 8])))
 
-    assert traced(function, X).kept == 2 * SIZE
+    assert traced(function, X).retained == 2 * SIZE
 
 
 def test_a_gradient_may_take_the_place_of_what_nobody_needs_any_more():
     # tanh's result and a slope of ones; tanh's gradient takes the place of one of them.
     found = traced(lambda x: tf.reduce_sum(tf.tanh(x)), X)
-    assert (found.kept, found.peak) == (SIZE, 2 * SIZE)
+    assert (found.retained, found.peak) == (SIZE, 2 * SIZE)
 
 
 def test_sizes_follow_types_and_batches():
     def function(x):
         return tf.exp(tf.exp(x))
 
-    assert traced(function, tf.TensorSpec([8, 4], tf.float64)).kept == 4 * SIZE
-    assert traced(function, tf.TensorSpec([80, 4])).kept == 20 * SIZE
+    assert traced(function, tf.TensorSpec([8, 4], tf.float64)).retained == 4 * SIZE
+    assert traced(function, tf.TensorSpec([80, 4])).retained == 20 * SIZE
 
 
 def test_a_second_derivative_keeps_more():
     def function(x, w):
         return tf.tanh(tf.tanh(x @ w) @ w)
 
-    assert traced(function, X, W, order=2).kept > traced(function, X, W).kept
+    assert traced(function, X, W, order=2).retained > traced(function, X, W).retained
 
 
 def test_computations_in_order():

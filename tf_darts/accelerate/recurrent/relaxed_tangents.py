@@ -259,14 +259,14 @@ def mixing_slopes(
     positive = tf.cast(z > 0, z.dtype)
     gated = node * gate.value
     gated_dot = node_dot * gate.value + node * gate.tangent
-    moved = gated * z_dot
+    gated_z_dot = gated * z_dot
     return add_folded(
         totals,
         (
-            gated_dot * tanh + moved * (1.0 - tanh * tanh),
-            (gated_dot * z + moved) * positive,
-            gated_dot * sigma + moved * (sigma * (1.0 - sigma)),
-            gated_dot * z + moved,
+            gated_dot * tanh + gated_z_dot * (1.0 - tanh * tanh),
+            (gated_dot * z + gated_z_dot) * positive,
+            gated_dot * sigma + gated_z_dot * (sigma * (1.0 - sigma)),
+            gated_dot * z + gated_z_dot,
             (node_dot - gated_dot) * states + (node - gated) * states_dot,
         ),
     )

@@ -31,34 +31,34 @@ class TracedMemory:
     """The memory of a computation and its gradient.
 
     Attributes:
-      kept: bytes that the backward pass reads of the forward pass.
-      workspace: bytes that the backward pass has at its peak besides `kept`.
+      retained: bytes that the backward pass reads of the forward pass.
+      workspace: bytes that the backward pass has at its peak besides `retained`.
       operations: of the graph of both.
     """
 
-    kept: int
+    retained: int
     workspace: int = 0
     operations: int = 0
 
     @property
     def peak(self) -> int:
         """Bytes alive at once."""
-        return self.kept + self.workspace
+        return self.retained + self.workspace
 
     def scaled(self, factor: float) -> "TracedMemory":
         """The same computation on so many times the numbers."""
-        kept, workspace = round(self.kept * factor), round(self.workspace * factor)
-        return TracedMemory(kept, workspace, self.operations)
+        retained, workspace = round(self.retained * factor), round(self.workspace * factor)
+        return TracedMemory(retained, workspace, self.operations)
 
 
 def in_order(parts: Iterable[TracedMemory]) -> TracedMemory:
     """Computations one after another, whose gradients are taken in the reverse order."""
-    kept = peak = operations = 0
+    retained = peak = operations = 0
     for part in parts:
-        peak = max(peak, kept + part.peak)
-        kept += part.kept
+        peak = max(peak, retained + part.peak)
+        retained += part.retained
         operations += part.operations
-    return TracedMemory(kept, peak - kept, operations)
+    return TracedMemory(retained, peak - retained, operations)
 
 
 def size_in_bytes(spec: Any) -> int:
@@ -121,13 +121,13 @@ def _counted(graph: Any, forward_operations: int) -> TracedMemory:
             sizes[tensor.name] = 0 if free or not known else size_in_bytes(tensor)
     for tensor in graph.outputs:
         last[roots[tensor.name]] = len(operations)
-    kept = sum(
+    retained = sum(
         size
         for name, size in sizes.items()
         if place[name.split(":")[0]] < forward_operations <= last.get(name, -1)
     )
     peak = _peak(operations, needed, roots, sizes, last, forward_operations)
-    return TracedMemory(kept, max(peak - kept, 0), len(needed))
+    return TracedMemory(retained, max(peak - retained, 0), len(needed))
 
 
 def _needed(outputs: Sequence[tf.Tensor]) -> set[str]:

@@ -26,12 +26,12 @@ class Recurrence(NamedTuple):
     """What a recurrence writes in a time step, in [B, U] tensors.
 
     Attributes:
-      kept: forward, besides its output; for second derivatives, until the last of them.
+      retained: forward, besides its output; for second derivatives, until the last of them.
       slopes: on the way back.
       nodes: that it has, of which the size of its graph depends.
     """
 
-    kept: int
+    retained: int
     slopes: int
     nodes: int
 
@@ -46,13 +46,13 @@ def relaxed(nodes: int, edges: int, order: int = 1) -> Recurrence:
     """
     activations = 2 * (1 + edges)
     # Its record: masked sources, states, activations; the slopes of these and of nodes.
-    kept, slopes = nodes + nodes + 1 + activations, activations + nodes
+    retained, slopes = nodes + nodes + 1 + activations, activations + nodes
     if order == 2:
         # Tangents of outputs, states and activations, pairs of sources;
         # every slope with its tangent.
-        kept += 1 + nodes + 1 + activations + 2 * nodes
+        retained += 1 + nodes + 1 + activations + 2 * nodes
         slopes *= 2
-    return Recurrence(kept, slopes, order * nodes)
+    return Recurrence(retained, slopes, order * nodes)
 
 
 def relaxed_clear(nodes: int, edges: int, units: int, order: int = 1) -> Recurrence:
@@ -75,8 +75,8 @@ def relaxed_clear(nodes: int, edges: int, units: int, order: int = 1) -> Recurre
         *(state, state, first, kernels, mixing, masks),
         order=order,
     )
-    kept = step.kept if order == 1 else step.peak
-    return Recurrence(round(kept / size_in_bytes(state)), 0, order * nodes)
+    retained = step.retained if order == 1 else step.peak
+    return Recurrence(round(retained / size_in_bytes(state)), 0, order * nodes)
 
 
 def derived_clear(genotype: RecurrentGenotype, units: int) -> Recurrence:
@@ -87,7 +87,7 @@ def derived_clear(genotype: RecurrentGenotype, units: int) -> Recurrence:
         lambda *arguments: derived_step(genotype, *arguments),
         *(state, state, first, kernels, state, state),
     )
-    return Recurrence(round(step.kept / size_in_bytes(state)), 0, len(genotype.edges))
+    return Recurrence(round(step.retained / size_in_bytes(state)), 0, len(genotype.edges))
 
 
 def derived(genotype: RecurrentGenotype) -> Recurrence:
@@ -116,7 +116,7 @@ def of_model(model: WordModel, recurrence: Recurrence, batch: Any) -> TracedMemo
     embedding = TracedMemory(2 * state, 2 * state)
     # The gradient of the decoder's kernel may wait until the cell's is under way.
     slopes = (recurrence.slopes + _AROUND) * state + logits
-    cell = TracedMemory((recurrence.kept + 2) * state, slopes, operations)
+    cell = TracedMemory((recurrence.retained + 2) * state, slopes, operations)
     if model.cell.rematerialize:
         cell = TracedMemory(state, cell.peak // CHUNKS, 2 * CHUNKS * cell.operations)
     outputs = TracedMemory(2 * state, state)

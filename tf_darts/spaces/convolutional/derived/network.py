@@ -146,11 +146,11 @@ class DerivedNetwork(keras.Model):
         for layer, shape in self.layer_shapes(input_shape):
             if not isinstance(layer, AuxiliaryHead):
                 continue
-            least, left = layer.least_pixels, min(shape[1:3])
-            if left < least:
+            least, available = layer.least_pixels, min(shape[1:3])
+            if available < least:
                 pixels = min(input_shape[1:3])
                 halvings = 0
-                while pixels > left:
+                while pixels > available:
                     pixels, halvings = -(-pixels // 2), halvings + 1
                 needed = (least - 1) * 2**halvings + 1
                 raise UserError(

@@ -89,19 +89,19 @@ def add_operation(name: str, layer: type[Operation]) -> None:
     if name in OPERATIONS:
         raise UserError(f"add_operation: there is an operation {name!r} already; choose a name.")
     for stride in (1, 2):
-        made, images = layer(stride=stride, affine=True, seed=0), tf.zeros([2, 6, 6, 4])
-        shape, wanted = tuple(made(images).shape), (2, 6 // stride, 6 // stride, 4)
-        if shape != wanted:
+        trial, images = layer(stride=stride, affine=True, seed=0), tf.zeros([2, 6, 6, 4])
+        shape, expected = tuple(trial(images).shape), (2, 6 // stride, 6 // stride, 4)
+        if shape != expected:
             raise UserError(
                 f"add_operation: at stride {stride} {name!r} makes {shape} of {images.shape}; it"
-                f" must make {wanted}."
+                f" must make {expected}."
             )
-        counted = sum(weights for weights, _ in made.weight_uses(tuple(images.shape)))
-        there = sum(math.prod(variable.shape) for variable in made.trainable_variables)
-        if counted != there:
+        counted = sum(weights for weights, _ in trial.weight_uses(tuple(images.shape)))
+        actual = sum(math.prod(variable.shape) for variable in trial.trainable_variables)
+        if counted != actual:
             raise UserError(
                 f"add_operation: weight_uses of {name!r} counts {counted} weights at stride"
-                f" {stride}, and there are {there}."
+                f" {stride}, and there are {actual}."
             )
     ADDED[name], OPERATIONS[name] = layer, _keeping(layer)
     add_convolutional_primitive(name)
