@@ -52,10 +52,10 @@ def first_order(
 def _direct(validation: Gradients, alphas: Alphas) -> Hypergradient:
     """Eq. 7's first term alone."""
     gradient = tf.nest.pack_sequence_as(alphas, validation.of_alphas)
-    nothing = tf.nest.map_structure(tf.zeros_like, gradient)
+    zeros = tf.nest.map_structure(tf.zeros_like, gradient)
     epsilon = tf.zeros([], validation.value.dtype)
     value, auxiliary = validation.value, validation.auxiliary
-    return Hypergradient(gradient, value, auxiliary, gradient, nothing, epsilon)
+    return Hypergradient(gradient, value, auxiliary, gradient, zeros, epsilon)
 
 
 def _unrolled(

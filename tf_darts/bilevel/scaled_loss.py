@@ -44,12 +44,12 @@ class ScaledLoss(Loss):
 
     def mixed_product(self, weights: Weights, alphas: Alphas, vector: Weights) -> list[tf.Tensor]:
         """See `Loss.mixed_product`: linear in the loss, so scaled as a gradient is."""
-        good = tf.zeros([])  # the loss there was a number, or `vector` would not be
+        finite_loss = tf.zeros([])  # the loss there was a number, or `vector` would not be
         return self._loss_scale.retry_until_finite(
             lambda: self._loss_scale.unscaled(
                 self._multiple.mixed_product(weights, alphas, vector)
             ),
-            lambda product: bool(self._loss_scale.too_large(good, product)),
+            lambda product: bool(self._loss_scale.too_large(finite_loss, product)),
         )
 
     @property

@@ -52,15 +52,15 @@ class SimultaneousStep(BilevelStep):
         )
         tf.nest.map_structure(lambda v, new: v.assign(new), self._states["train"], outputs.state)
         direct = tf.linalg.global_norm(gradients.of_alphas)
-        nothing = tf.zeros_like(direct)
+        zero = tf.zeros_like(direct)
         return {
             "train": outputs.means,
             "validation": outputs.means,  # the batch was of both parts
             "weight_gradient_norm": norm,
             "hypergradient_norm": direct,
             "direct_norm": direct,
-            "implicit_norm": nothing,
-            "epsilon": nothing,
+            "implicit_norm": zero,
+            "epsilon": zero,
         }
 
     def _jointly_advanced(

@@ -21,7 +21,7 @@ RELATIVE = 1e-4
 # Of the value, which is divided by the step.
 ROUNDING = 1e-14
 # So many arguments are looked at by themselves, because a small gradient is lost among large ones.
-ALONE = 3
+PROBES = 3
 
 Function = Callable[[list[tf.Tensor]], tf.Tensor]
 
@@ -47,12 +47,12 @@ def check_gradient(
     """
     places = range(len(arguments))
     directions = [random(300 + i, *argument.shape) for i, argument in enumerate(arguments)]
-    discrepancy = _compare(function, arguments, gradients, directions, places)
-    chosen = places if discrepancy else {int(i) for i in np.linspace(0, len(arguments) - 1, ALONE)}
+    mismatch = _compare(function, arguments, gradients, directions, places)
+    chosen = places if mismatch else {int(i) for i in np.linspace(0, len(arguments) - 1, PROBES)}
     for place in sorted(chosen):
-        own_discrepancy = _compare(function, arguments, gradients, directions, [place])
-        expect(not own_discrepancy, f"{what}: the gradient by {names[place]} {own_discrepancy}.")
-    expect(not discrepancy, f"{what}: the gradient {discrepancy}.")
+        own_mismatch = _compare(function, arguments, gradients, directions, [place])
+        expect(not own_mismatch, f"{what}: the gradient by {names[place]} {own_mismatch}.")
+    expect(not mismatch, f"{what}: the gradient {mismatch}.")
 
 
 def _compare(

@@ -150,11 +150,11 @@ class _Trial:
             plain_result.means,
             f"{self.name}: with regularisers a measure is",
         )
-        says = self.supernet.regularizes
+        regularizes = self.supernet.regularizes
         expect(
-            differ(regularized_result.loss, plain_result.loss) == says,
-            f"{self.name}: regularizes is {says}, and the loss {plain_result.loss.numpy()} is"
-            f" {regularized_result.loss.numpy()} with regularisers.",
+            differ(regularized_result.loss, plain_result.loss) == regularizes,
+            f"{self.name}: regularizes is {regularizes}, and the loss {plain_result.loss.numpy()}"
+            f" is {regularized_result.loss.numpy()} with regularisers.",
         )
 
     def check_seeds(self, random_masks: bool | None) -> None:

@@ -148,10 +148,10 @@ class FinishedTraining:
             document[name] for name in ("unaveraged",) if name in document
         ]
         baseline = ("baseline" in document, "baseline_value" in document)
-        good = all(isinstance(values, dict) and values for values in scores) and all(
+        is_valid = all(isinstance(values, dict) and values for values in scores) and all(
             _is_number(value) for values in scores for value in values.values()
         )
-        if not good or (any(baseline) and not _is_number(document.get("baseline_value"))):
+        if not is_valid or (any(baseline) and not _is_number(document.get("baseline_value"))):
             raise UserError(
                 f"{file}: cannot be read (it has no scores in numbers); {_TEST_ADVICE}."
             )

@@ -36,16 +36,16 @@ from tf_darts.spaces.convolutional.operations.pooling import AveragePooling, Max
 from tf_darts.spaces.convolutional.operations.registry import Identity
 from tf_darts.spaces.fast_forms import register
 
-_MULTIPLE = 16  # of channels, which the kernels of batch norms and depthwise convolutions want
-_MOST = 4  # images side by side
+_CHANNEL_MULTIPLE = 16  # which the kernels of batch norms and depthwise convolutions want
+_MOST_IMAGES = 4  # images side by side
 
 
 def images_side_by_side(channels: int, batch: int) -> int:
     """k: the fewest images that divide the batch and whose channels are such a multiple; or 1."""
-    for images in range(2, _MOST + 1):
-        if channels % _MULTIPLE == 0:
+    for images in range(2, _MOST_IMAGES + 1):
+        if channels % _CHANNEL_MULTIPLE == 0:
             break
-        if images * channels % _MULTIPLE == 0 and batch % images == 0:
+        if images * channels % _CHANNEL_MULTIPLE == 0 and batch % images == 0:
             return images
     return 1
 
@@ -146,8 +146,8 @@ def derived_stack(
     del training
     previous, last = (Images(value) for value in inputs)
     for i, cell in enumerate(network.cells):
-        own = None if factors is None else factors[i]
-        previous, last = last, side_by_side_cell(cell, (previous, last), own)
+        cell_factors = None if factors is None else factors[i]
+        previous, last = last, side_by_side_cell(cell, (previous, last), cell_factors)
         if i in (place, len(network.cells) - 1):
             yield i, last.with_side(1).value
 

@@ -84,7 +84,7 @@ def fast_derived_recurrence(
 
         def gradient(upstream: tf.Tensor) -> Any:
             slopes = _gradient(genotype, upstream, constants, record, outputs, *masks)
-            return tuple(tf.nest.map_structure(_final, slopes))
+            return tuple(tf.nest.map_structure(_prevent_gradient, slopes))
 
         return outputs, gradient
 
@@ -92,7 +92,7 @@ def fast_derived_recurrence(
     return recurrence(inputs, hidden, tf.convert_to_tensor(input_kernel), kernels)
 
 
-def _final(slope: tf.Tensor) -> tf.Tensor:
+def _prevent_gradient(slope: tf.Tensor) -> tf.Tensor:
     message = "The fast derived recurrence has no second derivative; use --accelerate=off."
     return tf.raw_ops.PreventGradient(input=slope, message=message)
 
@@ -108,7 +108,7 @@ def _forward(
     projected = matmul(flat(arguments.inputs * input_mask), arguments.input_kernel[:units])
     projected = tf.reshape(projected, [steps, -1, 2 * units])
     hidden_kernel = arguments.input_kernel[units:]
-    read = _read(genotype)
+    read = _read_nodes(genotype)
 
     def step(t: tf.Tensor, previous: tf.Tensor, arrays: _Record) -> tuple[Any, ...]:
         product = matmul(previous * hidden_mask, hidden_kernel)
@@ -148,7 +148,7 @@ def _gradient(
     first = flat(slopes.first.stack())
     inputs_slope = matmul(first, arguments.input_kernel[:units], transpose_b=True)
     cell_inputs = tf.concat([arguments.inputs * input_mask, previous * hidden_mask], axis=-1)
-    read = _read(genotype)
+    read = _read_nodes(genotype)
     sources = {node: flat(array.stack()) for node, array in zip(read, record.sources, strict=True)}
     return _Arguments(
         tf.reshape(inputs_slope, tf.shape(arguments.inputs)) * input_mask,
@@ -178,7 +178,7 @@ def _backward(
     # Transposed once: the product with a transposed matrix is the slower one.
     hidden_kernel = tf.transpose(arguments.input_kernel[units:])
     node_kernels = [tf.transpose(kernel) for kernel in arguments.node_kernels]
-    nodes, place = len(node_kernels), {node: i for i, node in enumerate(_read(genotype))}
+    nodes, place = len(node_kernels), {node: i for i, node in enumerate(_read_nodes(genotype))}
 
     def step(t: tf.Tensor, hidden_slope: tf.Tensor, arrays: _Slopes) -> tuple[Any, ...]:
         output_slope = (upstream[t] + hidden_slope) / len(genotype.concat)
@@ -212,6 +212,6 @@ def _backward(
     return slopes, hidden_slope
 
 
-def _read(genotype: RecurrentGenotype) -> list[int]:
+def _read_nodes(genotype: RecurrentGenotype) -> list[int]:
     """The nodes that others read."""
     return sorted({predecessor for _, predecessor in genotype.edges})

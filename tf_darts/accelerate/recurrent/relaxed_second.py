@@ -185,7 +185,7 @@ def _backward(
     node_kernels = [tf.transpose(kernel) for kernel in arguments.node_kernels]
     node_directions = [tf.transpose(kernel) for kernel in directions.node_kernels]
 
-    def through(slopes: tf.Tensor, kernel: tf.Tensor, direction: tf.Tensor) -> _Dual:
+    def multiply_transposed(slopes: tf.Tensor, kernel: tf.Tensor, direction: tf.Tensor) -> _Dual:
         """The product of the slopes [2, …, 2U] with a transposed kernel."""
         products = tf.reshape(flat(slopes) @ kernel, [2, -1, units])
         return _Dual(products[0], products[1] + flat(slopes[0]) @ direction)
@@ -211,7 +211,9 @@ def _backward(
                 hidden_mask,
             )
             activation_slope, node_slope = map(tf.stack, slope_pairs)
-            product = through(activation_slope, node_kernels[i - 1], node_directions[i - 1])
+            product = multiply_transposed(
+                activation_slope, node_kernels[i - 1], node_directions[i - 1]
+            )
             product = _Dual(*(tf.reshape(x, [i, batch, units]) for x in product))
             activation_slopes.append(activation_slope)
             node_slopes.append(node_slope)
@@ -227,14 +229,14 @@ def _backward(
         )
         activation_slope = tf.stack(slope_pair)
         activation_slopes.append(activation_slope)
-        product = through(activation_slope, hidden_kernel, hidden_direction)
+        product = multiply_transposed(activation_slope, hidden_kernel, hidden_direction)
         hidden_slope = _Dual(*(x + y * hidden_mask for x, y in zip(carried, product, strict=True)))
         slopes = Slopes(activation_slopes[::-1], node_slopes[::-1])
         return t - 1, hidden_slope, write(arrays, t, slopes)
 
     structure = Slopes([0] * (nodes + 1), [0] * nodes)
-    nothing = tf.zeros_like(arguments.hidden)
-    start = (steps - 1, _Dual(nothing, nothing), new_arrays(structure, steps, upstream.dtype))
+    zeros = tf.zeros_like(arguments.hidden)
+    start = (steps - 1, _Dual(zeros, zeros), new_arrays(structure, steps, upstream.dtype))
     _, hidden_slope, slopes = tf.while_loop(lambda t, *_: t >= 0, step, start)
     return slopes, hidden_slope.tangent
 

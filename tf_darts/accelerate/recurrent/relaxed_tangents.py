@@ -158,9 +158,9 @@ def _normalized_slope(
     """(g - mean g - y mean gy) / √(v + ε) and its tangent."""
     value = normalized_slope(slope, at.state, at.variance)
     scale = tf.math.rsqrt(at.variance + EPSILON)
-    turned = at.state_dot * tf.reduce_mean(slope * at.state, axis=0)
-    turned += at.state * tf.reduce_mean(slope * at.state_dot, axis=0)
-    tangent = normalized_slope(slope_dot, at.state, at.variance) - scale * turned
+    along_tangent = at.state_dot * tf.reduce_mean(slope * at.state, axis=0)
+    along_tangent += at.state * tf.reduce_mean(slope * at.state_dot, axis=0)
+    tangent = normalized_slope(slope_dot, at.state, at.variance) - scale * along_tangent
     return value, tangent - 0.5 * scale * scale * at.variance_dot * value
 
 

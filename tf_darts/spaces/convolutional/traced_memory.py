@@ -56,7 +56,7 @@ def layer_memory(
       constant: whether the other arguments have no gradient.
     """
     variables, dtype = layer.trainable_variables, layer.compute_dtype
-    several = isinstance(shapes[0], tuple)
+    many_inputs = isinstance(shapes[0], tuple)
 
     def call(inputs: list[tf.Tensor], extras: list[tf.Tensor], values: list[tf.Tensor]) -> Any:
         if constant:
@@ -64,11 +64,11 @@ def layer_memory(
         mapping = list(zip(variables, values, strict=True))
         with keras.StatelessScope(state_mapping=mapping), StatisticsLedger():
             inputs = [activations(x) for x in inputs]
-            return layer(tuple(inputs) if several else inputs[0], *extras, training=True)
+            return layer(tuple(inputs) if many_inputs else inputs[0], *extras, training=True)
 
     specs = [
         [tf.TensorSpec(shape, dtype) for shape in group]
-        for group in (shapes if several else [shapes], extra_shapes)
+        for group in (shapes if many_inputs else [shapes], extra_shapes)
     ]
     weights = [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
     return traced(call, *specs, weights, order=order)

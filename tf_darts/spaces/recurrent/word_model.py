@@ -118,5 +118,5 @@ def temporal_activation(features: Features) -> tf.Tensor:
     """Temporal activation regularisation: mean((h_t - h_{t-1})²); 0 for a single time step."""
     changes = tf.square(features.outputs[1:] - features.outputs[:-1])
     # The mean of nothing is not a number; its gradient is that of nothing.
-    some = tf.shape(features.outputs)[0] > 1
-    return tf.where(some, tf.reduce_mean(changes), tf.zeros([], changes.dtype))
+    has_changes = tf.shape(features.outputs)[0] > 1
+    return tf.where(has_changes, tf.reduce_mean(changes), tf.zeros([], changes.dtype))

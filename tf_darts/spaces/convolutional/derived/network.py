@@ -222,11 +222,11 @@ class DerivedNetwork(keras.Model):
         """
         previous, last = inputs
         for i, cell in enumerate(self.cells):
-            own = None if factors is None else factors[i]
+            cell_factors = None if factors is None else factors[i]
             if training and self.rematerialize:
-                result = rematerialized_cell(cell, (previous, last), own)
+                result = rematerialized_cell(cell, (previous, last), cell_factors)
             else:
-                result = cell((previous, last), own, training=training)
+                result = cell((previous, last), cell_factors, training=training)
             previous, last = last, result
             yield i, last
 

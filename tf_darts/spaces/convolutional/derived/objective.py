@@ -213,8 +213,8 @@ class ImageClassification(TrainingObjective):
     def _sums(self, logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
         sums = classification_sums(logits, labels)
         if "top5" in self.measures:
-            among = tf.math.in_top_k(labels, tf.cast(logits, tf.float32), TOP)
-            sums["top5"] = tf.reduce_sum(tf.cast(among, logits.dtype))
+            hits = tf.math.in_top_k(labels, tf.cast(logits, tf.float32), TOP)
+            sums["top5"] = tf.reduce_sum(tf.cast(hits, logits.dtype))
         return sums
 
     def scores(self, means: Mapping[str, float]) -> dict[str, float]:

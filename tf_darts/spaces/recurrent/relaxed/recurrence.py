@@ -101,8 +101,8 @@ def relaxed_recurrence(
     def step(carry: TimeStep, x: tf.Tensor) -> TimeStep:
         return time_step(x, carry[0], input_kernel, kernels, mixing, masks, normalize)
 
-    nothing = tf.zeros([len(kernels) + 1, hidden.shape[-1]], hidden.dtype)
-    return Recurrence(*tf.scan(step, inputs, (hidden, nothing, nothing)))
+    zeros = tf.zeros([len(kernels) + 1, hidden.shape[-1]], hidden.dtype)
+    return Recurrence(*tf.scan(step, inputs, (hidden, zeros, zeros)))
 
 
 def time_step(
