@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 
 from tf_darts.runtime import precision
-from tf_darts.testing.comparison import differ, expect_same, float64, unchanged
+from tf_darts.testing.comparison import differ, expect_equal, float64, unchanged
 
 
 def test_sentences_have_the_values():
-    expect_same({"a": np.ones(2)}, {"a": np.ones(2) + 1e-14}, "it is")
-    expect_same(np.float64(np.nan), np.float64(np.nan), "it is")
+    expect_equal({"a": np.ones(2)}, {"a": np.ones(2) + 1e-14}, "it is")
+    expect_equal(np.float64(np.nan), np.float64(np.nan), "it is")
     with pytest.raises(AssertionError, match=r"^it is: 3.0 in place of 1.0.$"):
-        expect_same(np.array([1.0, 3.0]), np.array([1.0, 1.0]), "it is")
+        expect_equal(np.array([1.0, 3.0]), np.array([1.0, 1.0]), "it is")
     with pytest.raises(AssertionError, match=r"float32 \(2,\) in place of float64 \(2,\)"):
-        expect_same(np.ones(2, np.float32), np.ones(2), "it is")
+        expect_equal(np.ones(2, np.float32), np.ones(2), "it is")
 
 
 def test_rounding_is_no_difference():

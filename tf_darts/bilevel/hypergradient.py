@@ -52,10 +52,10 @@ def first_order(
 def _direct(validation: Gradients, alphas: Alphas) -> Hypergradient:
     """Eq. 7's first term alone."""
     gradient = tf.nest.pack_sequence_as(alphas, validation.of_alphas)
-    nothing = tf.nest.map_structure(tf.zeros_like, gradient)
+    zeros = tf.nest.map_structure(tf.zeros_like, gradient)
     epsilon = tf.zeros([], validation.value.dtype)
     value, auxiliary = validation.value, validation.auxiliary
-    return Hypergradient(gradient, value, auxiliary, gradient, nothing, epsilon)
+    return Hypergradient(gradient, value, auxiliary, gradient, zeros, epsilon)
 
 
 def _unrolled(
@@ -63,8 +63,8 @@ def _unrolled(
 ) -> tuple[Hypergradient, list[tf.Tensor], tf.Tensor]:
     """Eq. 7's first term at w', the vector v = ∇_{w'} L_val(w', α), and the factor ξ·clip."""
     train = train_loss.gradients(weights, alphas, of_alphas=False)
-    moved, factor = unroll(train.of_weights)
-    validation = validation_loss.gradients(moved, alphas)
+    unrolled_weights, factor = unroll(train.of_weights)
+    validation = validation_loss.gradients(unrolled_weights, alphas)
     return _direct(validation, alphas), validation.of_weights, factor
 
 

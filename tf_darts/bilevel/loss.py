@@ -42,11 +42,14 @@ class Loss(abc.ABC):
     ) -> Gradients:
         """The loss, ∇_w and ∇_α: zeros where the loss does not depend on something."""
         weights = list(weights)
-        wanted = [*(weights if of_weights else []), *(tf.nest.flatten(alphas) if of_alphas else [])]
+        sources = [
+            *(weights if of_weights else []),
+            *(tf.nest.flatten(alphas) if of_alphas else []),
+        ]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(wanted)
+            tape.watch(sources)
             value, auxiliary = self.value(weights, alphas)
-        gradients = _gradients(value, tape, wanted)
+        gradients = _gradients(value, tape, sources)
         cut = len(weights) if of_weights else 0
         return Gradients(value, auxiliary, gradients[:cut], gradients[cut:])
 

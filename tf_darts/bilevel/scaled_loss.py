@@ -29,27 +29,27 @@ class ScaledLoss(Loss):
     def value(self, weights: Weights, alphas: Alphas) -> tuple[tf.Tensor, Any]:
         return self._loss.value(weights, alphas)
 
-    def gradients(self, weights: Weights, alphas: Alphas, **wanted: bool) -> Gradients:
+    def gradients(self, weights: Weights, alphas: Alphas, **selection: bool) -> Gradients:
         unscaled = self._loss_scale.unscaled
 
         def take() -> Gradients:
-            value, auxiliary, *both = self._multiple.gradients(weights, alphas, **wanted)
-            return Gradients(unscaled([value])[0], auxiliary, *map(unscaled, both))
+            value, auxiliary, *gradients = self._multiple.gradients(weights, alphas, **selection)
+            return Gradients(unscaled([value])[0], auxiliary, *map(unscaled, gradients))
 
-        def too_large(found: Gradients) -> bool:
-            both = [*found.of_weights, *found.of_alphas]
-            return bool(self._loss_scale.too_large(found.value, both))
+        def too_large(gradients: Gradients) -> bool:
+            tensors = [*gradients.of_weights, *gradients.of_alphas]
+            return bool(self._loss_scale.too_large(gradients.value, tensors))
 
         return self._loss_scale.retry_until_finite(take, too_large)
 
     def mixed_product(self, weights: Weights, alphas: Alphas, vector: Weights) -> list[tf.Tensor]:
         """See `Loss.mixed_product`: linear in the loss, so scaled as a gradient is."""
-        good = tf.zeros([])  # the loss there was a number, or `vector` would not be
+        finite_loss = tf.zeros([])  # the loss there was a number, or `vector` would not be
         return self._loss_scale.retry_until_finite(
             lambda: self._loss_scale.unscaled(
                 self._multiple.mixed_product(weights, alphas, vector)
             ),
-            lambda product: bool(self._loss_scale.too_large(good, product)),
+            lambda product: bool(self._loss_scale.too_large(finite_loss, product)),
         )
 
     @property

@@ -219,10 +219,10 @@ class BilevelStep:
         """The virtual step: w', and the factor ξ·clip with which the gradient entered it."""
         factor = self._weight_optimizer.clip_factor(tf.linalg.global_norm(gradients))
         velocities = [tf.convert_to_tensor(velocity) for velocity in self._velocities]
-        moved, _ = self._weight_optimizer.step(
+        unrolled_weights, _ = self._weight_optimizer.step(
             self._flat_weights(), velocities, gradients, factor, learning_rate
         )
-        return moved, learning_rate * factor
+        return unrolled_weights, learning_rate * factor
 
     def _advanced(
         self, gradients: Weights, learning_rate: tf.Tensor, statistics: tf.Tensor
@@ -231,10 +231,10 @@ class BilevelStep:
         norm = tf.linalg.global_norm(gradients)
         factor = self._weight_optimizer.clip_factor(norm)
         velocities = [tf.convert_to_tensor(velocity) for velocity in self._velocities]
-        moved, velocities = self._weight_optimizer.step(
+        new_weights, velocities = self._weight_optimizer.step(
             self._flat_weights(), velocities, gradients, factor, learning_rate
         )
-        self._assign(moved[0], velocities, statistics)
+        self._assign(new_weights[0], velocities, statistics)
         return norm
 
     def _assign(
@@ -261,8 +261,8 @@ class BilevelStep:
     ) -> tuple[Mapping[str, tf.Tensor], tf.Tensor]:
         """The real step of w on the regularised training loss, at the new α."""
         loss = self._loss_on(train, "train", seed, regularized=True)
-        found = loss.gradients(self._read(), self._alpha_values(), of_alphas=False)
-        outputs = found.auxiliary
-        norm = self._advance(found.of_weights, learning_rate, outputs.statistics)
+        gradients = loss.gradients(self._read(), self._alpha_values(), of_alphas=False)
+        outputs = gradients.auxiliary
+        norm = self._advance(gradients.of_weights, learning_rate, outputs.statistics)
         tf.nest.map_structure(lambda v, new: v.assign(new), self._states["train"], outputs.state)
         return outputs.means, norm

@@ -78,15 +78,15 @@ class CompiledLoss(SupernetLoss):
         of_alphas = of_alphas or (of_weights and self.losses.supernet.joint_gradients)
 
         def of_part(point: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:
-            found = self._of_part(batch, state, seed).gradients(
+            gradients = self._of_part(batch, state, seed).gradients(
                 *point, of_weights=of_weights, of_alphas=of_alphas
             )
-            state = found.auxiliary.state
-            return found._replace(auxiliary=found.auxiliary._replace(state=())), state
+            state = gradients.auxiliary.state
+            return gradients._replace(auxiliary=gradients.auxiliary._replace(state=())), state
 
         point = list(weights), alphas
-        found, state = self._compiled((of_weights, of_alphas), of_part, point)
-        return found._replace(auxiliary=found.auxiliary._replace(state=state))
+        gradients, state = self._compiled((of_weights, of_alphas), of_part, point)
+        return gradients._replace(auxiliary=gradients.auxiliary._replace(state=state))
 
     def mixed_product(self, weights: Weights, alphas: Alphas, vector: Weights) -> list[tf.Tensor]:
         def of_part(point: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:

@@ -33,7 +33,7 @@ class SimultaneousStep(BilevelStep):
             for alpha in self.alphas.values()
             if config.momentum
         ]
-        self._advance_both = tf.function(self._both_advanced, autograph=False)
+        self._advance_jointly = tf.function(self._jointly_advanced, autograph=False)
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -45,25 +45,25 @@ class SimultaneousStep(BilevelStep):
         """Moves both; returns what `BilevelStep._move` does, as far as there is such a thing."""
         del validation
         loss = self._loss_on(train, "train", seeds[2], regularized=True)
-        found = loss.gradients(self._read(), self._alpha_values())
-        outputs = found.auxiliary
-        norm = self._advance_both(
-            found.of_weights, found.of_alphas, learning_rate, outputs.statistics
+        gradients = loss.gradients(self._read(), self._alpha_values())
+        outputs = gradients.auxiliary
+        norm = self._advance_jointly(
+            gradients.of_weights, gradients.of_alphas, learning_rate, outputs.statistics
         )
         tf.nest.map_structure(lambda v, new: v.assign(new), self._states["train"], outputs.state)
-        direct = tf.linalg.global_norm(found.of_alphas)
-        nothing = tf.zeros_like(direct)
+        direct = tf.linalg.global_norm(gradients.of_alphas)
+        zero = tf.zeros_like(direct)
         return {
             "train": outputs.means,
             "validation": outputs.means,  # the batch was of both parts
             "weight_gradient_norm": norm,
             "hypergradient_norm": direct,
             "direct_norm": direct,
-            "implicit_norm": nothing,
-            "epsilon": nothing,
+            "implicit_norm": zero,
+            "epsilon": zero,
         }
 
-    def _both_advanced(
+    def _jointly_advanced(
         self,
         weight_gradients: Weights,
         alpha_gradients: list[tf.Tensor],
@@ -77,15 +77,15 @@ class SimultaneousStep(BilevelStep):
             tf.convert_to_tensor(velocity)
             for velocity in (*self._velocities, *self._alpha_velocities)
         ]
-        moved, velocities = self._weight_optimizer.step(
+        new_values, velocities = self._weight_optimizer.step(
             [*self._flat_weights(), *tf.nest.flatten(alphas)],
             velocities,
             gradients,
             self._weight_optimizer.clip_factor(tf.linalg.global_norm(gradients)),
             learning_rate,
         )
-        self._assign(moved[0], velocities[:1], statistics)
+        self._assign(new_values[0], velocities[:1], statistics)
         targets = [*tf.nest.flatten(self.alphas), *self._alpha_velocities]
-        for variable, value in zip(targets, [*moved[1:], *velocities[1:]], strict=True):
+        for variable, value in zip(targets, [*new_values[1:], *velocities[1:]], strict=True):
             variable.assign(value)
         return tf.linalg.global_norm(weight_gradients)

@@ -59,5 +59,5 @@ class WeightOptimizer:
             directions = velocities = [
                 self.momentum * m + d for m, d in zip(velocities, directions, strict=True)
             ]
-        moved = [w - learning_rate * d for w, d in zip(weights, directions, strict=True)]
-        return moved, list(velocities)
+        new_weights = [w - learning_rate * d for w, d in zip(weights, directions, strict=True)]
+        return new_weights, list(velocities)

@@ -36,7 +36,7 @@ class FastForm(NamedTuple):
 
 _forms: dict[type, FastForm] = {}
 # The forms of these classes, and of those derived of them, are not taken.
-_left_out: tuple[type, ...] = ()
+_disabled: tuple[type, ...] = ()
 _records: list[list[type]] = []  # what is written down, see `recorded`
 
 
@@ -69,7 +69,7 @@ def registered() -> tuple[FastForm, ...]:
 
 def allowed(layer: type) -> bool:
     """Whether the fast form of a layer class is there and not left out; it may still not apply."""
-    return layer in _forms and not issubclass(layer, _left_out)
+    return layer in _forms and not issubclass(layer, _disabled)
 
 
 def fast_form(layer: type, *arguments: Any) -> Callable[[], Any] | None:
@@ -86,19 +86,19 @@ def fast_form(layer: type, *arguments: Any) -> Callable[[], Any] | None:
 
 def set_acceleration(name: str) -> None:
     """Lets all fast forms be taken that apply ("auto"), or none ("off"), from now on."""
-    global _left_out
-    _left_out = {"auto": (), "off": (object,)}[name]
+    global _disabled
+    _disabled = {"auto": (), "off": (object,)}[name]
 
 
 @contextlib.contextmanager
 def without(*layers: type) -> Iterator[None]:
     """Inside, the fast forms of these classes are not taken; none at all if no class is given."""
-    global _left_out
-    outer, _left_out = _left_out, (*_left_out, *(layers or (object,)))
+    global _disabled
+    outer, _disabled = _disabled, (*_disabled, *(layers or (object,)))
     try:
         yield
     finally:
-        _left_out = outer
+        _disabled = outer
 
 
 @contextlib.contextmanager

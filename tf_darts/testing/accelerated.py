@@ -81,10 +81,10 @@ def _check(
     form: fast_forms.FastForm, case: Case, dtype: str, applies: bool, tolerance: float
 ) -> None:
     name = f"The fast form of {form.layer.__name__} in {dtype}"
-    with fast_forms.recorded() as taken:
+    with fast_forms.recorded() as recorded_layers:
         value, slopes = gradients(case.at, case.arguments)
-    said = "is not taken" if applies else "is taken, although it should not apply"
-    expect((form.layer in taken) == applies, f"{name} {said}.")
+    verdict = "is not taken" if applies else "is taken, although it should not apply"
+    expect((form.layer in recorded_layers) == applies, f"{name} {verdict}.")
     second = None
     try:
         second = second_derivatives(case.at, case.arguments)

@@ -17,34 +17,36 @@ def expect(condition: Any, sentence: str) -> None:
         raise AssertionError(sentence)
 
 
-def expect_same(found: Any, wanted: Any, what: str, tolerance: float = 1e-12) -> None:
+def expect_equal(actual: Any, expected: Any, what: str, tolerance: float = 1e-12) -> None:
     """Compares two structures of tensors, number by number.
 
     Args:
-      found: a structure of tensors.
-      wanted: one like it.
+      actual: a structure of tensors.
+      expected: one like it.
       what: the beginning of the sentence, up to the values.
       tolerance: relative, and absolute for numbers below 1; sums of several threads differ by it.
 
     Raises:
       AssertionError: they differ in structure, shape, type or numbers.
     """
-    pairs = zip(tf.nest.flatten(found), tf.nest.flatten(wanted), strict=True)
-    for one, other in (map(keras.ops.convert_to_numpy, pair) for pair in pairs):
-        forms = [f"{value.dtype} {value.shape}" for value in (one, other)]
+    pairs = zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True)
+    for value, reference in (map(keras.ops.convert_to_numpy, pair) for pair in pairs):
+        forms = [f"{tensor.dtype} {tensor.shape}" for tensor in (value, reference)]
         expect(forms[0] == forms[1], f"{what}: {forms[0]} in place of {forms[1]}.")
         # Not far from zero is the same, too; NaN is the same as NaN.
-        if np.allclose(one, other, rtol=tolerance, atol=tolerance, equal_nan=True):
+        if np.allclose(value, reference, rtol=tolerance, atol=tolerance, equal_nan=True):
             continue
-        place = np.unravel_index(np.argmax(np.abs(one - other)), one.shape)
-        raise AssertionError(f"{what}: {one[place]} in place of {other[place]}.")
+        place = np.unravel_index(np.argmax(np.abs(value - reference)), value.shape)
+        raise AssertionError(f"{what}: {value[place]} in place of {reference[place]}.")
 
 
-def differ(found: Any, wanted: Any) -> bool:
+def differ(actual: Any, expected: Any) -> bool:
     """Whether two structures of tensors of the same shapes differ by more than rounding."""
-    pairs = zip(tf.nest.flatten(found), tf.nest.flatten(wanted), strict=True)
+    pairs = zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True)
     values = (map(keras.ops.convert_to_numpy, pair) for pair in pairs)
-    return any(not np.allclose(one, other, rtol=1e-9, atol=1e-9) for one, other in values)
+    return any(
+        not np.allclose(value, reference, rtol=1e-9, atol=1e-9) for value, reference in values
+    )
 
 
 @contextlib.contextmanager
@@ -58,8 +60,8 @@ def unchanged(variables: Sequence[keras.Variable], what: str) -> Iterator[None]:
     before = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
     yield
     for variable, value in zip(variables, before, strict=True):
-        same = np.array_equal(keras.ops.convert_to_numpy(variable), value, equal_nan=True)
-        expect(same, f"{what} assigns the variable {variable.path!r}; it must assign none.")
+        equal = np.array_equal(keras.ops.convert_to_numpy(variable), value, equal_nan=True)
+        expect(equal, f"{what} assigns the variable {variable.path!r}; it must assign none.")
 
 
 @contextlib.contextmanager

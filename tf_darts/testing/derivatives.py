@@ -62,8 +62,8 @@ def second_derivatives(
 
 
 def agree(
-    ours: Sequence[Any],
-    theirs: Sequence[Any],
+    tensors: Sequence[Any],
+    references: Sequence[Any],
     tolerance: float,
     least: float = 0.0,
     what: str = "they differ",
@@ -71,8 +71,8 @@ def agree(
     """Compares tensors by the norm of their difference.
 
     Args:
-      ours: tensors.
-      theirs: as many, of the same shapes.
+      tensors: those to judge.
+      references: as many, of the same shapes.
       tolerance: relative to each tensor's norm.
       least: the share of the largest norm that stands for a smaller one.
       what: the beginning of the sentence.
@@ -80,14 +80,16 @@ def agree(
     Raises:
       AssertionError: a tensor is farther from the other than that.
     """
-    ours, theirs = ([tf.convert_to_tensor(x).numpy() for x in values] for values in (ours, theirs))
-    floor = least * max(np.linalg.norm(value) for value in theirs)
-    for place, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+    tensors, references = (
+        [tf.convert_to_tensor(x).numpy() for x in values] for values in (tensors, references)
+    )
+    floor = least * max(np.linalg.norm(value) for value in references)
+    for place, (tensor, reference) in enumerate(zip(tensors, references, strict=True)):
         expect(
-            one.shape == other.shape,
-            f"{what}: tensor {place} is {one.shape} in place of {other.shape}.",
+            tensor.shape == reference.shape,
+            f"{what}: tensor {place} is {tensor.shape} in place of {reference.shape}.",
         )
-        distance, norm = np.linalg.norm(one - other), np.linalg.norm(other)
+        distance, norm = np.linalg.norm(tensor - reference), np.linalg.norm(reference)
         expect(
             distance <= tolerance * max(norm, floor),
             f"{what}: tensor {place} is {distance:.3g} away from one of norm {norm:.3g}.",

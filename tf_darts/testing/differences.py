@@ -21,7 +21,7 @@ RELATIVE = 1e-4
 # Of the value, which is divided by the step.
 ROUNDING = 1e-14
 # So many arguments are looked at by themselves, because a small gradient is lost among large ones.
-ALONE = 3
+PROBES = 3
 
 Function = Callable[[list[tf.Tensor]], tf.Tensor]
 
@@ -47,12 +47,12 @@ def check_gradient(
     """
     places = range(len(arguments))
     directions = [random(300 + i, *argument.shape) for i, argument in enumerate(arguments)]
-    wrong = _compare(function, arguments, gradients, directions, places)
-    chosen = places if wrong else {int(i) for i in np.linspace(0, len(arguments) - 1, ALONE)}
+    mismatch = _compare(function, arguments, gradients, directions, places)
+    chosen = places if mismatch else {int(i) for i in np.linspace(0, len(arguments) - 1, PROBES)}
     for place in sorted(chosen):
-        found = _compare(function, arguments, gradients, directions, [place])
-        expect(not found, f"{what}: the gradient by {names[place]} {found}.")
-    expect(not wrong, f"{what}: the gradient {wrong}.")
+        own_mismatch = _compare(function, arguments, gradients, directions, [place])
+        expect(not own_mismatch, f"{what}: the gradient by {names[place]} {own_mismatch}.")
+    expect(not mismatch, f"{what}: the gradient {mismatch}.")
 
 
 def _compare(
@@ -64,7 +64,7 @@ def _compare(
 ) -> str:
     """What is wrong along the directions of these places' arguments; "" where nothing is."""
 
-    def moved(step: float) -> float:
+    def value_at(step: float) -> float:
         points = list(arguments)
         for place in places:
             points[place] = points[place] + step * directions[place]
@@ -73,7 +73,7 @@ def _compare(
     slope = sum(float(tf.reduce_sum(gradients[i] * directions[i])) for i in places)
     norm = float(np.sqrt(sum(float(tf.reduce_sum(gradients[i] ** 2)) for i in places)))
     for step in STEPS:
-        above, below = moved(step), moved(-step)
+        above, below = value_at(step), value_at(-step)
         difference = (above - below) / (2.0 * step)
         allowed = RELATIVE * norm + ROUNDING * max(1.0, abs(above)) / step
         if abs(slope - difference) <= allowed:

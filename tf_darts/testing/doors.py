@@ -10,7 +10,7 @@ from tf_darts.runtime.memory.estimate import sized
 from tf_darts.runtime.memory.traced import TracedMemory
 from tf_darts.spaces.objective import TrainingObjective
 from tf_darts.spaces.supernet import Evaluation, State, Supernet
-from tf_darts.testing.comparison import differ, expect, expect_same
+from tf_darts.testing.comparison import differ, expect, expect_equal
 
 Door = Supernet | TrainingObjective
 LONGEST = 4  # of axes of no known size
@@ -40,15 +40,15 @@ def tensors(door: Door, batch: Any, name: str) -> tuple[Any, int]:
         len(parts) == len(specs),
         f"{name}: the batch has {len(parts)} tensors, and batch_signature {len(specs)}.",
     )
-    found = []
+    cast_parts = []
     for part, spec in zip(parts, specs, strict=True):
         tensor = tf.cast(part, spec.dtype)
         fits = spec.is_compatible_with(tensor)
         expect(fits, f"{name}: a tensor of the batch, {tensor.shape}, does not fit {spec}.")
-        found.append(tensor)
-    count = found[0].shape[door.batch_axis]
+        cast_parts.append(tensor)
+    count = cast_parts[0].shape[door.batch_axis]
     expect(count > 1, f"{name}: the batch has {count} examples; give two or more.")
-    return tf.nest.pack_sequence_as(door.batch_signature, found), count
+    return tf.nest.pack_sequence_as(door.batch_signature, cast_parts), count
 
 
 def check_scores(door: Door, name: str) -> None:
@@ -117,26 +117,26 @@ def check_evaluation(
       state: of the batch's examples.
       name: of the door, for the sentence.
     """
-    whole = evaluate(batch, state)
+    sums = evaluate(batch, state)
     expect(
-        set(whole.totals) == set(door.measures),
-        f"{name}: evaluation_sums has {sorted(whole.totals)}, measures {sorted(door.measures)}.",
+        set(sums.totals) == set(door.measures),
+        f"{name}: evaluation_sums has {sorted(sums.totals)}, measures {sorted(door.measures)}.",
     )
-    expect(whole.count > 0, f"{name}: evaluation_sums counts {whole.count} predictions.")
-    expect_same(
-        evaluate(batch, state).totals, whole.totals, f"{name}: evaluation_sums, once more, has"
+    expect(sums.count > 0, f"{name}: evaluation_sums counts {sums.count} predictions.")
+    expect_equal(
+        evaluate(batch, state).totals, sums.totals, f"{name}: evaluation_sums, once more, has"
     )
     axis = door.batch_axis
     halves = [evaluate(_part(batch, axis, half), _part(state, 0, half)) for half in (True, False)]
-    expect_same(
+    expect_equal(
         halves[0].count + halves[1].count,
-        whole.count,
+        sums.count,
         f"{name}: evaluation_sums of two halves count",
     )
     for key in door.measures:
-        expect_same(
+        expect_equal(
             halves[0].totals[key] + halves[1].totals[key],
-            whole.totals[key],
+            sums.totals[key],
             f"{name}: evaluation_sums of two halves add up in {key!r} to",
             tolerance=1e-9,
         )
@@ -192,18 +192,18 @@ def check_seeds(
     """
     seeds = [tf.constant(seed, tf.int32) for seed in ([1, 2], [3, 4])]
     first, second = (plain(seed) for seed in seeds)
-    expect_same(plain(seeds[0]), first, f"{name}: at the same arguments, once more, the loss is")
+    expect_equal(plain(seeds[0]), first, f"{name}: at the same arguments, once more, the loss is")
     for seed, value in zip(seeds, (first, second), strict=True):
-        expect_same(
+        expect_equal(
             compiled(seed),
             value,
             f"{name}: at seed {seed.numpy().tolist()} the compiled loss is",
             tolerance=1e-9,
         )
     if random is not None:
-        moved = differ(first, second)
+        varies = differ(first, second)
         expect(
-            moved == random,
+            varies == random,
             f"{name}: at two seeds the loss is {first.numpy()} and {second.numpy()}; masks are said"
             f" to be {'there' if random else 'absent'}.",
         )

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_darts.spaces.objective import TrainingLoss, TrainingObjective
 from tf_darts.spaces.supernet import State
 from tf_darts.testing import doors
-from tf_darts.testing.comparison import expect, expect_same, float64, unchanged
+from tf_darts.testing.comparison import expect, expect_equal, float64, unchanged
 from tf_darts.testing.derivatives import random
 from tf_darts.testing.differences import check_gradient, check_influence
 
@@ -62,17 +62,19 @@ def check_objective(
 def _check_counts(
     objective: TrainingObjective, uncounted: Sequence[keras.Variable], name: str
 ) -> None:
-    found = objective.counts()
-    for key, value in found.items():
-        whole = type(value) is int and value > 0
-        expect(whole, f"{name}: counts has {key}={value!r}; a count is a whole number above 0.")
-    if "weights" in found:
-        left_out = {id(weight) for weight in uncounted}
-        there = [weight for weight in objective.weights if id(weight) not in left_out]
-        made = sum(math.prod(weight.shape) for weight in there)
+    counts = objective.counts()
+    for key, value in counts.items():
+        is_count = type(value) is int and value > 0
+        expect(is_count, f"{name}: counts has {key}={value!r}; a count is a whole number above 0.")
+    if "weights" in counts:
+        uncounted_ids = {id(weight) for weight in uncounted}
+        counted_weights = [
+            weight for weight in objective.weights if id(weight) not in uncounted_ids
+        ]
+        actual = sum(math.prod(weight.shape) for weight in counted_weights)
         expect(
-            found["weights"] == made,
-            f"{name}: counts has weights={found['weights']}, and there are {made}.",
+            counts["weights"] == actual,
+            f"{name}: counts has weights={counts['weights']}, and there are {actual}.",
         )
 
 
@@ -98,9 +100,9 @@ class _Trial:
         return self.loss(weights, seed, progress).loss
 
     def check_result(self, count: int) -> None:
-        found = self.loss(self.weights, tf.constant(SEED), _progress(0.5))
-        doors.check_means(self.objective, found.loss, found.means, self.name)
-        doors.check_state(self.objective, self.state, found.state, count, self.name)
+        result = self.loss(self.weights, tf.constant(SEED), _progress(0.5))
+        doors.check_means(self.objective, result.loss, result.means, self.name)
+        doors.check_state(self.objective, self.state, result.state, count, self.name)
 
     def check_seeds(self, random_masks: bool | None) -> None:
         # At the end of a training, when what grows in its course is strongest.
@@ -115,7 +117,7 @@ class _Trial:
         """It is traced once for all epochs."""
         seed = tf.constant(SEED)
         for share in (0.0, 0.5):
-            expect_same(
+            expect_equal(
                 self.compiled(self.weights, seed, _progress(share)),
                 self._value(self.weights, seed, _progress(share)),
                 f"{self.name}: at progress {share} the loss compiled at another one is",
@@ -126,11 +128,11 @@ class _Trial:
         seed, progress = tf.constant(SEED), _progress(0.5)
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(self.weights)
-            found = self.loss(self.weights, seed, progress)
-        parts = tf.nest.flatten(found.state)
+            result = self.loss(self.weights, seed, progress)
+        parts = tf.nest.flatten(result.state)
         reached = parts and any(g is not None for g in tape.gradient(parts, self.weights))
         expect(not reached, f"{self.name}: the state of a loss is not cut off from w.")
-        slopes = tape.gradient(found.loss, self.weights, unconnected_gradients="zero")
+        slopes = tape.gradient(result.loss, self.weights, unconnected_gradients="zero")
         slopes = [tf.convert_to_tensor(slope) for slope in slopes]
         names = [f"the weight {weight.path!r}" for weight in self.objective.weights]
         check_influence(slopes, names, f"{self.name}: the loss")

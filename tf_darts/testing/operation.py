@@ -13,7 +13,7 @@ from tf_darts.spaces.convolutional.operations.base import Operation
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
 from tf_darts.spaces.convolutional.operations.registry import OPERATIONS, make_operation
 from tf_darts.testing.accelerated import Case
-from tf_darts.testing.comparison import differ, expect, expect_same, float64, unchanged
+from tf_darts.testing.comparison import differ, expect, expect_equal, float64, unchanged
 from tf_darts.testing.derivatives import random
 from tf_darts.testing.differences import check_gradient, check_influence
 
@@ -49,23 +49,23 @@ def check_operation(operation: str | Maker, *, channels: int = 4) -> None:
         for affine in (True, False):
             settings = {"stride": stride, "affine": affine}
 
-            def made(settings: dict[str, Any] = settings, **more: Any) -> Operation:
+            def make_layer(settings: dict[str, Any] = settings, **more: Any) -> Operation:
                 return make(**settings, **more)
 
             what = f"{name} at stride {stride}" + ("" if affine else " without affine norms")
             for size in SIZES:
                 shape = (BATCH, *size, channels)
-                _check_shapes(made, shape, stride, what)
+                _check_shapes(make_layer, shape, stride, what)
                 if affine:  # as in the networks that are counted
-                    _check_counts(made, shape, what)
-            _check_seeds(made, shape, what)
-            _check_configuration(made, shape, what)
-            _check_types(made, shape, what)
+                    _check_counts(make_layer, shape, what)
+            _check_seeds(make_layer, shape, what)
+            _check_configuration(make_layer, shape, what)
+            _check_types(make_layer, shape, what)
             with float64():
-                _check_evaluation(made, shape, what)
-                _check_statistics(made, shape, what)
+                _check_evaluation(make_layer, shape, what)
+                _check_statistics(make_layer, shape, what)
                 # Only searches, which have no affine norms, take second derivatives.
-                _check_gradients(made, shape, what, second=not affine)
+                _check_gradients(make_layer, shape, what, second=not affine)
 
 
 def _built(make: Maker, shape: tuple[int, ...], seed: int = 1) -> Operation:
@@ -76,11 +76,14 @@ def _built(make: Maker, shape: tuple[int, ...], seed: int = 1) -> Operation:
 
 def _check_shapes(make: Maker, shape: tuple[int, ...], stride: int, what: str) -> None:
     layer, (batch, height, width, channels) = make(seed=1), shape
-    wanted = (batch, -(-height // stride), -(-width // stride), channels)
-    made = tuple(layer(random(1, *shape, dtype=layer.compute_dtype)).shape)
-    expect(made == wanted, f"{what} makes {made} of {shape}; it must make {wanted}.")
-    said = tuple(layer.compute_output_shape(shape))
-    expect(said == wanted, f"{what}: compute_output_shape says {said} of {shape}, not {wanted}.")
+    expected = (batch, -(-height // stride), -(-width // stride), channels)
+    actual = tuple(layer(random(1, *shape, dtype=layer.compute_dtype)).shape)
+    expect(actual == expected, f"{what} makes {actual} of {shape}; it must make {expected}.")
+    computed = tuple(layer.compute_output_shape(shape))
+    expect(
+        computed == expected,
+        f"{what}: compute_output_shape says {computed} of {shape}, not {expected}.",
+    )
 
 
 def _check_counts(make: Maker, shape: tuple[int, ...], what: str) -> None:
@@ -90,24 +93,26 @@ def _check_counts(make: Maker, shape: tuple[int, ...], what: str) -> None:
     parts = [
         tuple(part) for part in (layer_parts if own else type(layer).weight_uses)(layer, shape)
     ]
-    whole = all(isinstance(n, int | np.integer) and n >= 0 for part in parts for n in part)
-    expect(whole, f"{what}: weight_uses has {parts}; counts are whole numbers, 0 or more.")
+    are_counts = all(isinstance(n, int | np.integer) and n >= 0 for part in parts for n in part)
+    expect(are_counts, f"{what}: weight_uses has {parts}; counts are whole numbers, 0 or more.")
     counted = sum(weights for weights, _ in parts)
-    there = sum(math.prod(weight.shape) for weight in layer.trainable_variables)
+    actual = sum(math.prod(weight.shape) for weight in layer.trainable_variables)
     expect(
-        counted == there, f"{what}: weight_uses counts {counted} weights, and there are {there}."
+        counted == actual, f"{what}: weight_uses counts {counted} weights, and there are {actual}."
     )
 
 
 def _check_seeds(make: Maker, shape: tuple[int, ...], what: str) -> None:
-    layer, again, other = (_built(make, shape, seed) for seed in (1, 1, 2))
-    for one, same, another in zip(layer.weights, again.weights, other.weights, strict=True):
-        sentence = f"{what}: with the same seed {one.path!r} begins otherwise"
-        expect_same(same, one, sentence, tolerance=0.0)
-        drawn = len(np.unique(keras.ops.convert_to_numpy(one))) > 1
+    layer, repeated, reseeded = (_built(make, shape, seed) for seed in (1, 1, 2))
+    for weight, repeated_weight, reseeded_weight in zip(
+        layer.weights, repeated.weights, reseeded.weights, strict=True
+    ):
+        sentence = f"{what}: with the same seed {weight.path!r} begins otherwise"
+        expect_equal(repeated_weight, weight, sentence, tolerance=0.0)
+        drawn = len(np.unique(keras.ops.convert_to_numpy(weight))) > 1
         expect(
-            not drawn or differ(another, one),
-            f"{what}: with another seed {one.path!r} begins as with this one.",
+            not drawn or differ(reseeded_weight, weight),
+            f"{what}: with another seed {weight.path!r} begins as with this one.",
         )
 
 
@@ -115,33 +120,33 @@ def _check_configuration(make: Maker, shape: tuple[int, ...], what: str) -> None
     layer = _built(make, shape)
     config = layer.get_config()
     try:
-        again = type(layer).from_config(config)
+        restored = type(layer).from_config(config)
     except (TypeError, ValueError) as error:
         raise AssertionError(
             f"{what}: from_config refuses what get_config gives: {error}"
         ) from None
-    for name in sorted({*config, *again.get_config()}):
-        values = [found.get(name) for found in (config, again.get_config())]
+    for name in sorted({*config, *restored.get_config()}):
+        values = [settings.get(name) for settings in (config, restored.get_config())]
         expect(
             values[0] == values[1],
             f"{what}: get_config has {name}={values[0]!r}, and {values[1]!r} after from_config.",
         )
     for name in ("stride", "affine", "seed"):
         expect(name in config, f"{what}: get_config does not have {name!r}.")
-    again.build(shape)
+    restored.build(shape)
     sentence = f"{what}: a layer of the same configuration begins otherwise"
-    expect(len(again.weights) == len(layer.weights), f"{sentence}: with other weights.")
-    expect_same(again.weights, layer.weights, sentence)
+    expect(len(restored.weights) == len(layer.weights), f"{sentence}: with other weights.")
+    expect_equal(restored.weights, layer.weights, sentence)
 
 
 def _check_types(make: Maker, shape: tuple[int, ...], what: str) -> None:
     for dtype in ("float32", "float64"):
         layer = make(seed=1, dtype=dtype)
         try:
-            made = layer(random(1, *shape, dtype=dtype)).dtype.name
+            result_type = layer(random(1, *shape, dtype=dtype)).dtype.name
         except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
             raise AssertionError(f"{what}: with dtype={dtype!r} it fails: {error}") from error
-        expect(made == dtype, f"{what}: with dtype={dtype!r} it makes {made}.")
+        expect(result_type == dtype, f"{what}: with dtype={dtype!r} it makes {result_type}.")
         for weight in layer.weights:
             expect(
                 weight.dtype in (dtype, "int32", "int64"),
@@ -152,10 +157,19 @@ def _check_types(make: Maker, shape: tuple[int, ...], what: str) -> None:
 def _check_evaluation(make: Maker, shape: tuple[int, ...], what: str) -> None:
     layer, images = _built(make, shape), random(2, *shape)
     with unchanged(layer.variables, f"{what}: a call in evaluation mode"):
-        whole = layer(images, training=False)
-        expect_same(layer(images, training=False), whole, f"{what} evaluates otherwise next time")
-    alone = tf.concat([layer(images[i : i + 1], training=False) for i in range(BATCH)], axis=0)
-    expect_same(alone, whole, f"{what} evaluates an image by itself otherwise", tolerance=1e-9)
+        batch_outputs = layer(images, training=False)
+        expect_equal(
+            layer(images, training=False), batch_outputs, f"{what} evaluates otherwise next time"
+        )
+    single_outputs = tf.concat(
+        [layer(images[i : i + 1], training=False) for i in range(BATCH)], axis=0
+    )
+    expect_equal(
+        single_outputs,
+        batch_outputs,
+        f"{what} evaluates an image by itself otherwise",
+        tolerance=1e-9,
+    )
 
 
 def _check_statistics(make: Maker, shape: tuple[int, ...], what: str) -> None:
@@ -168,15 +182,15 @@ def _check_statistics(make: Maker, shape: tuple[int, ...], what: str) -> None:
     statistics = [v for v in layer.non_trainable_variables if "float" in v.dtype]
     for variable in statistics:
         try:
-            ledger.moved([variable])
+            ledger.new_statistics([variable])
         except KeyError:
             sentence = f"{what}: no ledger hears of {variable.path!r}; use tf_darts.BatchNorm."
             raise AssertionError(sentence) from None
-    wanted = ledger.moved(statistics) if statistics else []
+    expected = ledger.new_statistics(statistics) if statistics else []
     layer(images, training=True)
-    expect_same(
+    expect_equal(
         [variable.value for variable in statistics],
-        wanted,
+        expected,
         f"{what}: without a ledger statistics move otherwise",
         tolerance=1e-9,
     )

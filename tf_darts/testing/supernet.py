@@ -10,7 +10,7 @@ from tf_darts.bilevel.relaxation import softmax
 from tf_darts.bilevel.strongest_edges import derive
 from tf_darts.spaces.supernet import LossResult, State, Supernet
 from tf_darts.testing import doors
-from tf_darts.testing.comparison import differ, expect, expect_same, float64, unchanged
+from tf_darts.testing.comparison import differ, expect, expect_equal, float64, unchanged
 from tf_darts.testing.derivatives import random
 from tf_darts.testing.differences import check_gradient, check_influence
 
@@ -74,15 +74,15 @@ def _check_cells(supernet: Supernet, name: str) -> None:
             f" {topology.inputs}.",
         )
     tables = {kind: np.asarray(table) for kind, table in _alphas(supernet).items()}
-    kept = derive(tables, supernet.cells)
-    kind = supernet.genotype_class
+    edges = derive(tables, supernet.cells)
+    genotype_class = supernet.genotype_class
     try:
-        cell = kind.from_cells(kept)
-        again = kind.from_dict(cell.to_dict())
+        cell = genotype_class.from_cells(edges)
+        restored = genotype_class.from_dict(cell.to_dict())
     except Exception as error:
-        sentence = f"{name}: {kind.__name__} refuses the strongest edges {kept}: {error}"
+        sentence = f"{name}: {genotype_class.__name__} refuses the strongest edges {edges}: {error}"
         raise AssertionError(sentence) from error
-    expect(again == cell, f"{name}: {cell} is {again} after to_dict and from_dict.")
+    expect(restored == cell, f"{name}: {cell} is {restored} after to_dict and from_dict.")
 
 
 def _alphas(supernet: Supernet) -> dict[str, tf.Tensor]:
@@ -107,9 +107,11 @@ class _Trial:
         self.compiled = tf.function(self._value, autograph=False)
 
     def loss(
-        self, weights: Any, alphas: Mapping[str, tf.Tensor], seed: tf.Tensor, **more: Any
+        self, weights: Any, alphas: Mapping[str, tf.Tensor], seed: tf.Tensor, **settings: Any
     ) -> LossResult:
-        return self.supernet.loss(weights, softmax(alphas), self.batch, self.state, seed, **more)
+        return self.supernet.loss(
+            weights, softmax(alphas), self.batch, self.state, seed, **settings
+        )
 
     def _value(self, arguments: list[tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
         """The loss at all weights, then all tables of α."""
@@ -122,15 +124,15 @@ class _Trial:
         return [*self.weights, *self.alphas.values()]
 
     def check_result(self, count: int) -> None:
-        found = self.loss(self.weights, self.alphas, tf.constant(SEED))
-        doors.check_means(self.supernet, found.loss, found.means, self.name)
-        doors.check_state(self.supernet, self.state, found.state, count, self.name)
-        expect_same(
-            found.loss, found.means["loss"], f"{self.name}: without regularisers the loss is"
+        result = self.loss(self.weights, self.alphas, tf.constant(SEED))
+        doors.check_means(self.supernet, result.loss, result.means, self.name)
+        doors.check_state(self.supernet, self.state, result.state, count, self.name)
+        expect_equal(
+            result.loss, result.means["loss"], f"{self.name}: without regularisers the loss is"
         )
         forms = [
             [(tuple(value.shape), tf.as_dtype(value.dtype).name) for value in values]
-            for values in (found.statistics, self.supernet.statistics)
+            for values in (result.statistics, self.supernet.statistics)
         ]
         expect(
             forms[0] == forms[1],
@@ -139,16 +141,20 @@ class _Trial:
 
     def check_regularization(self) -> None:
         """Only where it says so is the weight step's loss another."""
-        plain, more = (
+        plain_result, regularized_result = (
             self.loss(self.weights, self.alphas, tf.constant(SEED), regularized=flag)
             for flag in (False, True)
         )
-        expect_same(more.means, plain.means, f"{self.name}: with regularisers a measure is")
-        says = self.supernet.regularizes
+        expect_equal(
+            regularized_result.means,
+            plain_result.means,
+            f"{self.name}: with regularisers a measure is",
+        )
+        regularizes = self.supernet.regularizes
         expect(
-            differ(more.loss, plain.loss) == says,
-            f"{self.name}: regularizes is {says}, and the loss {plain.loss.numpy()} is"
-            f" {more.loss.numpy()} with regularisers.",
+            differ(regularized_result.loss, plain_result.loss) == regularizes,
+            f"{self.name}: regularizes is {regularizes}, and the loss {plain_result.loss.numpy()}"
+            f" is {regularized_result.loss.numpy()} with regularisers.",
         )
 
     def check_seeds(self, random_masks: bool | None) -> None:
@@ -164,12 +170,12 @@ class _Trial:
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(arguments)
             tables = dict(zip(self.kinds, arguments[len(self.weights) :], strict=True))
-            found = self.loss(self.weights, tables, tf.constant(SEED))
-        for what, left in (("state", found.state), ("statistics", found.statistics)):
-            parts = tf.nest.flatten(left)
+            result = self.loss(self.weights, tables, tf.constant(SEED))
+        for what, returned in (("state", result.state), ("statistics", result.statistics)):
+            parts = tf.nest.flatten(returned)
             reached = parts and any(g is not None for g in tape.gradient(parts, arguments))
             expect(not reached, f"{self.name}: the {what} of a loss are not cut off from w or α.")
-        slopes = tape.gradient(found.loss, arguments, unconnected_gradients="zero")
+        slopes = tape.gradient(result.loss, arguments, unconnected_gradients="zero")
         slopes = [tf.convert_to_tensor(slope) for slope in slopes]
         weights = [f"the weight {weight.path!r}" for weight in self.supernet.weights]
         names = [*weights, *(f"α of {kind!r}" for kind in self.kinds)]

@@ -18,8 +18,8 @@ from tf_darts.training.engine import TrainingData
 from tf_darts.training.evaluator import Evaluator, weights_of
 from tf_darts.training.recorded_names import read_description
 
-_TRAIN_AGAIN = "restore it from a copy, or train again in another --run_dir"
-_TESTED = (
+_RESULT_ADVICE = "restore it from a copy, or train again in another --run_dir"
+_TEST_ADVICE = (
     "the test is taken once, so restore this file from a copy, or move it away to take the test"
     " another time"
 )
@@ -94,14 +94,14 @@ class FinishedTraining:
                 f"--run_dir={path}: this training has finished {done} of {epochs} epochs; go on"
                 " with the same --mode=train command first."
             )
-        result = files.read_json(file, _TRAIN_AGAIN)
+        result = files.read_json(file, _RESULT_ADVICE)
         if not isinstance(result.get("checkpoint"), str):
-            raise UserError(f"{file}: cannot be read (it names no checkpoint); {_TRAIN_AGAIN}.")
-        for name, kind in (("dataset", str), ("cell", dict)):
-            if not isinstance(settings.get(name), kind):
+            raise UserError(f"{file}: cannot be read (it names no checkpoint); {_RESULT_ADVICE}.")
+        for name, expected_type in (("dataset", str), ("cell", dict)):
+            if not isinstance(settings.get(name), expected_type):
                 raise UserError(
                     f"{run.path / 'config.json'}: cannot be read (it names no {name});"
-                    f" {_TRAIN_AGAIN}."
+                    f" {_RESULT_ADVICE}."
                 )
         return result
 
@@ -110,12 +110,12 @@ class FinishedTraining:
         """The cell of its network; raises `UserError` where it is none."""
         return genotype_class(space_of(self.run)).from_dict(self.settings["cell"])
 
-    def config(self, kind: type[TrainingConfig], **operational: Any) -> TrainingConfig:
+    def config(self, config_class: type[TrainingConfig], **operational: Any) -> TrainingConfig:
         """The configuration that the training had."""
-        names = {field.name for field in dataclasses.fields(kind)}
+        names = {field.name for field in dataclasses.fields(config_class)}
         recorded = legacy_settings() | self.settings
-        known = {name: value for name, value in recorded.items() if name in names}
-        return kind(**known, **operational)
+        settings = {name: value for name, value in recorded.items() if name in names}
+        return config_class(**settings, **operational)
 
     def restore(self, objective: TrainingObjective) -> Evaluator:
         """Gives the network the weights that count; raises `UserError` where they are not its."""
@@ -148,15 +148,19 @@ class FinishedTraining:
         file = self.run.path / "test.json"
         if not files.exists(file):
             return None
-        found = files.read_json(file, _TESTED)
-        scores = [found.get("scores")] + [found[name] for name in ("unaveraged",) if name in found]
-        baseline = ("baseline" in found, "baseline_value" in found)
-        good = all(isinstance(each, dict) and each for each in scores) and all(
-            _is_number(value) for each in scores for value in each.values()
+        document = files.read_json(file, _TEST_ADVICE)
+        scores = [document.get("scores")] + [
+            document[name] for name in ("unaveraged",) if name in document
+        ]
+        baseline = ("baseline" in document, "baseline_value" in document)
+        is_valid = all(isinstance(values, dict) and values for values in scores) and all(
+            _is_number(value) for values in scores for value in values.values()
         )
-        if not good or (any(baseline) and not _is_number(found.get("baseline_value"))):
-            raise UserError(f"{file}: cannot be read (it has no scores in numbers); {_TESTED}.")
-        return found
+        if not is_valid or (any(baseline) and not _is_number(document.get("baseline_value"))):
+            raise UserError(
+                f"{file}: cannot be read (it has no scores in numbers); {_TEST_ADVICE}."
+            )
+        return document
 
     def test(self, task: TrainingTest) -> None:
         """Takes the test and writes `test.json`."""

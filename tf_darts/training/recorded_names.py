@@ -11,7 +11,7 @@ from tf_darts.runtime.files import exists, read_json, read_text
 
 DATA_FILE = "data.json"
 FILES = "files"  # of the description: a checksum for each file of names
-_AGAIN = "the same command makes it again (with the --data_dir that the training had)"
+_ADVICE = "the same command makes it again (with the --data_dir that the training had)"
 
 
 def checksums(assets: Mapping[str, str]) -> dict[str, str]:
@@ -19,7 +19,9 @@ def checksums(assets: Mapping[str, str]) -> dict[str, str]:
     return {name: _checksum(content) for name, content in assets.items()}
 
 
-def read_description(run: pathlib.Path, advice: str = f"delete it, and {_AGAIN}") -> dict[str, Any]:
+def read_description(
+    run: pathlib.Path, advice: str = f"delete it, and {_ADVICE}"
+) -> dict[str, Any]:
     """What a run says of its data; nothing where it has no such file.
 
     Args:
@@ -47,35 +49,36 @@ def read_names(run: pathlib.Path, name: str, count: int) -> tuple[str, ...]:
       UserError: the file is missing, broken or not the one that the training wrote.
     """
     file = run / name
-    content = read_text(file, f"delete it, and {_AGAIN}")
+    content = read_text(file, f"delete it, and {_ADVICE}")
     expected = _recorded(read_description(run), name)
     if expected is not None and _checksum(content) != expected:
         raise UserError(
             f"{file}: is not the file that the training wrote (its checksum in {DATA_FILE} is"
-            f" another); put that back, or delete this one, and {_AGAIN}."
+            f" another); put that back, or delete this one, and {_ADVICE}."
         )
     names = read_listed(content)
     if len(names) != count or not content.endswith("\n"):
         raise UserError(
             f"{file}: does not hold {count:,} names, a line each, as {DATA_FILE} says; put the"
-            f" training's file back, or delete this one, and {_AGAIN}."
+            f" training's file back, or delete this one, and {_ADVICE}."
         )
     return names
 
 
-def described(run: pathlib.Path, what: str, right: bool) -> None:
-    """Raises `UserError` unless a run's description of its data is `right`, about `what`."""
-    if not right:
+def described(run: pathlib.Path, what: str, is_valid: bool) -> None:
+    """Raises `UserError` unless a run's description of its data is valid, about `what`."""
+    if not is_valid:
         raise UserError(
-            f"{run / DATA_FILE}: does not describe {what} as trainings do; delete it, and {_AGAIN}."
+            f"{run / DATA_FILE}: does not describe {what} as trainings do; delete it, and"
+            f" {_ADVICE}."
         )
 
 
 def differs(run: pathlib.Path, name: str, content: str) -> bool:
     """Whether a file of names has another content than a run remembers, as far as it does."""
     file, expected = run / name, _recorded(read_description(run), name)
-    there = read_text(file, f"delete it, and {_AGAIN}") if exists(file) else content
-    return there != content or expected not in (None, _checksum(content))
+    current = read_text(file, f"delete it, and {_ADVICE}") if exists(file) else content
+    return current != content or expected not in (None, _checksum(content))
 
 
 def _recorded(description: Mapping[str, Any], name: str) -> Any:

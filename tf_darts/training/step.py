@@ -120,13 +120,13 @@ class TrainingStep:
 
     def _move(self, batch: Any, learning_rate: tf.Tensor, progress: tf.Tensor) -> dict[str, Any]:
         """The step itself, of tensors."""
-        whole = [tf.convert_to_tensor(weight) for weight in self._weights], progress
+        point = [tf.convert_to_tensor(weight) for weight in self._weights], progress
         state = tf.nest.map_structure(tf.convert_to_tensor, self._state)
         with using(self._precision):
-            found, state = self._taken(whole, batch, state, self._seed())
-        return self._advance(*found, state, learning_rate)
+            results, state = self._differentiate_unscaled(point, batch, state, self._seed())
+        return self._advance(*results, state, learning_rate)
 
-    def _taken(self, *arguments: Any) -> tuple[Any, Any]:
+    def _differentiate_unscaled(self, *arguments: Any) -> tuple[Any, Any]:
         """What `_differentiated` gives, its gradients unscaled where the loss is scaled."""
         scale = self._loss_scale
         if scale is None:
@@ -137,7 +137,7 @@ class TrainingStep:
             return (loss, means, scale.unscaled(gradients), statistics), state
 
         return scale.retry_until_finite(
-            take, lambda taken: bool(scale.too_large(taken[0][0], taken[0][2]))
+            take, lambda result: bool(scale.too_large(result[0][0], result[0][2]))
         )
 
     def _step_seed(self) -> tf.Tensor:
@@ -173,17 +173,17 @@ class TrainingStep:
         values = [weight.value for weight in self._weights]
         gradients = self._groups.join(gradients)
         norm = tf.linalg.global_norm(gradients)
-        moved, velocities = self._optimizer.step(
+        new_weights, velocities = self._optimizer.step(
             self._groups.join([tf.convert_to_tensor(value) for value in values]),
             [tf.convert_to_tensor(velocity) for velocity in self._velocities],
             gradients,
             self._optimizer.clip_factor(norm),
             learning_rate,
         )
-        kept = [variable.value for variable in self.objective.statistics]
+        running_values = [variable.value for variable in self.objective.statistics]
         for variable, value in zip(
-            [*values, *self._velocities, *kept],
-            [*self._groups.split(moved), *velocities, *statistics],
+            [*values, *self._velocities, *running_values],
+            [*self._groups.split(new_weights), *velocities, *statistics],
             strict=True,
         ):
             variable.assign(value)

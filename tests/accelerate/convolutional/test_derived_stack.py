@@ -83,7 +83,7 @@ def test_images_change_places():
         np.testing.assert_array_equal(beside.value[1, ..., 5:10], images.value[side + 1])
         np.testing.assert_array_equal(beside.with_side(1).value, images.value)
         np.testing.assert_array_equal(beside.with_side(2).value, images.with_side(2).value)
-        np.testing.assert_array_equal(beside.like(beside.by_image()).value, beside.value)
+        np.testing.assert_array_equal(beside.with_channels(beside.by_image()).value, beside.value)
 
 
 @pytest.mark.parametrize("relu", [False, True])
@@ -100,7 +100,7 @@ def test_the_norm(relu, dropping, mean):
     upstream, weights = random(2, 5, 6, 16), [random(4), random(4)]
 
     def clear(layer):
-        value = images.like(layer(images.by_image(), training=True)).value
+        value = images.with_channels(layer(images.by_image(), training=True)).value
         if dropping:
             value *= tf.repeat(tf.reshape(factors, [2, 1, 1, 4]), 4, axis=-1)
         return tf.nn.relu(value) if relu else value
@@ -119,6 +119,6 @@ def test_the_norm(relu, dropping, mean):
             outputs = function(layer)
         sources = [images.value, layer.scale.value, layer.offset.value]
         gradients = tape.gradient(outputs, sources, output_gradients=upstream)
-        moved = ledger.moved([layer.running_mean, layer.running_variance])
+        moved = ledger.new_statistics([layer.running_mean, layer.running_variance])
         results.append([value.numpy() for value in (outputs, *gradients, *moved)])
     agree(*results, 1e-5 if mean else 3e-6)

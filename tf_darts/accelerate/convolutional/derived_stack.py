@@ -36,16 +36,16 @@ from tf_darts.spaces.convolutional.operations.pooling import AveragePooling, Max
 from tf_darts.spaces.convolutional.operations.registry import Identity
 from tf_darts.spaces.fast_forms import register
 
-_MULTIPLE = 16  # of channels, which the kernels of batch norms and depthwise convolutions want
-_MOST = 4  # images side by side
+_CHANNEL_MULTIPLE = 16  # which the kernels of batch norms and depthwise convolutions want
+_MOST_IMAGES = 4  # images side by side
 
 
 def images_side_by_side(channels: int, batch: int) -> int:
     """k: the fewest images that divide the batch and whose channels are such a multiple; or 1."""
-    for images in range(2, _MOST + 1):
-        if channels % _MULTIPLE == 0:
+    for images in range(2, _MOST_IMAGES + 1):
+        if channels % _CHANNEL_MULTIPLE == 0:
             break
-        if images * channels % _MULTIPLE == 0 and batch % images == 0:
+        if images * channels % _CHANNEL_MULTIPLE == 0 and batch % images == 0:
             return images
     return 1
 
@@ -62,7 +62,7 @@ class Images:
         self.value = value
         self.side = side
         self._rectified: Images | None = None
-        self._others: dict[int, Images] = {}
+        self._by_side: dict[int, Images] = {}
 
     @property
     def rectified(self) -> "Images":
@@ -76,7 +76,7 @@ class Images:
         groups, height, width, wide = self.value.shape
         return tf.reshape(self.value, [groups, height, width * self.side, wide // self.side])
 
-    def like(self, by_image: tf.Tensor) -> "Images":
+    def with_channels(self, by_image: tf.Tensor) -> "Images":
         """Others, of as many pixels, given `by_image`."""
         groups, height, width, _ = self.value.shape
         return Images(tf.reshape(by_image, [groups, height, width, -1]), self.side)
@@ -85,9 +85,9 @@ class Images:
         """The same images, `side` of them side by side."""
         if side == self.side:
             return self
-        if side not in self._others:
-            self._others[side] = Images(self._with_side(side), side)
-        return self._others[side]
+        if side not in self._by_side:
+            self._by_side[side] = Images(self._with_side(side), side)
+        return self._by_side[side]
 
     def _with_side(self, side: int) -> tf.Tensor:
         groups, height, width, wide = self.value.shape
@@ -146,8 +146,8 @@ def derived_stack(
     del training
     previous, last = (Images(value) for value in inputs)
     for i, cell in enumerate(network.cells):
-        own = None if factors is None else factors[i]
-        previous, last = last, side_by_side_cell(cell, (previous, last), own)
+        cell_factors = None if factors is None else factors[i]
+        previous, last = last, side_by_side_cell(cell, (previous, last), cell_factors)
         if i in (place, len(network.cells) - 1):
             yield i, last.with_side(1).value
 
@@ -176,12 +176,12 @@ def side_by_side_cell(
             for (_, source), row in zip(edges, rows)  # noqa: B905, the rows go on
         ]
         nodes.append(Images(tf.add_n([term.value for term in terms]), side))
-    return _joined([nodes[node] for node in cell.concat])
+    return _concat_channels([nodes[node] for node in cell.concat])
 
 
-def _joined(parts: Sequence[Images]) -> Images:
+def _concat_channels(parts: Sequence[Images]) -> Images:
     """Their channels one after another."""
-    return parts[0].like(tf.concat([part.by_image() for part in parts], axis=-1))
+    return parts[0].with_channels(tf.concat([part.by_image() for part in parts], axis=-1))
 
 
 def _operate(layer: Operation, source: Images, factors: tf.Tensor | None) -> Images:
@@ -220,7 +220,7 @@ def _convolution(layer: ReluConvBatchNorm, source: Images, factors: tf.Tensor | 
 def _reduction(layer: FactorizedReduction, source: Images, factors: tf.Tensor | None) -> Images:
     even, odd = (Images(value, source.side) for value in _even_and_odd(source.rectified.value))
     halves = [_pointwise(even, layer.even_kernel), _pointwise(odd, layer.odd_kernel)]
-    return _norm(layer.norm, _joined(halves), factors)
+    return _norm(layer.norm, _concat_channels(halves), factors)
 
 
 @tf.custom_gradient
@@ -228,18 +228,18 @@ def _even_and_odd(inputs: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., tf.
     """`even_and_odd` in one XLA cluster each way: TensorFlow's strided slices have one thread."""
 
     def gradient(even: tf.Tensor, odd: tf.Tensor) -> tf.Tensor:
-        return _woven(even, odd, *inputs.shape[1:3])
+        return _weave_even_odd(even, odd, *inputs.shape[1:3])
 
-    return _apart(inputs), gradient
+    return _split_even_odd(inputs), gradient
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _apart(inputs: tf.Tensor) -> list[tf.Tensor]:
+def _split_even_odd(inputs: tf.Tensor) -> list[tf.Tensor]:
     return list(even_and_odd(inputs))
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _woven(even: tf.Tensor, odd: tf.Tensor, height: int, width: int) -> tf.Tensor:
+def _weave_even_odd(even: tf.Tensor, odd: tf.Tensor, height: int, width: int) -> tf.Tensor:
     """Images [.., height, width, ..] of these pixels, and zeros between them."""
     groups, rows, columns, wide = even.shape
     zeros = tf.zeros_like(even)
@@ -251,17 +251,17 @@ def _woven(even: tf.Tensor, odd: tf.Tensor, height: int, width: int) -> tf.Tenso
 def _pooling(layer: Pooling, source: Images, factors: tf.Tensor | None) -> Images:
     if layer.normalized:
         return _by_layer(layer, source, factors)
-    return _times(Images(layer.pool(source.value), source.side), factors)
+    return _apply_factors(Images(layer.pool(source.value), source.side), factors)
 
 
 def _by_layer(layer: Operation, source: Images, factors: tf.Tensor | None) -> Images:
     """An operation that is told nothing of this layout."""
     result = Images(layer(source.with_side(1).value, training=True))
-    return _times(result.with_side(source.side), factors)
+    return _apply_factors(result.with_side(source.side), factors)
 
 
 def _pointwise(images: Images, kernel: keras.Variable) -> Images:
-    return images.like(pointwise(images.by_image(), kernel))
+    return images.with_channels(pointwise(images.by_image(), kernel))
 
 
 def _norm(
@@ -269,17 +269,17 @@ def _norm(
 ) -> Images:
     if images.side > 1 and images.value.dtype == tf.float32 and layer.affine:
         return Images(folded_norm(images.value, layer, factors, relu), images.side)
-    result = _times(images.like(layer(images.by_image(), training=True)), factors)
+    result = _apply_factors(images.with_channels(layer(images.by_image(), training=True)), factors)
     return result.rectified if relu else result
 
 
-def _times(images: Images, factors: tf.Tensor | None) -> Images:
+def _apply_factors(images: Images, factors: tf.Tensor | None) -> Images:
     if factors is None:
         return images
     groups, height, width, wide = images.value.shape
-    apart = tf.reshape(images.value, [groups, height, width, images.side, wide // images.side])
-    apart *= tf.reshape(factors, [groups, 1, 1, images.side, 1])
-    return Images(tf.reshape(apart, [groups, height, width, wide]), images.side)
+    scaled = tf.reshape(images.value, [groups, height, width, images.side, wide // images.side])
+    scaled *= tf.reshape(factors, [groups, 1, 1, images.side, 1])
+    return Images(tf.reshape(scaled, [groups, height, width, wide]), images.side)
 
 
 _OPERATIONS: dict[type[Operation], Callable[..., Images]] = {

@@ -86,12 +86,12 @@ def _normalize(
             shift, variance, factor, sums.scale_backprop, sums.offset_backprop, channels, count
         )
         by_inputs = _combine(upstream, inputs, factor, slope, constant)
-        return tuple(_final(slope) for slope in (by_inputs, by_scale, by_offset))
+        return tuple(_prevent_gradient(slope) for slope in (by_inputs, by_scale, by_offset))
 
     return (outputs, mean, unbiased), gradient
 
 
-def _final(slope: tf.Tensor) -> tf.Tensor:
+def _prevent_gradient(slope: tf.Tensor) -> tf.Tensor:
     # The moments are constants to TensorFlow's kernel: what it would give is wrong.
     message = "Images side by side have no second derivative; use --accelerate=off."
     return tf.raw_ops.PreventGradient(input=slope, message=message)
@@ -121,8 +121,8 @@ def _fold(
     pixels = count // images
     means = tf.reshape(means, [images, channels])
     mean = tf.reduce_mean(means, axis=0)
-    within = tf.reshape(variances, [images, channels]) * ((pixels - 1) / pixels)
-    variance = tf.reduce_mean(within + tf.square(means - mean), axis=0)
+    image_variances = tf.reshape(variances, [images, channels]) * ((pixels - 1) / pixels)
+    variance = tf.reduce_mean(image_variances + tf.square(means - mean), axis=0)
     factor = scale * tf.math.rsqrt(variance + EPSILON)
     tables = (tf.tile(value, [images]) for value in (mean, variance, factor, offset))
     return (mean, variance * (count / (count - 1)), *tables)

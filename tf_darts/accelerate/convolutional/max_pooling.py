@@ -20,12 +20,12 @@ def max_pool(inputs: tf.Tensor, stride: int) -> tf.Tensor:
         def route(upstream: tf.Tensor) -> tf.Tensor:
             # Linear in `upstream`, and constant in `inputs` wherever it can be differentiated.
             # Not in 16 bits, which XLA makes ten times slower on the CPU; the numbers are the same.
-            def won(second: tf.Tensor) -> tf.Tensor:
+            def second_gradient(second: tf.Tensor) -> tf.Tensor:
                 return like(_collect(full(second), winner, stride), inputs)
 
             winner = _winners(full(inputs), stride)
             size = inputs.shape[1:3]
-            return like(_spread(full(upstream), winner, stride, *size), inputs), won
+            return like(_spread(full(upstream), winner, stride, *size), inputs), second_gradient
 
         padded = pad(inputs, 1, 1, inputs.dtype.min)
         return tf.nn.max_pool2d(padded, 3, stride, "VALID"), route

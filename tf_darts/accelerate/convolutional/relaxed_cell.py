@@ -50,9 +50,9 @@ class _Source:
         self.training = training
         self.rectified = tf.nn.relu(value)
         self._views: dict[str, tf.Tensor] = {}
-        self._apart: list[tf.Tensor] = []
+        self._space_to_batch_terms: list[tf.Tensor] = []
         # Tensors that all edges take alike, and the weight [n] that each gives them.
-        self._alike: list[tuple[tf.Tensor, tf.Tensor]] = []
+        self._shared_terms: list[tuple[tf.Tensor, tf.Tensor]] = []
 
     def norm(
         self, inputs: tf.Tensor, norms: Sequence[BatchNorm], mixing: tf.Tensor | None = None
@@ -67,43 +67,45 @@ class _Source:
         offset = tf.constant(0.0, dtype, [channels])
         return normalize(inputs, norms, scale, offset, self.training)
 
-    def wide(self, view: str) -> tf.Tensor:
+    def tiled(self, view: str) -> tf.Tensor:
         """The rectified node n times side by side, [.., .., .., n·C].
 
         Args:
-          view: "whole"; "even", every second pixel, which is what dilation 2 at stride 2 sees; or
-            "apart", the four grids of every second pixel one after another, [4·B, H/2, W/2, n·C],
-            on which dilation 2 is dilation 1.
+          view: "all"; "even", every second pixel, which is what dilation 2 at stride 2 sees; or
+            "space_to_batch", the four grids of every second pixel one after another,
+            [4·B, H/2, W/2, n·C], on which dilation 2 is dilation 1.
         """
         if view not in self._views:
             value = self.rectified
             if view == "even":
                 value = value[:, ::2, ::2]
-            elif view == "apart":
+            elif view == "space_to_batch":
                 value = tf.space_to_batch(value, [2, 2], [[0, 0], [0, 0]])
             self._views[view] = tile_channels(value, self.edges)
         return self._views[view]
 
     def add_space_to_batch_term(self, value: tf.Tensor) -> None:
-        """Something in the order of the view "apart", [4·B, H/2, W/2, n·C], for the edges."""
-        self._apart.append(value)
+        """Something for the edges in the order of that view, [4·B, H/2, W/2, n·C]."""
+        self._space_to_batch_terms.append(value)
 
     def add_shared_term(self, value: tf.Tensor, mixing: tf.Tensor) -> None:
         """All edges take this tensor as it is, [B, H', W', C], weighted by `mixing` [n]."""
-        self._alike.append((value, mixing))
+        self._shared_terms.append((value, mixing))
 
-    def collected(self) -> list[tf.Tensor]:
+    def added_terms(self) -> list[tf.Tensor]:
         """What was added, [B, H', W', n·C]: one tensor for each kind that there was."""
         terms = []
-        if self._apart:
-            terms.append(tf.batch_to_space(tf.add_n(self._apart), [2, 2], [[0, 0], [0, 0]]))
-        if self._alike:
-            terms.append(self._weighted())
+        if self._space_to_batch_terms:
+            terms.append(
+                tf.batch_to_space(tf.add_n(self._space_to_batch_terms), [2, 2], [[0, 0], [0, 0]])
+            )
+        if self._shared_terms:
+            terms.append(self._weight_shared_terms())
         return terms
 
-    def _weighted(self) -> tf.Tensor:
+    def _weight_shared_terms(self) -> tf.Tensor:
         """The weighted sum of what all edges take alike: a product with scaled unit matrices."""
-        values, mixing = zip(*self._alike, strict=True)
+        values, mixing = zip(*self._shared_terms, strict=True)
         channels, terms = values[0].shape[-1], len(values)
         unit = tf.constant(np.eye(channels)[np.newaxis, :, np.newaxis], mixing[0].dtype)
         weights = tf.reshape(tf.stack(mixing), [terms, 1, self.edges, 1]) * unit
@@ -125,11 +127,11 @@ def relaxed_cell(
     ]
     # What has come together at each searched node.
     arriving: list[list[tf.Tensor]] = [[] for _ in range(cell.nodes)]
-    given = cell.topology.inputs
-    for source in range(given + cell.nodes - 1):
-        if source >= given:
-            nodes.append(tf.add_n(arriving[source - given]))
-        targets = range(max(0, source - given + 1), cell.nodes)
+    input_count = cell.topology.inputs
+    for source in range(input_count + cell.nodes - 1):
+        if source >= input_count:
+            nodes.append(tf.add_n(arriving[source - input_count]))
+        targets = range(max(0, source - input_count + 1), cell.nodes)
         rows = [cell.topology.rows(target).start + source for target in targets]
         terms = edges_from(
             nodes[source],
@@ -141,7 +143,7 @@ def relaxed_cell(
         for target, term in zip(targets, terms, strict=True):
             arriving[target].append(term)
     nodes.append(tf.add_n(arriving[-1]))
-    return tf.concat(nodes[given:], axis=-1)
+    return tf.concat(nodes[input_count:], axis=-1)
 
 
 def edges_from(
@@ -167,9 +169,9 @@ def edges_from(
     terms = []
     columns = tf.unstack(mixing, axis=1)
     for operations, weights in zip(zip(*edges, strict=True), columns, strict=True):
-        fuse = _SIDE_BY_SIDE.get(type(operations[0]), _one_by_one)
+        fuse = _SIDE_BY_SIDE.get(type(operations[0]), _by_layer)
         terms += fuse(shared, operations, weights)
-    return tf.split(tf.add_n(terms + shared.collected()), len(edges), axis=-1)
+    return tf.split(tf.add_n(terms + shared.added_terms()), len(edges), axis=-1)
 
 
 def _none(source: _Source, operations: Sequence[Zero], mixing: tf.Tensor) -> list[tf.Tensor]:
@@ -221,7 +223,7 @@ def _separable(
 ) -> list[tf.Tensor]:
     first = [operation.first for operation in operations]
     second = [operation.second for operation in operations]
-    spread = _depthwise(first, source.wide("whole"), source.stride)
+    spread = _depthwise(first, source.tiled("all"), source.stride)
     middle = source.norm(_pointwise(first, spread), [layer.norm for layer in first])
     spread = _depthwise(second, tf.nn.relu(middle))
     wide = _pointwise(second, spread)
@@ -234,11 +236,11 @@ def _dilated(
     norms = [operation.norm for operation in operations]
     height, width = source.value.shape[1:3]
     if source.stride == 2:
-        spread = _depthwise(operations, source.wide("even"))
+        spread = _depthwise(operations, source.tiled("even"))
     elif height % 2 or width % 2:
-        spread = _depthwise(operations, source.wide("whole"), dilation=2)
+        spread = _depthwise(operations, source.tiled("all"), dilation=2)
     else:
-        spread = _depthwise(operations, source.wide("apart"))
+        spread = _depthwise(operations, source.tiled("space_to_batch"))
         source.add_space_to_batch_term(source.norm(_pointwise(operations, spread), norms, mixing))
         return []
     return [source.norm(_pointwise(operations, spread), norms, mixing)]
@@ -255,7 +257,7 @@ def _pointwise(layers: Sequence[DepthwiseSeparable], inputs: tf.Tensor) -> tf.Te
     return wide_pointwise(inputs, [tf.convert_to_tensor(k.pointwise_kernel) for k in layers])
 
 
-def _one_by_one(
+def _by_layer(
     source: _Source, operations: Sequence[Operation], mixing: tf.Tensor
 ) -> list[tf.Tensor]:
     """Operations that have none of these forms."""

@@ -51,8 +51,8 @@ def _block_diagonal(kernels: Sequence[tf.Tensor]) -> tf.Tensor:
     if count == 1:
         return kernels[0]
     blocks = tf.reshape(tf.stack(kernels), [count, rows, 1, columns])
-    apart = tf.constant(np.eye(count).reshape(count, 1, count, 1), blocks.dtype)
-    return tf.reshape(blocks * apart, [count * rows, count * columns])
+    diagonal = tf.constant(np.eye(count).reshape(count, 1, count, 1), blocks.dtype)
+    return tf.reshape(blocks * diagonal, [count * rows, count * columns])
 
 
 def tile_channels(inputs: tf.Tensor, count: int) -> tf.Tensor:

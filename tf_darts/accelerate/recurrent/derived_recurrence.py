@@ -78,13 +78,13 @@ def fast_derived_recurrence(
     @tf.custom_gradient
     def recurrence(*arguments: Any) -> tuple[tf.Tensor, Callable[..., Any]]:
         # Nothing in here is for a tape to record: `gradient` says it all.
-        given = _Arguments(*tf.nest.map_structure(tf.stop_gradient, arguments))
-        record = _forward(genotype, given, *masks)
+        constants = _Arguments(*tf.nest.map_structure(tf.stop_gradient, arguments))
+        record = _forward(genotype, constants, *masks)
         outputs = record.output.stack()
 
         def gradient(upstream: tf.Tensor) -> Any:
-            slopes = _gradient(genotype, upstream, given, record, outputs, *masks)
-            return tuple(tf.nest.map_structure(_final, slopes))
+            slopes = _gradient(genotype, upstream, constants, record, outputs, *masks)
+            return tuple(tf.nest.map_structure(_prevent_gradient, slopes))
 
         return outputs, gradient
 
@@ -92,50 +92,50 @@ def fast_derived_recurrence(
     return recurrence(inputs, hidden, tf.convert_to_tensor(input_kernel), kernels)
 
 
-def _final(slope: tf.Tensor) -> tf.Tensor:
+def _prevent_gradient(slope: tf.Tensor) -> tf.Tensor:
     message = "The fast derived recurrence has no second derivative; use --accelerate=off."
     return tf.raw_ops.PreventGradient(input=slope, message=message)
 
 
 def _forward(
     genotype: RecurrentGenotype,
-    given: _Arguments,
+    arguments: _Arguments,
     input_mask: tf.Tensor,
     hidden_mask: tf.Tensor,
 ) -> _Record:
     """Runs the cell forward in time; returns `tf.TensorArray`s over time."""
-    steps, units = tf.shape(given.inputs)[0], hidden_mask.shape[-1]
-    projected = matmul(flat(given.inputs * input_mask), given.input_kernel[:units])
+    steps, units = tf.shape(arguments.inputs)[0], hidden_mask.shape[-1]
+    projected = matmul(flat(arguments.inputs * input_mask), arguments.input_kernel[:units])
     projected = tf.reshape(projected, [steps, -1, 2 * units])
-    hidden_kernel = given.input_kernel[units:]
-    read = _read(genotype)
+    hidden_kernel = arguments.input_kernel[units:]
+    read = _read_nodes(genotype)
 
     def step(t: tf.Tensor, previous: tf.Tensor, arrays: _Record) -> tuple[Any, ...]:
         product = matmul(previous * hidden_mask, hidden_kernel)
         first, *entry = clusters.first_state(projected[t], product, previous, hidden_mask)
         entries, activations = [entry], []  # entries: each node's state, and that masked
         for (operation, predecessor), kernel in zip(
-            genotype.edges, given.node_kernels, strict=True
+            genotype.edges, arguments.node_kernels, strict=True
         ):
             state, source = entries[predecessor]
             activations.append(matmul(source, kernel))
             entries.append(clusters.node_state(activations[-1], state, hidden_mask, operation))
         output = tf.add_n([entries[node][0] for node in genotype.concat]) / len(genotype.concat)
         # The batch may be known of the hidden state only, and a loop's shapes must stay.
-        output = tf.ensure_shape(output, given.hidden.shape)
+        output = tf.ensure_shape(output, arguments.hidden.shape)
         states, sources = ([entries[node][i] for node in read] for i in range(2))
         record = _Record(output, first, activations, states, sources)
         return t + 1, output, write(arrays, t, record)
 
-    like = _Record(0, 0, [0] * len(genotype.edges), [0] * len(read), [0] * len(read))
-    start = (tf.constant(0), given.hidden, new_arrays(like, steps, given.hidden.dtype))
+    structure = _Record(0, 0, [0] * len(genotype.edges), [0] * len(read), [0] * len(read))
+    start = (tf.constant(0), arguments.hidden, new_arrays(structure, steps, arguments.hidden.dtype))
     return tf.while_loop(lambda t, *_: t < steps, step, start)[2]
 
 
 def _gradient(
     genotype: RecurrentGenotype,
     upstream: tf.Tensor,
-    given: _Arguments,
+    arguments: _Arguments,
     record: _Record,
     outputs: tf.Tensor,
     input_mask: tf.Tensor,
@@ -143,17 +143,17 @@ def _gradient(
 ) -> _Arguments:
     """The gradient for the slopes `upstream` of the outputs, [T, B, U] both."""
     units = hidden_mask.shape[-1]
-    previous = tf.concat([given.hidden[tf.newaxis], outputs[:-1]], axis=0)
-    slopes, hidden_slope = _backward(genotype, upstream, given, record, previous, hidden_mask)
+    previous = tf.concat([arguments.hidden[tf.newaxis], outputs[:-1]], axis=0)
+    slopes, hidden_slope = _backward(genotype, upstream, arguments, record, previous, hidden_mask)
     first = flat(slopes.first.stack())
-    inputs_slope = matmul(first, given.input_kernel[:units], transpose_b=True)
-    both = tf.concat([given.inputs * input_mask, previous * hidden_mask], axis=-1)
-    read = _read(genotype)
+    inputs_slope = matmul(first, arguments.input_kernel[:units], transpose_b=True)
+    cell_inputs = tf.concat([arguments.inputs * input_mask, previous * hidden_mask], axis=-1)
+    read = _read_nodes(genotype)
     sources = {node: flat(array.stack()) for node, array in zip(read, record.sources, strict=True)}
     return _Arguments(
-        tf.reshape(inputs_slope, tf.shape(given.inputs)) * input_mask,
+        tf.reshape(inputs_slope, tf.shape(arguments.inputs)) * input_mask,
         hidden_slope,
-        matmul(flat(both), first, transpose_a=True),
+        matmul(flat(cell_inputs), first, transpose_a=True),
         [
             matmul(sources[predecessor], flat(array.stack()), transpose_a=True)
             for (_, predecessor), array in zip(genotype.edges, slopes.activations, strict=True)
@@ -164,7 +164,7 @@ def _gradient(
 def _backward(
     genotype: RecurrentGenotype,
     upstream: tf.Tensor,
-    given: _Arguments,
+    arguments: _Arguments,
     record: _Record,
     previous: tf.Tensor,
     hidden_mask: tf.Tensor,
@@ -176,9 +176,9 @@ def _backward(
     """
     steps, units = tf.shape(upstream)[0], hidden_mask.shape[-1]
     # Transposed once: the product with a transposed matrix is the slower one.
-    hidden_kernel = tf.transpose(given.input_kernel[units:])
-    node_kernels = [tf.transpose(kernel) for kernel in given.node_kernels]
-    nodes, place = len(node_kernels), {node: i for i, node in enumerate(_read(genotype))}
+    hidden_kernel = tf.transpose(arguments.input_kernel[units:])
+    node_kernels = [tf.transpose(kernel) for kernel in arguments.node_kernels]
+    nodes, place = len(node_kernels), {node: i for i, node in enumerate(_read_nodes(genotype))}
 
     def step(t: tf.Tensor, hidden_slope: tf.Tensor, arrays: _Slopes) -> tuple[Any, ...]:
         output_slope = (upstream[t] + hidden_slope) / len(genotype.concat)
@@ -202,12 +202,16 @@ def _backward(
         hidden_slope = carried + matmul(first, hidden_kernel) * hidden_mask
         return t - 1, hidden_slope, write(arrays, t, _Slopes(first, activation_slopes[::-1]))
 
-    like = _Slopes(0, [0] * nodes)
-    start = (steps - 1, tf.zeros_like(given.hidden), new_arrays(like, steps, upstream.dtype))
+    structure = _Slopes(0, [0] * nodes)
+    start = (
+        steps - 1,
+        tf.zeros_like(arguments.hidden),
+        new_arrays(structure, steps, upstream.dtype),
+    )
     _, hidden_slope, slopes = tf.while_loop(lambda t, *_: t >= 0, step, start)
     return slopes, hidden_slope
 
 
-def _read(genotype: RecurrentGenotype) -> list[int]:
+def _read_nodes(genotype: RecurrentGenotype) -> list[int]:
     """The nodes that others read."""
     return sorted({predecessor for _, predecessor in genotype.edges})

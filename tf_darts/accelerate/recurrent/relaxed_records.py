@@ -52,35 +52,35 @@ class Slopes(NamedTuple):
     nodes: Any
 
 
-def rows_of(given: Arguments) -> list[tf.Tensor]:
+def rows_of(arguments: Arguments) -> list[tf.Tensor]:
     """The mixing weights of the edges into each searched node, [J, 5]."""
-    return tf.split(given.mixing, list(range(1, len(given.node_kernels) + 1)))
+    return tf.split(arguments.mixing, list(range(1, len(arguments.node_kernels) + 1)))
 
 
-def batch_of(given: Arguments) -> Any:
+def batch_of(arguments: Arguments) -> Any:
     """B, a number where it is known: `mixing_slopes` makes use of that."""
-    return given.hidden.shape[0] or tf.shape(given.hidden)[0]
+    return arguments.hidden.shape[0] or tf.shape(arguments.hidden)[0]
 
 
 def mixing_slopes_over_time(
-    given: Arguments, add: Callable[[tf.Tensor, int, Any], Any]
+    arguments: Arguments, add: Callable[[tf.Tensor, int, Any], Any]
 ) -> tf.Tensor:
     """The gradient of the mixing weights, [E, 5], as a sum over time; that of `none` is 0.
 
     Args:
-      given: the arguments.
+      arguments: of the recurrence.
       add: (t, i, totals) -> totals with the terms of searched node i at time t, by
         `relaxed_nodes.mixing_slopes`.
     """
-    nodes, (batch, units) = len(given.node_kernels), given.hidden.shape
-    folded = batch_of(given) // fold_of(batch)
-    empty = [tf.zeros([i, folded, units], given.mixing.dtype) for i in range(nodes + 1)]
+    nodes, (batch, units) = len(arguments.node_kernels), arguments.hidden.shape
+    folded = batch_of(arguments) // fold_of(batch)
+    empty = [tf.zeros([i, folded, units], arguments.mixing.dtype) for i in range(nodes + 1)]
     start = [(empty[i],) * 5 for i in range(1, nodes + 1)]
 
     def step(t: tf.Tensor, totals: list[Any]) -> tuple[Any, ...]:
         return t + 1, [add(t, i, total) for i, total in enumerate(totals, start=1)]
 
-    steps = tf.shape(given.inputs)[0]
+    steps = tf.shape(arguments.inputs)[0]
     totals = tf.while_loop(lambda t, _: t < steps, step, (tf.constant(0), start))[1]
     sums = [[tf.reduce_sum(term, axis=[1, 2]) for term in total] for total in totals]
     rows = [tf.stack(terms[:4], axis=-1) + terms[4][:, tf.newaxis] for terms in sums]

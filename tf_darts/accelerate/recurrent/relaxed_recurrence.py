@@ -62,8 +62,8 @@ def fast_relaxed_recurrence(
     @tf.custom_gradient
     def recurrence(*arguments: Any) -> tuple[tuple[tf.Tensor, ...], Callable[..., Any]]:
         # Nothing in here is for a tape to record: `gradient` says it all.
-        given = Arguments(*tf.nest.map_structure(tf.stop_gradient, arguments))
-        record = _forward(given, *masks)
+        constants = Arguments(*tf.nest.map_structure(tf.stop_gradient, arguments))
+        record = _forward(constants, *masks)
         arrays = (record.output, record.means, record.variances)
         outputs, means, variances = (array.stack() for array in arrays)
 
@@ -72,7 +72,7 @@ def fast_relaxed_recurrence(
 
             @tf.custom_gradient
             def slopes(upstream: tf.Tensor, *arguments: Any) -> tuple[Any, Callable[..., Any]]:
-                result = _gradient(tf.stop_gradient(upstream), given, record, outputs, *masks)
+                result = _gradient(tf.stop_gradient(upstream), constants, record, outputs, *masks)
 
                 def second(*directions: tf.Tensor) -> Any:
                     return _second(directions, upstream, arguments, record, outputs, *masks)
@@ -103,28 +103,30 @@ def _second(
     def derivative(
         directions: Sequence[tf.Tensor], upstream: tf.Tensor, *arguments: Any
     ) -> tuple[Any, Callable[..., Any]]:
-        moved, slopes, given = tf.nest.map_structure(
+        flat_directions, slopes, constants = tf.nest.map_structure(
             tf.stop_gradient, (list(directions), upstream, Arguments(*arguments))
         )
-        moved = tf.nest.pack_sequence_as(given, moved)
-        result = second_derivative(moved, slopes, given, record, outputs, input_mask, hidden_mask)
+        packed = tf.nest.pack_sequence_as(constants, flat_directions)
+        result = second_derivative(
+            packed, slopes, constants, record, outputs, input_mask, hidden_mask
+        )
 
         def third(*upstream: tf.Tensor) -> Any:
             raise LookupError("this recurrence has no third derivative")
 
         return tuple(tf.nest.flatten(result)), third
 
-    found = derivative(list(directions), upstream, *arguments)
-    return tf.nest.pack_sequence_as([upstream, *arguments], found)
+    gradients = derivative(list(directions), upstream, *arguments)
+    return tf.nest.pack_sequence_as([upstream, *arguments], gradients)
 
 
-def _forward(given: Arguments, input_mask: tf.Tensor, hidden_mask: tf.Tensor) -> Record:
+def _forward(arguments: Arguments, input_mask: tf.Tensor, hidden_mask: tf.Tensor) -> Record:
     """Runs the cell forward in time; returns `tf.TensorArray`s over time."""
-    steps, batch, units = tf.shape(given.inputs)[0], batch_of(given), hidden_mask.shape[-1]
-    nodes, rows = len(given.node_kernels), rows_of(given)
-    projected = flat(given.inputs * input_mask) @ given.input_kernel[:units]
+    steps, batch, units = tf.shape(arguments.inputs)[0], batch_of(arguments), hidden_mask.shape[-1]
+    nodes, rows = len(arguments.node_kernels), rows_of(arguments)
+    projected = flat(arguments.inputs * input_mask) @ arguments.input_kernel[:units]
     projected = tf.reshape(projected, [steps, batch, 2 * units])
-    hidden_kernel = given.input_kernel[units:]
+    hidden_kernel = arguments.input_kernel[units:]
 
     def step(t: tf.Tensor, previous: tf.Tensor, arrays: Record) -> tuple[Any, ...]:
         product = (previous * hidden_mask) @ hidden_kernel
@@ -132,7 +134,7 @@ def _forward(given: Arguments, input_mask: tf.Tensor, hidden_mask: tf.Tensor) ->
         activations, entries = [first], [entry]
         sources = entry[1]
         for i in range(1, nodes + 1):
-            product = sources @ given.node_kernels[i - 1]
+            product = sources @ arguments.node_kernels[i - 1]
             activations.append(tf.reshape(product, [i, batch, 2 * units]))
             states = tuple(entry[0] for entry in entries)
             entries.append(clusters.node(activations[i], states, rows[i - 1], hidden_mask))
@@ -143,14 +145,14 @@ def _forward(given: Arguments, input_mask: tf.Tensor, hidden_mask: tf.Tensor) ->
         record = Record(output, sources, states, means, variances, activations)
         return t + 1, output, write(arrays, t, record)
 
-    like = Record(0, 0, 0, 0, 0, [0] * (nodes + 1))
-    start = (tf.constant(0), given.hidden, new_arrays(like, steps, given.hidden.dtype))
+    structure = Record(0, 0, 0, 0, 0, [0] * (nodes + 1))
+    start = (tf.constant(0), arguments.hidden, new_arrays(structure, steps, arguments.hidden.dtype))
     return tf.while_loop(lambda t, *_: t < steps, step, start)[2]
 
 
 def _gradient(
     upstream: tf.Tensor,
-    given: Arguments,
+    arguments: Arguments,
     record: Record,
     outputs: tf.Tensor,
     input_mask: tf.Tensor,
@@ -158,23 +160,23 @@ def _gradient(
 ) -> Arguments:
     """The gradient for the slopes `upstream` of the outputs, [T, B, U] both."""
     units = hidden_mask.shape[-1]
-    previous = tf.concat([given.hidden[tf.newaxis], outputs[:-1]], axis=0)
-    slopes, hidden_slope = _backward(upstream, given, record, previous, hidden_mask)
+    previous = tf.concat([arguments.hidden[tf.newaxis], outputs[:-1]], axis=0)
+    slopes, hidden_slope = _backward(upstream, arguments, record, previous, hidden_mask)
     first = flat(slopes.activations[0].stack())
-    inputs_slope = tf.matmul(first, given.input_kernel[:units], transpose_b=True)
-    sources = tf.concat([given.inputs * input_mask, previous * hidden_mask], axis=-1)
+    inputs_slope = tf.matmul(first, arguments.input_kernel[:units], transpose_b=True)
+    sources = tf.concat([arguments.inputs * input_mask, previous * hidden_mask], axis=-1)
     return Arguments(
-        tf.reshape(inputs_slope, tf.shape(given.inputs)) * input_mask,
+        tf.reshape(inputs_slope, tf.shape(arguments.inputs)) * input_mask,
         hidden_slope,
         tf.matmul(flat(sources), first, transpose_a=True),
-        _kernel_slopes(given, record, slopes),
-        _mixing_slopes(given, record, slopes),
+        _kernel_slopes(arguments, record, slopes),
+        _mixing_slopes(arguments, record, slopes),
     )
 
 
 def _backward(
     upstream: tf.Tensor,
-    given: Arguments,
+    arguments: Arguments,
     record: Record,
     previous: tf.Tensor,
     hidden_mask: tf.Tensor,
@@ -184,11 +186,11 @@ def _backward(
     Returns:
       `tf.TensorArray`s over time, and the slope of the hidden state before the first step.
     """
-    steps, batch, units = tf.shape(upstream)[0], batch_of(given), hidden_mask.shape[-1]
-    nodes, rows = len(given.node_kernels), rows_of(given)
+    steps, batch, units = tf.shape(upstream)[0], batch_of(arguments), hidden_mask.shape[-1]
+    nodes, rows = len(arguments.node_kernels), rows_of(arguments)
     # Transposed once: the product with a transposed matrix is the slower one.
-    hidden_kernel = tf.transpose(given.input_kernel[units:])
-    node_kernels = [tf.transpose(kernel) for kernel in given.node_kernels]
+    hidden_kernel = tf.transpose(arguments.input_kernel[units:])
+    node_kernels = [tf.transpose(kernel) for kernel in arguments.node_kernels]
 
     def step(t: tf.Tensor, hidden_slope: tf.Tensor, arrays: Slopes) -> tuple[Any, ...]:
         output_slope = (upstream[t] + hidden_slope) / nodes
@@ -224,15 +226,19 @@ def _backward(
         slopes = Slopes(activation_slopes[::-1], node_slopes[::-1])
         return t - 1, hidden_slope, write(arrays, t, slopes)
 
-    like = Slopes([0] * (nodes + 1), [0] * nodes)
-    start = (steps - 1, tf.zeros_like(given.hidden), new_arrays(like, steps, upstream.dtype))
+    structure = Slopes([0] * (nodes + 1), [0] * nodes)
+    start = (
+        steps - 1,
+        tf.zeros_like(arguments.hidden),
+        new_arrays(structure, steps, upstream.dtype),
+    )
     _, hidden_slope, slopes = tf.while_loop(lambda t, *_: t >= 0, step, start)
     return slopes, hidden_slope
 
 
-def _kernel_slopes(given: Arguments, record: Record, slopes: Slopes) -> list[tf.Tensor]:
+def _kernel_slopes(arguments: Arguments, record: Record, slopes: Slopes) -> list[tf.Tensor]:
     """∂/∂W_i = Σ_t (s m)ᵀ (slope of s m W_i), over all predecessors' states s at once."""
-    batch = batch_of(given)
+    batch = batch_of(arguments)
 
     def step(t: tf.Tensor, totals: list[tf.Tensor]) -> tuple[Any, ...]:
         sources = record.sources.read(t)
@@ -243,16 +249,16 @@ def _kernel_slopes(given: Arguments, record: Record, slopes: Slopes) -> list[tf.
             )
         ]
 
-    steps = tf.shape(given.inputs)[0]
-    start = [tf.zeros_like(kernel) for kernel in given.node_kernels]
+    steps = tf.shape(arguments.inputs)[0]
+    start = [tf.zeros_like(kernel) for kernel in arguments.node_kernels]
     return tf.while_loop(lambda t, _: t < steps, step, (tf.constant(0), start))[1]
 
 
-def _mixing_slopes(given: Arguments, record: Record, slopes: Slopes) -> tf.Tensor:
+def _mixing_slopes(arguments: Arguments, record: Record, slopes: Slopes) -> tf.Tensor:
     """The gradient of the mixing weights, [E, 5]; that of `none` is 0."""
 
     def add(t: tf.Tensor, i: int, totals: Any) -> Any:
         activations, states = record.activations[i].read(t), record.states.read(t)[:i]
         return clusters.mixing_slopes(activations, states, slopes.nodes[i - 1].read(t), totals)
 
-    return mixing_slopes_over_time(given, add)
+    return mixing_slopes_over_time(arguments, add)

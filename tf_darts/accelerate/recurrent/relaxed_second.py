@@ -52,65 +52,69 @@ class _Tangents(NamedTuple):
 def second_derivative(
     directions: Arguments,
     upstream: tf.Tensor,
-    given: Arguments,
+    arguments: Arguments,
     record: Record,
     outputs: tf.Tensor,
     input_mask: tf.Tensor,
     hidden_mask: tf.Tensor,
 ) -> tuple[Any, ...]:
-    """The gradient of ⟨gradient(upstream, given), directions⟩ by all of `upstream, *given`.
+    """The gradient of ⟨gradient(upstream, arguments), directions⟩ by all of `upstream, *arguments`.
 
     Args:
       directions: one for each argument.
       upstream: [T, B, U], the slopes of the outputs.
-      given: the arguments.
+      arguments: of the recurrence.
       record: what the forward pass left behind.
       outputs: [T, B, U].
       input_mask: [B, U].
       hidden_mask: [B, U].
     """
-    arguments = _Dual(given, directions)
+    dual = _Dual(arguments, directions)
     masks = (input_mask, hidden_mask)
-    previous = tf.concat([given.hidden[tf.newaxis], outputs[:-1]], axis=0)
-    tangents = _forward(arguments, record, previous, *masks)
-    moved = tangents.output.stack()
-    previous = _Dual(previous, tf.concat([directions.hidden[tf.newaxis], moved[:-1]], axis=0))
-    slopes, hidden_slope = _backward(upstream, arguments, record, tangents, previous, hidden_mask)
+    previous = tf.concat([arguments.hidden[tf.newaxis], outputs[:-1]], axis=0)
+    tangents = _forward(dual, record, previous, *masks)
+    outputs_tangent = tangents.output.stack()
+    previous = _Dual(
+        previous, tf.concat([directions.hidden[tf.newaxis], outputs_tangent[:-1]], axis=0)
+    )
+    slopes, hidden_slope = _backward(upstream, dual, record, tangents, previous, hidden_mask)
     first = slopes.activations[0].stack()
     first = _Dual(flat(first[:, 0]), flat(first[:, 1]))
     units = hidden_mask.shape[-1]
-    inputs_slope = tf.matmul(first.tangent, given.input_kernel[:units], transpose_b=True)
+    inputs_slope = tf.matmul(first.tangent, arguments.input_kernel[:units], transpose_b=True)
     inputs_slope += tf.matmul(first.value, directions.input_kernel[:units], transpose_b=True)
-    return moved, *Arguments(
-        tf.reshape(inputs_slope, tf.shape(given.inputs)) * input_mask,
+    return outputs_tangent, *Arguments(
+        tf.reshape(inputs_slope, tf.shape(arguments.inputs)) * input_mask,
         hidden_slope,
-        _input_kernel_slope(arguments, previous, first, *masks),
-        _kernel_slopes(given, record, tangents, slopes),
-        _mixing_slopes(given, record, tangents, slopes),
+        _input_kernel_slope(dual, previous, first, *masks),
+        _kernel_slopes(arguments, record, tangents, slopes),
+        _mixing_slopes(arguments, record, tangents, slopes),
     )
 
 
 def _forward(
-    arguments: _Dual,
+    dual: _Dual,
     record: Record,
     previous: tf.Tensor,
     input_mask: tf.Tensor,
     hidden_mask: tf.Tensor,
 ) -> _Tangents:
     """Runs the tangents forward in time; returns `tf.TensorArray`s over time."""
-    given, directions = arguments
-    steps, batch, units = tf.shape(given.inputs)[0], batch_of(given), hidden_mask.shape[-1]
-    nodes = len(given.node_kernels)
-    rows = zip(rows_of(given), rows_of(directions), strict=True)
+    arguments, directions = dual
+    steps, batch, units = tf.shape(arguments.inputs)[0], batch_of(arguments), hidden_mask.shape[-1]
+    nodes = len(arguments.node_kernels)
+    rows = zip(rows_of(arguments), rows_of(directions), strict=True)
     rows = [_Dual(*row) for row in rows]
     # [ẋ, x] times these is ẋ W + x Ẇ.
-    input_kernels = tf.concat([given.input_kernel[:units], directions.input_kernel[:units]], axis=0)
-    hidden_kernels = tf.concat(
-        [given.input_kernel[units:], directions.input_kernel[units:]], axis=0
+    input_kernels = tf.concat(
+        [arguments.input_kernel[:units], directions.input_kernel[:units]], axis=0
     )
-    kernels = zip(given.node_kernels, directions.node_kernels, strict=True)
+    hidden_kernels = tf.concat(
+        [arguments.input_kernel[units:], directions.input_kernel[units:]], axis=0
+    )
+    kernels = zip(arguments.node_kernels, directions.node_kernels, strict=True)
     kernels = [tf.concat(kernel, axis=0) for kernel in kernels]
-    projected = tf.concat([directions.inputs * input_mask, given.inputs * input_mask], axis=-1)
+    projected = tf.concat([directions.inputs * input_mask, arguments.inputs * input_mask], axis=-1)
     projected = tf.reshape(flat(projected) @ input_kernels, [steps, batch, 2 * units])
 
     def step(t: tf.Tensor, hidden: tf.Tensor, arrays: _Tangents) -> tuple[Any, ...]:
@@ -148,14 +152,18 @@ def _forward(
         tangents = _Tangents(output, pairs, states, variances, activations)
         return t + 1, output, write(arrays, t, tangents)
 
-    like = _Tangents(0, 0, 0, 0, [0] * (nodes + 1))
-    start = (tf.constant(0), directions.hidden, new_arrays(like, steps, given.hidden.dtype))
+    structure = _Tangents(0, 0, 0, 0, [0] * (nodes + 1))
+    start = (
+        tf.constant(0),
+        directions.hidden,
+        new_arrays(structure, steps, arguments.hidden.dtype),
+    )
     return tf.while_loop(lambda t, *_: t < steps, step, start)[2]
 
 
 def _backward(
     upstream: tf.Tensor,
-    arguments: _Dual,
+    dual: _Dual,
     record: Record,
     tangents: _Tangents,
     previous: _Dual,
@@ -167,20 +175,20 @@ def _backward(
       `tf.TensorArray`s over time of [value, tangent], and the tangent of the slope of the hidden
       state before the first step.
     """
-    given, directions = arguments
-    steps, batch, units = tf.shape(upstream)[0], batch_of(given), hidden_mask.shape[-1]
-    nodes = len(given.node_kernels)
-    rows = zip(rows_of(given), rows_of(directions), strict=True)
+    arguments, directions = dual
+    steps, batch, units = tf.shape(upstream)[0], batch_of(arguments), hidden_mask.shape[-1]
+    nodes = len(arguments.node_kernels)
+    rows = zip(rows_of(arguments), rows_of(directions), strict=True)
     rows = [_Dual(*row) for row in rows]
-    hidden_kernel = tf.transpose(given.input_kernel[units:])
+    hidden_kernel = tf.transpose(arguments.input_kernel[units:])
     hidden_direction = tf.transpose(directions.input_kernel[units:])
-    node_kernels = [tf.transpose(kernel) for kernel in given.node_kernels]
+    node_kernels = [tf.transpose(kernel) for kernel in arguments.node_kernels]
     node_directions = [tf.transpose(kernel) for kernel in directions.node_kernels]
 
-    def through(slopes: tf.Tensor, kernel: tf.Tensor, direction: tf.Tensor) -> _Dual:
+    def multiply_transposed(slopes: tf.Tensor, kernel: tf.Tensor, direction: tf.Tensor) -> _Dual:
         """The product of the slopes [2, …, 2U] with a transposed kernel."""
-        both = tf.reshape(flat(slopes) @ kernel, [2, -1, units])
-        return _Dual(both[0], both[1] + flat(slopes[0]) @ direction)
+        products = tf.reshape(flat(slopes) @ kernel, [2, -1, units])
+        return _Dual(products[0], products[1] + flat(slopes[0]) @ direction)
 
     def step(t: tf.Tensor, hidden_slope: _Dual, arrays: Slopes) -> tuple[Any, ...]:
         output_slope = (upstream[t] + hidden_slope.value) / nodes, hidden_slope.tangent / nodes
@@ -189,7 +197,7 @@ def _backward(
         received = product = None
         activation_slopes, node_slopes = [], []  # the last node's first
         for i in range(nodes, 0, -1):
-            received, *found = clusters.node_slopes(
+            received, *slope_pairs = clusters.node_slopes(
                 *output_slope,
                 received,
                 product,
@@ -202,12 +210,14 @@ def _backward(
                 *rows[i - 1],
                 hidden_mask,
             )
-            activation_slope, node_slope = map(tf.stack, found)
-            product = through(activation_slope, node_kernels[i - 1], node_directions[i - 1])
+            activation_slope, node_slope = map(tf.stack, slope_pairs)
+            product = multiply_transposed(
+                activation_slope, node_kernels[i - 1], node_directions[i - 1]
+            )
             product = _Dual(*(tf.reshape(x, [i, batch, units]) for x in product))
             activation_slopes.append(activation_slope)
             node_slopes.append(node_slope)
-        carried, found = clusters.first_node_slopes(
+        carried, slope_pair = clusters.first_node_slopes(
             received,
             product,
             record.activations[0].read(t),
@@ -217,22 +227,22 @@ def _backward(
             previous.tangent[t],
             hidden_mask,
         )
-        activation_slope = tf.stack(found)
+        activation_slope = tf.stack(slope_pair)
         activation_slopes.append(activation_slope)
-        product = through(activation_slope, hidden_kernel, hidden_direction)
+        product = multiply_transposed(activation_slope, hidden_kernel, hidden_direction)
         hidden_slope = _Dual(*(x + y * hidden_mask for x, y in zip(carried, product, strict=True)))
         slopes = Slopes(activation_slopes[::-1], node_slopes[::-1])
         return t - 1, hidden_slope, write(arrays, t, slopes)
 
-    like = Slopes([0] * (nodes + 1), [0] * nodes)
-    nothing = tf.zeros_like(given.hidden)
-    start = (steps - 1, _Dual(nothing, nothing), new_arrays(like, steps, upstream.dtype))
+    structure = Slopes([0] * (nodes + 1), [0] * nodes)
+    zeros = tf.zeros_like(arguments.hidden)
+    start = (steps - 1, _Dual(zeros, zeros), new_arrays(structure, steps, upstream.dtype))
     _, hidden_slope, slopes = tf.while_loop(lambda t, *_: t >= 0, step, start)
     return slopes, hidden_slope.tangent
 
 
 def _input_kernel_slope(
-    arguments: _Dual,
+    dual: _Dual,
     previous: _Dual,
     first: _Dual,
     input_mask: tf.Tensor,
@@ -240,36 +250,36 @@ def _input_kernel_slope(
 ) -> tf.Tensor:
     """The tangent of xᵀ δ, over all time steps at once: ẋᵀ δ + xᵀ δ̇."""
     sources = [
-        flat(tf.concat([given.inputs * input_mask, hidden * hidden_mask], axis=-1))
-        for given, hidden in zip(arguments, previous, strict=True)
+        flat(tf.concat([arguments.inputs * input_mask, hidden * hidden_mask], axis=-1))
+        for arguments, hidden in zip(dual, previous, strict=True)
     ]
     total = tf.matmul(sources[1], first.value, transpose_a=True)
     return total + tf.matmul(sources[0], first.tangent, transpose_a=True)
 
 
 def _kernel_slopes(
-    given: Arguments, record: Record, tangents: _Tangents, slopes: Slopes
+    arguments: Arguments, record: Record, tangents: _Tangents, slopes: Slopes
 ) -> list[tf.Tensor]:
     """The tangents of Σ_t xᵀ δ for the kernels of the searched nodes."""
-    batch, units = batch_of(given), given.hidden.shape[-1]
+    batch, units = batch_of(arguments), arguments.hidden.shape[-1]
 
     def step(t: tf.Tensor, totals: list[tf.Tensor]) -> tuple[Any, ...]:
         values, moves = record.sources.read(t), tangents.pairs.read(t)[:, :units]
-        found = []
+        new_totals = []
         for i, (total, array) in enumerate(zip(totals, slopes.activations[1:], strict=True), 1):
             value, tangent = tf.unstack(array.read(t), num=2)
             rows = i * batch
             total += tf.matmul(moves[:rows], flat(value), transpose_a=True)
-            found.append(total + tf.matmul(values[:rows], flat(tangent), transpose_a=True))
-        return t + 1, found
+            new_totals.append(total + tf.matmul(values[:rows], flat(tangent), transpose_a=True))
+        return t + 1, new_totals
 
-    steps = tf.shape(given.inputs)[0]
-    start = [tf.zeros_like(kernel) for kernel in given.node_kernels]
+    steps = tf.shape(arguments.inputs)[0]
+    start = [tf.zeros_like(kernel) for kernel in arguments.node_kernels]
     return tf.while_loop(lambda t, _: t < steps, step, (tf.constant(0), start))[1]
 
 
 def _mixing_slopes(
-    given: Arguments, record: Record, tangents: _Tangents, slopes: Slopes
+    arguments: Arguments, record: Record, tangents: _Tangents, slopes: Slopes
 ) -> tf.Tensor:
     """The tangent of the mixing weights' gradient, [E, 5]."""
 
@@ -283,4 +293,4 @@ def _mixing_slopes(
             totals,
         )
 
-    return mixing_slopes_over_time(given, add)
+    return mixing_slopes_over_time(arguments, add)

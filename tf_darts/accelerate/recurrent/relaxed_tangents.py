@@ -158,9 +158,9 @@ def _normalized_slope(
     """(g - mean g - y mean gy) / √(v + ε) and its tangent."""
     value = normalized_slope(slope, at.state, at.variance)
     scale = tf.math.rsqrt(at.variance + EPSILON)
-    turned = at.state_dot * tf.reduce_mean(slope * at.state, axis=0)
-    turned += at.state * tf.reduce_mean(slope * at.state_dot, axis=0)
-    tangent = normalized_slope(slope_dot, at.state, at.variance) - scale * turned
+    along_tangent = at.state_dot * tf.reduce_mean(slope * at.state, axis=0)
+    along_tangent += at.state * tf.reduce_mean(slope * at.state_dot, axis=0)
+    tangent = normalized_slope(slope_dot, at.state, at.variance) - scale * along_tangent
     return value, tangent - 0.5 * scale * scale * at.variance_dot * value
 
 
@@ -259,14 +259,14 @@ def mixing_slopes(
     positive = tf.cast(z > 0, z.dtype)
     gated = node * gate.value
     gated_dot = node_dot * gate.value + node * gate.tangent
-    moved = gated * z_dot
+    gated_z_dot = gated * z_dot
     return add_folded(
         totals,
         (
-            gated_dot * tanh + moved * (1.0 - tanh * tanh),
-            (gated_dot * z + moved) * positive,
-            gated_dot * sigma + moved * (sigma * (1.0 - sigma)),
-            gated_dot * z + moved,
+            gated_dot * tanh + gated_z_dot * (1.0 - tanh * tanh),
+            (gated_dot * z + gated_z_dot) * positive,
+            gated_dot * sigma + gated_z_dot * (sigma * (1.0 - sigma)),
+            gated_dot * z + gated_z_dot,
             (node_dot - gated_dot) * states + (node - gated) * states_dot,
         ),
     )

@@ -10,10 +10,10 @@ def flat(x: tf.Tensor) -> tf.Tensor:
     return tf.reshape(x, [-1, x.shape[-1]])
 
 
-def arrays(like: Any, steps: tf.Tensor, dtype: tf.DType) -> Any:
-    """One `tf.TensorArray` for each leaf of `like`."""
+def arrays(structure: Any, steps: tf.Tensor, dtype: tf.DType) -> Any:
+    """One `tf.TensorArray` for each leaf of `structure`."""
     return tf.nest.map_structure(
-        lambda _: tf.TensorArray(dtype, size=steps, clear_after_read=False), like
+        lambda _: tf.TensorArray(dtype, size=steps, clear_after_read=False), structure
     )
 
 

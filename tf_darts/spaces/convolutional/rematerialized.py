@@ -10,30 +10,30 @@ from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
 
 
 def rematerialized_cell(
-    cell: keras.layers.Layer, inputs: tuple[tf.Tensor, tf.Tensor], other: tf.Tensor | None
+    cell: keras.layers.Layer, inputs: tuple[tf.Tensor, tf.Tensor], edge_factors: tf.Tensor | None
 ) -> tf.Tensor:
-    """`cell(inputs, other, training=True)`, of which only the arguments are kept.
+    """`cell(inputs, edge_factors, training=True)`, of which only the arguments are kept.
 
     Running statistics are moved, or written down, by the first computation only.
 
     Args:
       cell: a `RelaxedCell` or a `DerivedCell`; it is built.
       inputs: the outputs of the cell before the last, and of the last.
-      other: mixing weights, or drop-path's factors, if any.
+      edge_factors: mixing weights, or drop-path's factors, if any.
     """
     variables = cell.trainable_variables
     values = [tf.convert_to_tensor(variable) for variable in variables]
-    others = [] if other is None else [other]
+    extra_arguments = [] if edge_factors is None else [edge_factors]
     ledgers: list[StatisticsLedger] = []
 
-    def run(given: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        count = 2 + len(others)
-        mapping = list(zip(variables, given[count:], strict=True))
+    def run(arguments: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        count = 2 + len(extra_arguments)
+        mapping = list(zip(variables, arguments[count:], strict=True))
         with keras.StatelessScope(state_mapping=mapping), StatisticsLedger() as ledger:
-            output = cell(tuple(given[:2]), *given[2:count], training=True)
+            output = cell(tuple(arguments[:2]), *arguments[2:count], training=True)
         ledgers.append(ledger)
         return [output, *(tf.stop_gradient(value) for value in ledger.values)]
 
-    output, *statistics = rematerialized(run, [*inputs, *others, *values])
+    output, *statistics = rematerialized(run, [*inputs, *extra_arguments, *values])
     ledgers[0].hand_over(statistics)
     return output

@@ -20,28 +20,28 @@ class Cell(NamedTuple):
       layer: of `RelaxedCell` or `DerivedCell`; it is built.
       shapes: of both inputs, [B, H, W, channels].
       output: the shape of what comes out.
-      other: the shape of what else it takes, if anything.
+      edge_factors: the shape of what else it takes, if anything.
       constant: whether that has no gradient.
     """
 
     layer: keras.layers.Layer
     shapes: Sequence[Shape]
     output: Shape
-    other: Shape | None = None
+    edge_factors: Shape | None = None
     constant: bool = False
 
     def counted(self, order: int = 1) -> TracedMemory:
         """By `layer_memory`."""
-        others = [] if self.other is None else [self.other]
+        extra_shapes = [] if self.edge_factors is None else [self.edge_factors]
         return layer_memory(
-            self.layer, tuple(self.shapes), others, order=order, constant=self.constant
+            self.layer, tuple(self.shapes), extra_shapes, order=order, constant=self.constant
         )
 
 
 def layer_memory(
     layer: keras.layers.Layer,
     shapes: Any,
-    others: Sequence[Shape] = (),
+    extra_shapes: Sequence[Shape] = (),
     *,
     order: int = 1,
     constant: bool = False,
@@ -51,24 +51,24 @@ def layer_memory(
     Args:
       layer: it is built.
       shapes: of its first argument: a shape, or a tuple of shapes.
-      others: of its other arguments.
+      extra_shapes: of its other arguments.
       order: see `traced`.
       constant: whether the other arguments have no gradient.
     """
     variables, dtype = layer.trainable_variables, layer.compute_dtype
-    several = isinstance(shapes[0], tuple)
+    many_inputs = isinstance(shapes[0], tuple)
 
-    def call(inputs: list[tf.Tensor], others: list[tf.Tensor], values: list[tf.Tensor]) -> Any:
+    def call(inputs: list[tf.Tensor], extras: list[tf.Tensor], values: list[tf.Tensor]) -> Any:
         if constant:
-            others = [tf.stop_gradient(other) for other in others]
+            extras = [tf.stop_gradient(extra) for extra in extras]
         mapping = list(zip(variables, values, strict=True))
         with keras.StatelessScope(state_mapping=mapping), StatisticsLedger():
             inputs = [activations(x) for x in inputs]
-            return layer(tuple(inputs) if several else inputs[0], *others, training=True)
+            return layer(tuple(inputs) if many_inputs else inputs[0], *extras, training=True)
 
     specs = [
         [tf.TensorSpec(shape, dtype) for shape in group]
-        for group in (shapes if several else [shapes], others)
+        for group in (shapes if many_inputs else [shapes], extra_shapes)
     ]
     weights = [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
     return traced(call, *specs, weights, order=order)
@@ -85,7 +85,7 @@ def cells_memory(
       rematerialize: whether they are computed again in the backward pass.
     """
     kinds: dict[Any, tuple[TracedMemory, int]] = {}
-    found: list[TracedMemory] = []
+    parts: list[TracedMemory] = []
     second = 1.0  # what second derivatives take, over what first ones do
     for cell in cells:
         layer, numbers = cell.layer, _numbers(cell.output)
@@ -99,10 +99,10 @@ def cells_memory(
         counted, of_numbers = kinds[kind]
         part = counted.scaled(numbers / of_numbers)
         if rematerialize:
-            kept = numbers * activations(tf.zeros([], layer.compute_dtype)).dtype.size
-            part = TracedMemory(kept, part.peak, 3 * part.operations // 2)
-        found.append(part)
-    return found
+            retained = numbers * activations(tf.zeros([], layer.compute_dtype)).dtype.size
+            part = TracedMemory(retained, part.peak, 3 * part.operations // 2)
+        parts.append(part)
+    return parts
 
 
 def _numbers(shape: Shape) -> int:

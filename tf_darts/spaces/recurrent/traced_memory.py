@@ -18,8 +18,8 @@ from tf_darts.spaces.recurrent.word_model import WordModel
 # Operations of a gradient, for each node, and of all around.
 _OPERATIONS, _NODE_OPERATIONS = 600, 220
 
-_SOME = 64  # sequences, by which the tensors of a time step are counted
-_AROUND = 6  # [T, B, U] tensors of the cell's gradient outside its loops
+_SEQUENCES = 64  # sequences, by which the tensors of a time step are counted
+_TENSORS_AROUND_LOOPS = 6  # [T, B, U] tensors of the cell's gradient outside its loops
 
 
 class Recurrence(NamedTuple):
@@ -67,7 +67,7 @@ def relaxed_clear(nodes: int, edges: int, units: int, order: int = 1) -> Recurre
       units: U.
       order: 2 for second derivatives.
     """
-    state, kernel = tf.TensorSpec([_SOME, units]), tf.TensorSpec([units, 2 * units])
+    state, kernel = tf.TensorSpec([_SEQUENCES, units]), tf.TensorSpec([units, 2 * units])
     first, mixing = tf.TensorSpec([2 * units, 2 * units]), tf.TensorSpec([edges, 5])
     kernels, masks = [kernel] * nodes, [state] * 2
     step = traced(
@@ -81,7 +81,7 @@ def relaxed_clear(nodes: int, edges: int, units: int, order: int = 1) -> Recurre
 
 def derived_clear(genotype: RecurrentGenotype, units: int) -> Recurrence:
     """A derived cell's in the clear form; see `relaxed_clear`."""
-    state, kernel = tf.TensorSpec([_SOME, units]), tf.TensorSpec([units, 2 * units])
+    state, kernel = tf.TensorSpec([_SEQUENCES, units]), tf.TensorSpec([units, 2 * units])
     first, kernels = tf.TensorSpec([2 * units, 2 * units]), [kernel] * len(genotype.edges)
     step = traced(
         lambda *arguments: derived_step(genotype, *arguments),
@@ -115,7 +115,7 @@ def of_model(model: WordModel, recurrence: Recurrence, batch: Any) -> TracedMemo
     # Embedded words, masked; what the first product makes of them; in the gradient, the same.
     embedding = TracedMemory(2 * state, 2 * state)
     # The gradient of the decoder's kernel may wait until the cell's is under way.
-    slopes = (recurrence.slopes + _AROUND) * state + logits
+    slopes = (recurrence.slopes + _TENSORS_AROUND_LOOPS) * state + logits
     cell = TracedMemory((recurrence.retained + 2) * state, slopes, operations)
     if model.cell.rematerialize:
         cell = TracedMemory(state, cell.peak // CHUNKS, 2 * CHUNKS * cell.operations)

@@ -43,8 +43,8 @@ class WordModel:
       words, units, seed: size of the vocabulary, width of embedding and hidden state, and the
         integer from which the initial weights come.
       embedding_dropout, input_dropout, output_dropout: rates.
-      cell: a layer that takes `(inputs [T, B, U], hidden [B, U], *others, seed=, training=)` and
-        returns its outputs [T, B, U] and the next hidden state [B, U].
+      cell: a layer that takes `(inputs [T, B, U], hidden [B, U], *cell_arguments, seed=,
+        training=)` and returns its outputs [T, B, U] and the next hidden state [B, U].
     """
 
     words: int
@@ -70,7 +70,7 @@ class WordModel:
         self,
         inputs: tf.Tensor,
         hidden: tf.Tensor,
-        *others: tf.Tensor,
+        *cell_arguments: tf.Tensor,
         seed: tf.Tensor | None = None,
         training: bool = False,
     ) -> Features:
@@ -79,23 +79,23 @@ class WordModel:
         Args:
           inputs: int [T, B], word numbers.
           hidden: [B, U].
-          *others: what else the cell takes.
+          *cell_arguments: what else the cell takes.
           seed: int32 [2], needed in training.
           training: with dropout, or without.
         """
         table = tf.convert_to_tensor(self.embedding)
         embedded = tf.gather(table, inputs)
         if not training:
-            outputs, hidden = self.cell(embedded, hidden, *others)
+            outputs, hidden = self.cell(embedded, hidden, *cell_arguments)
             return Features(outputs, outputs, hidden)
         seeds = tf.random.experimental.stateless_split(seed, 4)
         if self.embedding_dropout:
             # One draw for each word, used where the word is: the whole table is not copied.
-            kept = dropout_mask([self.words, 1], self.embedding_dropout, seeds[0], table.dtype)
-            embedded *= tf.gather(kept, inputs)
+            word_mask = dropout_mask([self.words, 1], self.embedding_dropout, seeds[0], table.dtype)
+            embedded *= tf.gather(word_mask, inputs)
         shape = tf.shape(hidden)
         embedded *= dropout_mask(shape, self.input_dropout, seeds[1], table.dtype)
-        outputs, hidden = self.cell(embedded, hidden, *others, seed=seeds[2], training=True)
+        outputs, hidden = self.cell(embedded, hidden, *cell_arguments, seed=seeds[2], training=True)
         mask = dropout_mask(shape, self.output_dropout, seeds[3], table.dtype)
         return Features(outputs * mask, outputs, hidden)
 
@@ -118,5 +118,5 @@ def temporal_activation(features: Features) -> tf.Tensor:
     """Temporal activation regularisation: mean((h_t - h_{t-1})²); 0 for a single time step."""
     changes = tf.square(features.outputs[1:] - features.outputs[:-1])
     # The mean of nothing is not a number; its gradient is that of nothing.
-    some = tf.shape(features.outputs)[0] > 1
-    return tf.where(some, tf.reduce_mean(changes), tf.zeros([], changes.dtype))
+    has_changes = tf.shape(features.outputs)[0] > 1
+    return tf.where(has_changes, tf.reduce_mean(changes), tf.zeros([], changes.dtype))

@@ -169,7 +169,7 @@ def test_a_ledger_gives_what_would_have_been_assigned(shared, dtype, request):
     for one, other in zip(before, variables, strict=True):
         np.testing.assert_array_equal(one, other)
     # In whatever order one asks.
-    moved = ledger.moved(variables[::-1])[::-1]
+    moved = ledger.new_statistics(variables[::-1])[::-1]
     assigned = step()
     for one, other in zip(recorded, assigned, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -211,7 +211,7 @@ def test_ledgers_close_and_pass_no_gradient_on():
     with tf.GradientTape() as tape, StatisticsLedger() as ledger:
         tape.watch(x)
         layer(x, training=True)
-        total = tf.add_n(ledger.moved(statistics_variables(layer)))
+        total = tf.add_n(ledger.new_statistics(statistics_variables(layer)))
     assert tape.gradient(total, x) is None
 
 

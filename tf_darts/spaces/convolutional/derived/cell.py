@@ -36,9 +36,9 @@ def drop_path_factors(
       [edges, B].
     """
     keep = 1.0 - tf.cast(rate, dtype)
-    kept = tf.random.stateless_uniform([edges, batch], seed, dtype=dtype) < keep
+    mask = tf.random.stateless_uniform([edges, batch], seed, dtype=dtype) < keep
     # At p = 1 nothing is kept.
-    return tf.math.divide_no_nan(tf.cast(kept, dtype), keep)
+    return tf.math.divide_no_nan(tf.cast(mask, dtype), keep)
 
 
 class DerivedCell(keras.layers.Layer):
@@ -115,12 +115,12 @@ class DerivedCell(keras.layers.Layer):
     def layer_shapes(self, shapes: tuple[Shape, Shape]) -> list[tuple[keras.layers.Layer, Shape]]:
         """The cell's layers in order, and the shape [B, H, W, channels] that each gets."""
         batch, height, width = self.preprocess[1].compute_output_shape(shapes[1])[:3]
-        given = (batch, height, width, self.channels)
+        outside = (batch, height, width, self.channels)
         inside = (*self.compute_output_shape(shapes)[:3], self.channels)
         return [
             *zip(self.preprocess, shapes, strict=True),
             *(
-                (layer, given if source < INPUTS else inside)
+                (layer, outside if source < INPUTS else inside)
                 for layer, source in zip(self.edges, self.sources, strict=True)
             ),
         ]

@@ -147,8 +147,8 @@ def _auxiliary_head(layer: AuxiliaryHead, shape: Any) -> Iterator[Part]:
     height, width = ((pixels - layer.POOL) // layer.stride + 1 for pixels in shape[1:3])
     yield Part(shape[-1] * layer.MIDDLE, height * width)
     yield _batch_norm(layer.MIDDLE)
-    left = (height - layer.SIZE + 1) * (width - layer.SIZE + 1)
-    yield Part(layer.SIZE**2 * layer.MIDDLE * layer.FEATURES, left)
+    output_pixels = (height - layer.SIZE + 1) * (width - layer.SIZE + 1)
+    yield Part(layer.SIZE**2 * layer.MIDDLE * layer.FEATURES, output_pixels)
     if layer.normalized:
         yield _batch_norm(layer.FEATURES)
     yield from layer_parts(layer.classifier, (None, layer.FEATURES))

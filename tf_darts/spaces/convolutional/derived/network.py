@@ -146,11 +146,11 @@ class DerivedNetwork(keras.Model):
         for layer, shape in self.layer_shapes(input_shape):
             if not isinstance(layer, AuxiliaryHead):
                 continue
-            least, left = layer.least_pixels, min(shape[1:3])
-            if left < least:
+            least, available = layer.least_pixels, min(shape[1:3])
+            if available < least:
                 pixels = min(input_shape[1:3])
                 halvings = 0
-                while pixels > left:
+                while pixels > available:
                     pixels, halvings = -(-pixels // 2), halvings + 1
                 needed = (least - 1) * 2**halvings + 1
                 raise UserError(
@@ -222,11 +222,11 @@ class DerivedNetwork(keras.Model):
         """
         previous, last = inputs
         for i, cell in enumerate(self.cells):
-            own = None if factors is None else factors[i]
+            cell_factors = None if factors is None else factors[i]
             if training and self.rematerialize:
-                result = rematerialized_cell(cell, (previous, last), own)
+                result = rematerialized_cell(cell, (previous, last), cell_factors)
             else:
-                result = cell((previous, last), own, training=training)
+                result = cell((previous, last), cell_factors, training=training)
             previous, last = last, result
             yield i, last
 

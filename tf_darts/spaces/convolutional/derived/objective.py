@@ -161,17 +161,17 @@ class ImageClassification(TrainingObjective):
 
     def traced_memory(self, batch: Any) -> TracedMemory:
         examples = batch[0].shape[0]
-        cells, others = [], []
+        cells, stem_and_heads = [], []
         for layer, shapes in self.model.layer_shapes((examples, *self.image_shape)):
             if not isinstance(layer, DerivedCell):
-                others.append(traced_memory.layer_memory(layer, shapes))
+                stem_and_heads.append(traced_memory.layer_memory(layer, shapes))
                 continue
             factors = (len(layer.edges), examples) if self.drop_path else None
             output = layer.compute_output_shape(shapes)
             cells.append(traced_memory.Cell(layer, shapes, output, factors, constant=True))
         parts = traced_memory.cells_memory(cells, rematerialize=self.model.rematerialize)
         # The heads are small: it is no matter where they stand.
-        return in_order([others[0], *parts, *others[1:]])
+        return in_order([stem_and_heads[0], *parts, *stem_and_heads[1:]])
 
     def initial_state(self, batch_size: int) -> tuple[()]:
         del batch_size
@@ -185,7 +185,9 @@ class ImageClassification(TrainingObjective):
         rate = self.drop_path and self.drop_path * tf.cast(progress, self.model.compute_dtype)
         with StatisticsLedger() as ledger:
             logits, auxiliary = self.model.heads(images, training=True, seed=seed, drop_path=rate)
-        for variable, value in zip(self.statistics, ledger.moved(self.statistics), strict=True):
+        for variable, value in zip(
+            self.statistics, ledger.new_statistics(self.statistics), strict=True
+        ):
             variable.assign(value)
         loss = self._cross_entropy(labels, logits)
         if auxiliary is not None:
@@ -211,8 +213,8 @@ class ImageClassification(TrainingObjective):
     def _sums(self, logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
         sums = classification_sums(logits, labels)
         if "top5" in self.measures:
-            among = tf.math.in_top_k(labels, tf.cast(logits, tf.float32), TOP)
-            sums["top5"] = tf.reduce_sum(tf.cast(among, logits.dtype))
+            hits = tf.math.in_top_k(labels, tf.cast(logits, tf.float32), TOP)
+            sums["top5"] = tf.reduce_sum(tf.cast(hits, logits.dtype))
         return sums
 
     def scores(self, means: Mapping[str, float]) -> dict[str, float]:

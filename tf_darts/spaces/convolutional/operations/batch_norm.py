@@ -51,7 +51,7 @@ class StatisticsLedger:
       >>> layer = BatchNorm()
       >>> with StatisticsLedger() as ledger:
       ...     outputs = layer(tf.random.normal([8, 4, 4, 16]), training=True)
-      >>> [value.shape for value in ledger.moved([layer.running_mean])]
+      >>> [value.shape for value in ledger.new_statistics([layer.running_mean])]
       [TensorShape([16])]
     """
 
@@ -91,7 +91,7 @@ class StatisticsLedger:
             return
         parts = [values] * len(variables) if shared else tf.split(values, len(variables))
         for variable, value in zip(variables, parts, strict=True):
-            variable.assign(_moved(tf.convert_to_tensor(variable), value))
+            variable.assign(_running_average(tf.convert_to_tensor(variable), value))
 
     def _write(self, variables: Sequence[keras.Variable], values: tf.Tensor, shared: bool) -> None:
         for i, variable in enumerate(variables):
@@ -111,7 +111,7 @@ class StatisticsLedger:
         for (variables, shared), value in zip(self._owners, values, strict=True):
             self.record(variables, value, shared=shared)
 
-    def moved(self, variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
+    def new_statistics(self, variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
         """The new values of running statistics, all of which were recorded."""
         lengths = [variable.shape[0] for variable in variables]
         places = [
@@ -120,10 +120,10 @@ class StatisticsLedger:
         ]
         batch = tf.gather(tf.concat(self._values, axis=0), np.concatenate(places))
         old = tf.concat([tf.convert_to_tensor(variable) for variable in variables], axis=0)
-        return tf.split(_moved(old, batch), lengths)
+        return tf.split(_running_average(old, batch), lengths)
 
 
-def _moved(old: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
+def _running_average(old: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
     return MOMENTUM * old + (1.0 - MOMENTUM) * tf.stop_gradient(batch)
 
 

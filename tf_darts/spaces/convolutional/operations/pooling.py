@@ -56,8 +56,8 @@ class AveragePooling(Pooling):
     def _border_factor(self, height: int, width: int) -> np.ndarray:
         """9 over the number of pixels that are there, [H', W', 1]."""
 
-        def present(pixels: int) -> np.ndarray:
+        def window_pixels(pixels: int) -> np.ndarray:
             centres = np.arange(0, pixels, self.stride)
             return np.minimum(centres + 1, pixels - 1) - np.maximum(centres - 1, 0) + 1
 
-        return (9.0 / np.outer(present(height), present(width)))[..., np.newaxis]
+        return (9.0 / np.outer(window_pixels(height), window_pixels(width)))[..., np.newaxis]

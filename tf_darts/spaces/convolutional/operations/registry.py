@@ -44,7 +44,7 @@ def _skip(channels: int, *, stride: int, **kwargs: Any) -> Operation:
     return FactorizedReduction(channels, stride=stride, **kwargs)
 
 
-def _keeping(layer: Callable[..., Operation], **settings: Any) -> Callable[..., Operation]:
+def _without_channels(layer: Callable[..., Operation], **settings: Any) -> Callable[..., Operation]:
     """A maker for a layer that keeps the channels, so need not be told their number."""
     return lambda channels, **kwargs: layer(**settings, **kwargs)
 
@@ -58,16 +58,16 @@ def _pooling(layer: Callable[..., Operation]) -> Callable[..., Operation]:
 
 # (channels, stride=, affine=, seed=, ...) -> layer
 OPERATIONS: dict[str, Callable[..., Operation]] = {
-    "none": _keeping(Zero),
+    "none": _without_channels(Zero),
     "max_pool_3x3": _pooling(MaxPooling),
     "avg_pool_3x3": _pooling(AveragePooling),
     "skip_connect": _skip,
-    "sep_conv_3x3": _keeping(SeparableConvolution, size=3),
-    "sep_conv_5x5": _keeping(SeparableConvolution, size=5),
-    "sep_conv_7x7": _keeping(SeparableConvolution, size=7),
-    "dil_conv_3x3": _keeping(DilatedConvolution, size=3),
-    "dil_conv_5x5": _keeping(DilatedConvolution, size=5),
-    "conv_7x1_1x7": _keeping(FactorizedConvolution),
+    "sep_conv_3x3": _without_channels(SeparableConvolution, size=3),
+    "sep_conv_5x5": _without_channels(SeparableConvolution, size=5),
+    "sep_conv_7x7": _without_channels(SeparableConvolution, size=7),
+    "dil_conv_3x3": _without_channels(DilatedConvolution, size=3),
+    "dil_conv_5x5": _without_channels(DilatedConvolution, size=5),
+    "conv_7x1_1x7": _without_channels(FactorizedConvolution),
 }
 
 ADDED: dict[str, type[Operation]] = {}  # of these, what `add_operation` added
@@ -89,21 +89,21 @@ def add_operation(name: str, layer: type[Operation]) -> None:
     if name in OPERATIONS:
         raise UserError(f"add_operation: there is an operation {name!r} already; choose a name.")
     for stride in (1, 2):
-        made, images = layer(stride=stride, affine=True, seed=0), tf.zeros([2, 6, 6, 4])
-        shape, wanted = tuple(made(images).shape), (2, 6 // stride, 6 // stride, 4)
-        if shape != wanted:
+        trial, images = layer(stride=stride, affine=True, seed=0), tf.zeros([2, 6, 6, 4])
+        shape, expected = tuple(trial(images).shape), (2, 6 // stride, 6 // stride, 4)
+        if shape != expected:
             raise UserError(
                 f"add_operation: at stride {stride} {name!r} makes {shape} of {images.shape}; it"
-                f" must make {wanted}."
+                f" must make {expected}."
             )
-        counted = sum(weights for weights, _ in made.weight_uses(tuple(images.shape)))
-        there = sum(math.prod(variable.shape) for variable in made.trainable_variables)
-        if counted != there:
+        counted = sum(weights for weights, _ in trial.weight_uses(tuple(images.shape)))
+        actual = sum(math.prod(variable.shape) for variable in trial.trainable_variables)
+        if counted != actual:
             raise UserError(
                 f"add_operation: weight_uses of {name!r} counts {counted} weights at stride"
-                f" {stride}, and there are {there}."
+                f" {stride}, and there are {actual}."
             )
-    ADDED[name], OPERATIONS[name] = layer, _keeping(layer)
+    ADDED[name], OPERATIONS[name] = layer, _without_channels(layer)
     add_convolutional_primitive(name)
 
 

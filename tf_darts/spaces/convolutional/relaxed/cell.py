@@ -133,12 +133,12 @@ class RelaxedCell(keras.layers.Layer):
     def build(self, shapes: tuple[tuple[int | None, ...], tuple[int | None, ...]]) -> None:
         for layer, shape in zip(self.preprocess, shapes, strict=True):
             layer.build(shape)
-        given = self.preprocess[1].compute_output_shape(shapes[1])
-        size = [-(-pixels // 2) for pixels in given[1:3]] if self.reduction else given[1:3]
+        outside = self.preprocess[1].compute_output_shape(shapes[1])
+        size = [-(-pixels // 2) for pixels in outside[1:3]] if self.reduction else outside[1:3]
         for node in range(self.nodes):
             rows = range(*self.topology.rows(node).indices(len(self.edges)))
             for source, row in enumerate(rows):
-                inside = given if source < self.topology.inputs else (None, *size, self.channels)
+                inside = outside if source < self.topology.inputs else (None, *size, self.channels)
                 self.edges[row].build(inside)
 
     def call(

@@ -96,15 +96,15 @@ class RelaxedImageClassifier(keras.layers.Layer):
     ) -> list[tuple[RelaxedCell, list[tuple[int, ...]], tuple[int, ...]]]:
         """Each cell, the shapes [H, W, channels] of its inputs, and that of its output."""
         height, width, _ = image_shape
-        shapes, found = [(height, width, STEM_FACTOR * self.channels)] * 2, []
+        shapes, places = [(height, width, STEM_FACTOR * self.channels)] * 2, []
         for cell in self.cells:
             height, width = shapes[1][:2]
             if cell.reduction:
                 height, width = -(-height // 2), -(-width // 2)
             output = (height, width, self.nodes * cell.channels)
-            found.append((cell, shapes, output))
+            places.append((cell, shapes, output))
             shapes = [shapes[1], output]
-        return found
+        return places
 
     def call(
         self, images: tf.Tensor, mixing: Mapping[str, tf.Tensor], training: bool = False

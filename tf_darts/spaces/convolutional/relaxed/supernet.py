@@ -68,10 +68,10 @@ class ConvolutionalSupernet(Supernet):
         mixing = (topology.edges, len(topology.operations))
         cells = []
         for layer, shapes, output in self.model.cell_shapes(self.image_shape):
-            given = [(examples, *shape) for shape in shapes]
-            cells.append(traced_memory.Cell(layer, given, (examples, *output), mixing))
-        again = self.model.rematerialize
-        return in_order(traced_memory.cells_memory(cells, order=order, rematerialize=again))
+            input_shapes = [(examples, *shape) for shape in shapes]
+            cells.append(traced_memory.Cell(layer, input_shapes, (examples, *output), mixing))
+        rematerialize = self.model.rematerialize
+        return in_order(traced_memory.cells_memory(cells, order=order, rematerialize=rematerialize))
 
     def initial_state(self, batch_size: int) -> tuple[()]:
         del batch_size
@@ -95,7 +95,7 @@ class ConvolutionalSupernet(Supernet):
         sums = classification_sums(logits, labels)
         count = tf.cast(tf.size(labels), logits.dtype)
         means = {name: total / count for name, total in sums.items()}
-        return LossResult(means["loss"], means, state, ledger.moved(self.statistics))
+        return LossResult(means["loss"], means, state, ledger.new_statistics(self.statistics))
 
     def evaluation_sums(self, mixing: Mixing, batch: Batch, state: tuple[()]) -> Evaluation:
         images, labels = batch
@@ -111,8 +111,8 @@ class ConvolutionalSupernet(Supernet):
 def classification_sums(logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
     """Cross-entropy in nats and number of right answers, summed over a batch."""
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), labels)
+    correct = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), labels)
     return {
         "loss": tf.reduce_sum(losses),
-        "accuracy": tf.reduce_sum(tf.cast(right, logits.dtype)),
+        "accuracy": tf.reduce_sum(tf.cast(correct, logits.dtype)),
     }

@@ -100,14 +100,14 @@ class DerivedRecurrentCell(keras.layers.Layer):
         input_kernel = tf.convert_to_tensor(self.input_kernel)
 
         def run(
-            inputs: tf.Tensor, hidden: tf.Tensor, first: tf.Tensor, *others: tf.Tensor
+            inputs: tf.Tensor, hidden: tf.Tensor, first: tf.Tensor, *node_kernels: tf.Tensor
         ) -> list[tf.Tensor]:
-            given = self.genotype, inputs, hidden, first, others, *masks
-            fast = fast_form(DerivedRecurrentCell, *given)
-            return [derived_recurrence(*given) if fast is None else fast()]
+            arguments = self.genotype, inputs, hidden, first, node_kernels, *masks
+            fast = fast_form(DerivedRecurrentCell, *arguments)
+            return [derived_recurrence(*arguments) if fast is None else fast()]
 
-        again = in_chunks if training and self.rematerialize else lambda run, *given: run(*given)
-        (outputs,) = again(run, inputs, hidden, input_kernel, *kernels)
+        evaluate = in_chunks if training and self.rematerialize else lambda run, *rest: run(*rest)
+        (outputs,) = evaluate(run, inputs, hidden, input_kernel, *kernels)
         return outputs, outputs[-1]
 
     def get_config(self) -> dict[str, Any]:

@@ -59,8 +59,8 @@ def derived_step(
     hidden_mask: tf.Tensor | float = 1.0,
 ) -> tf.Tensor:
     """One time step of `derived_recurrence`: the next hidden state [B, U] of two [B, U]."""
-    both = tf.concat([x * input_mask, previous * hidden_mask], axis=-1)
-    c, z = tf.split(matmul(both, input_kernel), 2, axis=-1)
+    cell_inputs = tf.concat([x * input_mask, previous * hidden_mask], axis=-1)
+    c, z = tf.split(matmul(cell_inputs, input_kernel), 2, axis=-1)
     states = [previous + tf.sigmoid(c) * (tf.tanh(z) - previous)]
     for (operation, predecessor), kernel in zip(genotype.edges, node_kernels, strict=True):
         s = states[predecessor]

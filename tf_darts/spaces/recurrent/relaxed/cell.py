@@ -116,9 +116,9 @@ class RelaxedRecurrentCell(keras.layers.Layer):
                 tf.convert_to_tensor(self.running_mean),
                 tf.convert_to_tensor(self.running_variance),
             )
-            whole = tf.ones([1, 1], inputs.dtype)
+            no_mask = tf.ones([1, 1], inputs.dtype)
             outputs = relaxed_recurrence(
-                inputs, hidden, input_kernel, kernels, mixing, whole, whole, normalize
+                inputs, hidden, input_kernel, kernels, mixing, no_mask, no_mask, normalize
             ).outputs
             return outputs, outputs[-1]
         seeds = tf.random.experimental.stateless_split(seed, 2)
@@ -133,14 +133,14 @@ class RelaxedRecurrentCell(keras.layers.Layer):
             hidden: tf.Tensor,
             first: tf.Tensor,
             mixing: tf.Tensor,
-            *others: tf.Tensor,
+            *node_kernels: tf.Tensor,
         ) -> Recurrence:
-            given = inputs, hidden, first, others, mixing, *masks
-            fast = fast_form(RelaxedRecurrentCell, *given)
-            return relaxed_recurrence(*given) if fast is None else fast()
+            arguments = inputs, hidden, first, node_kernels, mixing, *masks
+            fast = fast_form(RelaxedRecurrentCell, *arguments)
+            return relaxed_recurrence(*arguments) if fast is None else fast()
 
-        given = inputs, hidden, input_kernel, mixing, *kernels
-        result = Recurrence(*in_chunks(run, *given)) if self.rematerialize else run(*given)
+        arguments = inputs, hidden, input_kernel, mixing, *kernels
+        result = Recurrence(*in_chunks(run, *arguments)) if self.rematerialize else run(*arguments)
         batch = tf.cast(collectives.replicas() * shape[0], inputs.dtype)
         self._update(self.running_mean, result.means)
         # The running variance is the unbiased one.
@@ -154,8 +154,8 @@ class RelaxedRecurrentCell(keras.layers.Layer):
         age = tf.cast(tf.range(updates)[::-1], values.dtype)
         decay = tf.constant(MOMENTUM, values.dtype)
         share = (1.0 - decay) * decay ** age[:, tf.newaxis]
-        kept = decay ** tf.cast(updates, values.dtype)
-        running.assign(kept * running + tf.reduce_sum(share * values, axis=0))
+        old_share = decay ** tf.cast(updates, values.dtype)
+        running.assign(old_share * running + tf.reduce_sum(share * values, axis=0))
 
     def get_config(self) -> dict[str, Any]:
         """Round-trips through `from_config`."""

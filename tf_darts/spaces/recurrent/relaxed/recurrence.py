@@ -101,8 +101,8 @@ def relaxed_recurrence(
     def step(carry: TimeStep, x: tf.Tensor) -> TimeStep:
         return time_step(x, carry[0], input_kernel, kernels, mixing, masks, normalize)
 
-    nothing = tf.zeros([len(kernels) + 1, hidden.shape[-1]], hidden.dtype)
-    return Recurrence(*tf.scan(step, inputs, (hidden, nothing, nothing)))
+    zeros = tf.zeros([len(kernels) + 1, hidden.shape[-1]], hidden.dtype)
+    return Recurrence(*tf.scan(step, inputs, (hidden, zeros, zeros)))
 
 
 def time_step(
@@ -129,8 +129,8 @@ def time_step(
       The cell's output [B, U], means and variances [N + 1, U].
     """
     input_mask, hidden_mask = masks
-    both = tf.concat([x * input_mask, previous * hidden_mask], axis=-1)
-    c, h = tf.split(both @ input_kernel, 2, axis=-1)
+    cell_inputs = tf.concat([x * input_mask, previous * hidden_mask], axis=-1)
+    c, h = tf.split(cell_inputs @ input_kernel, 2, axis=-1)
     state, mean, variance = normalize(previous + tf.sigmoid(c) * (tf.tanh(h) - previous))
     states, means, variances = [state], [mean], [variance]
     row, units = 0, previous.shape[-1]
