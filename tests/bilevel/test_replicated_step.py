@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 from tf_darts.bilevel.step import BilevelStep
+from tf_darts.cells import topologies
 from tf_darts.config.search import ConvolutionalSearchConfig, RecurrentSearchConfig
 from tf_darts.methods.joint import SimultaneousStep
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
-from tf_darts.spaces.convolutional.relaxed import cell
 from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
@@ -51,7 +51,7 @@ FEW = ("none", "max_pool_3x3", "skip_connect", "sep_conv_3x3", "dil_conv_3x3")
 
 def _convolutional(dropout):
     del dropout  # there is none
-    with mock.patch.object(cell, "convolutional_primitives", lambda: FEW):
+    with mock.patch.object(topologies, "convolutional_primitives", lambda: FEW):
         model = RelaxedImageClassifier(classes=4, channels=2, layers=3, nodes=1, seed=1)
     supernet, random = ConvolutionalSupernet(model, (8, 8, 3)), np.random.default_rng(0)
     config = ConvolutionalSearchConfig(momentum=0.9, clip_norm=5.0, **COMMON)

@@ -122,6 +122,7 @@ class RelaxedCell(keras.layers.Layer):
             MixedOperation(
                 channels,
                 stride=2 if reduction and source < self.topology.inputs else 1,
+                primitives=self.topology.operations,
                 seed=child_seed(seed, "edge", source, node),
                 dtype=self.dtype_policy,
                 name=f"edge_{source}_{self.topology.inputs + node}",
