@@ -156,7 +156,11 @@ def first_node_slopes(
 
 @cluster
 def mixing_slopes(
-    activations: tf.Tensor, states: tf.Tensor, node: tf.Tensor, totals: Sequence[tf.Tensor]
+    activations: tf.Tensor,
+    states: tf.Tensor,
+    node: tf.Tensor,
+    totals: Sequence[tf.Tensor],
+    fold: int,
 ) -> tuple[tf.Tensor, ...]:
     """Adds to `totals` what the gradient of the mixing weights sums, for tanh, …, identity, s.
 
@@ -168,7 +172,9 @@ def mixing_slopes(
       activations: [J, B, 2U].
       states: [J, B, U].
       node: [B, U], g.
-      totals: f_1 to f_4 and s, each [J, B / fold, U], fold as by `fold_of`.
+      totals: f_1 to f_4 and s, each [J, B / fold, U].
+      fold: see `fold_of`; of the batch as the caller knows it, because the trace that was made for
+        an unknown one takes every batch.
     """
     units = states.shape[-1]
     c, z = activations[..., :units], activations[..., units:]
@@ -177,12 +183,13 @@ def mixing_slopes(
     gated = node * gate
     carried = (node - gated) * states
     terms = (gated * tanh, gated * tf.nn.relu(z), gated * sigma, gated * z, carried)
-    return add_folded(totals, terms)
+    return add_folded(totals, terms, fold)
 
 
-def add_folded(totals: Sequence[tf.Tensor], terms: Sequence[tf.Tensor]) -> tuple[tf.Tensor, ...]:
+def add_folded(
+    totals: Sequence[tf.Tensor], terms: Sequence[tf.Tensor], fold: int
+) -> tuple[tf.Tensor, ...]:
     """Adds terms [J, B, U] to totals [J, B / fold, U]."""
-    fold = fold_of(terms[0].shape[1])
     return tuple(
         total + sum(tf.split(term, fold, axis=1)) if fold > 1 else total + term
         for total, term in zip(totals, terms, strict=True)

@@ -63,22 +63,23 @@ def batch_of(arguments: Arguments) -> Any:
 
 
 def mixing_slopes_over_time(
-    arguments: Arguments, add: Callable[[tf.Tensor, int, Any], Any]
+    arguments: Arguments, add: Callable[[tf.Tensor, int, Any, int], Any]
 ) -> tf.Tensor:
     """The gradient of the mixing weights, [E, 5], as a sum over time; that of `none` is 0.
 
     Args:
       arguments: of the recurrence.
-      add: (t, i, totals) -> totals with the terms of searched node i at time t, by
+      add: (t, i, totals, fold) -> totals with the terms of searched node i at time t, by
         `relaxed_nodes.mixing_slopes`.
     """
     nodes, (batch, units) = len(arguments.node_kernels), arguments.hidden.shape
-    folded = batch_of(arguments) // fold_of(batch)
+    fold = fold_of(batch)
+    folded = batch_of(arguments) // fold
     empty = [tf.zeros([i, folded, units], arguments.mixing.dtype) for i in range(nodes + 1)]
     start = [(empty[i],) * 5 for i in range(1, nodes + 1)]
 
     def step(t: tf.Tensor, totals: list[Any]) -> tuple[Any, ...]:
-        return t + 1, [add(t, i, total) for i, total in enumerate(totals, start=1)]
+        return t + 1, [add(t, i, total, fold) for i, total in enumerate(totals, start=1)]
 
     steps = tf.shape(arguments.inputs)[0]
     totals = tf.while_loop(lambda t, _: t < steps, step, (tf.constant(0), start))[1]

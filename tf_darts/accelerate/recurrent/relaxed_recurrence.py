@@ -257,8 +257,9 @@ def _kernel_slopes(arguments: Arguments, record: Record, slopes: Slopes) -> list
 def _mixing_slopes(arguments: Arguments, record: Record, slopes: Slopes) -> tf.Tensor:
     """The gradient of the mixing weights, [E, 5]; that of `none` is 0."""
 
-    def add(t: tf.Tensor, i: int, totals: Any) -> Any:
+    def add(t: tf.Tensor, i: int, totals: Any, fold: int) -> Any:
         activations, states = record.activations[i].read(t), record.states.read(t)[:i]
-        return clusters.mixing_slopes(activations, states, slopes.nodes[i - 1].read(t), totals)
+        node = slopes.nodes[i - 1].read(t)
+        return clusters.mixing_slopes(activations, states, node, totals, fold)
 
     return mixing_slopes_over_time(arguments, add)

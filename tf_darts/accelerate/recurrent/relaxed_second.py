@@ -283,7 +283,7 @@ def _mixing_slopes(
 ) -> tf.Tensor:
     """The tangent of the mixing weights' gradient, [E, 5]."""
 
-    def add(t: tf.Tensor, i: int, totals: Any) -> Any:
+    def add(t: tf.Tensor, i: int, totals: Any, fold: int) -> Any:
         return clusters.mixing_slopes(
             record.activations[i].read(t),
             tangents.activations[i].read(t),
@@ -291,6 +291,7 @@ def _mixing_slopes(
             tangents.states.read(t)[:i],
             slopes.nodes[i - 1].read(t),
             totals,
+            fold,
         )
 
     return mixing_slopes_over_time(arguments, add)

@@ -247,6 +247,7 @@ def mixing_slopes(
     states_dot: tf.Tensor,
     nodes: tf.Tensor,
     totals: Sequence[tf.Tensor],
+    fold: int,
 ) -> tuple[tf.Tensor, ...]:
     """Adds the tangents of what `relaxed_nodes.mixing_slopes` sums to `totals`.
 
@@ -269,4 +270,5 @@ def mixing_slopes(
             gated_dot * z + gated_z_dot,
             (node_dot - gated_dot) * states + (node - gated) * states_dot,
         ),
+        fold,
     )
