@@ -78,7 +78,7 @@ def test_a_batch_of_known_size():
 @pytest.mark.slow
 def test_the_peak_is_the_process_s_own_and_not_what_its_parent_had():
     ballast = np.ones(1_500_000_000, np.uint8)
-    program = "from tf_darts.runtime import memory; print(memory.peak_resident())"
+    program = "from tf_darts.runtime.memory.estimate import peak_resident; print(peak_resident())"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
