@@ -147,6 +147,7 @@ def test_what_depends_on_the_number_of_epochs_is_not_extended(tmp_path, settings
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Even though:UserWarning")  # pipelines are compiled all the same
 def test_images_at_an_exponential_rate_are_extended_and_at_a_cosine_refused(tmp_path, eagerly):
     exponential = DIGITS | {"schedule": "exponential", "drop_path": 0.0}
     train(tmp_path / "whole", exponential, epochs=2)
