@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.config.presets import configure
 from tf_darts.errors import StateError
-from tf_darts.runs.export import run_export
+from tf_darts.formats.serving_model import DEFAULT
+from tf_darts.runs.export_tasks import export_task
 from tf_darts.training.finished import FinishedTraining
 
 
@@ -33,30 +33,17 @@ def test_a_run_that_is_written_is_not_exported(tmp_path, finished, opened):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["pydoc", "cifar10"])
-def test_without_fast_forms_an_export_answers_alike(tmp_path, finished, dataset):
+def test_without_fast_forms_an_export_answers_alike(tmp_path, finished, opened, dataset):
+    requests = {
+        "pydoc": {"tokens": tf.constant([[0, 1, 3], [2, 5, 1]]), "lengths": tf.constant([3, 2])},
+        "cifar10": {"images": tf.fill([2, 32, 32, 3], tf.constant(77, tf.uint8))},
+    }
     answers = []
     for accelerate in ("auto", "off"):
-        run = tmp_path / accelerate
-        finished(run, dataset, accelerate=accelerate)
-        asked = {
-            "mode": "export",
-            "run_dir": str(run),
-            "export_dir": str(tmp_path / f"{accelerate}s"),
-        }
-        loaded = tf.saved_model.load(str(run_export(configure(asked)).path))
-        signature = loaded.signatures["serving_default"]
-        requests = {
-            "pydoc": {
-                "tokens": tf.constant([[0, 1, 3], [2, 5, 1]]),
-                "lengths": tf.constant([3, 2]),
-            },
-            "cifar10": {
-                "images": tf.cast(
-                    tf.reshape(tf.range(2 * 32 * 32 * 3) % 251, [2, 32, 32, 3]), tf.uint8
-                )
-            },
-        }
-        answers.append(signature(**requests[dataset]))
+        finished(tmp_path / accelerate, dataset, accelerate=accelerate)
+        with opened(tmp_path / accelerate) as training:
+            signature = export_task(training).served.signatures()[DEFAULT]
+            answers.append(tf.function(signature.function)(**requests[dataset]))
     assert answers[0].keys() == answers[1].keys()
     compared = [name for name, value in answers[0].items() if value.dtype.is_floating]
     assert compared
