@@ -24,15 +24,9 @@ from tf_darts.accelerate.recurrent.relaxed_records import (
     mixing_slopes_over_time,
     rows_of,
 )
+from tf_darts.accelerate.recurrent.relaxed_tangents import Dual
 from tf_darts.accelerate.recurrent.time_arrays import arrays as new_arrays
 from tf_darts.accelerate.recurrent.time_arrays import flat, write
-
-
-class _Dual(NamedTuple):
-    """A value and its tangent."""
-
-    value: Any
-    tangent: Any
 
 
 class _Tangents(NamedTuple):
@@ -69,17 +63,17 @@ def second_derivative(
       input_mask: [B, U].
       hidden_mask: [B, U].
     """
-    dual = _Dual(arguments, directions)
+    dual = Dual(arguments, directions)
     masks = (input_mask, hidden_mask)
     previous = tf.concat([arguments.hidden[tf.newaxis], outputs[:-1]], axis=0)
     tangents = _forward(dual, record, previous, *masks)
     outputs_tangent = tangents.output.stack()
-    previous = _Dual(
+    previous = Dual(
         previous, tf.concat([directions.hidden[tf.newaxis], outputs_tangent[:-1]], axis=0)
     )
     slopes, hidden_slope = _backward(upstream, dual, record, tangents, previous, hidden_mask)
     first = slopes.activations[0].stack()
-    first = _Dual(flat(first[:, 0]), flat(first[:, 1]))
+    first = Dual(flat(first[:, 0]), flat(first[:, 1]))
     units = hidden_mask.shape[-1]
     inputs_slope = tf.matmul(first.tangent, arguments.input_kernel[:units], transpose_b=True)
     inputs_slope += tf.matmul(first.value, directions.input_kernel[:units], transpose_b=True)
@@ -93,7 +87,7 @@ def second_derivative(
 
 
 def _forward(
-    dual: _Dual,
+    dual: Dual,
     record: Record,
     previous: tf.Tensor,
     input_mask: tf.Tensor,
@@ -104,7 +98,7 @@ def _forward(
     steps, batch, units = tf.shape(arguments.inputs)[0], batch_of(arguments), hidden_mask.shape[-1]
     nodes = len(arguments.node_kernels)
     rows = zip(rows_of(arguments), rows_of(directions), strict=True)
-    rows = [_Dual(*row) for row in rows]
+    rows = [Dual(*row) for row in rows]
     # [ẋ, x] times these is ẋ W + x Ẇ.
     input_kernels = tf.concat(
         [arguments.input_kernel[:units], directions.input_kernel[:units]], axis=0
@@ -120,14 +114,9 @@ def _forward(
     def step(t: tf.Tensor, hidden: tf.Tensor, arrays: _Tangents) -> tuple[Any, ...]:
         pair = tf.concat([hidden * hidden_mask, previous[t] * hidden_mask], axis=-1)
         activations = [projected[t] + pair @ hidden_kernels]
-        states, variances = record.states.read(t), record.variances.read(t)
+        states = tf.unstack(record.states.read(t)[:nodes], num=nodes)
         first = clusters.first_node(
-            record.activations[0].read(t),
-            activations[0],
-            previous[t],
-            hidden,
-            states[0],
-            variances[0],
+            Dual(record.activations[0].read(t), activations[0]), Dual(previous[t], hidden)
         )
         moves = [first]
         sources = tf.reshape(record.sources.read(t), [nodes, batch, units])
@@ -136,12 +125,9 @@ def _forward(
             product = tf.reshape(pairs @ kernels[i - 1], [i, batch, 2 * units])
             activations.append(product)
             move = clusters.node(
-                record.activations[i].read(t),
-                product,
-                states[: i + 1],
-                tuple(state for state, _ in moves),
-                variances[i],
-                *rows[i - 1],
+                Dual(record.activations[i].read(t), product),
+                Dual(states[:i], [state for state, _ in moves]),
+                rows[i - 1],
             )
             moves.append(move)
             if i < nodes:
@@ -163,10 +149,10 @@ def _forward(
 
 def _backward(
     upstream: tf.Tensor,
-    dual: _Dual,
+    dual: Dual,
     record: Record,
     tangents: _Tangents,
-    previous: _Dual,
+    previous: Dual,
     hidden_mask: tf.Tensor,
 ) -> tuple[Slopes, tf.Tensor]:
     """Runs values and tangents of the chain back in time.
@@ -179,72 +165,70 @@ def _backward(
     steps, batch, units = tf.shape(upstream)[0], batch_of(arguments), hidden_mask.shape[-1]
     nodes = len(arguments.node_kernels)
     rows = zip(rows_of(arguments), rows_of(directions), strict=True)
-    rows = [_Dual(*row) for row in rows]
+    rows = [Dual(*row) for row in rows]
     hidden_kernel = tf.transpose(arguments.input_kernel[units:])
     hidden_direction = tf.transpose(directions.input_kernel[units:])
     node_kernels = [tf.transpose(kernel) for kernel in arguments.node_kernels]
     node_directions = [tf.transpose(kernel) for kernel in directions.node_kernels]
 
-    def multiply_transposed(slopes: tf.Tensor, kernel: tf.Tensor, direction: tf.Tensor) -> _Dual:
+    def multiply_transposed(slopes: tf.Tensor, kernel: tf.Tensor, direction: tf.Tensor) -> Dual:
         """The product of the slopes [2, …, 2U] with a transposed kernel."""
         products = tf.reshape(flat(slopes) @ kernel, [2, -1, units])
-        return _Dual(products[0], products[1] + flat(slopes[0]) @ direction)
+        return Dual(products[0], products[1] + flat(slopes[0]) @ direction)
 
-    def step(t: tf.Tensor, hidden_slope: _Dual, arrays: Slopes) -> tuple[Any, ...]:
-        output_slope = (upstream[t] + hidden_slope.value) / nodes, hidden_slope.tangent / nodes
-        states = _Dual(record.states.read(t), tangents.states.read(t))
-        variances = _Dual(record.variances.read(t), tangents.variances.read(t))
+    def step(t: tf.Tensor, hidden_slope: Dual, arrays: Slopes) -> tuple[Any, ...]:
+        output_slope = Dual(
+            (upstream[t] + hidden_slope.value) / nodes, hidden_slope.tangent / nodes
+        )
+        states = Dual(record.states.read(t), tangents.states.read(t))
+        variances = Dual(record.variances.read(t), tangents.variances.read(t))
         received = product = None
         activation_slopes, node_slopes = [], []  # the last node's first
         for i in range(nodes, 0, -1):
             received, *slope_pairs = clusters.node_slopes(
-                *output_slope,
+                output_slope,
                 received,
                 product,
-                record.activations[i].read(t),
-                tangents.activations[i].read(t),
-                states.value[: i + 1],
-                states.tangent[: i + 1],
-                variances.value[i],
-                variances.tangent[i],
-                *rows[i - 1],
+                Dual(record.activations[i].read(t), tangents.activations[i].read(t)),
+                Dual(*(x[: i + 1] for x in states)),
+                Dual(*(x[i] for x in variances)),
+                rows[i - 1],
                 hidden_mask,
             )
             activation_slope, node_slope = map(tf.stack, slope_pairs)
             product = multiply_transposed(
                 activation_slope, node_kernels[i - 1], node_directions[i - 1]
             )
-            product = _Dual(*(tf.reshape(x, [i, batch, units]) for x in product))
+            product = Dual(*(tf.reshape(x, [i, batch, units]) for x in product))
             activation_slopes.append(activation_slope)
             node_slopes.append(node_slope)
         carried, slope_pair = clusters.first_node_slopes(
             received,
             product,
-            record.activations[0].read(t),
-            tangents.activations[0].read(t),
-            clusters.Moving(*(x[0] for pair in (states, variances) for x in pair)),
-            previous.value[t],
-            previous.tangent[t],
+            Dual(record.activations[0].read(t), tangents.activations[0].read(t)),
+            Dual(*(x[0] for x in states)),
+            Dual(*(x[t] for x in previous)),
+            Dual(*(x[0] for x in variances)),
             hidden_mask,
         )
         activation_slope = tf.stack(slope_pair)
         activation_slopes.append(activation_slope)
         product = multiply_transposed(activation_slope, hidden_kernel, hidden_direction)
-        hidden_slope = _Dual(*(x + y * hidden_mask for x, y in zip(carried, product, strict=True)))
+        hidden_slope = Dual(*(x + y * hidden_mask for x, y in zip(carried, product, strict=True)))
         slopes = Slopes(activation_slopes[::-1], node_slopes[::-1])
         return t - 1, hidden_slope, write(arrays, t, slopes)
 
     structure = Slopes([0] * (nodes + 1), [0] * nodes)
     zeros = tf.zeros_like(arguments.hidden)
-    start = (steps - 1, _Dual(zeros, zeros), new_arrays(structure, steps, upstream.dtype))
+    start = (steps - 1, Dual(zeros, zeros), new_arrays(structure, steps, upstream.dtype))
     _, hidden_slope, slopes = tf.while_loop(lambda t, *_: t >= 0, step, start)
     return slopes, hidden_slope.tangent
 
 
 def _input_kernel_slope(
-    dual: _Dual,
-    previous: _Dual,
-    first: _Dual,
+    dual: Dual,
+    previous: Dual,
+    first: Dual,
     input_mask: tf.Tensor,
     hidden_mask: tf.Tensor,
 ) -> tf.Tensor:
@@ -285,11 +269,9 @@ def _mixing_slopes(
 
     def add(t: tf.Tensor, i: int, totals: Any, fold: int) -> Any:
         return clusters.mixing_slopes(
-            record.activations[i].read(t),
-            tangents.activations[i].read(t),
-            record.states.read(t)[:i],
-            tangents.states.read(t)[:i],
-            slopes.nodes[i - 1].read(t),
+            Dual(record.activations[i].read(t), tangents.activations[i].read(t)),
+            Dual(record.states.read(t)[:i], tangents.states.read(t)[:i]),
+            Dual(*tf.unstack(slopes.nodes[i - 1].read(t), num=2)),
             totals,
             fold,
         )
