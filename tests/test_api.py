@@ -37,6 +37,7 @@ def test_importing_it_is_quiet():
     assert (done.stdout, done.stderr) == ("", "")
 
 
+@pytest.mark.slow
 def test_importing_it_costs_a_tenth_of_tensorflow_and_keras_at_most():
     own, others = map(float, python(IMPORTS).stdout.split())
     assert own < 0.1 * others

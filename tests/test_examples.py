@@ -51,6 +51,7 @@ def test_the_text_that_is_written(tmp_path):
     assert sizes["train"] > 5 * sizes["valid"] > 5_000 < 5 * sizes["test"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_it_runs(name, tmp_path):
     arguments, end = EXAMPLES[name]

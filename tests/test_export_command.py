@@ -68,6 +68,7 @@ def trained_and_exported(tmp_path, dataset):
     return folder
 
 
+@pytest.mark.slow
 def test_a_language_model(tmp_path):
     folder = trained_and_exported(tmp_path, "pydoc")
     card = json.loads((folder / "1" / "model_card.json").read_text())
@@ -102,6 +103,7 @@ def digits(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_an_image_classifier(digits, tmp_path):
     folder = digits / "models" / "digits"
     labels = (folder / "1" / "assets" / "labels.txt").read_text().split()
@@ -155,6 +157,7 @@ def in_format(digits):
     return exported
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "answers", "files", "said"),
     [
@@ -180,6 +183,7 @@ def test_small_devices_and_elsewhere(digits, in_format, form, answers, files, sa
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_exports_side_by_side(digits, in_format):
     folders = [digits / "models" / "digits", *(in_format(form)[0] for form in EXTRAS)]
     status, out, err = run(
@@ -201,6 +205,7 @@ def test_exports_side_by_side(digits, in_format):
     assert lines["saved_model"]["bytes"] > (folders[0] / "1" / "saved_model.pb").stat().st_size
 
 
+@pytest.mark.slow
 def test_what_cannot_be_exported(tmp_path):
     status, _, err = command(mode="export", run_dir=tmp_path / "no", export_dir=tmp_path / "out")
     assert status == 2 and "has no run in it" in err and not (tmp_path / "out").exists()
@@ -210,6 +215,7 @@ def test_what_cannot_be_exported(tmp_path):
     assert status == 2 and "has no exported SavedModel" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

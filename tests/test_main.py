@@ -117,6 +117,7 @@ def test_a_search_on_images_leaves_everything(whole_run):
         assert (directory / "plots" / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", ["text", pytest.param("images", marks=pytest.mark.long)])
 def test_killed_and_resumed_it_is_bit_identical(command, whole_run, tmp_path, space):
     whole = whole_run(space)
@@ -138,6 +139,7 @@ def test_killed_and_resumed_it_is_bit_identical(command, whole_run, tmp_path, sp
     assert records(tmp_path) == records(whole[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
 )
@@ -200,6 +202,7 @@ def test_a_found_cell_is_trained_killed_resumed_and_tested(command, whole, tmp_p
     assert status == 2 and "holds a search" in err
 
 
+@pytest.mark.slow
 def test_a_report_of_a_search(command, whole, tmp_path):
     arguments = ["--mode=report", f"--report_dir={tmp_path}"]
     status, out, err = command.run(*arguments, f"--run_dir={whole[0]}")
@@ -211,6 +214,7 @@ def test_a_report_of_a_search(command, whole, tmp_path):
     assert status == 2 and "nothing: has no run in it" in err and "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_another_configuration_is_refused(command, whole):
     status, _, err = command.run(*SMALL, f"--run_dir={whole[0]}", "--units=9", "--seed=4")
     assert status == 2
@@ -218,6 +222,7 @@ def test_another_configuration_is_refused(command, whole):
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_a_finished_run_says_so_again(command, whole):
     status, out, _ = command.run(*SMALL, f"--run_dir={whole[0]}")
     assert status == 0 and "Found after 2 epochs" in out
@@ -257,6 +262,7 @@ def test_ctrl_c_while_it_imports_is_one_line(command, tmp_path, module):
     assert "Traceback" not in err and not run_dir.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -60,6 +60,7 @@ def _losses(directory):
     return [[json.loads(line)[name] for name in names] for line in lines]
 
 
+@pytest.mark.slow
 def test_a_worker_is_killed_or_stopped_and_the_run_goes_on(command, tmp_path):
     status, _, err = command.run(*SETTINGS, f"--run_dir={tmp_path / 'one'}")
     assert status == 0, err
@@ -105,6 +106,7 @@ def test_two_devices_of_the_cpu_as_documented(command, tmp_path):
     assert (settings["distribution"], settings["replicas"]) == ("mirrored", 2)
 
 
+@pytest.mark.slow
 def test_one_device_is_not_enough(command, tmp_path):
     flags = ["--distribution=mirrored", f"--run_dir={tmp_path / 'run'}"]
     status, _, err = command.run(*SETTINGS, *flags)

@@ -94,6 +94,7 @@ def test_killed_and_resumed_it_finds_the_same(command, whole, tmp_path):
     assert ranking(tmp_path) == ranking(whole[0])
 
 
+@pytest.mark.slow
 def test_asked_to_stop_it_says_so(command, tmp_path):
     process = command.start(*SELECT, f"--run_dir={tmp_path}", "--count=50")
     history = tmp_path / "candidates" / "first_order_seed0" / "search" / "history.jsonl"
@@ -118,6 +119,7 @@ def member(name, port):
     }
 
 
+@pytest.mark.slow
 def test_a_chief_and_two_workers_find_what_one_process_finds(command, whole, tmp_path):
     arguments, port = (*SELECT, f"--run_dir={tmp_path}"), free_port()
     workers = [command.start(*arguments, **member(f"worker{i}", port)) for i in range(2)]
@@ -133,12 +135,14 @@ def test_a_chief_and_two_workers_find_what_one_process_finds(command, whole, tmp
     assert ranking(tmp_path) == ranking(whole[0])
 
 
+@pytest.mark.slow
 def test_a_chief_that_is_not_there(command, tmp_path):
     arguments = (*SELECT, f"--run_dir={tmp_path}", "--chief_patience=1")
     status, _, err = command.run(*arguments, **member("worker", free_port()))
     assert status == 2 and "cannot be reached" in err and "Traceback" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tuner", ["bayesian", pytest.param("hyperband", marks=pytest.mark.long)])
 def test_black_box_search(command, tmp_path, tuner):
     trials = [] if tuner == "hyperband" else ["--trials=2"]
@@ -182,6 +186,7 @@ def test_tuning_a_search_and_its_training(command, tmp_path):
             assert settings[field] == value
 
 
+@pytest.mark.slow
 def test_no_candidate_survives(command, tmp_path):
     status, _, err = command.run(
         "--mode=select",
@@ -196,6 +201,7 @@ def test_no_candidate_survives(command, tmp_path):
     assert not (tmp_path / "genotype.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

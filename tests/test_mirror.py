@@ -182,6 +182,7 @@ def test_every_module_has_a_test_or_a_home():
     assert [*sorted(homes)] == without
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", HOMES)
 def test_a_home_uses_its_modules(home):
     """It imports each, or a module that does, or one that imports such a one."""

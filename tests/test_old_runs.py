@@ -55,6 +55,7 @@ class After(StopRequest):
         return done >= self.records
 
 
+@pytest.mark.slow
 def test_a_stopped_search_goes_on_as_its_own_version_did(old):
     search = settings(old, hypergradient="first_order", weight_learning_rate=0.5, epochs=400)
     asked = {"mode": "search", "run_dir": str(old / "search_stopped"), **search}
@@ -85,6 +86,7 @@ def test_a_finished_search_is_only_looked_at(old):
     assert run_search(config.configure(asked), StopRequest()).cell == found.cell
 
 
+@pytest.mark.slow
 def test_a_finished_training_is_tested_exported_and_repeated(old):
     run = old / "train_finished"
     asked = {"mode": "test", "run_dir": str(run), "data_dir": str(old / "text")}

@@ -104,6 +104,7 @@ def test_every_form_has_a_case():
     assert {form.layer for form in fast_forms.registered()} == CASES.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", CASES, ids=lambda layer: layer.__name__)
 def test_the_fast_form_is_the_layer(layer):
     check_accelerated(layer, CASES[layer], types=TYPES.get(layer, ("float32", "float64")))

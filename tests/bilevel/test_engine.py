@@ -81,6 +81,7 @@ def test_a_kill_between_the_record_and_its_checkpoint_repeats_no_record(tmp_path
     assert without_time(history) == without_time(uninterrupted[2])
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_only_looked_at(tmp_path):
     search(tmp_path)
     data = Numbers()
@@ -88,6 +89,7 @@ def test_a_finished_run_is_only_looked_at(tmp_path):
     assert data.served == [] and len(history) == 3
 
 
+@pytest.mark.slow
 def test_divergence_stops_with_what_happened(tmp_path):
     events = Events()
     with pytest.raises(UserError, match=r"step 8 \(epoch 2\).*train_loss.*--max_rollbacks"):
@@ -98,6 +100,7 @@ def test_divergence_stops_with_what_happened(tmp_path):
     assert np.all(np.isfinite(alpha))
 
 
+@pytest.mark.slow
 def test_divergence_rolls_back_at_most_so_often(tmp_path, uninterrupted):
     events = Events()
     alpha, _, history = search(
@@ -199,6 +202,7 @@ def test_a_search_that_is_killed_at_its_end_tells_it_again(tmp_path):
     assert watch.told == ["finished after 3", "left"] and (tmp_path / "result.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 3, 6, 11])
 def test_the_genotype_of_a_killed_run_is_that_of_its_state(tmp_path, step):
     class KilledAtStart(Callback):

@@ -126,6 +126,7 @@ def test_every_weight_has_an_official_name(golden, problem):
     assert set(problem.names) - set(problem.order) == buffers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("training", [True, False])
 def test_forward(golden, float64, training):
     problem = Problem(golden)  # of its own: a call in training moves the running statistics
@@ -156,6 +157,7 @@ def test_first_order(golden, problem):
     assert max(errors(result.gradient, golden, "first_order")) < EXACT
 
 
+@pytest.mark.slow
 def test_unrolled_step(golden, problem):
     _, _, gradients, _ = problem.gradients("train")
     norm = tf.linalg.global_norm(gradients)

@@ -91,6 +91,7 @@ def problem(golden, float64):
     return Problem(golden)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("training", [True, False])
 def test_forward(golden, problem, training):
     logits, hidden = problem.supernet.model(
@@ -117,6 +118,7 @@ def test_outputs_of_the_cell(golden, problem):
     assert error(features.outputs, golden["rnn_h"]) < EXACT
 
 
+@pytest.mark.slow
 def test_losses_and_weight_gradients(golden, problem):
     loss, _, gradients, _ = problem.loss("train").gradients(problem.weights, problem.alphas)
     assert error(loss, golden["train_loss"]) < EXACT
@@ -128,6 +130,7 @@ def test_losses_and_weight_gradients(golden, problem):
     assert error(validation, golden["valid_loss"]) < EXACT
 
 
+@pytest.mark.slow
 def test_first_order(golden, problem):
     result = problem.hypergradient("first_order")
     assert error(result.gradient["cell"], golden["first_order/alpha"]) < EXACT

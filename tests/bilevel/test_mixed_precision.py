@@ -174,6 +174,7 @@ def operations(step, batches):
     return function.graph.get_operations()
 
 
+@pytest.mark.slow
 def test_what_the_recurrent_search_computes_in_16_bits():
     """The decoder and its gradient; the relaxed cell, which amplifies rounding, never."""
     step = recurrent_step("mixed_bfloat16")
@@ -188,6 +189,7 @@ def test_what_the_recurrent_search_computes_in_16_bits():
     assert tf.bfloat16 not in {x.dtype for x in tensors}
 
 
+@pytest.mark.slow
 def test_what_the_convolutional_search_computes_in_16_bits():
     """All between the images and the pooled features; moments, head and loss are float32."""
     found = operations(convolutional_step("mixed_bfloat16"), pictures())
@@ -204,6 +206,7 @@ def test_what_the_convolutional_search_computes_in_16_bits():
     assert types("SparseSoftmaxCrossEntropyWithLogits") == [tf.float32]
 
 
+@pytest.mark.slow
 def test_the_sides_of_the_finite_difference_are_float32():
     step, in_full = recurrent_step("mixed_float16", "finite_difference"), []
     gradients = CompiledLoss.gradients
@@ -231,6 +234,7 @@ def test_finite_difference_against_exact(name):
     assert exact > 0.0
 
 
+@pytest.mark.slow
 def test_an_overflow_halves_the_scale_and_nothing_else():
     """A scale that is far too large: the same step as with a good one, no rollback."""
     good, huge = (recurrent_step("mixed_float16", "finite_difference") for _ in range(2))

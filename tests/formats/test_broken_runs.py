@@ -158,6 +158,7 @@ def test_swapped_names_are_named(originals, tmp_path):
     assert f"{run / 'labels.txt'}: is not the file that the training wrote" in sentence
 
 
+@pytest.mark.slow
 def test_a_run_of_before_checksums(finished, tmp_path, monkeypatch):
     finished(tmp_path / "old", "pydoc", known={"files": None})
     monkeypatch.setattr(saved_model, "_check", lambda folder: None)
@@ -169,6 +170,7 @@ def test_a_run_of_before_checksums(finished, tmp_path, monkeypatch):
     assert (export(tmp_path / "old").path / "saved_model.pb").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "gone", [["vocabulary.txt"], ["data.json"], ["vocabulary.txt", "data.json"]]
 )

@@ -128,6 +128,7 @@ def test_requests_that_are_refused(serving, call, words):
         call(serving)
 
 
+@pytest.mark.slow
 def test_the_exported_form_has_no_xla_and_gives_the_same(serving, network, file):
     functions = trained_functions(network.model)
     trained = LanguageServing(functions, [], units=6, words=WORDS, vocabulary_file=file)

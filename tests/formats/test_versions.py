@@ -169,6 +169,7 @@ def test_a_full_disk(tmp_path, model, monkeypatch, size):
     assert names(tmp_path) == ["1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", ["_write_warmup", "write_card", "_check"])
 def test_a_directory_deleted_while_it_is_written(tmp_path, model, monkeypatch, before):
     function = getattr(saved_model, before)

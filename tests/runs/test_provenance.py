@@ -59,6 +59,7 @@ def test_a_search_says_how_it_found_its_cell(found):
     assert provenance["supernet"] == {"epoch": 1, "validation_perplexity": score}
 
 
+@pytest.mark.slow
 def test_a_training_keeps_it_and_its_report_needs_no_search(found):
     directory, run = found
     by_cell = training(directory, "by_cell", run.cell)

@@ -49,6 +49,7 @@ FILES = (
 REFUSED = {"config.json", "checkpoints/*/*.index"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("file", FILES)
 def test_one_sentence_or_the_same_end(tmp_path, runs, name, file):

@@ -20,6 +20,7 @@ print(done, threads.get_intra_op_parallelism_threads(), threads.get_inter_op_par
 CORES = "os.sched_getaffinity = lambda pid: set(range({}))"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "between", "wanted"),
     [

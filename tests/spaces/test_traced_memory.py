@@ -65,6 +65,7 @@ def test_second_derivatives_take_more():
     assert 1.9 * once.retained < twice.retained < 2.5 * once.retained
 
 
+@pytest.mark.slow
 def test_replicas_take_the_clear_form():
     network = relaxed_text()
     batch = batch_of(network, 8)

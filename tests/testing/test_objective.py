@@ -126,6 +126,7 @@ def images(pixels):
     return np.random.default_rng(0).standard_normal((3, pixels, pixels, 3)), np.arange(3)
 
 
+@pytest.mark.slow
 def test_ours_of_images_passes(float64):
     objective = network(8, drop_path=0.2, label_smoothing=0.1)
     check_objective(objective, images(8), random_masks=True)

@@ -25,11 +25,13 @@ def text():
     return found, np.roll(found, 1, axis=0)
 
 
+@pytest.mark.slow
 def test_ours_of_images_passes(float64):
     pixels = np.random.default_rng(0).standard_normal((3, 8, 8, 3))
     check_supernet(images(), (pixels, np.arange(3)), random_masks=False)
 
 
+@pytest.mark.slow
 def test_ours_of_texts_passes(float64):
     rates = ("embedding", "input", "cell_input", "hidden", "output")
     rates = {f"{rate}_dropout": 0.2 for rate in rates}

@@ -62,6 +62,7 @@ def flat(values):
     return np.concatenate([np.ravel(value) for value in tf.nest.flatten(values)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "name", "tolerance"),
     [

@@ -44,6 +44,7 @@ def agree(ours, theirs, tolerance):
         assert np.linalg.norm(one - other) <= tolerance * max(np.linalg.norm(other), least)
 
 
+@pytest.mark.slow
 @both_types
 @pytest.mark.parametrize(("channels", "batch", "pixels"), [(4, 8, 32), (12, 4, 29), (4, 3, 30)])
 @pytest.mark.parametrize("name", CELLS)

@@ -53,6 +53,7 @@ def test_values_and_gradients(name):
     assert_close(fast(*arguments), expected, 1e-10)
 
 
+@pytest.mark.slow
 def test_without_a_graph_and_with_an_unknown_batch():
     cell = CELLS["darts_v2"]
     arguments = derived_problem(cell, 3)

@@ -82,6 +82,7 @@ def test_values_and_gradients_for_any_length_by_one_trace(dtype, tolerance):
     assert fast.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("units", "batch"), [(7, BATCH), (UNITS, None)])
 def test_odd_units_and_unknown_batch(units, batch):
     arguments = problem(3, units=units)
@@ -134,6 +135,7 @@ def test_second_derivative(moved, watched):
     assert_close(fast, reference, 1e-9)
 
 
+@pytest.mark.slow
 def test_a_third_derivative_is_refused():
     arguments, upstream = problem(2)
     directions = {"hidden": tf.ones_like(arguments["hidden"])}

@@ -35,6 +35,7 @@ def imagenet(folder, photograph):
         add(archive, "test/ILSVRC2012_test_00000001.JPEG", photograph(99, (60, 45)))
 
 
+@pytest.mark.slow
 def test_imagenet_from_its_archives(tmp_path, photograph):
     manual, prepared = tmp_path / "archives", tmp_path / "tfds"
     manual.mkdir()

@@ -108,6 +108,7 @@ def test_chunks_are_made_of_other_examples_in_every_pass(
     assert len(firsts) > 4
 
 
+@pytest.mark.slow
 def test_examples_are_well_mixed(photos):
     """With everything in one chunk an example is equally likely in all places."""
     images = TfdsImages(photos, "train")

@@ -155,6 +155,7 @@ def test_fewer_examples(make, train_examples):
     assert data.description()["train_images"] == train_examples
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps_per_epoch", [0, 3, 13])
 def test_resuming(make, steps_per_epoch):
     whole = list(make(steps_per_epoch=steps_per_epoch).epoch(2))
@@ -164,6 +165,7 @@ def test_resuming(make, steps_per_epoch):
         assert_same_batches(resumed.epoch(2, start), whole[start:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps_per_epoch", [3, 13])
 def test_short_epochs_partition_the_passes(make, steps_per_epoch):
     passes, short = make(), make(steps_per_epoch=steps_per_epoch)
@@ -191,6 +193,7 @@ def test_seeds_and_passes_differ(make):
     assert firsts[0] == firsts[4]
 
 
+@pytest.mark.slow
 def test_the_global_seed_does_not_matter(make):
     tf.random.set_seed(1)
     one = list(make().epoch(0))
@@ -198,6 +201,7 @@ def test_the_global_seed_does_not_matter(make):
     assert_same_batches(make().epoch(0), one)
 
 
+@pytest.mark.slow
 def test_each_visit_of_an_image_is_another(make):
     data = make(train_on_all=True, batch_size=50, **CALM)
     marks = [prints(next(iter(data.epoch(number))).batch[0]) for number in range(4)]
@@ -228,6 +232,7 @@ def test_flips(tmp_path):
     assert mirrored(colour_jitter=(0, 0, 0, 0), flip=False) == 0
 
 
+@pytest.mark.slow
 def test_without_random_crops_it_is_the_middle_of_each(make):
     """Mirrored or not, and but for the jitter exactly as in evaluation."""
     settings = {"validation_examples": 0, "batch_size": 10}

@@ -104,6 +104,7 @@ def test_real_ptb_has_the_published_counts(ptb, monkeypatch):
     assert [len(getattr(made, part)) for part in corpus.PARTS] == [929_589, 73_760, 82_430]
 
 
+@pytest.mark.slow
 def test_real_ptb_through_tfds(ptb, manual, tmp_path, online):
     for path in ptb.iterdir():
         (manual / path.name).symlink_to(path)

@@ -168,6 +168,7 @@ def test_a_node_that_leads_nowhere_is_drawn_left_of_the_output():
     assert max(box.x for box in boxes[:-1]) < boxes[-1].x - 20
 
 
+@pytest.mark.slow
 def test_inputs_are_in_order():
     for genotype in (parameter.values[0] for parameter in GENOTYPES):
         for cell in cells_of(genotype):

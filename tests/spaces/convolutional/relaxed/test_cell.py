@@ -57,6 +57,7 @@ def test_the_weights_are_those_of_the_layers():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("k", range(8), ids=CONVOLUTIONAL_PRIMITIVES)
 def test_a_single_one_picks_the_operation(k, stride, float64):

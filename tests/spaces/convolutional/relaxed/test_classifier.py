@@ -88,6 +88,7 @@ def test_the_same_seed_gives_the_same_network():
     assert len({kernel.numpy().ravel()[:4].tobytes() for kernel in kernels}) == len(kernels)
 
 
+@pytest.mark.slow
 def test_the_paper_s_model_has_1_930_618_weights():
     supernet = ConvolutionalSupernet(RelaxedImageClassifier(classes=10), (32, 32, 3))
     assert sum(int(np.prod(weight.shape)) for weight in supernet.weights) == 1_930_618
@@ -97,6 +98,7 @@ def test_the_paper_s_model_has_1_930_618_weights():
     }
 
 
+@pytest.mark.slow
 def test_the_supernet_is_a_function():
     supernet = ConvolutionalSupernet(classifier(), IMAGE)
     weights = [tf.convert_to_tensor(weight) for weight in supernet.weights]
@@ -164,6 +166,7 @@ def test_what_a_batch_measures():
     assert result.state == () == supernet.initial_state(9)
 
 
+@pytest.mark.slow
 def test_evaluation_sums_over_predictions():
     supernet = ConvolutionalSupernet(classifier(), IMAGE)
     images, labels = batch(size=9)

@@ -98,10 +98,12 @@ def check(problem, tolerance):
     assert seen == set(golden) - given, "every number is compared"
 
 
+@pytest.mark.slow
 def test_float64(numbers, cell, float64):
     check(Problem(numbers, cell), 1e-9)
 
 
+@pytest.mark.slow
 def test_float32_is_near(numbers, cell):
     check(Problem(numbers, cell), 1e-4)
 
