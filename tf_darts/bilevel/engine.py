@@ -10,8 +10,7 @@ from tf_darts.bilevel.step import BilevelStep
 from tf_darts.bilevel.strongest_edges import derive
 from tf_darts.cells import genotype, genotype_files
 from tf_darts.config.search import SearchConfig
-from tf_darts.data.batches import SearchBatch
-from tf_darts.data.fingerprint import Fingerprint
+from tf_darts.data.batches import EpochData, SearchBatch
 from tf_darts.optimization.schedule import cosine
 from tf_darts.runtime import files
 from tf_darts.runtime.callback import Callback
@@ -22,26 +21,11 @@ from tf_darts.runtime.signals import StopRequest
 from tf_darts.spaces.supernet import Supernet
 
 
-class SearchData(Protocol):
+class SearchData(EpochData, Protocol):
     """What the loop reads: see `data/texts/search_batches.py` for one that does it."""
-
-    evaluation_batch_size: int
-    longest: int  # time steps of a batch at most; 1 where a batch has none
-
-    def steps(self, epoch: int) -> int:
-        """How many batches an epoch has."""
 
     def epoch(self, epoch: int, start_step: int = 0) -> Iterator[SearchBatch]:
         """The epoch's batches from `start_step` on, the same ones at every call."""
-
-    def evaluation(self) -> Iterator[Any]:
-        """The whole validation part, once."""
-
-    def description(self) -> dict[str, Any]:
-        """The data set's name and its counts, as JSON types."""
-
-    def fingerprint(self) -> Fingerprint:
-        """What the data are, see `data/fingerprint.py`."""
 
 
 class SearchEngine(RunLoop):

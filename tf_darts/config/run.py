@@ -1,5 +1,6 @@
 """What the settings of searches and trainings share."""
 
+import abc
 import dataclasses
 import re
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ PRECISION_HELP = (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RunConfig:
+class RunConfig(abc.ABC):
     """Settings of a run that goes through epochs of a data set and lives in a directory.
 
     Attributes:
@@ -110,6 +111,7 @@ class RunConfig:
         operational=True,
     )
 
+    @abc.abstractmethod
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         """The configuration with what follows from its values, checked as a whole.
 
@@ -120,7 +122,6 @@ class RunConfig:
         Raises:
           UserError: values that do not go together.
         """
-        raise NotImplementedError
 
     def check_devices(self) -> None:
         """Raises `UserError` where a setting of several devices is given to one."""

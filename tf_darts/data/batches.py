@@ -1,6 +1,28 @@
-"""What a search step takes from any data set."""
+"""What searches and trainings take from any data set."""
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+from tf_darts.data.fingerprint import Fingerprint
+
+
+class EpochData(Protocol):
+    """What every loop reads of its data; `epoch` gives the batches of its own kind."""
+
+    evaluation_batch_size: int
+    longest: int  # time steps of a batch at most; 1 where a batch has none
+
+    def steps(self, epoch: int) -> int:
+        """How many batches an epoch has."""
+
+    def evaluation(self) -> Iterator[Any]:
+        """The whole validation part, once."""
+
+    def description(self) -> dict[str, Any]:
+        """The data set's name, its counts and moments, as JSON types."""
+
+    def fingerprint(self) -> Fingerprint:
+        """What the data are, see `data/fingerprint.py`."""
 
 
 class SearchBatch(NamedTuple):

@@ -29,6 +29,7 @@ from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
 from tf_darts.spaces.recurrent.derived.counts import counts as recurrent_counts
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
+from tf_darts.spaces.recurrent.word_model import DROPOUTS
 from tf_darts.spaces.supernet import Supernet
 
 
@@ -72,11 +73,7 @@ def _(config: RecurrentSearchConfig) -> SearchTask:
     model = RelaxedLanguageModel(
         words=corpus.vocabulary.size,
         units=config.units,
-        embedding_dropout=config.embedding_dropout,
-        input_dropout=config.input_dropout,
-        cell_input_dropout=config.cell_input_dropout,
-        hidden_dropout=config.hidden_dropout,
-        output_dropout=config.output_dropout,
+        **{name: getattr(config, name) for name in DROPOUTS},
         seed=sub_seed(config.seed, "weights"),
     )
     supernet = RecurrentSupernet(model, config.temporal_activation_penalty, config.rematerialize)

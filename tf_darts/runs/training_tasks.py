@@ -45,6 +45,7 @@ from tf_darts.spaces.convolutional.derived.objective import (
 )
 from tf_darts.spaces.objective import TrainingObjective
 from tf_darts.spaces.recurrent.derived.objective import LanguageModel, NextWordPrediction
+from tf_darts.spaces.recurrent.word_model import DROPOUTS
 from tf_darts.training.engine import TrainingData
 from tf_darts.training.finished import TrainingTest
 
@@ -121,11 +122,7 @@ def language_model(
         cell,
         words=words,
         units=config.units,
-        embedding_dropout=config.embedding_dropout,
-        input_dropout=config.input_dropout,
-        cell_input_dropout=config.cell_input_dropout,
-        hidden_dropout=config.hidden_dropout,
-        output_dropout=config.output_dropout,
+        **{name: getattr(config, name) for name in DROPOUTS},
         seed=sub_seed(config.seed, "weights"),
     )
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
 from tf_darts.config.training import TrainingConfig
-from tf_darts.data.batches import TrainingBatch
-from tf_darts.data.fingerprint import Fingerprint
+from tf_darts.data.batches import EpochData, TrainingBatch
 from tf_darts.optimization.averaging import should_start_averaging
 from tf_darts.optimization.schedule import cosine, exponential
 from tf_darts.runtime.callback import Callback
@@ -20,27 +19,13 @@ from tf_darts.training.step import TrainingStep
 ANCHORS = {True: "best", False: "epoch"}  # by whether there is a validation part
 
 
-class TrainingData(Protocol):
+class TrainingData(EpochData, Protocol):
     """What the loop reads: see `data/texts/training_batches.py` for one that does it."""
 
-    evaluation_batch_size: int
     validates: bool  # whether there is a validation part
-    longest: int  # time steps of a batch at most; 1 where a batch has none
-
-    def steps(self, epoch: int) -> int:
-        """How many batches an epoch has."""
 
     def epoch(self, epoch: int, start_step: int = 0) -> Iterator[TrainingBatch]:
         """The epoch's batches from `start_step` on, the same ones at every call."""
-
-    def evaluation(self) -> Iterator[Any]:
-        """The whole validation part, once."""
-
-    def description(self) -> dict[str, Any]:
-        """The data set's name, its counts and moments, as JSON types."""
-
-    def fingerprint(self) -> Fingerprint:
-        """What the data are, see `data/fingerprint.py`."""
 
     def assets(self) -> dict[str, str]:
         """What a trained network must keep of its data, as files of its run by name."""

@@ -39,6 +39,10 @@ class Miscounted(Scale):
         return []
 
 
+class Uncounted(Scale):
+    weight_uses = Operation.weight_uses
+
+
 class TooLarge(Scale):
     def call(self, inputs, training=False):
         return self.factor * inputs
@@ -97,6 +101,11 @@ def test_cells_may_have_it_and_are_counted():
             "large",
             TooLarge,
             r"at stride 2 'large' makes \(2, 6, 6, 4\) .* must make \(2, 3, 3, 4\)",
+        ),
+        (
+            "free",
+            Uncounted,
+            "add_operation: Uncounted has no weight_uses, .* docs/own_operation.md",
         ),
         ("light", Miscounted, "weight_uses of 'light' counts 0 weights at stride 1, .* are 4"),
     ],

@@ -96,7 +96,14 @@ def add_operation(name: str, layer: type[Operation]) -> None:
                 f"add_operation: at stride {stride} {name!r} makes {shape} of {images.shape}; it"
                 f" must make {expected}."
             )
-        counted = sum(weights for weights, _ in trial.weight_uses(tuple(images.shape)))
+        try:
+            uses = trial.weight_uses(tuple(images.shape))
+        except NotImplementedError as error:
+            raise UserError(
+                f"add_operation: {error}, by which its weights and multiply-adds are counted; give"
+                " it one as docs/own_operation.md has it."
+            ) from error
+        counted = sum(weights for weights, _ in uses)
         actual = sum(math.prod(variable.shape) for variable in trial.trainable_variables)
         if counted != actual:
             raise UserError(
