@@ -107,7 +107,8 @@ def test_what_an_image_network_computes_in_16_bits():
     products = [dtype for kind, dtype in found if kind == "MatMul"]
     assert products.count(tf.float32) == 1  # the classifier
     assert products.count(tf.bfloat16) > 10
-    assert ("SoftmaxCrossEntropyWithLogits", tf.float32) in found
+    # TensorFlow takes the loss in parts where another test has asked for deterministic operations.
+    assert {("SoftmaxCrossEntropyWithLogits", tf.float32), ("LogSoftmax", tf.float32)} & set(found)
 
 
 def test_evaluated_in_the_training_s_precision():
