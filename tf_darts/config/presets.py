@@ -12,10 +12,15 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from tf_darts.config import methods
 from tf_darts.config.export import ExportConfig
 from tf_darts.config.report import ReportConfig
 from tf_darts.config.run import RunConfig
-from tf_darts.config.search import ConvolutionalSearchConfig, RecurrentSearchConfig
+from tf_darts.config.search import (
+    ConvolutionalSearchConfig,
+    RecurrentSearchConfig,
+    SearchConfig,
+)
 from tf_darts.config.setting import KINDS, check, fields
 from tf_darts.config.study import BlackBoxConfig, SelectConfig, StudyConfig, TuneConfig
 from tf_darts.config.testing import TrainingTestConfig
@@ -114,7 +119,7 @@ def settings() -> dict[str, dataclasses.Field]:
     by_name = {}
     for preset in (*PRESETS.values(), *COMMON.values()):
         by_name |= fields(preset)
-    return by_name
+    return methods.part_settings() | by_name
 
 
 def legacy_settings() -> dict[str, Any]:
@@ -128,7 +133,14 @@ def modes() -> list[str]:
     return sorted({*(mode for mode, _ in PRESETS), *COMMON})
 
 
-def _preset(mode: str, dataset: str | None, data_dir: str) -> Config:
+def _preset(overrides: Mapping[str, Any]) -> Config:
+    """The settings that a data set and a method take; raises `UserError` where one is not known."""
+    mode, dataset = overrides["mode"], overrides.get("dataset")
+    preset = _preset_of_data(mode, dataset, overrides.get("data_dir") or "")
+    return preset.composed(overrides) if isinstance(preset, SearchConfig) else preset
+
+
+def _preset_of_data(mode: str, dataset: str | None, data_dir: str) -> Config:
     """The settings that a data set takes; raises `UserError` where it is not known."""
     if mode in COMMON:
         return COMMON[mode]
@@ -155,7 +167,7 @@ def _owner(name: str) -> str | None:
     """What a flag is for that means nothing here."""
     presets = (*PRESETS.values(), *COMMON.values())
     kinds = {preset.purpose for preset in presets if name in fields(preset)}
-    return " and ".join(sorted(kinds)) or None
+    return " and ".join([*sorted(kinds), *methods.owners(name)]) or None
 
 
 def configure(overrides: Mapping[str, Any]) -> Config:
@@ -175,7 +187,7 @@ def configure(overrides: Mapping[str, Any]) -> Config:
     for name in ("dataset", "data_dir"):
         if overrides.get(name) is not None:
             check(settings()[name], overrides[name])
-    preset = _preset(mode, dataset, overrides.get("data_dir", ""))
+    preset = _preset(overrides)
     allowed = fields(preset)
     for name, value in overrides.items():
         if name not in allowed:
@@ -215,8 +227,11 @@ def configure_texts(base: Mapping[str, Any], texts: Mapping[str, str], flag: str
     Raises:
       UserError: as `configure`, or a text is no value of its setting; the sentence names the flag.
     """
-    preset = fields(_preset(base["mode"], base["dataset"], base["data_dir"]))
     texts, values = rename_and_warn(texts, flag), {}
+    try:
+        preset = fields(_preset({**texts, **base}))
+    except UserError as error:
+        raise UserError(f"--{flag}: {error}") from error
     for name, text in texts.items():
         if name in base:
             raise UserError(f"--{flag}: {shown(name)} is decided by the study; leave it out there.")
@@ -239,11 +254,13 @@ def computed_settings(config: RunConfig) -> dict[str, Any]:
     `accelerate` is among them where it is "off": it changes how numbers are rounded. Runs from
     before there was the setting are as with "auto".
     """
-    computed = {
-        name: getattr(config, name)
-        for name, field in fields(config).items()
-        if not field.metadata["operational"]
-    }
+    computed = config.recorded(
+        {
+            name: getattr(config, name)
+            for name, field in fields(config).items()
+            if not field.metadata["operational"]
+        }
+    )
     if computed["accelerate"] == "auto":
         del computed["accelerate"]
     return computed
