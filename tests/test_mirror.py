@@ -40,13 +40,19 @@ HOMES = {
     "bilevel/test_search_parts.py": [
         "bilevel/relaxation",
         "bilevel/strongest_edges",
-        "cells/topology",
         "optimization/schedule",
         "optimization/weight_optimizer",
     ],
     "cells/test_foreign.py": ["cells/references"],
-    "cells/test_genotype.py": ["cells/genotype_files"],
+    "cells/test_genotype.py": ["cells/discrete_cell", "cells/genotype_files"],
     "cells/test_random_cells.py": ["cells/topologies"],
+    "cells/test_space.py": [
+        "cells/published",
+        "spaces/convolutional/published",
+        "spaces/convolutional/space",
+        "spaces/recurrent/published",
+        "spaces/recurrent/space",
+    ],
     "config/test_hypergradients.py": ["report/ranking_plot", "runs/memory_estimates"],
     "config/test_presets.py": [
         "config/division",
@@ -99,7 +105,6 @@ HOMES = {
     "runtime/test_replicas.py": ["runtime/batch_parts", "runtime/collectives"],
     "runtime/test_run_directory.py": ["errors", "runtime/run_records"],
     "spaces/convolutional/derived/test_golden_networks.py": [
-        "cells/published",
         "spaces/convolutional/derived/auxiliary_head",
         "spaces/convolutional/derived/network",
         "spaces/convolutional/derived/stems",

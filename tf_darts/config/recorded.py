@@ -6,7 +6,7 @@ This is the only place that guesses, for runs of commit 517e77a: they say neithe
 from collections.abc import Mapping
 
 from tf_darts.cells import genotype_files
-from tf_darts.cells.foreign import FIELDS
+from tf_darts.cells.foreign import space_with
 from tf_darts.cells.genotype import genotype_class
 from tf_darts.config.presets import PRESETS, preset_for
 from tf_darts.config.training import TrainingConfig
@@ -66,9 +66,8 @@ def training_class(run: RunDirectory) -> type[TrainingConfig]:
 def _guessed_space(run: RunDirectory) -> str:
     """The space of a run that does not say it: its cell's, or else its data set's."""
     cell = run.settings.get("cell")
-    for space, names in FIELDS.items():
-        if isinstance(cell, Mapping) and cell.keys() == set(names):
-            return space
+    if isinstance(cell, Mapping) and (space := space_with(cell)) is not None:
+        return space
     file = run.path / "genotype.json"
     if exists(file):
         try:

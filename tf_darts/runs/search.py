@@ -46,7 +46,7 @@ class SearchRun(NamedTuple):
 def added_operations(supernet: Supernet) -> dict[str, list[str]]:
     """The candidates that are not the paper's, as a setting of the run, if there are any."""
     papers = {*genotype.RECURRENT_PRIMITIVES, *genotype.CONVOLUTIONAL_PRIMITIVES}
-    candidates = dict.fromkeys(o for cell in supernet.cells.values() for o in cell.operations)
+    candidates = dict.fromkeys(o for cell in supernet.cells.values() for o in cell.all_operations)
     added = [operation for operation in candidates if operation not in papers]
     return {"added_operations": added} if added else {}
 

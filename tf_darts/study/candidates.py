@@ -59,7 +59,7 @@ class Candidate:
     def with_provenance(self, cell: Genotype) -> Genotype:
         """A cell of this candidate, which says what found it unless it says so itself."""
         provenance = {"method": self.source, "seed": self.seed}
-        return dataclasses.replace(cell, provenance=provenance | dict(cell.provenance))
+        return cell.with_provenance(provenance | dict(cell.provenance))
 
 
 def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Candidate]:

@@ -65,7 +65,7 @@ class ConvolutionalSupernet(Supernet):
     def traced_memory(self, batch: Any, *, order: int = 1, replicas: int = 1) -> TracedMemory:
         del replicas  # each takes the same form
         examples, topology = batch[0].shape[0], self.cells["normal"]
-        mixing = (topology.edges, len(topology.operations))
+        mixing = (topology.edges, topology.columns)
         cells = []
         for layer, shapes, output in self.model.cell_shapes(self.image_shape):
             input_shapes = [(examples, *shape) for shape in shapes]

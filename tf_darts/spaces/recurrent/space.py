@@ -1,0 +1,17 @@
+"""The recurrent space as data (docs/method.md section 5)."""
+
+from tf_darts.cells.space import TEXTS, Space, register_space
+from tf_darts.cells.topologies import recurrent_topology
+from tf_darts.cells.topology import CellLabels
+
+RECURRENT = register_space(
+    Space(
+        name="recurrent",
+        data=TEXTS,
+        default=True,
+        graphs={"cell": recurrent_topology},
+        fields={"cell": ("recurrent", "concat")},
+        labels={"cell": CellLabels(inputs=("$x_t$", "$h_{t-1}$"), mixed=True, output="$h_t$")},
+        published="tf_darts.spaces.recurrent.published:CELLS",
+    )
+)
