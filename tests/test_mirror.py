@@ -65,6 +65,10 @@ HOMES = {
         "config/testing",
         "config/training",
     ],
+    "config/test_recorded.py": [
+        "spaces/convolutional/settings",
+        "spaces/recurrent/settings",
+    ],
     "data/images/test_division.py": ["data/images/image_set"],
     "data/images/test_pictures.py": ["formats/picture_decoding", "formats/picture_files"],
     "data/images/test_registry.py": ["data/directory", "data/images/digits"],
@@ -101,7 +105,17 @@ HOMES = {
         "runs/image_exporter",
         "runs/language_exporter",
     ],
-    "runs/test_runs_and_data.py": ["runs/opening"],
+    "runs/test_runs_and_data.py": [
+        "data/facts",
+        "runs/data_parts",
+        "runs/image_data",
+        "runs/opening",
+        "runs/text_data",
+    ],
+    "runs/test_training_tasks.py": [
+        "spaces/convolutional/make",
+        "spaces/recurrent/make",
+    ],
     "runtime/test_replicas.py": ["runtime/batch_parts", "runtime/collectives"],
     "runtime/test_run_directory.py": ["errors", "runtime/run_records"],
     "spaces/convolutional/derived/test_golden_networks.py": [

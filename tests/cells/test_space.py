@@ -20,14 +20,7 @@ from tf_darts.spaces.convolutional.space import CONVOLUTIONAL
 from tf_darts.spaces.recurrent.published import CELLS as RECURRENT_CELLS
 from tf_darts.spaces.recurrent.space import RECURRENT
 
-EDGES = [["skip", 0], ["none", 0], ["twice", 1], ["skip", 0], ["none", 1], ["twice", 2]]
-
-
-@pytest.fixture
-def toy(monkeypatch):
-    spaces()
-    monkeypatch.setattr(space, "_SPACES", dict(space._SPACES))
-    return register_space(toy_space.space())
+EDGES, toy = toy_space.EDGES, toy_space.toy
 
 
 def test_the_two_are_found_by_their_folders():

@@ -6,9 +6,9 @@ import pytest
 
 from tf_darts.config import presets as config
 from tf_darts.config.presets import configure
-from tf_darts.config.search import ConvolutionalSearchConfig
 from tf_darts.config.setting import check
 from tf_darts.errors import UserError
+from tf_darts.spaces.convolutional.settings import ConvolutionalSearchConfig
 
 # What --dataset may be, in messages.
 NAMES = (
@@ -97,6 +97,7 @@ def test_presets_are_the_papers(dataset):
     made = dataclasses.asdict(configure({"mode": "search", "dataset": dataset}))
     assert made == PAPER | OURS | {
         "mode": "search",
+        "space": "recurrent",
         "dataset": dataset,
         "run_dir": f"runs/search_{dataset}_finite_difference_seed0",
     }
@@ -109,6 +110,7 @@ def test_presets_for_images_are_the_papers(dataset):
     assert made == PAPER_IMAGES | OURS | small | {
         "division": "by_class" if dataset == "folder" else "shuffled",
         "mode": "search",
+        "space": "convolutional",
         "dataset": dataset,
         "run_dir": f"runs/search_{dataset}_finite_difference_seed0",
     }
@@ -303,6 +305,7 @@ def test_computed_settings_leave_out_what_does_not_matter():
         "checkpoint_steps",
         "max_rollbacks",
         "accelerate",
+        "space",
     }
     # Runs from before there was the setting have none in their config.json, and go on.
     off = config.computed_settings(_search(accelerate="off"))

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.config.search import RecurrentSearchConfig
 from tf_darts.methods.joint import SimultaneousStep
 from tf_darts.methods.registry import STEPS
 from tf_darts.runtime.seeds import step_seed
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
+from tf_darts.spaces.recurrent.settings import RecurrentSearchConfig
 
 RATE, MOMENTUM, DECAY, CLIP = 0.7, 0.9, 1e-3, 0.05
 

@@ -35,6 +35,17 @@ class Space:
       labels: by kind of cell, what is written into its drawing.
       default: whether it is the one that data of its kind take where none is named.
       extra_operations: what cells may have besides what is searched.
+      search: its searches' settings, a `SearchConfig` for its kind of data.
+      training: its trainings' settings, a `TrainingConfig` for its kind of data.
+      supernet: makes a `Supernet` of a search's settings, the facts of its data (`data/facts.py`)
+        and the topology of each kind of cell; or where it is, "PACKAGE.MODULE:NAME".
+      objective: makes a `TrainingObjective` of a training's settings, a genotype and the facts of
+        its data; or where it is.
+      counts: how large the network is that `objective` trains, of the same arguments; None asks the
+        objective itself, which takes longer.
+      score: name of the score by which people judge, and whether "min" or "max" is best; None: of
+        its kind of data.
+      presets: values of its own for a mode and data set, laid over its settings.
       published: cells by name, each as `Genotype.to_dict` has it; or where they are,
         "PACKAGE.MODULE:NAME".
     """
@@ -42,11 +53,23 @@ class Space:
     name: str
     data: str
     graphs: Mapping[str, Callable[[], CellTopology]]
+    search: Any
+    training: Any
+    supernet: Callable[..., Any] | str
+    objective: Callable[..., Any] | str
+    counts: Callable[..., dict[str, int]] | str | None = None
+    score: tuple[str, str] | None = None
+    presets: Mapping[tuple[str, str], Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     default: bool = False
     fields: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
     labels: Mapping[str, CellLabels] = dataclasses.field(default_factory=dict)
     extra_operations: tuple[str, ...] = ()
     published: Mapping[str, Mapping[str, Any]] | str = dataclasses.field(default_factory=dict)
+
+    @property
+    def judged_by(self) -> tuple[str, str]:
+        """Name and mode of the score by which people judge its runs."""
+        return self.score or {IMAGES: ("accuracy", "max"), TEXTS: ("perplexity", "min")}[self.data]
 
     @property
     def topologies(self) -> dict[str, CellTopology]:
@@ -99,7 +122,7 @@ def spaces() -> Mapping[str, Space]:
 def find_space(name: str) -> Space:
     """The space of a name; raises `UserError`, with the near one, where there is none."""
     known = spaces()
-    if name in known:
+    if isinstance(name, str) and name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, 1) if isinstance(name, str) else []
     hint = f" (did you mean {near[0]}?)" if near else ""

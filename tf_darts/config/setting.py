@@ -56,6 +56,11 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def again(base: type, name: str, default: Any) -> Any:
+    """The setting of a base class, with another default."""
+    return dataclasses.field(default=default, metadata=fields(base)[name].metadata)
+
+
 def rate(default: float, help: str) -> Any:
     """A probability of dropping."""
     return setting(default, help, minimum=0.0, below=1.0)

@@ -31,7 +31,7 @@ def parse_assignments(text: str, flag: str) -> dict[str, str]:
 
 def _base(config: StudyConfig, mode: str) -> dict[str, Any]:
     """What a study decides for its runs; it replaces directories and seeds later."""
-    shared = ("dataset", "data_dir", "run_dir", "seed", "precision", "deterministic")
+    shared = ("dataset", "space", "data_dir", "run_dir", "seed", "precision", "deterministic")
     return {"mode": mode} | {name: getattr(config, name) for name in shared}
 
 
