@@ -54,6 +54,7 @@ HOMES = {
         "spaces/recurrent/space",
     ],
     "config/test_hypergradients.py": ["report/ranking_plot", "runs/memory_estimates"],
+    "config/test_operations_setting.py": ["spaces/convolutional/operation_lists"],
     "config/test_presets.py": [
         "config/division",
         "config/export",

@@ -83,7 +83,7 @@ def test_each_flag_sets_its_field(flag_values, name):
     if field.metadata["choices"]:
         # The last one, but for what needs a folder of the user's own.
         value = [choice for choice in field.metadata["choices"] if choice != "given"][-1]
-    value = "recurrent" if name == "space" else value
+    value = {"space": "recurrent", "operations": "relu,tanh"}.get(name, value)
     argument = f"--{name}" if field.type is bool else f"--{name}={value}"
     needed = NEEDED.get(name, [])
     if name in config.fields(config.ExportConfig) and name not in config.fields(config.RunConfig):

@@ -22,6 +22,10 @@ from tf_darts.runtime.files import shown
 IMAGES, TEXTS = "images", "texts"
 
 
+# The operations of all edges; or by kind of cell those of each edge.
+OperationLists = tuple[str, ...] | Mapping[str, tuple[tuple[str, ...], ...]]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Space:
     """What is searched, trained, exported and drawn under a name.
@@ -34,6 +38,9 @@ class Space:
         joins; where a kind is not named, KIND and KIND_concat.
       labels: by kind of cell, what is written into its drawing.
       default: whether it is the one that data of its kind take where none is named.
+      operation_lists: names that `--operations` may have, each a list for all edges, or by kind of
+        cell a list for each edge.
+      parameter_free: operations that learn nothing, of which alone no edge is made.
       extra_operations: what cells may have besides what is searched.
       search: its searches' settings, a `SearchConfig` for its kind of data.
       training: its trainings' settings, a `TrainingConfig` for its kind of data.
@@ -63,6 +70,8 @@ class Space:
     default: bool = False
     fields: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
     labels: Mapping[str, CellLabels] = dataclasses.field(default_factory=dict)
+    operation_lists: Mapping[str, OperationLists] = dataclasses.field(default_factory=dict)
+    parameter_free: tuple[str, ...] = ("none",)
     extra_operations: tuple[str, ...] = ()
     published: Mapping[str, Mapping[str, Any]] | str = dataclasses.field(default_factory=dict)
 
@@ -75,6 +84,51 @@ class Space:
     def topologies(self) -> dict[str, CellTopology]:
         """The topology of each kind of cell; made anew, because operations can be added."""
         return {kind: graph() for kind, graph in self.graphs.items()}
+
+    def narrowed(self, operations: str) -> dict[str, CellTopology]:
+        """The topologies with other operations on their edges.
+
+        Args:
+          operations: one of `operation_lists`, names with commas, or "" for all that there are.
+
+        Raises:
+          UserError: an operation is not known, or there twice, or none of them learns anything.
+        """
+        if not operations:
+            return self.topologies
+        given = f"--operations={shown(operations)}"
+        named = self.operation_lists.get(operations)
+        names = tuple(part.strip() for part in operations.split(",")) if named is None else named
+        if isinstance(names, Mapping):
+            return {
+                kind: dataclasses.replace(topology, operations=names[kind])
+                for kind, topology in self.topologies.items()
+            }
+        self._check_operations(names, given)
+        return {
+            kind: dataclasses.replace(topology, operations=names)
+            for kind, topology in self.topologies.items()
+        }
+
+    def _check_operations(self, names: tuple[str, ...], given: str) -> None:
+        searched = (name for graph in self.topologies.values() for name in graph.all_operations)
+        known = [*dict.fromkeys((*searched, *self.extra_operations))]
+        for name in names:
+            if name not in known:
+                near = difflib.get_close_matches(name, [*known, *self.operation_lists], 1, 0.5)
+                hint = f" (did you mean {near[0]}?)" if near else ""
+                lists = f", or give one of the lists {', '.join(self.operation_lists)}"
+                raise UserError(
+                    f"{given}: {shown(repr(name))} is no operation of the space {self.name}{hint};"
+                    f" name some of {', '.join(known)}{lists if self.operation_lists else ''}."
+                )
+        if len(set(names)) < len(names):
+            raise UserError(f"{given}: an operation is there twice; name each once.")
+        if not set(names) - set(self.parameter_free):
+            raise UserError(
+                f"{given}: none of these has weights, so no cell would learn anything; add one of"
+                f" {', '.join(name for name in known if name not in self.parameter_free)}."
+            )
 
     def fields_of(self, kind: str, topology: CellTopology) -> tuple[str, ...]:
         """The names of a kind of cell in JSON: of its edges, and of its output where it joins."""

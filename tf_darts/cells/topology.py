@@ -1,6 +1,8 @@
 """The graph of a relaxed cell: which edges there are, and which rows of α they own."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from tf_darts.errors import UserError
 
@@ -49,6 +51,16 @@ class CellTopology:
                 f" {', '.join(map(str, sorted(set(lengths))))} names; give one list for each edge,"
                 " all equally long."
             )
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "CellTopology":
+        """The inverse of `get_config`, also when it went through JSON."""
+        operations = tuple(o if isinstance(o, str) else tuple(o) for o in config["operations"])
+        return cls(**{**config, "operations": operations})
+
+    def get_config(self) -> dict[str, Any]:
+        """Its attributes, as JSON types."""
+        return dataclasses.asdict(self)
 
     @property
     def by_edge(self) -> bool:

@@ -286,8 +286,8 @@ def computed_settings(config: RunConfig) -> dict[str, Any]:
     """The settings that decide what a run computes, as JSON types: a resumed run shares them.
 
     `accelerate` is among them where it is "off": it changes how numbers are rounded; `space` where
-    it is not the usual one of the data. Runs from before there were these settings are as with
-    "auto" and the usual one.
+    it is not the usual one of the data; `operations` where some are named. Runs from before there
+    were these settings are as with "auto", the usual one and all.
     """
     computed = {
         name: getattr(config, name)
@@ -298,4 +298,6 @@ def computed_settings(config: RunConfig) -> dict[str, Any]:
         del computed["accelerate"]
     if config.usual_space:
         del computed["space"]
+    if not computed.get("operations", "all"):
+        del computed["operations"]
     return computed

@@ -159,6 +159,9 @@ class RunConfig(abc.ABC):
         if self.run_dir:
             return self
         name = re.sub(r"[/:]", "_", self.dataset)
+        if getattr(self, "operations", ""):
+            operations = re.sub(r"[^\w]+", "_", self.operations)[:60]
+            kind = f"{operations}_{kind}"
         if not self.usual_space:
             name = f"{name}_{self.space}"
         return dataclasses.replace(self, run_dir=f"runs/{self.mode}_{name}_{kind}_seed{self.seed}")

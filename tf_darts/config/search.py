@@ -4,10 +4,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+from tf_darts.cells.space import find_space
 from tf_darts.config.division import divided, division_setting
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.run import RunConfig
-from tf_darts.config.setting import MOST_EXAMPLES, again, setting
+from tf_darts.config.setting import MOST_EXAMPLES, again, operations_setting, setting
 from tf_darts.errors import UserError
 
 
@@ -50,6 +51,8 @@ class SearchConfig(RunConfig):
         1e-3, "standard deviation of the first alpha", minimum=0.0, maximum=1e3
     )
 
+    operations: str = operations_setting()
+
     @property
     def method(self) -> str:
         """What the search is compared by: the kind of its hypergradient, or a baseline's name."""
@@ -79,6 +82,8 @@ class SearchConfig(RunConfig):
             if name in overrides:
                 raise UserError(f"--{name} has no meaning for {why}; leave it out.")
         self.check_devices()
+        if self.operations:
+            find_space(self.space).narrowed(self.operations)
         config, first, last = self, "weight_learning_rate", "final_weight_learning_rate"
         constant = getattr(preset, first) == getattr(preset, last)
         if constant and last not in overrides:

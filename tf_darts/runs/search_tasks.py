@@ -35,8 +35,9 @@ class SearchTask(NamedTuple):
 def search_task(config: SearchConfig) -> SearchTask:
     """The task of a configuration."""
     space = find_space(config.space)
+    cells = space.narrowed(config.operations)
     part = _PARTS[space.data](config)
-    supernet = resolved(space.supernet)(config, part.facts, space.topologies)
+    supernet = resolved(space.supernet)(config, part.facts, cells)
 
     def counts(cell: Genotype) -> dict[str, int]:
         trained = preset_for("train", config.dataset, space.name)

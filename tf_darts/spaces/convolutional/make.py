@@ -31,8 +31,8 @@ def supernet(
         classes=facts.classes,
         channels=config.channels,
         layers=config.layers,
-        nodes=cells["normal"].nodes,
         seed=sub_seed(config.seed, "weights"),
+        topologies=cells,
     )
     return ConvolutionalSupernet(model, facts.shape, config.rematerialize)
 

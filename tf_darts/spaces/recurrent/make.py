@@ -27,7 +27,8 @@ def supernet(
         **{name: getattr(config, name) for name in DROPOUTS},
         seed=sub_seed(config.seed, "weights"),
     )
-    return RecurrentSupernet(model, config.temporal_activation_penalty, config.rematerialize)
+    penalty = config.temporal_activation_penalty
+    return RecurrentSupernet(model, penalty, config.rematerialize, cells["cell"])
 
 
 def language_model(
