@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from tf_darts.cells import genotype_files, references
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.published import published_cells
-from tf_darts.config.presets import Config, configure
+from tf_darts.cells.space import find_space
+from tf_darts.config.presets import Config, configure, kind_of
 from tf_darts.runs.export import Exported, run_export
 from tf_darts.runs.search import SearchRun, run_search
 from tf_darts.runs.testing import run_training_test
@@ -105,7 +106,11 @@ def train(
     if not isinstance(genotype, Genotype):
         config = _configured("train", settings | {"genotype": genotype})
         return run_training(config, find_cell(config), StopRequest())
-    config = _configured("train", settings | {"genotype": _name(genotype)})
+    given = {"genotype": _name(genotype)}
+    dataset = settings.get("dataset")
+    if isinstance(dataset, str) and find_space(genotype.space).data == kind_of(dataset):
+        given["space"] = genotype.space
+    config = _configured("train", given | settings | {"genotype": given["genotype"]})
     check_space(config, genotype)
     return run_training(config, genotype, StopRequest())
 

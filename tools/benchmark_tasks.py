@@ -12,18 +12,19 @@ from tf_darts.bilevel.step import BilevelStep
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.presets import PRESETS
-from tf_darts.config.search import RecurrentSearchConfig
 from tf_darts.data.images import registry as images
 from tf_darts.data.images.search_batches import ImageSearchData
 from tf_darts.data.images.streamed import StreamedImageData
 from tf_darts.runs.memory_estimates import search_memory, training_memory
-from tf_darts.runs.training_tasks import image_objective, language_objective
 from tf_darts.runtime.memory.estimate import MemoryEstimate
 from tf_darts.runtime.threads import use_inter_op_threads
+from tf_darts.spaces.convolutional.make import image_objective
 from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
+from tf_darts.spaces.recurrent.make import language_objective
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
+from tf_darts.spaces.recurrent.settings import RecurrentSearchConfig
 from tf_darts.training.step import TrainingStep
 
 FLAGS = flags.FLAGS

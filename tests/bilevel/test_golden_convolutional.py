@@ -14,11 +14,11 @@ from tf_darts.bilevel.step import BilevelStep
 from tf_darts.cells.genotype import ConvolutionalGenotype
 from tf_darts.cells.topologies import convolutional_topology
 from tf_darts.config.hypergradients import HYPERGRADIENTS
-from tf_darts.config.search import ConvolutionalSearchConfig
 from tf_darts.formats.official_weights import assign_official, convolutional_official_names
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
+from tf_darts.spaces.convolutional.settings import ConvolutionalSearchConfig
 
 SEED = tf.constant([0, 0])  # nothing is drawn
 CELLS = ("normal", "reduce")

@@ -14,11 +14,11 @@ from tf_darts.bilevel.step import BilevelStep
 from tf_darts.cells.genotype import RecurrentGenotype
 from tf_darts.cells.topologies import recurrent_topology
 from tf_darts.config.hypergradients import HYPERGRADIENTS
-from tf_darts.config.search import RecurrentSearchConfig
 from tf_darts.formats.official_weights import assign_official, recurrent_official_names
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
+from tf_darts.spaces.recurrent.settings import RecurrentSearchConfig
 
 SEED = tf.constant([0, 0])  # there is no dropout: nothing is drawn
 EXACT, DIFFERENCED = 1e-9, 1e-6  # what float64 must reach

@@ -12,7 +12,6 @@ from tf_darts.bilevel.scaled_loss import scaled
 from tf_darts.bilevel.supernet_loss import CompiledLoss
 from tf_darts.config.methods import find_method
 from tf_darts.config.presets import computed_settings
-from tf_darts.config.search import ConvolutionalSearchConfig, RecurrentSearchConfig
 from tf_darts.errors import UserError
 from tf_darts.optimization.loss_scale import LossScale
 from tf_darts.runtime import precision
@@ -21,8 +20,10 @@ from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
+from tf_darts.spaces.convolutional.settings import ConvolutionalSearchConfig
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
+from tf_darts.spaces.recurrent.settings import RecurrentSearchConfig
 
 RADIUS = 1e-2
 

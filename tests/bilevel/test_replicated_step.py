@@ -9,13 +9,14 @@ import tensorflow as tf
 
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.cells import topologies
-from tf_darts.config.search import ConvolutionalSearchConfig, RecurrentSearchConfig
 from tf_darts.methods.joint import SimultaneousStep
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
+from tf_darts.spaces.convolutional.settings import ConvolutionalSearchConfig
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
+from tf_darts.spaces.recurrent.settings import RecurrentSearchConfig
 
 # One for each of the steps; second derivatives of images take long to compile, and the sums over
 # replicas in them are those of texts.

@@ -6,10 +6,10 @@ import tensorflow as tf
 
 from tf_darts.bilevel.simultaneous import SimultaneousStep
 from tf_darts.config.methods import find_method
-from tf_darts.config.search import RecurrentSearchConfig
 from tf_darts.runtime.seeds import step_seed
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
+from tf_darts.spaces.recurrent.settings import RecurrentSearchConfig
 
 RATE, MOMENTUM, DECAY, CLIP = 0.7, 0.9, 1e-3, 0.05
 

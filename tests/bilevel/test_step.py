@@ -5,10 +5,10 @@ import pytest
 import tensorflow as tf
 
 from tf_darts.bilevel.step import BilevelStep
-from tf_darts.config.search import RecurrentSearchConfig
 from tf_darts.runtime.seeds import step_seed
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
+from tf_darts.spaces.recurrent.settings import RecurrentSearchConfig
 
 RATE, MOMENTUM, DECAY, CLIP = 2.0, 0.9, 1e-3, 0.05
 ALPHA_RATE, ALPHA_DECAY = 3e-3, 1e-2

@@ -25,7 +25,8 @@ def test_round_trip_through_a_file(tmp_path, space, name):
 def test_a_cell_carries_its_provenance(tmp_path):
     cell, file = PUBLISHED["recurrent"]["enas"], tmp_path / "genotype.json"
     assert cell.provenance == {}
-    found = dataclasses.replace(cell, provenance={"method": "exact", "seed": 3})
+    found = cell.with_provenance({"method": "exact", "seed": 3})
+    assert dataclasses.replace(cell, provenance=found.provenance).provenance == found.provenance
     assert found == cell and hash(found) == hash(cell) and repr(found) == repr(cell)
     assert found.to_dict() == cell.to_dict()
     genotype_files.save(file, found)
@@ -153,7 +154,7 @@ def test_the_good_documents_are_good(tmp_path):
         (_convolutional(nodes=4), "unknown field 'nodes' in its cell; a cell has normal, normal_"),
         (_recurrent() | {"provenance": 3}, "its provenance is not a JSON object; write {} there."),
         (_recurrent() | {"found_by": {}}, "it has found_by, the old name, beside provenance; take"),
-        (_recurrent() | {"space": "quantum"}, "unknown space 'quantum'; known: recurrent, conv"),
+        (_recurrent() | {"space": "quantum"}, "unknown space 'quantum'; known: convolutional, rec"),
         (_recurrent() | {"space": ["recurrent"]}, "unknown space ['recurrent']"),
         (_recurrent() | {"space": "convolutional"}, "'normal' is missing"),
         ({"space": "recurrent"}, "'schema_version' is missing"),

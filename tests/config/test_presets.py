@@ -6,9 +6,9 @@ import pytest
 
 from tf_darts.config import presets as config
 from tf_darts.config.presets import configure
-from tf_darts.config.search import ConvolutionalSearchConfig
 from tf_darts.config.setting import check
 from tf_darts.errors import UserError
+from tf_darts.spaces.convolutional.settings import ConvolutionalSearchConfig
 
 # What --dataset may be, in messages.
 NAMES = (
@@ -28,6 +28,7 @@ PAPER = {
     "rules": "",
     "derivation": "strongest_edges",
     "step_order": "alpha_first",
+    "operations": "",
     "hypergradient": "finite_difference",
     "finite_difference_radius": 0.01,
     "weight_learning_rate": 20.0,
@@ -102,6 +103,7 @@ def test_presets_are_the_papers(dataset):
     made = dataclasses.asdict(configure({"mode": "search", "dataset": dataset}))
     assert made == PAPER | OURS | {
         "mode": "search",
+        "space": "recurrent",
         "dataset": dataset,
         "run_dir": f"runs/search_{dataset}_darts_seed0",
     }
@@ -114,6 +116,7 @@ def test_presets_for_images_are_the_papers(dataset):
     assert made == PAPER_IMAGES | OURS | small | {
         "division": "by_class" if dataset == "folder" else "shuffled",
         "mode": "search",
+        "space": "convolutional",
         "dataset": dataset,
         "run_dir": f"runs/search_{dataset}_darts_seed0",
     }
@@ -298,8 +301,9 @@ def test_computed_settings_leave_out_what_does_not_matter():
     made = _search(run_dir="anywhere", deterministic=True, checkpoint_steps=3, data_dir="/data")
     assert config.computed_settings(made) == config.computed_settings(_search())
     names = set(config.computed_settings(made))
-    parts = {"relaxation", "alpha_terms", "rules", "derivation", "step_order"}  # the paper's
-    assert names == set(config.fields(made)) - parts - {
+    # Where they are what every search had.
+    usual = {"relaxation", "alpha_terms", "rules", "derivation", "step_order", "operations"}
+    assert names == set(config.fields(made)) - usual - {
         "data_dir",
         "run_dir",
         "rematerialize",
@@ -309,6 +313,7 @@ def test_computed_settings_leave_out_what_does_not_matter():
         "checkpoint_steps",
         "max_rollbacks",
         "accelerate",
+        "space",
     }
     # Runs from before there was the setting have none in their config.json, and go on.
     off = config.computed_settings(_search(accelerate="off"))

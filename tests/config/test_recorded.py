@@ -3,21 +3,18 @@
 import contextlib
 import dataclasses
 import json
-from typing import ClassVar
 
 import pytest
 
 from tf_darts.cells import genotype_files
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config.recorded import about, kind_of, space_of, training_class
-from tf_darts.config.training import (
-    ConvolutionalTrainingConfig,
-    RecurrentTrainingConfig,
-    TrainingConfig,
-)
+from tf_darts.config.training import TrainingConfig
 from tf_darts.errors import UserError
 from tf_darts.runs.training_tasks import check_space, find_cell
 from tf_darts.runtime.run_directory import RunDirectory
+from tf_darts.spaces.convolutional.settings import ConvolutionalTrainingConfig
+from tf_darts.spaces.recurrent.settings import RecurrentTrainingConfig
 
 V2 = PUBLISHED["convolutional"]["darts_v2"]
 
@@ -79,7 +76,7 @@ def test_a_space_that_is_not_here(tmp_path, space):
 class GraphTrainingConfig(TrainingConfig):
     """Of a space without published cells."""
 
-    space: ClassVar[str] = "graph"
+    space: str = "graph"
 
 
 def test_a_space_without_published_cells():
@@ -89,7 +86,10 @@ def test_a_space_without_published_cells():
     given = GraphTrainingConfig(dataset="molecules", genotype="my_cell")
     with pytest.raises(UserError, match="my_cell: no file and no published cell; give RUN"):
         find_cell(given)
-    with pytest.raises(UserError, match="needs a graph one; it goes with --dataset=cifar10"):
+    with pytest.raises(
+        UserError,
+        match="--space=graph trains graph ones; give --space=conv",
+    ):
         check_space(given, V2)
     # What only some spaces set has a value in all.
     assert (given.schedule, given.averaging_patience, given.train_on_all) == ("constant", 0, False)

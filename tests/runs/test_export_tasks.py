@@ -83,7 +83,7 @@ def test_a_run_that_does_not_know_its_images(tmp_path, finished, opened, monkeyp
     finished(tmp_path / "run", "cifar10", known=False, train_on_all=True)
     pixels = np.random.default_rng(0).integers(0, 256, (100, 32, 32, 3)).astype(np.uint8)
     images = ImageSet("cifar10", pixels, np.zeros(100, np.int32), ("plane", "car", "bird"))
-    monkeypatch.setattr("tf_darts.runs.training_tasks.images.load", lambda *a, **k: images)
+    monkeypatch.setattr("tf_darts.runs.image_data.images.load", lambda *a, **k: images)
     with opened(tmp_path / "run") as training:
         about = export_task(training).card["client"]
     np.testing.assert_allclose(about["pixel_mean"], pixels.mean(axis=(0, 1, 2)), rtol=1e-6)
@@ -113,7 +113,7 @@ def test_representative_images_are_pixels(tmp_path, finished, opened, monkeypatc
     finished(tmp_path / "run", "cifar10", known=False, train_on_all=True, cutout=0, flip=False)
     pixels = np.random.default_rng(0).integers(0, 256, (300, 32, 32, 3)).astype(np.uint8)
     images = ImageSet("cifar10", pixels, np.zeros(300, np.int32), ("plane", "car", "bird"))
-    monkeypatch.setattr("tf_darts.runs.training_tasks.images.load", lambda *a, **k: images)
+    monkeypatch.setattr("tf_darts.runs.image_data.images.load", lambda *a, **k: images)
     with opened(tmp_path / "run") as training:
         found = export_task(training).representative()
     assert found.shape == (200, 32, 32, 3) and found.dtype == np.float32

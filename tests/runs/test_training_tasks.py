@@ -6,7 +6,9 @@ from tf_darts.cells import genotype_files
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config import presets as config
 from tf_darts.errors import UserError
-from tf_darts.runs.training_tasks import find_cell, image_objective, language_objective
+from tf_darts.runs.training_tasks import find_cell
+from tf_darts.spaces.convolutional.make import image_objective
+from tf_darts.spaces.recurrent.make import language_objective
 
 
 def training(dataset, cell):

@@ -12,9 +12,9 @@ from tests.support import toy_search, toy_training
 from tests.support.crash_states import crash_states
 from tests.support.toy_search import Events, without_time
 from tf_darts.bilevel.engine import SearchEngine
-from tf_darts.config.training import ConvolutionalTrainingConfig
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest
+from tf_darts.spaces.convolutional.settings import ConvolutionalTrainingConfig
 from tf_darts.training.engine import TrainingEngine
 
 

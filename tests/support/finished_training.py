@@ -12,9 +12,10 @@ from tf_darts.cells.published import PUBLISHED
 from tf_darts.config import presets as config
 from tf_darts.data.asset_files import listed
 from tf_darts.optimization.averaging import WeightAverage
-from tf_darts.runs.training_tasks import image_objective, language_objective
 from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.run_directory import RunDirectory
+from tf_darts.spaces.convolutional.make import image_objective
+from tf_darts.spaces.recurrent.make import language_objective
 from tf_darts.training.evaluator import weights_of
 from tf_darts.training.finished import FinishedTraining
 

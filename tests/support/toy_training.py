@@ -5,10 +5,10 @@ import numpy as np
 import tensorflow as tf
 
 from tests.support.toy_search import Events
-from tf_darts.config.training import ConvolutionalTrainingConfig
 from tf_darts.data.batches import TrainingBatch
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest
+from tf_darts.spaces.convolutional.settings import ConvolutionalTrainingConfig
 from tf_darts.spaces.objective import TrainingLoss, TrainingObjective
 from tf_darts.spaces.supernet import Evaluation
 from tf_darts.training.engine import TrainingEngine

@@ -9,13 +9,14 @@ import tensorflow as tf
 
 from tests.support.toy_search import Events, Killed, without_time
 from tests.support.toy_training import Numbers, Toy, train
-from tf_darts.config.training import ConvolutionalTrainingConfig, RecurrentTrainingConfig
 from tf_darts.data.batches import TrainingBatch
 from tf_darts.errors import UserError
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import Stopped, StopRequest
+from tf_darts.spaces.convolutional.settings import ConvolutionalTrainingConfig
 from tf_darts.spaces.objective import TrainingLoss
+from tf_darts.spaces.recurrent.settings import RecurrentTrainingConfig
 from tf_darts.training.engine import TrainingEngine
 
 

@@ -9,10 +9,11 @@ import tensorflow as tf
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config.presets import PRESETS
 from tf_darts.optimization.loss_scale import LossScale
-from tf_darts.runs.training_tasks import image_objective, language_objective
 from tf_darts.runtime import precision
 from tf_darts.runtime.checkpoints import Checkpoints
 from tf_darts.runtime.precision import set_precision
+from tf_darts.spaces.convolutional.make import image_objective
+from tf_darts.spaces.recurrent.make import language_objective
 from tf_darts.training.evaluator import Evaluator
 from tf_darts.training.step import TrainingStep
 

@@ -5,10 +5,11 @@ import pytest
 import tensorflow as tf
 
 from tf_darts.cells.published import PUBLISHED
-from tf_darts.config.training import ConvolutionalTrainingConfig, RecurrentTrainingConfig
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.spaces.convolutional.derived.objective import CifarNetwork, ImageClassification
+from tf_darts.spaces.convolutional.settings import ConvolutionalTrainingConfig
 from tf_darts.spaces.recurrent.derived.objective import LanguageModel, NextWordPrediction
+from tf_darts.spaces.recurrent.settings import RecurrentTrainingConfig
 from tf_darts.training.step import TrainingStep
 
 STEPS, BATCH = 3, 4

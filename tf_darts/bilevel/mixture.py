@@ -50,7 +50,7 @@ class Mixture:
         tables: dict[str, tf.Tensor] = {}
         if allowed:
             for name, topology in self._supernet.cells.items():
-                all_allowed = np.ones([topology.edges, len(topology.operations)])
+                all_allowed = np.ones([topology.edges, topology.columns])
                 tables[name] = tf.convert_to_tensor(allowed.get(name, all_allowed), dtype)
         self._moment = Moment(
             tf.zeros([2], tf.int32),

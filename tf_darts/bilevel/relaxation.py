@@ -110,7 +110,7 @@ def initial_alphas(
     alphas = {}
     for name, topology in cells.items():
         random = np.random.default_rng(seeds.sub_seed(seed, "alpha", name))
-        value = scale * random.standard_normal((topology.edges, len(topology.operations)))
+        value = scale * random.standard_normal((topology.edges, topology.columns))
         alphas[name] = keras.Variable(value, dtype=keras.config.floatx(), name=f"alpha_{name}")
     return alphas
 

@@ -1,6 +1,7 @@
 """From mixing weights to the discrete cell (docs/method.md section 3)."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -9,29 +10,35 @@ from tf_darts.cells.topology import CellTopology
 
 
 def strongest_edges(mixing: np.ndarray, topology: CellTopology) -> list[list[Edge]]:
-    """The edges that each searched node keeps, strongest first.
+    """The edges that each searched node keeps, strongest first; all of them in their order.
 
-    An edge is as strong as its strongest operation other than `none`, and keeps that operation.
-    Ties go to the lower predecessor and the earlier operation.
+    An edge is as strong as its strongest operation that a discrete cell may have (`none` only where
+    it competes), and keeps that operation. Ties go to the lower predecessor and the earlier
+    operation.
 
     Args:
       mixing: [edges, operations], the mixing weights of one cell.
-      topology: the cell's graph; `topology.keep` edges are kept at each node.
+      topology: the cell's graph, which says how many edges a node keeps.
     """
-    candidates = [k for k, name in enumerate(topology.operations) if name != "none"]
     cell = []
     for node in range(topology.nodes):
-        rows = np.asarray(mixing)[topology.rows(node)][:, candidates]
-        # A stable sort of the negated strengths leaves ties in the predecessors' order, and
-        # argmax takes the first of equals.
-        sources = np.argsort(-rows.max(axis=1), kind="stable")[: topology.keep]
-        cell.append(
-            [
-                (topology.operations[candidates[int(rows[source].argmax())]], int(source))
-                for source in sources
-            ]
-        )
+        rows = range(topology.edges)[topology.rows(node)]
+        strongest = [_strongest(np.asarray(mixing)[row], topology, row) for row in rows]
+        sources = range(len(rows))
+        if topology.keep is not None:
+            # A stable sort of the negated strengths leaves ties in the predecessors' order.
+            strengths = np.array([strength for strength, _ in strongest])
+            sources = np.argsort(-strengths, kind="stable")[: topology.keep].tolist()
+        cell.append([(strongest[source][1], source) for source in sources])
     return cell
+
+
+def _strongest(weights: np.ndarray, topology: CellTopology, edge: int) -> tuple[Any, str]:
+    """The largest mixing weight of an edge's choices, and its operation; of equals the first."""
+    names, choices = topology.operations_of(edge), topology.choices(edge)
+    columns = [k for k, name in enumerate(names) if name in choices]
+    best = int(weights[columns].argmax())
+    return weights[columns][best], names[columns[best]]
 
 
 def derive(

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from tf_darts.cells.space import spaces
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import shown
 
@@ -19,11 +20,6 @@ FORMS = (
     " normal_concat=range(2, 6), reduce=[...], reduce_concat=range(2, 6)) of the official release;"
     " docs/own_cell.md shows both"
 )
-# The fields of a cell by its space, in the order of the official named tuples.
-FIELDS: dict[str, tuple[str, ...]] = {
-    "convolutional": ("normal", "normal_concat", "reduce", "reduce_concat"),
-    "recurrent": ("recurrent", "concat"),
-}
 MOST_NODES = 1000  # of a cell; a longer range is a mistake
 
 # Other programs' names of our operations.
@@ -113,12 +109,23 @@ def from_nni(document: Mapping[str, Any]) -> dict[str, Any] | None:
 def from_fields(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Space and fields of a cell given by name, as in a named tuple; raises `UserError`."""
     fields = {"recurrent" if name == "edges" else name: v for name, v in fields.items()}
-    for space, names in FIELDS.items():
-        if fields.keys() == set(names):
-            return space, _renamed(fields)
+    space = space_with(fields)
+    if space is not None:
+        return space, _renamed(fields)
     present = shown(", ".join(map(str, fields)) or "none", 120)
-    expected = " or ".join(", ".join(names) for names in FIELDS.values())
+    expected = " or ".join(", ".join(names) for names in fields_by_space().values())
     raise UserError(f"a cell has the fields {expected}, and these are {present}; {FORMS}.")
+
+
+def fields_by_space() -> dict[str, tuple[str, ...]]:
+    """The fields of a cell by its space, in the order of the official named tuples."""
+    return {name: space.all_fields for name, space in spaces().items()}
+
+
+def space_with(fields: Mapping[str, Any]) -> str | None:
+    """The first space whose cells have just these fields; None where there is none."""
+    sets = {name: set(names) for name, names in fields_by_space().items()}
+    return next((name for name, names in sets.items() if fields.keys() == names), None)
 
 
 def _calls(text: str) -> dict[str, ast.Call | ast.Dict]:
@@ -171,7 +178,7 @@ def _fields(cell: ast.Call | ast.Dict) -> dict[str, Any]:
             items = zip(cell.keys, cell.values, strict=True)
             pairs = [(ast.literal_eval(key), value) for key, value in items]
         else:
-            by_count = {len(names): names for names in FIELDS.values()}
+            by_count = {len(names): names for names in [*fields_by_space().values()][::-1]}
             positional = by_count.get(len(cell.args) + len(cell.keywords), ())
             pairs = list(zip(positional[: len(cell.args)], cell.args, strict=True))
             pairs += [(keyword.arg, keyword.value) for keyword in cell.keywords]

@@ -1,17 +1,17 @@
 """Discrete cells: what a search leaves behind and every other mode takes.
 
-A genotype is data. `RecurrentGenotype` and `ConvolutionalGenotype` check themselves when they are
-made. `cells/genotype_files.py` writes and reads them, and `cells/published.py` has the published
-ones.
+A genotype is data, of one class for all spaces: what it may hold, its space's topologies say, by
+which it checks itself when it is made. `cells/genotype_files.py` writes and reads genotypes, and
+`cells/published.py` has the published ones.
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, ClassVar
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
-from tf_darts.cells import foreign as foreign_cells
-from tf_darts.errors import UserError
-from tf_darts.runtime.files import shown
+from tf_darts.cells.discrete_cell import DiscreteCell, Edge, check_fields, checked_cell
+from tf_darts.cells.space import Space, find_space, spaces
 
 # The candidate operations in the order of the columns of α (docs/method.md sections 4 and 5).
 RECURRENT_PRIMITIVES = ("none", "tanh", "relu", "sigmoid", "identity")
@@ -29,8 +29,6 @@ CONVOLUTIONAL_PRIMITIVES = (
 EXTRA_CONVOLUTIONAL_PRIMITIVES = ("sep_conv_7x7", "conv_7x1_1x7")
 _added_convolutional: list[str] = []
 
-Edge = tuple[str, int]  # (operation, predecessor)
-
 
 def add_convolutional_primitive(name: str) -> None:
     """One candidate more for searches, the last, and for cells, as long as this process lives."""
@@ -42,205 +40,213 @@ def convolutional_primitives() -> tuple[str, ...]:
     return (*CONVOLUTIONAL_PRIMITIVES, *_added_convolutional)
 
 
-def _provenance() -> Any:
-    """The field of a genotype that says where the cell is from: it is no part of the cell."""
-    return dataclasses.field(default_factory=dict, compare=False, repr=False, kw_only=True)
+@dataclasses.dataclass(frozen=True, init=False, eq=False, repr=False)
+class Genotype:
+    """The discrete cells of a space; each space has a subclass, which `genotype_class` gives.
+
+    It is made of its fields in their order or by name: for each kind of cell its edges, and the
+    nodes that its output joins or averages where the space leaves that open. Edges are
+    `(operation, predecessor)`, node by node, or flat; lists and ranges become tuples.
+
+    Attributes:
+      space: the name of the space.
+      cells: the discrete cell of each kind.
+      provenance: where the cell is from, as JSON types; cells that differ in it alone are equal.
+    """
+
+    space: ClassVar[str]
+    aliases: ClassVar[Mapping[str, str]] = {}  # names of fields in Python that JSON has not
+
+    cells: Mapping[str, DiscreteCell]
+    provenance: Mapping[str, Any]
+
+    def __init__(
+        self,
+        *values: Any,
+        cells: Mapping[str, DiscreteCell] | None = None,
+        provenance: Mapping[str, Any] | None = None,
+        **named: Any,
+    ) -> None:
+        """Makes a genotype of its fields, or of `cells` that another one has.
+
+        Raises:
+          UserError: the space has no such cells.
+          TypeError: these are not its fields.
+        """
+        if cells is None:
+            cells = self._checked(values, named)
+        object.__setattr__(self, "cells", dict(cells))
+        object.__setattr__(self, "provenance", {} if provenance is None else provenance)
+
+    @classmethod
+    def _record(cls) -> Space:
+        return find_space(cls.space)
+
+    @classmethod
+    def _checked(cls, values: Sequence[Any], named: Mapping[str, Any]) -> dict[str, DiscreteCell]:
+        space = cls._record()
+        names = space.all_fields
+        fields = dict(zip(names, values, strict=False))
+        given = {cls.aliases.get(name, name): value for name, value in named.items()}
+        if len(values) > len(names) or fields.keys() & given.keys():
+            raise TypeError(f"{cls.__name__} takes the fields {', '.join(names)}, each once")
+        fields |= given
+        if fields.keys() != set(names):
+            raise TypeError(f"{cls.__name__} takes the fields {', '.join(names)}")
+        cells = {}
+        for kind, topology in space.topologies.items():
+            own = [fields[name] for name in space.fields_of(kind, topology)]
+            location = f"{space.fields_of(kind, topology)[0]} cell"
+            operations = (*topology.all_operations, *space.extra_operations)
+            cells[kind] = checked_cell(topology, operations, location, *own)
+        return cells
+
+    @classmethod
+    def from_cells(cls, cells: Mapping[str, Sequence[Sequence[Edge]]]) -> Self:
+        """From derived edges by node, `{"normal": ..., "reduce": ...}`; every node is joined."""
+        space, fields = cls._record(), {}
+        for kind, topology in space.topologies.items():
+            nodes = cells[kind]
+            joined = range(topology.inputs, topology.inputs + len(nodes))
+            names = space.fields_of(kind, topology)
+            fields |= dict(zip(names, (nodes, joined), strict=False))
+        return cls(*fields.values())
+
+    @classmethod
+    def from_dict(cls, cell: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`; raises `UserError` on cells that cannot be."""
+        names = cls._record().all_fields
+        check_fields(cell, names)
+        return cls(*(cell[name] for name in names))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The cells as JSON types, edges in a flat list, node after node."""
+        space, document = self._record(), {}
+        for kind, topology in space.topologies.items():
+            nodes, concat = self.cells[kind]
+            values = ([list(edge) for node in nodes for edge in node], list(concat))
+            names = space.fields_of(kind, topology)
+            document |= dict(zip(names, values, strict=False))
+        return document
+
+    def with_provenance(self, provenance: Mapping[str, Any]) -> Self:
+        """The same cells, from elsewhere."""
+        return type(self)(cells=self.cells, provenance=provenance)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Genotype):
+            return NotImplemented
+        return (self.space, self.cells) == (other.space, other.cells)
+
+    def __hash__(self) -> int:
+        return hash((self.space, *self.cells.items()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self.space, self.cells, self.provenance)
+
+    def __repr__(self) -> str:
+        names = {name: alias for alias, name in self.aliases.items()}
+        fields = [f"{names.get(name, name)}={value!r}" for name, value in self.to_dict().items()]
+        return f"{type(self).__name__}({', '.join(fields)})"
+
+    def __str__(self) -> str:
+        texts = []
+        for kind, topology in self._record().topologies.items():
+            between = " " if topology.keep == 1 else " | "
+            nodes = (" ".join(f"{o}:{p}" for o, p in node) for node in self.cells[kind].nodes)
+            texts.append((kind, between.join(nodes)))
+        if len(texts) == 1:
+            return texts[0][1]
+        return " / ".join(f"{kind} {text}" for kind, text in texts)
 
 
-def _check_edge(edge: Edge, operations: tuple[str, ...], nodes_before: int, location: str) -> None:
-    operation, predecessor = edge
-    if operation not in operations or operation == "none":
-        choices = ", ".join(name for name in operations if name != "none")
-        unknown = shown(repr(operation))
-        raise UserError(f"{location}: unknown operation {unknown}; use one of {choices}.")
-    if not 0 <= predecessor < nodes_before:
-        raise UserError(
-            f"{location}: predecessor {shown(predecessor)} is not an earlier node; a cell has no"
-            f" cycles, so use 0 to {nodes_before - 1}."
-        )
-
-
-def _edges(rows: Any, location: str) -> tuple[Edge, ...]:
-    """A flat sequence of edges; a nested one, node by node, is made flat."""
-    try:
-        rows = list(rows)
-        if rows and all(
-            isinstance(row, list | tuple) and row and all(isinstance(e, list | tuple) for e in row)
-            for row in rows
-        ):
-            rows = [edge for row in rows for edge in row]
-        edges = tuple((operation, predecessor) for operation, predecessor in rows)
-    except (TypeError, ValueError):
-        edges = None
-    if edges is None or not all(isinstance(o, str) and type(p) is int for o, p in edges):
-        raise UserError(f"{location}: expected a list of [operation, predecessor] pairs.")
-    return edges
-
-
-def _nodes(rows: Any, location: str) -> tuple[tuple[Edge, ...], ...]:
-    """Two edges a node, of a flat sequence of edges or of one node by node."""
-    nested = isinstance(rows, list | tuple) and any(
-        isinstance(row, list | tuple) and row and isinstance(row[0], list | tuple) for row in rows
-    )
-    if nested:
-        return tuple(_edges(row, location) for row in rows)
-    flat = _edges(rows, location)
-    return tuple(flat[i : i + 2] for i in range(0, len(flat), 2))
-
-
-def _integers(values: Any, location: str) -> tuple[int, ...]:
-    few = isinstance(values, list | tuple | range) and len(values) <= foreign_cells.MOST_NODES
-    if not few or not all(type(value) is int for value in values):
-        raise UserError(f"{location}: expected a list of node numbers.")
-    return tuple(values)
-
-
-def _check_fields(cell: Any, names: tuple[str, ...]) -> None:
-    """Raises `UserError` where a cell's JSON has other fields than these."""
-    if not isinstance(cell, Mapping):
-        raise UserError("not a genotype file, expected a JSON object as its cell.")
-    for name in names:
-        if name not in cell:
-            raise UserError(f"not a genotype file, {name!r} is missing in its cell.")
-    for name in cell:
-        if name not in names:
-            raise UserError(
-                f"unknown field {shown(repr(name))} in its cell; a cell has {', '.join(names)}, so"
-                " take the other out."
-            )
-
-
-def _check_concat(concat: tuple[int, ...], inputs: int, nodes: int, location: str) -> None:
-    allowed = range(inputs, inputs + nodes)
-    if not concat or len(set(concat)) != len(concat) or any(n not in allowed for n in concat):
-        raise UserError(
-            f"{location}: its output joins nodes {shown(list(concat))}, and its edges make"
-            f" {allowed.start} to {allowed.stop - 1}; join distinct ones of these, or add the"
-            " edges that are missing."
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class RecurrentGenotype:
+class RecurrentGenotype(Genotype):
     """A recurrent cell: node 0 mixes input and state, node i+1 applies `edges[i]`.
 
-    Attributes:
-      edges: one `(operation, predecessor)` for each node after the first.
-      concat: the nodes whose mean is the cell's output; lists and ranges become tuples.
-      provenance: where the cell is from, as JSON types; cells that differ in it alone are equal.
+    `RecurrentGenotype(edges, concat)` has one `(operation, predecessor)` for each node after the
+    first, and the nodes whose mean is the cell's output.
     """
 
-    edges: tuple[Edge, ...]
-    concat: tuple[int, ...]
-    provenance: Mapping[str, Any] = _provenance()
     space: ClassVar[str] = "recurrent"
+    aliases: ClassVar[Mapping[str, str]] = {"edges": "recurrent"}
 
-    def __post_init__(self) -> None:
-        location = "recurrent cell"
-        object.__setattr__(self, "edges", _edges(self.edges, location))
-        object.__setattr__(self, "concat", _integers(self.concat, location))
-        if not self.edges:
-            raise UserError("recurrent cell: it has no nodes; at least one is needed.")
-        for i, edge in enumerate(self.edges):
-            _check_edge(edge, RECURRENT_PRIMITIVES, i + 1, f"recurrent cell, node {i + 1}")
-        _check_concat(self.concat, 1, len(self.edges), "recurrent cell")
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """One for each node after the first."""
+        return tuple(node[0] for node in self.cells["cell"].nodes)
 
-    @classmethod
-    def from_cells(cls, cells: dict[str, list[list[Edge]]]) -> "RecurrentGenotype":
-        """From derived edges by node, `{"cell": [[edge], ...]}`; every node is averaged."""
-        edges = tuple(node[0] for node in cells["cell"])
-        return cls(edges, tuple(range(1, len(edges) + 1)))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The cell as JSON types."""
-        return {"recurrent": [list(e) for e in self.edges], "concat": list(self.concat)}
-
-    @classmethod
-    def from_dict(cls, cell: dict[str, Any]) -> "RecurrentGenotype":
-        """The inverse of `to_dict`; raises `UserError` on a cell that cannot be."""
-        _check_fields(cell, foreign_cells.FIELDS[cls.space])
-        return cls(cell["recurrent"], cell["concat"])
-
-    def __str__(self) -> str:
-        return " ".join(f"{operation}:{predecessor}" for operation, predecessor in self.edges)
+    @property
+    def concat(self) -> tuple[int, ...]:
+        """The nodes whose mean is the cell's output."""
+        return self.cells["cell"].concat
 
 
-@dataclasses.dataclass(frozen=True)
-class ConvolutionalGenotype:
+class ConvolutionalGenotype(Genotype):
     """A normal and a reduction cell; nodes 0 and 1 are the outputs of the two cells before.
 
-    Attributes:
-      normal, reduce: for each intermediate node its two `(operation, predecessor)` edges; may be
-        given flat, two to a node, as in the official named tuples.
-      normal_concat, reduce_concat: the nodes concatenated into the output.
-      provenance: where the cell is from, as JSON types; cells that differ in it alone are equal.
+    `ConvolutionalGenotype(normal, normal_concat, reduce, reduce_concat)` has for each intermediate
+    node its two edges, and the nodes concatenated into the output; all flat, it is the official
+    named tuple.
     """
 
-    normal: tuple[tuple[Edge, Edge], ...]
-    normal_concat: tuple[int, ...]
-    reduce: tuple[tuple[Edge, Edge], ...]
-    reduce_concat: tuple[int, ...]
-    provenance: Mapping[str, Any] = _provenance()
     space: ClassVar[str] = "convolutional"
 
-    def __post_init__(self) -> None:
-        operations = convolutional_primitives() + EXTRA_CONVOLUTIONAL_PRIMITIVES
-        for name in ("normal", "reduce"):
-            location = f"{name} cell"
-            nodes = _nodes(getattr(self, name), location)
-            object.__setattr__(self, name, nodes)
-            concat = _integers(getattr(self, f"{name}_concat"), location)
-            object.__setattr__(self, f"{name}_concat", concat)
-            if not nodes:
-                raise UserError(f"{location}: it has no nodes; at least one is needed.")
-            for i, node in enumerate(nodes):
-                if len(node) != 2:
-                    raise UserError(f"{location}, node {i + 2}: needs two edges, has {len(node)}.")
-                for edge in node:
-                    _check_edge(edge, operations, i + 2, f"{location}, node {i + 2}")
-            _check_concat(concat, 2, len(nodes), location)
+    @property
+    def normal(self) -> tuple[tuple[Edge, ...], ...]:
+        """The edges of each node of the normal cell."""
+        return self.cells["normal"].nodes
 
-    @classmethod
-    def from_cells(cls, cells: dict[str, list[list[Edge]]]) -> "ConvolutionalGenotype":
-        """From derived edges by node, `{"normal": ..., "reduce": ...}`; every node is joined."""
-        return cls(
-            tuple(tuple(node) for node in cells["normal"]),
-            tuple(range(2, len(cells["normal"]) + 2)),
-            tuple(tuple(node) for node in cells["reduce"]),
-            tuple(range(2, len(cells["reduce"]) + 2)),
-        )
+    @property
+    def normal_concat(self) -> tuple[int, ...]:
+        """The nodes concatenated into the normal cell's output."""
+        return self.cells["normal"].concat
 
-    def to_dict(self) -> dict[str, Any]:
-        """The cells as JSON types, edges in a flat list, two to a node."""
-        return {
-            "normal": [list(edge) for node in self.normal for edge in node],
-            "normal_concat": list(self.normal_concat),
-            "reduce": [list(edge) for node in self.reduce for edge in node],
-            "reduce_concat": list(self.reduce_concat),
-        }
+    @property
+    def reduce(self) -> tuple[tuple[Edge, ...], ...]:
+        """The edges of each node of the reduction cell."""
+        return self.cells["reduce"].nodes
 
-    @classmethod
-    def from_dict(cls, cell: dict[str, Any]) -> "ConvolutionalGenotype":
-        """The inverse of `to_dict`; raises `UserError` on cells that cannot be."""
-        _check_fields(cell, foreign_cells.FIELDS[cls.space])
-        return cls(**cell)
-
-    def __str__(self) -> str:
-        def cell(nodes: tuple[tuple[Edge, Edge], ...]) -> str:
-            return " | ".join(" ".join(f"{o}:{p}" for o, p in node) for node in nodes)
-
-        return f"normal {cell(self.normal)} / reduce {cell(self.reduce)}"
+    @property
+    def reduce_concat(self) -> tuple[int, ...]:
+        """The nodes concatenated into the reduction cell's output."""
+        return self.cells["reduce"].concat
 
 
-Genotype = RecurrentGenotype | ConvolutionalGenotype
-SPACES: dict[str, type[Genotype]] = {
-    "recurrent": RecurrentGenotype,
-    "convolutional": ConvolutionalGenotype,
-}
+@functools.cache
+def _made_class(space: str) -> type[Genotype]:
+    """A class for a space that has none of its own."""
+    return type(f"{space.title().replace('_', '')}Genotype", (Genotype,), {"space": space})
+
+
+def _named_class(space: str) -> type[Genotype]:
+    """The class of a space's name, whether there is such a space or not."""
+    classes = {kind.space: kind for kind in (RecurrentGenotype, ConvolutionalGenotype)}
+    return classes.get(space) or _made_class(space)
+
+
+def _restored(
+    space: str, cells: Mapping[str, DiscreteCell], provenance: Mapping[str, Any]
+) -> Genotype:
+    """A genotype out of a pickle."""
+    return _named_class(space)(cells=cells, provenance=provenance)
 
 
 def genotype_class(space: str) -> type[Genotype]:
     """The class of a space's cells; raises `UserError` where there is no such space."""
-    if space not in SPACES:
-        raise UserError(f"unknown space {shown(repr(space))}; known: {', '.join(SPACES)}.")
-    return SPACES[space]
+    return _named_class(find_space(space).name)
+
+
+class _Classes(Mapping[str, type[Genotype]]):
+    """The class of every space that there is."""
+
+    def __getitem__(self, space: str) -> type[Genotype]:
+        return _named_class(spaces()[space].name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(spaces())
+
+    def __len__(self) -> int:
+        return len(spaces())
+
+
+SPACES: Mapping[str, type[Genotype]] = _Classes()

@@ -3,7 +3,6 @@
 `cells/foreign.py` knows what other programs write.
 """
 
-import dataclasses
 import json
 import pathlib
 import re
@@ -97,7 +96,7 @@ def parse(text: str, name: str | None = None, source: str = "FILE") -> Genotype:
 def of_fields(fields: Mapping[str, Any]) -> Genotype:
     """The genotype with these fields, of whichever space has them; raises `UserError`."""
     space, fields = foreign_cells.from_fields(fields)
-    return genotype_class(space)(*(fields[name] for name in foreign_cells.FIELDS[space]))
+    return genotype_class(space).from_dict(fields)
 
 
 def split_name(path: str) -> tuple[str, str | None]:
@@ -127,8 +126,7 @@ def _from_document(document: dict[str, Any]) -> Genotype:
         )
     if not isinstance(space, str):
         raise UserError(f"unknown space {shown(repr(space))}; write the name of one there.")
-    genotype = genotype_class(space).from_dict(cell)
-    return dataclasses.replace(genotype, provenance=provenance_in(document))
+    return genotype_class(space).from_dict(cell).with_provenance(provenance_in(document))
 
 
 def provenance_in(document: Mapping[str, Any]) -> dict[str, Any]:

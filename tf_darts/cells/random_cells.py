@@ -12,15 +12,19 @@ from tf_darts.runtime.seeds import sub_seed
 def random_edges(topology: CellTopology, random: np.random.Generator) -> list[list[Edge]]:
     """Edges of each searched node, uniform over the discrete cells of docs/method.md section 3.
 
-    A node has `topology.keep` distinct predecessors, listed in order, each with an operation other
-    than `none`; all such choices are equally likely.
+    A node has as many distinct predecessors as the topology keeps, listed in order, each with an
+    operation that a discrete cell may have there; all such choices are equally likely.
     """
-    operations = [name for name in topology.operations if name != "none"]
     cell = []
     for node in range(topology.nodes):
-        before = topology.inputs + node
-        sources = sorted(random.choice(before, size=topology.keep, replace=False).tolist())
-        cell.append([(operations[random.integers(len(operations))], s) for s in sources])
+        before, first = topology.inputs + node, topology.rows(node).start
+        sources = [*range(before)]
+        if topology.keep is not None:
+            sources = sorted(random.choice(before, size=topology.keep, replace=False).tolist())
+        choices = [topology.choices(first + source) for source in sources]
+        cell.append(
+            [(n[random.integers(len(n))], s) for n, s in zip(choices, sources, strict=True)]
+        )
     return cell
 
 

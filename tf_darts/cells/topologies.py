@@ -1,8 +1,9 @@
 """The graphs of the cells of each space, by the space's name and the kind of cell."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from tf_darts.cells.genotype import RECURRENT_PRIMITIVES, convolutional_primitives
+from tf_darts.cells.space import spaces
 from tf_darts.cells.topology import CellTopology
 
 
@@ -13,26 +14,22 @@ def convolutional_topology(nodes: int = 4) -> CellTopology:
 
 def recurrent_topology(nodes: int = 8) -> CellTopology:
     """Node 0 mixes input and state; `nodes` searched nodes keep one predecessor each."""
-    return CellTopology(inputs=1, nodes=nodes, keep=1, operations=RECURRENT_PRIMITIVES)
-
-
-_GRAPHS: Mapping[str, Mapping[str, Callable[[], CellTopology]]] = {
-    "recurrent": {"cell": recurrent_topology},
-    "convolutional": {"normal": convolutional_topology, "reduce": convolutional_topology},
-}
+    return CellTopology(
+        inputs=1, nodes=nodes, keep=1, operations=RECURRENT_PRIMITIVES, output="mean"
+    )
 
 
 class _Topologies(Mapping[str, Mapping[str, CellTopology]]):
     """Made when they are asked for, because operations can be added to a space."""
 
     def __getitem__(self, space: str) -> Mapping[str, CellTopology]:
-        return {kind: graph() for kind, graph in _GRAPHS[space].items()}
+        return spaces()[space].topologies
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_GRAPHS)
+        return iter(spaces())
 
     def __len__(self) -> int:
-        return len(_GRAPHS)
+        return len(spaces())
 
 
-TOPOLOGIES = _Topologies()
+TOPOLOGIES: Mapping[str, Mapping[str, CellTopology]] = _Topologies()

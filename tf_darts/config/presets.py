@@ -1,4 +1,4 @@
-"""The configurations by mode and data set, with the paper's values; and the user's put over them.
+"""The configurations by mode, data set and space; and what the user gives, put over them.
 
 A setting is a field of a frozen dataclass in `config/`; its metadata say what it may be. The
 command line (`cli/flags.py`) makes one flag of each field, so a new setting is one line there.
@@ -7,24 +7,22 @@ command line (`cli/flags.py`) makes one flag of each field, so a new setting is 
 import dataclasses
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tensorflow_datasets as tfds
 
+from tf_darts.cells import references
+from tf_darts.cells.published import published_cells
+from tf_darts.cells.space import IMAGES, TEXTS, Space, find_space, spaces
 from tf_darts.config import methods
 from tf_darts.config.export import ExportConfig
 from tf_darts.config.report import ReportConfig
 from tf_darts.config.run import RunConfig
-from tf_darts.config.search import (
-    ConvolutionalSearchConfig,
-    RecurrentSearchConfig,
-    SearchConfig,
-)
+from tf_darts.config.search import SearchConfig
 from tf_darts.config.setting import KINDS, check, fields
 from tf_darts.config.study import BlackBoxConfig, SelectConfig, StudyConfig, TuneConfig
 from tf_darts.config.testing import TrainingTestConfig
-from tf_darts.config.training import ConvolutionalTrainingConfig, RecurrentTrainingConfig
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import exists, expanded, is_directory, shown
 from tf_darts.runtime.renamed_settings import rename_and_warn
@@ -33,69 +31,40 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 Config = RunConfig | StudyConfig | TrainingTestConfig | ReportConfig | ExportConfig
 
-_CIFAR10 = ConvolutionalSearchConfig(
-    dataset="cifar10",
-    batch_size=64,
-    evaluation_batch_size=256,
-    weight_learning_rate=0.025,
-    final_weight_learning_rate=0.001,
-    momentum=0.9,
-    weight_decay=3e-4,
-    clip_norm=5.0,
-    alpha_learning_rate=3e-4,
-    alpha_beta_1=0.5,
-)
-_TRAIN_CIFAR10 = ConvolutionalTrainingConfig(dataset="cifar10")
 # Digits are not the same in a mirror, and these are 8 pixels wide.
-_DIGITS = {"dataset": "digits", "crop_padding": 1, "flip": False}
+_DIGITS = {"crop_padding": 1, "flip": False}
 # The user's own classes may be of any size, small ones too.
-_FOLDER = {"dataset": "folder", "division": "by_class"}
+_FOLDER = {"division": "by_class"}
 
-# The paper searches on ptb and cifar10, and trains on wikitext2 and imagenet2012 too; other texts
-# and images take their settings.
-PRESETS: Mapping[tuple[str, str], RunConfig] = {
-    ("search", "ptb"): RecurrentSearchConfig(),
-    ("search", "wikitext2"): RecurrentSearchConfig(dataset="wikitext2"),
-    ("search", "pydoc"): RecurrentSearchConfig(dataset="pydoc"),
-    ("search", "text"): RecurrentSearchConfig(dataset="text"),
-    ("search", "cifar10"): _CIFAR10,
-    ("search", "digits"): dataclasses.replace(_CIFAR10, **_DIGITS),
-    ("search", "folder"): dataclasses.replace(_CIFAR10, **_FOLDER),
-    ("train", "ptb"): RecurrentTrainingConfig(),
-    ("train", "wikitext2"): RecurrentTrainingConfig(
-        dataset="wikitext2", units=700, hidden_dropout=0.15, weight_decay=5e-7
-    ),
-    ("train", "pydoc"): RecurrentTrainingConfig(dataset="pydoc"),
-    ("train", "text"): RecurrentTrainingConfig(dataset="text"),
-    ("train", "cifar10"): _TRAIN_CIFAR10,
-    # Too small for the auxiliary head, which needs 32 pixels, and for a square cut out.
-    ("train", "digits"): dataclasses.replace(
-        _TRAIN_CIFAR10, **_DIGITS, auxiliary_weight=0.0, cutout=0, validation_examples=300
-    ),
-    ("train", "folder"): dataclasses.replace(_TRAIN_CIFAR10, **_FOLDER),
-    ("train", "imagenet2012"): ConvolutionalTrainingConfig(
-        dataset="imagenet2012",
-        epochs=250,
-        batch_size=128,
-        learning_rate=0.1,
-        schedule="exponential",
-        weight_decay=3e-5,
-        network="imagenet",
-        channels=48,
-        layers=14,
-        drop_path=0.0,
-        label_smoothing=0.1,
-        image_size=224,
-        crop_padding=0,
-        cutout=0,
-        stream_images=True,
-        random_resized_crop=True,
-        color_jitter=0.4,
-        hue_jitter=0.2,
-    ),
+# What data sets change of how their kind is read, by the kind, the mode and the data set: laid over
+# the settings of a space, of which `Space.presets` has what is its own. The paper searches on ptb
+# and cifar10, and trains on wikitext2 and imagenet2012 too; other texts and images take their
+# settings.
+LAYERS: Mapping[str, Mapping[tuple[str, str], Mapping[str, Any]]] = {
+    TEXTS: {
+        (mode, dataset): {}
+        for mode in ("search", "train")
+        for dataset in ("ptb", "wikitext2", "pydoc", "text")
+    },
+    IMAGES: {
+        ("search", "cifar10"): {},
+        ("search", "digits"): _DIGITS,
+        ("search", "folder"): _FOLDER,
+        ("train", "cifar10"): {},
+        # Too small for a square cut out.
+        ("train", "digits"): _DIGITS | {"cutout": 0, "validation_examples": 300},
+        ("train", "folder"): _FOLDER,
+        ("train", "imagenet2012"): {
+            "image_size": 224,
+            "crop_padding": 0,
+            "cutout": 0,
+            "stream_images": True,
+            "random_resized_crop": True,
+            "color_jitter": 0.4,
+            "hue_jitter": 0.2,
+        },
+    },
 }
-# By mode, what the image classification sets of TensorFlow Datasets take that are not named above.
-TFDS_PRESETS: Mapping[str, RunConfig] = {"search": _CIFAR10, "train": _TRAIN_CIFAR10}
 # Modes whose own settings are the same for all data sets.
 COMMON: Mapping[str, StudyConfig | TrainingTestConfig | ReportConfig | ExportConfig] = {
     "test": TrainingTestConfig(),
@@ -107,19 +76,53 @@ COMMON: Mapping[str, StudyConfig | TrainingTestConfig | ReportConfig | ExportCon
 }
 
 
-def preset_for(mode: str, dataset: str) -> RunConfig:
-    """The settings that a known data set takes in a mode that learns from one."""
-    if (mode, dataset) in PRESETS:
-        return PRESETS[mode, dataset]
-    return dataclasses.replace(TFDS_PRESETS[mode], dataset=dataset)
+def kind_of(dataset: str) -> str:
+    """The kind of a data set, by its name; sets of TensorFlow Datasets are images."""
+    texts = (name for _, name in LAYERS[TEXTS])
+    return TEXTS if dataset in texts else IMAGES
+
+
+def usual_space(kind: str) -> Space:
+    """The space that data of a kind take where none is named."""
+    return next(space for space in spaces().values() if space.default and space.data == kind)
+
+
+def preset_for(mode: str, dataset: str, space: str = "") -> RunConfig:
+    """The settings of a known data set in a mode that learns from one.
+
+    Args:
+      mode: "search" or "train".
+      dataset: its name.
+      space: the space's name; "" is the usual one of the data.
+    """
+    record = find_space(space) if space else usual_space(kind_of(dataset))
+    preset = {"search": record.search, "train": record.training}[mode]
+    layers = (LAYERS[record.data].get((mode, dataset), {}), record.presets.get((mode, dataset), {}))
+    values = {name: value for layer in layers for name, value in layer.items()}
+    return dataclasses.replace(preset, **values, dataset=dataset, space=record.name)
+
+
+# By mode and data set, in the usual space.
+PRESETS: Mapping[tuple[str, str], RunConfig] = {
+    (mode, dataset): preset_for(mode, dataset)
+    for layers in LAYERS.values()
+    for mode, dataset in layers
+}
 
 
 def settings() -> dict[str, dataclasses.Field]:
     """Every setting of any configuration by name."""
     by_name = {}
-    for preset in (*PRESETS.values(), *COMMON.values()):
+    for preset in _all_presets():
         by_name |= fields(preset)
     return methods.part_settings() | by_name
+
+
+def _all_presets() -> Iterator[Config]:
+    """The settings of every space, and of the modes that have no space."""
+    for space in spaces().values():
+        yield from (space.search, space.training)
+    yield from COMMON.values()
 
 
 def legacy_settings() -> dict[str, Any]:
@@ -134,18 +137,59 @@ def modes() -> list[str]:
 
 
 def _preset(overrides: Mapping[str, Any]) -> Config:
-    """The settings that a data set and a method take; raises `UserError` where one is not known."""
-    mode, dataset = overrides["mode"], overrides.get("dataset")
-    preset = _preset_of_data(mode, dataset, overrides.get("data_dir") or "")
+    """The settings that mode, data set, space and method take; raises `UserError`."""
+    preset = _preset_of_data(overrides)
     return preset.composed(overrides) if isinstance(preset, SearchConfig) else preset
 
 
-def _preset_of_data(mode: str, dataset: str | None, data_dir: str) -> Config:
-    """The settings that a data set takes; raises `UserError` where it is not known."""
+def _preset_of_data(overrides: Mapping[str, Any]) -> Config:
+    mode, dataset = overrides["mode"], overrides.get("dataset")
     if mode in COMMON:
         return COMMON[mode]
+    _check_dataset(mode, dataset, overrides.get("data_dir", ""))
+    kind, space = kind_of(dataset), overrides.get("space", "")
+    if space:
+        check_fits(space, dataset)
+    elif mode == "train":
+        space = _space_of_cell(overrides.get("genotype", ""), kind)
+    return preset_for(mode, dataset, space)
+
+
+def check_fits(space: str, dataset: str) -> None:
+    """Raises `UserError` where there is no such space, or it is not for a data set's kind."""
+    try:
+        record = find_space(space)
+    except UserError as error:
+        raise UserError(f"--space: {error}") from error
+    kind = kind_of(dataset)
+    if record.data != kind:
+        fitting = ", ".join(name for name, other in spaces().items() if other.data == kind)
+        raise UserError(
+            f"--space={space}: is for {record.data}, and --dataset={shown(dataset)} is of {kind};"
+            f" use one of {fitting}."
+        )
+
+
+def _space_of_cell(reference: str, kind: str) -> str:
+    """The space of the cell that a training is given, where its data fit; "" elsewhere.
+
+    What is no cell, whoever trains it says.
+    """
+    fitting = [name for name, space in spaces().items() if space.data == kind]
+    for name in fitting:
+        if reference in published_cells(name):
+            return name
+    try:
+        space = references.read(reference).space
+    except UserError:
+        return ""
+    return space if space in fitting else ""
+
+
+def _check_dataset(mode: str, dataset: str | None, data_dir: str) -> None:
+    """Raises `UserError` where a data set is not known in a mode."""
     if (mode, dataset) in PRESETS:
-        return preset_for(mode, dataset)
+        return
     datasets = [name for preset_mode, name in PRESETS if preset_mode == mode]
     choices = (
         f"with --mode={mode} use one of {', '.join(datasets)}, or an image classification set of"
@@ -157,7 +201,7 @@ def _preset_of_data(mode: str, dataset: str | None, data_dir: str) -> Config:
     name = re.split("[/:]", dataset)[0]
     published = tfds.list_builders()
     if name in published or (data_dir and name and is_directory(expanded(data_dir) / name)):
-        return preset_for(mode, dataset)
+        return
     near = difflib.get_close_matches(dataset, sorted({*datasets, *published}))
     hint = f" (did you mean {' or '.join(near)}?)" if near else ""
     raise UserError(f"--dataset={shown(dataset)}: not known{hint}; {choices}")
@@ -165,8 +209,7 @@ def _preset_of_data(mode: str, dataset: str | None, data_dir: str) -> Config:
 
 def _owner(name: str) -> str | None:
     """What a flag is for that means nothing here."""
-    presets = (*PRESETS.values(), *COMMON.values())
-    kinds = {preset.purpose for preset in presets if name in fields(preset)}
+    kinds = {preset.purpose for preset in _all_presets() if name in fields(preset)}
     return " and ".join([*sorted(kinds), *methods.owners(name)]) or None
 
 
@@ -184,7 +227,7 @@ def configure(overrides: Mapping[str, Any]) -> Config:
     if mode not in modes():
         problem = f"--mode={shown(mode)}: not known" if mode else "no --mode given"
         raise UserError(f"{problem}; use one of {', '.join(modes())}.")
-    for name in ("dataset", "data_dir"):
+    for name in ("dataset", "data_dir", "space", "genotype"):
         if overrides.get(name) is not None:
             check(settings()[name], overrides[name])
     preset = _preset(overrides)
@@ -198,7 +241,8 @@ def configure(overrides: Mapping[str, Any]) -> Config:
             flag = shown(name)
             raise UserError(f"--{flag} has no meaning for {scope}{owner}; leave it out.")
         check(allowed[name], value)
-    config = dataclasses.replace(preset, **overrides).validated(overrides, preset)
+    given = {name: value for name, value in overrides.items() if (name, value) != ("space", "")}
+    config = dataclasses.replace(preset, **given).validated(overrides, preset)
     _check_directories(config)
     return config
 
@@ -251,8 +295,9 @@ def configure_texts(base: Mapping[str, Any], texts: Mapping[str, str], flag: str
 def computed_settings(config: RunConfig) -> dict[str, Any]:
     """The settings that decide what a run computes, as JSON types: a resumed run shares them.
 
-    `accelerate` is among them where it is "off": it changes how numbers are rounded. Runs from
-    before there was the setting are as with "auto".
+    `accelerate` is among them where it is "off": it changes how numbers are rounded; `space` where
+    it is not the usual one of the data; `operations` where some are named. Runs from before there
+    were these settings are as with "auto", the usual one and all.
     """
     computed = config.recorded(
         {
@@ -263,4 +308,8 @@ def computed_settings(config: RunConfig) -> dict[str, Any]:
     )
     if computed["accelerate"] == "auto":
         del computed["accelerate"]
+    if config.usual_space:
+        del computed["space"]
+    if not computed.get("operations", "all"):
+        del computed["operations"]
     return computed

@@ -6,12 +6,12 @@ This is the only place that guesses, for runs of commit 517e77a: they say neithe
 from collections.abc import Mapping
 
 from tf_darts.cells import genotype_files
-from tf_darts.cells.foreign import FIELDS
-from tf_darts.cells.genotype import genotype_class
-from tf_darts.config.presets import PRESETS, preset_for
+from tf_darts.cells.foreign import space_with
+from tf_darts.cells.space import find_space
+from tf_darts.config.presets import preset_for
 from tf_darts.config.training import TrainingConfig
 from tf_darts.errors import StateError, UserError
-from tf_darts.runtime.files import exists, shown
+from tf_darts.runtime.files import exists
 from tf_darts.runtime.run_directory import RunDirectory
 
 # The kinds of runs, by the mode that makes them.
@@ -45,7 +45,7 @@ def space_of(run: RunDirectory) -> str:
     if space is None:
         space = _guessed_space(run)
     try:
-        genotype_class(str(space))
+        find_space(space)
     except UserError as error:
         file, reason = run.path / "config.json", str(error).rstrip(".")
         raise StateError(f"{file}: cannot be read ({reason}); {_ADVICE}.") from error
@@ -54,21 +54,14 @@ def space_of(run: RunDirectory) -> str:
 
 def training_class(run: RunDirectory) -> type[TrainingConfig]:
     """The class of a training's configuration; raises `StateError` where none has its space."""
-    space = space_of(run)
-    for (mode, _), preset in PRESETS.items():
-        if mode == "train" and preset.space == space:
-            return type(preset)
-    raise StateError(
-        f"{run.path / 'config.json'}: no training of the space {shown(space)} is known; {_ADVICE}."
-    )
+    return type(find_space(space_of(run)).training)
 
 
 def _guessed_space(run: RunDirectory) -> str:
     """The space of a run that does not say it: its cell's, or else its data set's."""
     cell = run.settings.get("cell")
-    for space, names in FIELDS.items():
-        if isinstance(cell, Mapping) and cell.keys() == set(names):
-            return space
+    if isinstance(cell, Mapping) and (space := space_with(cell)) is not None:
+        return space
     file = run.path / "genotype.json"
     if exists(file):
         try:

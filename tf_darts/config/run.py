@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+from tf_darts.cells.space import find_space
 from tf_darts.config.setting import MOST_STEPS, setting
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import is_directory
@@ -24,16 +25,19 @@ class RunConfig(abc.ABC):
 
     Attributes:
       purpose: what it is for, in messages.
-      space: of the cells that its data sets take.
       prefers_inter_op_threads: whether its networks are made of such, see `runtime.threads`.
     """
 
     purpose: ClassVar[str]
-    space: ClassVar[str]
     prefers_inter_op_threads: ClassVar[bool] = False
 
     mode: str = setting("", "what to do")
     dataset: str = setting("ptb", "what to learn from")
+    space: str = setting(
+        "",
+        "what the cells are of: recurrent, convolutional, or one's own (empty: the usual one of the"
+        " data; of a training, the cell's)",
+    )
     data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
     run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)
     seed: int = setting(0, "of every random draw of the run", minimum=0, maximum=2**63 - 1)
@@ -128,6 +132,11 @@ class RunConfig(abc.ABC):
           UserError: values that do not go together.
         """
 
+    @property
+    def usual_space(self) -> bool:
+        """Whether the space is the one that its kind of data takes where none is named."""
+        return not self.space or find_space(self.space).default
+
     def check_devices(self) -> None:
         """Raises `UserError` where a setting of several devices is given to one."""
         if self.cpu_replicas and self.distribution != "mirrored":
@@ -160,6 +169,11 @@ class RunConfig(abc.ABC):
         if self.run_dir:
             return self
         name = re.sub(r"[/:]", "_", self.dataset)
+        if getattr(self, "operations", ""):
+            operations = re.sub(r"[^\w]+", "_", self.operations)[:60]
+            kind = f"{operations}_{kind}"
+        if not self.usual_space:
+            name = f"{name}_{self.space}"
         directory, old = (
             f"runs/{self.mode}_{name}_{k}_seed{self.seed}" for k in (kind, old_kind or kind)
         )

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
-from tf_darts.cells.topologies import TOPOLOGIES
+from tf_darts.cells.space import find_space
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config import methods
 from tf_darts.config.division import divided, division_setting
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.run import RunConfig
-from tf_darts.config.setting import MOST_EXAMPLES, fields, rate, setting
+from tf_darts.config.setting import MOST_EXAMPLES, again, fields, operations_setting, setting
 from tf_darts.errors import UserError
 
 
@@ -91,6 +91,8 @@ class SearchConfig(RunConfig):
         1e-3, "standard deviation of the first alpha", minimum=0.0, maximum=1e3
     )
 
+    operations: str = operations_setting()
+
     @property
     def optimization(self) -> str:
         """What a step optimises on which data: "bilevel", or the name of a joint baseline."""
@@ -108,7 +110,7 @@ class SearchConfig(RunConfig):
     @property
     def cells(self) -> Mapping[str, CellTopology]:
         """The topology of each kind of cell that is searched."""
-        return TOPOLOGIES[self.space]
+        return find_space(self.space).narrowed(self.operations)
 
     def make_parts(self, kind: str) -> tuple[methods.Part, ...]:
         """The parts of a kind (`methods.KINDS`), with their settings."""
@@ -160,6 +162,8 @@ class SearchConfig(RunConfig):
             if name in overrides:
                 raise UserError(f"--{name} has no meaning for {why}; leave it out.")
         self.check_devices()
+        if self.operations:
+            find_space(self.space).narrowed(self.operations)
         config, first, last = self, "weight_learning_rate", "final_weight_learning_rate"
         constant = getattr(preset, first) == getattr(preset, last)
         if constant and last not in overrides:
@@ -201,40 +205,34 @@ def _with_settings_of(
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RecurrentSearchConfig(SearchConfig):
-    """The search for recurrent cells on text, as on Penn Treebank (docs/method.md section 5)."""
+class TextSearchConfig(SearchConfig):
+    """What every search on text has: how the text is read. Defaults are for Penn Treebank."""
 
     purpose: ClassVar[str] = "searches on texts"
-    space: ClassVar[str] = "recurrent"
 
-    units: int = setting(300, "width of embedding and hidden state", minimum=1, maximum=2**16)
     bptt: int = setting(35, "time steps of a batch", minimum=4, maximum=10**4)
     short_probability: float = setting(
         0.05, "how often a training batch has half the time steps", minimum=0.0, below=1.0
     )
     min_count: int = setting(1, "rarer training words become <unk>", minimum=1, maximum=10**9)
-    embedding_dropout: float = rate(0.0, "whole rows (words) of the embedding")
-    input_dropout: float = rate(0.2, "the embedded words")
-    cell_input_dropout: float = rate(0.75, "x inside the cell")
-    hidden_dropout: float = rate(0.25, "the states inside the cell")
-    output_dropout: float = rate(0.75, "the cell's outputs")
-    temporal_activation_penalty: float = setting(
-        1e-3, "weight of mean (h_t - h_t-1)^2 in w's loss", minimum=0.0, maximum=1e6
-    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ConvolutionalSearchConfig(SearchConfig):
-    """The search for convolutional cells on images (docs/method.md section 4)."""
+class ImageSearchConfig(SearchConfig):
+    """What every search on images has: how the images are read. Defaults are for CIFAR-10."""
 
     purpose: ClassVar[str] = "searches on images"
-    space: ClassVar[str] = "convolutional"
     prefers_inter_op_threads: ClassVar[bool] = True
 
-    channels: int = setting(16, "of the first cell's nodes", minimum=1, maximum=2**14)
-    layers: int = setting(
-        8, "cells of the supernet, two of them reduction cells", minimum=3, maximum=10**3
-    )
+    batch_size: int = again(SearchConfig, "batch_size", 64)
+    evaluation_batch_size: int = again(SearchConfig, "evaluation_batch_size", 256)
+    weight_learning_rate: float = again(SearchConfig, "weight_learning_rate", 0.025)
+    final_weight_learning_rate: float = again(SearchConfig, "final_weight_learning_rate", 0.001)
+    momentum: float = again(SearchConfig, "momentum", 0.9)
+    weight_decay: float = again(SearchConfig, "weight_decay", 3e-4)
+    clip_norm: float = again(SearchConfig, "clip_norm", 5.0)
+    alpha_learning_rate: float = again(SearchConfig, "alpha_learning_rate", 3e-4)
+    alpha_beta_1: float = again(SearchConfig, "alpha_beta_1", 0.5)
     image_size: int = setting(
         0, "pixels of a side (0: the data set's own)", minimum=0, maximum=2**13
     )

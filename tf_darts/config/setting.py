@@ -56,6 +56,20 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def operations_setting() -> Any:
+    """The field of searches and of studies."""
+    return setting(
+        "",
+        "the candidates on every edge: names with commas, or a list of the space's: s1, s2, s3 of"
+        " the convolutional one (empty: all of the space)",
+    )
+
+
+def again(base: type, name: str, default: Any) -> Any:
+    """The setting of a base class, with another default."""
+    return dataclasses.field(default=default, metadata=fields(base)[name].metadata)
+
+
 def rate(default: float, help: str) -> Any:
     """A probability of dropping."""
     return setting(default, help, minimum=0.0, below=1.0)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.run import PRECISION_HELP, PRECISIONS
-from tf_darts.config.setting import setting
+from tf_darts.config.setting import operations_setting, setting
 from tf_darts.errors import UserError
 from tf_darts.runtime import files
 
@@ -29,6 +29,12 @@ class StudyConfig(abc.ABC):
 
     mode: str = setting("", "what to do")
     dataset: str = setting("", "what to learn from")
+    space: str = setting(
+        "",
+        "what the cells are of: recurrent, convolutional, or one's own (empty: the usual one of the"
+        " data; of a training, the cell's)",
+    )
+    operations: str = operations_setting()
     data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
     run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)
     seed: int = setting(0, "of every random draw of the run", minimum=0, maximum=2**31 - 1)

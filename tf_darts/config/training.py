@@ -8,7 +8,7 @@ from tf_darts.cells import references
 from tf_darts.cells.published import published_cells
 from tf_darts.config.division import divided, division_setting
 from tf_darts.config.run import RunConfig
-from tf_darts.config.setting import MOST_EXAMPLES, rate, setting
+from tf_darts.config.setting import MOST_EXAMPLES, setting
 from tf_darts.errors import UserError
 
 
@@ -54,6 +54,10 @@ class TrainingConfig(RunConfig):
             )
         return self.with_run_dir(references.label(self.genotype))
 
+    def for_inference(self) -> Self:
+        """The same without what a network has for its training only: for its export."""
+        return self
+
     @property
     def why_no_more_epochs(self) -> str:
         """Why such a training cannot go on for more epochs than it began with; "" where it can.
@@ -64,30 +68,17 @@ class TrainingConfig(RunConfig):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RecurrentTrainingConfig(TrainingConfig):
-    """Training a language model with a derived cell (docs/method.md section 5)."""
+class TextTrainingConfig(TrainingConfig):
+    """What every training on text has: how the text is read, and averaged weights."""
 
     purpose: ClassVar[str] = "trainings on texts"
-    space: ClassVar[str] = "recurrent"
 
-    units: int = setting(850, "width of embedding and hidden state", minimum=1, maximum=2**16)
     bptt: int = setting(35, "mean time steps of a batch", minimum=6, maximum=10**4)
     short_probability: float = setting(
         0.05, "how often a training batch has half the time steps", minimum=0.0, below=1.0
     )
     min_count: int = setting(1, "rarer training words become <unk>", minimum=1, maximum=10**9)
     test_batch_size: int = setting(1, "texts side by side in the test", minimum=1, maximum=2**20)
-    embedding_dropout: float = rate(0.1, "whole rows (words) of the embedding")
-    input_dropout: float = rate(0.2, "the embedded words")
-    cell_input_dropout: float = rate(0.75, "x inside the cell")
-    hidden_dropout: float = rate(0.25, "the states inside the cell")
-    output_dropout: float = rate(0.75, "the cell's outputs")
-    temporal_activation_penalty: float = setting(
-        1e-3, "weight of mean (h_t - h_t-1)^2 in the loss", minimum=0.0, maximum=1e6
-    )
-    activation_penalty: float = setting(
-        0.0, "weight of mean h_t^2, after output dropout, in the loss", minimum=0.0, maximum=1e6
-    )
     averaging_patience: int = setting(
         5,
         "weights are averaged from where validation is no better than the best of all but the last"
@@ -106,11 +97,10 @@ class RecurrentTrainingConfig(TrainingConfig):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ConvolutionalTrainingConfig(TrainingConfig):
-    """Training an image classifier of derived cells (docs/method.md section 4)."""
+class ImageTrainingConfig(TrainingConfig):
+    """What every training on images has: how the images are read, and the schedule of the step."""
 
     purpose: ClassVar[str] = "trainings on images"
-    space: ClassVar[str] = "convolutional"
     prefers_inter_op_threads: ClassVar[bool] = True
 
     epochs: int = setting(600, "passes over the training data", minimum=1, maximum=10**6)
@@ -134,20 +124,6 @@ class ConvolutionalTrainingConfig(TrainingConfig):
     learning_rate_decay: float = setting(
         0.97, "factor an epoch of --schedule=exponential", above=0.0, below=1.0
     )
-    network: str = setting(
-        "cifar",
-        "cifar (one convolution before the cells) or imagenet (three that halve the resolution)",
-        choices=("cifar", "imagenet"),
-    )
-    channels: int = setting(36, "of the first cell's nodes", minimum=1, maximum=2**14)
-    layers: int = setting(
-        20, "cells of the network, two of them reduction cells", minimum=3, maximum=10**3
-    )
-    auxiliary_weight: float = setting(
-        0.4, "of the auxiliary head's loss (0: no such head)", minimum=0.0, maximum=1e3
-    )
-    drop_path: float = rate(0.2, "paths in the cells, in the end: it rises from 0")
-    label_smoothing: float = rate(0.0, "share of the target spread over all classes")
     image_size: int = setting(
         0, "pixels of a side (0: the data set's own)", minimum=0, maximum=2**13
     )
@@ -208,6 +184,4 @@ class ConvolutionalTrainingConfig(TrainingConfig):
     def why_no_more_epochs(self) -> str:
         if self.schedule == "cosine":
             return "its learning rate falls to 0 over exactly the epochs that it began with"
-        if self.drop_path:
-            return "its rate of dropped paths rises over exactly the epochs that it began with"
         return ""

@@ -17,5 +17,5 @@ class SkipCount(EpochRule):
         return {
             f"skips/{kind}": sum(name in IDENTITIES for node in nodes for name, _ in node)
             for kind, nodes in probe.edges.items()
-            if set(probe.cells[kind].operations) & set(IDENTITIES)
+            if set(probe.cells[kind].all_operations) & set(IDENTITIES)
         }

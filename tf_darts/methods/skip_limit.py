@@ -30,7 +30,7 @@ class SkipLimit(Derivation):
 
     def check(self, config: Any) -> None:
         if not any(
-            set(topology.operations) & set(IDENTITIES)
+            set(topology.all_operations) & set(IDENTITIES)
             for topology in _limited(config.cells).values()
         ):
             raise UserError(
@@ -55,9 +55,10 @@ def _limited(cells: Mapping[str, CellTopology]) -> dict[str, CellTopology]:
 def _skips(table: np.ndarray, topology: CellTopology) -> list[tuple[int, int]]:
     """Where the table has the weights of the derived cell's skip connections."""
     nodes = derive({"cell": table}, {"cell": topology})["cell"]
-    return [
-        (topology.rows(node).start + source, topology.operations.index(name))
+    rows = [
+        (topology.rows(node).start + source, name)
         for node, edges in enumerate(nodes)
         for name, source in edges
         if name in IDENTITIES
     ]
+    return [(row, topology.operations_of(row).index(name)) for row, name in rows]

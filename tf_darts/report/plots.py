@@ -14,6 +14,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from tf_darts.cells.topology import CellTopology
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import write_atomically
 
@@ -51,13 +52,24 @@ def save_figure(figure: Figure, path: pathlib.Path | str) -> None:
     write_atomically(path, _encode(figure, suffix))
 
 
+def by_operation(mixing: np.ndarray, topology: CellTopology) -> np.ndarray:
+    """Mixing weights with a column for each operation of the cell; NaN where an edge has it not."""
+    if not topology.by_edge:
+        return mixing
+    names = topology.all_operations
+    table = np.full((topology.edges, len(names)), np.nan)
+    for edge, weights in enumerate(mixing):
+        table[edge, [names.index(name) for name in topology.operations_of(edge)]] = weights
+    return table
+
+
 def alpha_heatmap(
     mixing: np.ndarray, operations: Sequence[str], edge_names: Sequence[str], title: str = ""
 ) -> Figure:
     """The mixing weights of a cell: one row for each edge, one column for each operation.
 
     Args:
-      mixing: softmax weights [edges, operations], each in 0…1.
+      mixing: softmax weights [edges, operations], each in 0…1, or NaN where there is none.
       operations: the names of the columns.
       edge_names: the names of the rows, such as "0→3".
       title: what stands above.
@@ -82,6 +94,8 @@ def alpha_heatmap(
     axes.tick_params(length=0, labelsize=9)
     for row, column in np.ndindex(rows, columns):
         weight = mixing[row, column]
+        if np.isnan(weight):
+            continue
         colour = "white" if image.norm(weight) > 0.65 else "#222222"
         axes.text(column, row, f"{weight:.2f}", ha="center", va="center", size=8, color=colour)
     if title:

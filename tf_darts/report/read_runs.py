@@ -7,6 +7,7 @@ from typing import Any
 
 from tf_darts.cells.genotype import SPACES
 from tf_darts.cells.published import published_cells
+from tf_darts.cells.space import find_space
 from tf_darts.config.methods import current_name, label
 from tf_darts.config.recorded import KINDS, kind_of, space_of
 from tf_darts.errors import StateError, UserError
@@ -31,15 +32,6 @@ from tf_darts.report.run_files import (
 )
 from tf_darts.runtime import files
 from tf_darts.runtime.run_directory import RunDirectory
-from tf_darts.spaces.convolutional.derived.objective import ImageClassification
-from tf_darts.spaces.objective import TrainingObjective
-from tf_darts.spaces.recurrent.derived.objective import NextWordPrediction
-
-# By the scores of these people judge the runs of a space.
-_OBJECTIVES: Mapping[str, type[TrainingObjective]] = {
-    "recurrent": NextWordPrediction,
-    "convolutional": ImageClassification,
-}
 
 # What to do about the file of the search that found a training's cell.
 _CELL_ADVICE = "move this file away, and the report takes the cell as given"
@@ -121,18 +113,12 @@ def _device_seconds(settings: Mapping[str, Any], history: Sequence[Mapping[str, 
 
 def _score(run: RunDirectory, record: Mapping[str, Any]) -> dict[str, str]:
     """Name and mode of the score by which people judge a run with such records."""
-    space = space_of(run)
-    if space not in _OBJECTIVES:
-        raise StateError(
-            f"{run.path / 'config.json'}: its space {files.shown(space)} has no score that reports"
-            f" know; known are {', '.join(_OBJECTIVES)}; leave this run out of the report."
-        )
-    kind = _OBJECTIVES[space]
-    if is_number(record.get(f"train_{kind.score}")):
-        return {"score": kind.score, "score_mode": kind.score_mode}
+    score, mode = find_space(space_of(run)).judged_by
+    if is_number(record.get(f"train_{score}")):
+        return {"score": score, "score_mode": mode}
     raise StateError(
-        f"{run.path / 'history.jsonl'}: has no score that reports know ({kind.score}); leave this"
-        " run out of the report."
+        f"{run.path / 'history.jsonl'}: has no score that reports know ({score}); leave this run"
+        " out of the report."
     )
 
 

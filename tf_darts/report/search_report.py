@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_darts.report.drawing.cell_animation import search_animation
 from tf_darts.report.drawing.cell_drawing import draw_genotype
-from tf_darts.report.plots import alpha_heatmap, learning_curves
+from tf_darts.report.plots import alpha_heatmap, by_operation, learning_curves
 from tf_darts.report.run_report import RunReport, json_block
 from tf_darts.spaces.supernet import Supernet
 
@@ -72,10 +72,9 @@ class SearchReport(RunReport):
         title = f"epoch {record['epoch']}, supernet's validation {score} {value:.2f}"
         figures = {"cell": draw_genotype(cell, title)}
         for name, topology in self._supernet.cells.items():
-            mixing = np.array(record["mixing"][name])
             figures[f"alpha_{name}"] = alpha_heatmap(
-                mixing,
-                topology.operations,
+                by_operation(np.array(record["mixing"][name]), topology),
+                topology.all_operations,
                 topology.edge_names,
                 f"mixing weights of {name}, epoch {record['epoch']}",
             )

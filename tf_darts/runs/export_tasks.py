@@ -1,6 +1,5 @@
 """How a finished training is exported: its network, its model card, and the formats of both."""
 
-import functools
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -9,13 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts import __version__
+from tf_darts.cells.space import IMAGES, TEXTS, find_space
 from tf_darts.config.recorded import training_class
 from tf_darts.config.setting import check, fields
-from tf_darts.config.training import (
-    ConvolutionalTrainingConfig,
-    RecurrentTrainingConfig,
-    TrainingConfig,
-)
 from tf_darts.errors import StateError, UserError
 from tf_darts.formats.litert import write_litert
 from tf_darts.formats.onnx_model import write_onnx
@@ -56,14 +51,7 @@ class ExportTask(NamedTuple):
     representative: Callable[[], np.ndarray]
 
 
-@functools.singledispatch
-def make_exporter(config: TrainingConfig, training: FinishedTraining) -> Exporter:
-    """The exporter of a configuration; a new space registers its own configuration class here."""
-    raise TypeError(f"no export is known for {type(config).__name__}")
-
-
-make_exporter.register(RecurrentTrainingConfig, LanguageExporter)
-make_exporter.register(ConvolutionalTrainingConfig, ImageExporter)
+_EXPORTERS: Mapping[str, type[Exporter]] = {IMAGES: ImageExporter, TEXTS: LanguageExporter}
 
 
 def _open_exporter(training: FinishedTraining, data_dir: str) -> Exporter:
@@ -75,7 +63,7 @@ def _open_exporter(training: FinishedTraining, data_dir: str) -> Exporter:
             if name in settings:
                 check(field, settings[name])
         config = training.config(kind, data_dir=data_dir)
-        return make_exporter(config, training)
+        return _EXPORTERS[find_space(config.space).data](config, training)
     except StateError:
         raise
     except UserError as error:
@@ -110,8 +98,8 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
     evaluator = training.restore(trained)
     evaluator.load_chosen_weights()
     set_precision("float32")
-    bare = exporter.network(exporter.inference_config())
-    variables, values = (exporter.exported_variables(network) for network in (bare, trained))
+    bare = exporter.network(config.for_inference())
+    variables, values = bare.inference_variables, trained.inference_variables
     for variable, value in zip(variables, values, strict=True):
         variable.assign(tf.cast(value.value, tf.float32))
     served = exporter.serving(bare, exported=True)

@@ -1,16 +1,16 @@
-"""What an export needs to know of a space, which its exporter says."""
+"""What an export needs to know of a kind of data, which its exporter says."""
 
 import abc
 import functools
 from typing import ClassVar
 
-import keras
 import numpy as np
 
 from tf_darts.config.training import TrainingConfig
+from tf_darts.data.facts import ImageFacts, TextFacts
 from tf_darts.formats.serving_model import ServingModel
 from tf_darts.runs.data_record import ANOTHER_TRAINING, check_data, data_flag
-from tf_darts.runs.training_tasks import training_task
+from tf_darts.runs.training_tasks import make_objective, training_task
 from tf_darts.spaces.objective import TrainingObjective
 from tf_darts.training.engine import TrainingData
 from tf_darts.training.finished import FinishedTraining
@@ -18,7 +18,7 @@ from tf_darts.training.recorded_names import described, read_names
 
 
 class Exporter(abc.ABC):
-    """What an export needs to know of a space.
+    """What an export needs to know of a kind of data.
 
     Args:
       config: of the training.
@@ -40,17 +40,14 @@ class Exporter(abc.ABC):
         described(path, f"its {self.count}", type(count) is int and count > 0)
         return read_names(path, self.names_file, count)
 
+    @property
     @abc.abstractmethod
+    def facts(self) -> ImageFacts | TextFacts:
+        """What the training knew of its data; raises `UserError` where that is broken."""
+
     def network(self, config: TrainingConfig) -> TrainingObjective:
         """A network as configured, with random weights."""
-
-    @abc.abstractmethod
-    def inference_config(self) -> TrainingConfig:
-        """The configuration without what a network has for its training only."""
-
-    def exported_variables(self, network: TrainingObjective) -> list[keras.Variable]:
-        """The variables of a network that the exported one has too."""
-        return [*network.weights, *network.statistics]
+        return make_objective(config, self.cell, self.facts)
 
     @abc.abstractmethod
     def serving(self, network: TrainingObjective, *, exported: bool) -> ServingModel:

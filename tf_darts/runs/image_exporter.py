@@ -1,20 +1,17 @@
 """How image classifiers are exported."""
 
-import dataclasses
 import functools
 import itertools
 import math
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_darts.config.training import ConvolutionalTrainingConfig
 from tf_darts.data.asset_files import LABELS_FILE
+from tf_darts.data.facts import ImageFacts
 from tf_darts.formats.image_serving import ImageServing, crop_centre, scale_and_crop
 from tf_darts.runs.exporter import Exporter
-from tf_darts.runs.training_tasks import image_objective
 from tf_darts.runtime.precision import set_precision
 from tf_darts.spaces.objective import TrainingObjective
 from tf_darts.training.recorded_names import described
@@ -51,24 +48,16 @@ class ImageExporter(Exporter):
         described(self.training.run.path, "its images", valid and min(std) > 0)
         return Pixels(tuple(shape), mean, std)
 
-    def network(self, config: ConvolutionalTrainingConfig) -> TrainingObjective:
-        return image_objective(config, self.cell, self.pixels.shape, len(self.names))
-
-    def inference_config(self) -> ConvolutionalTrainingConfig:
-        return dataclasses.replace(self.config, auxiliary_weight=0.0, drop_path=0.0)
-
-    def exported_variables(self, network: TrainingObjective) -> list[keras.Variable]:
-        head = network.model.auxiliary_head.variables if network.model.auxiliary else []
-        excluded = {id(variable) for variable in head}
-        variables = super().exported_variables(network)
-        return [variable for variable in variables if id(variable) not in excluded]
+    @property
+    def facts(self) -> ImageFacts:
+        return ImageFacts(self.pixels.shape, len(self.names))
 
     def serving(self, network: TrainingObjective, *, exported: bool) -> ImageServing:
         del exported  # the same function is exported and trained
         model, pixels = network.model, self.pixels
         return ImageServing(
             lambda images: tf.cast(model(tf.cast(images, model.compute_dtype)), tf.float32),
-            [variable.value for variable in self.exported_variables(network)],
+            [variable.value for variable in network.inference_variables],
             shape=pixels.shape,
             mean=pixels.mean,
             std=pixels.std,

@@ -1,16 +1,14 @@
 """How language models are exported."""
 
-import dataclasses
 import functools
 
-from tf_darts.config.training import RecurrentTrainingConfig
 from tf_darts.data.asset_files import VOCABULARY_FILE
+from tf_darts.data.facts import TextFacts
 from tf_darts.data.texts.vocabulary import EOS
 from tf_darts.errors import UserError
 from tf_darts.formats.language_functions import exported_functions, trained_functions
 from tf_darts.formats.language_serving import LanguageServing
 from tf_darts.runs.exporter import Exporter
-from tf_darts.runs.training_tasks import language_objective
 from tf_darts.spaces.objective import TrainingObjective
 
 
@@ -30,16 +28,9 @@ class LanguageExporter(Exporter):
             )
         return words
 
-    def network(self, config: RecurrentTrainingConfig) -> TrainingObjective:
-        return language_objective(config, self.cell, len(self.names))
-
-    def inference_config(self) -> RecurrentTrainingConfig:
-        rates = {
-            field.name: 0.0
-            for field in dataclasses.fields(self.config)
-            if field.name.endswith("_dropout")
-        }
-        return dataclasses.replace(self.config, **rates)
+    @property
+    def facts(self) -> TextFacts:
+        return TextFacts(len(self.names))
 
     def serving(self, network: TrainingObjective, *, exported: bool) -> LanguageServing:
         functions = exported_functions if exported else trained_functions

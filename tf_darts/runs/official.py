@@ -12,7 +12,7 @@ import tensorflow as tf
 from tf_darts.cells import genotype, genotype_files
 from tf_darts.config.presets import computed_settings, configure
 from tf_darts.config.recorded import about
-from tf_darts.config.training import ConvolutionalTrainingConfig, TrainingConfig
+from tf_darts.config.training import TrainingConfig
 from tf_darts.errors import StorageError, UserError
 from tf_darts.formats.official_file import State, counters
 from tf_darts.formats.official_weights import (
@@ -22,10 +22,14 @@ from tf_darts.formats.official_weights import (
     language_model_official_names,
 )
 from tf_darts.formats.versions import storing
-from tf_darts.runs.training_tasks import find_cell, image_objective, language_objective
+from tf_darts.runs.training_tasks import find_cell
 from tf_darts.runtime.files import exists
 from tf_darts.runtime.run_directory import RunDirectory
+from tf_darts.spaces.convolutional.make import image_objective
+from tf_darts.spaces.convolutional.settings import ConvolutionalTrainingConfig
 from tf_darts.spaces.objective import TrainingObjective
+from tf_darts.spaces.recurrent.make import language_objective
+from tf_darts.spaces.recurrent.settings import RecurrentTrainingConfig
 from tf_darts.training.evaluator import weights_of
 
 
@@ -138,6 +142,11 @@ def _network(
             config, cell, (size, size, 3), _shape(state, "classifier.bias", 1, source)[0]
         )
         return network, image_network_official_names(network.model)
+    if not isinstance(config, RecurrentTrainingConfig):
+        raise UserError(
+            f"--space={config.space}: the official release has no weights of this space; leave"
+            " --space out."
+        )
     if "encoder.weight" not in state:
         raise UserError(
             f"--dataset={config.dataset} needs the weights of a language model, these are of an"

@@ -20,6 +20,7 @@ from tf_darts.runs.opening import (
 from tf_darts.runs.search_tasks import search_task
 from tf_darts.runtime.progress import Progress
 from tf_darts.runtime.signals import StopRequest
+from tf_darts.spaces.convolutional.operations.registry import ADDED
 from tf_darts.spaces.supernet import Supernet
 
 
@@ -48,10 +49,9 @@ class SearchRun(NamedTuple):
 
 
 def added_operations(supernet: Supernet) -> dict[str, list[str]]:
-    """The candidates that are not the paper's, as a setting of the run, if there are any."""
-    papers = {*genotype.RECURRENT_PRIMITIVES, *genotype.CONVOLUTIONAL_PRIMITIVES}
-    candidates = dict.fromkeys(o for cell in supernet.cells.values() for o in cell.operations)
-    added = [operation for operation in candidates if operation not in papers]
+    """The candidates that `add_operation` added, as a setting of the run, if there are any."""
+    candidates = (o for cell in supernet.cells.values() for o in cell.all_operations)
+    added = [operation for operation in dict.fromkeys(candidates) if operation in ADDED]
     return {"added_operations": added} if added else {}
 
 

@@ -52,6 +52,11 @@ class TrainingObjective(abc.ABC):
         """Variables that are not trained (running statistics); no random generators' states."""
         return [v for v in self.model.non_trainable_variables if "float" in v.dtype]
 
+    @property
+    def inference_variables(self) -> Sequence[keras.Variable]:
+        """The variables that the network has outside of its training too: those of its export."""
+        return [*self.weights, *self.statistics]
+
     @abc.abstractmethod
     def counts(self) -> dict[str, int]:
         """How large the network is, by what is counted: "weights", "multiply-adds …"."""

@@ -8,7 +8,7 @@ from tf_darts.cells.foreign import is_text
 from tf_darts.cells.genotype import Genotype, genotype_class
 from tf_darts.cells.genotype_files import split_name
 from tf_darts.cells.random_cells import random_cells
-from tf_darts.cells.topologies import TOPOLOGIES
+from tf_darts.cells.space import find_space
 from tf_darts.config import methods
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.search import SearchConfig
@@ -60,7 +60,7 @@ class Candidate:
     def with_provenance(self, cell: Genotype) -> Genotype:
         """A cell of this candidate, which says what found it unless it says so itself."""
         provenance = {"method": self.source, "seed": self.seed}
-        return dataclasses.replace(cell, provenance=provenance | dict(cell.provenance))
+        return cell.with_provenance(provenance | dict(cell.provenance))
 
 
 def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Candidate]:
@@ -95,6 +95,12 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
             f"--snapshots has no meaning for --candidates={config.candidates}, which searches"
             " nothing; leave it out."
         )
+    if config.operations and not searches and "random" not in sources:
+        raise UserError(
+            f"--operations has no meaning for --candidates={config.candidates}, which are given"
+            " cells; leave it out."
+        )
+    space = find_space(training.space)
     seeds = range(config.seed, config.seed + config.count)
     candidates = []
     for source in sources:
@@ -106,8 +112,8 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
                 candidates.append(Candidate(name, source, seed, None, seeded, training))
         elif source == "random":
             for seed in seeds:
-                cells = random_cells(TOPOLOGIES[training.space], seed)
-                cell = genotype_class(training.space).from_cells(cells)
+                cells = random_cells(space.narrowed(config.operations), seed)
+                cell = genotype_class(space.name).from_cells(cells)
                 name = f"random_seed{seed}"
                 candidates.append(Candidate(name, source, seed, cell, None, training))
         else:

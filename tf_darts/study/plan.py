@@ -10,10 +10,11 @@ from keras_tuner.engine.trial import Trial
 
 from tf_darts.cells.genotype import Genotype, genotype_class
 from tf_darts.cells.random_cells import random_cells
-from tf_darts.cells.topologies import TOPOLOGIES
+from tf_darts.cells.space import find_space
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.study import BlackBoxConfig, SelectConfig, StudyConfig, TuneConfig
 from tf_darts.config.training import TrainingConfig
+from tf_darts.errors import UserError
 from tf_darts.runs.training_tasks import find_cell
 from tf_darts.runtime.extension import Extendable
 from tf_darts.study.candidates import Candidate, select_candidates
@@ -67,7 +68,8 @@ def _(config: SelectConfig) -> Plan:
     for source, search in searches.items():
         added |= run_settings(source, dataclasses.replace(search, seed=config.seed))
     cells = {c.name: c.cell.to_dict() for c in candidates.values() if c.source == "given"}
-    settings |= added | {"candidates": list(candidates)} | ({"cells": cells} if cells else {})
+    settings |= added | _operations(config) | {"candidates": list(candidates)}
+    settings |= {"cells": cells} if cells else {}
     # Each candidate is for itself: what is done stays, and others are added.
     extendable = Extendable({"candidates": "", "cells": ""}, added.keys())
     example = next((c for c in candidates.values() if c.search), next(iter(candidates.values())))
@@ -85,7 +87,8 @@ def _(config: SelectConfig) -> Plan:
 @plan.register
 def _(config: BlackBoxConfig) -> Plan:
     training = training_config(config)
-    topologies, cell_class = TOPOLOGIES[training.space], genotype_class(training.space)
+    topologies = find_space(training.space).narrowed(config.operations)
+    cell_class = genotype_class(training.space)
     hyperparameters = keras_tuner.HyperParameters()
     chosen_cells(hyperparameters, topologies)
 
@@ -95,7 +98,7 @@ def _(config: BlackBoxConfig) -> Plan:
 
     cell = cell_class.from_cells(random_cells(topologies, config.seed))
     example = Candidate("example", config.tuner, None, cell, None, training)
-    settings = run_settings("train", training)
+    settings = run_settings("train", training) | _operations(config)
     return _black_box(config, hyperparameters, make_candidate, example, settings)
 
 
@@ -104,6 +107,8 @@ def _(config: TuneConfig) -> Plan:
     training = training_config(config)
     cell = search = None
     if config.genotype:
+        if config.operations:
+            raise UserError("--operations has no meaning with --genotype; leave it out.")
         cell = find_cell(dataclasses.replace(training, genotype=config.genotype))
         configs: dict[str, Any] = {"train": training}
     else:
@@ -127,6 +132,11 @@ def _(config: TuneConfig) -> Plan:
     settings = {k: v for part, c in configs.items() for k, v in run_settings(part, c).items()}
     settings |= {"tune": config.tune, "cell": cell.to_dict() if cell else None}
     return _black_box(config, hyperparameters, make_candidate, example, settings)
+
+
+def _operations(config: StudyConfig) -> dict[str, str]:
+    """The operations of a study's cells as a setting, where some are named."""
+    return {"operations": config.operations} if config.operations else {}
 
 
 def _black_box(

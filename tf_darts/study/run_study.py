@@ -12,7 +12,7 @@ from keras_tuner.errors import FatalError
 from tf_darts.cells import genotype_files
 from tf_darts.cells.genotype import Genotype, genotype_class
 from tf_darts.cells.random_cells import random_cells
-from tf_darts.cells.topologies import TOPOLOGIES
+from tf_darts.cells.space import find_space
 from tf_darts.config.recorded import about
 from tf_darts.config.study import StudyConfig
 from tf_darts.errors import UserError
@@ -148,8 +148,8 @@ def _check(example: Candidate) -> tuple[str, str, TrainingData]:
         search_task(example.search)
     cell = example.cell
     if cell is None:
-        space = example.training.space
-        cell = genotype_class(space).from_cells(random_cells(TOPOLOGIES[space], 0))
+        space = find_space(example.training.space)
+        cell = genotype_class(space.name).from_cells(random_cells(space.topologies, 0))
     task = training_task(example.training, cell)
     return task.objective.score, task.objective.score_mode, task.data
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import keras_tuner
 
-from tf_darts.config.presets import computed_settings, configure_texts
+from tf_darts.config.presets import computed_settings, configure, configure_texts
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.setting import check, fields
 from tf_darts.config.study import SelectConfig, StudyConfig, TuneConfig
@@ -31,7 +31,7 @@ def parse_assignments(text: str, flag: str) -> dict[str, str]:
 
 def _base(config: StudyConfig, mode: str) -> dict[str, Any]:
     """What a study decides for its runs; it replaces directories and seeds later."""
-    shared = ("dataset", "data_dir", "run_dir", "seed", "precision", "deterministic")
+    shared = ("dataset", "space", "data_dir", "run_dir", "seed", "precision", "deterministic")
     return {"mode": mode} | {name: getattr(config, name) for name in shared}
 
 
@@ -53,6 +53,8 @@ def search_config(
             " there."
         )
     base = _base(config, "search")
+    if config.operations:
+        base["operations"] = config.operations
     if lenient:
         unused = configure_texts(base, more, "search_settings").unused
         texts = {name: text for name, text in texts.items() if name not in unused}
@@ -62,6 +64,9 @@ def search_config(
 def training_config(config: StudyConfig) -> TrainingConfig:
     """The configuration of a study's trainings; raises `UserError`."""
     base = _base(config, "train") | {"genotype": _LATER}
+    cell = getattr(config, "genotype", "")
+    if cell and not config.space:
+        base["space"] = configure(base | {"genotype": cell}).space
     texts = parse_assignments(config.train_settings, "train_settings")
     trained = configure_texts(base, texts, "train_settings")
     if trained.train_on_all:

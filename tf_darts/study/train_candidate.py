@@ -125,7 +125,7 @@ def _evaluated(
             training = dataclasses.replace(
                 candidate.training, run_dir=str(run_path.with_name(name))
             )
-            snapshot = dataclasses.replace(snapshot, provenance=_snapshot_provenance(cell, record))
+            snapshot = snapshot.with_provenance(_snapshot_provenance(cell, record))
             run = run_training(training, snapshot, stop, f"[{candidate.name}, epoch {epoch}] ")
             keras.backend.clear_session()
             scores[snapshot] = run.result[f"validation_{run.score}"]

@@ -62,14 +62,15 @@ def _check_cells(supernet: Supernet, name: str) -> None:
     """Whether the topologies are sound, and the strongest edges of any table make a cell."""
     expect(supernet.cells, f"{name}: cells is empty.")
     for kind, topology in supernet.cells.items():
-        operations = topology.operations
+        for edge in range(topology.edges):
+            operations = topology.operations_of(edge)
+            expect(
+                len(set(operations)) == len(operations) and set(operations) - {"none"},
+                f"{name}: the operations of {kind!r} are {operations}; they are distinct, and one"
+                " is another than 'none'.",
+            )
         expect(
-            len(set(operations)) == len(operations) and set(operations) - {"none"},
-            f"{name}: the operations of {kind!r} are {operations}; they are distinct, and one is"
-            " another than 'none'.",
-        )
-        expect(
-            1 <= topology.keep <= topology.inputs,
+            topology.keep is None or 1 <= topology.keep <= topology.inputs,
             f"{name}: a node of {kind!r} keeps {topology.keep} edges, and the first one has"
             f" {topology.inputs}.",
         )
@@ -87,7 +88,7 @@ def _check_cells(supernet: Supernet, name: str) -> None:
 
 def _alphas(supernet: Supernet) -> dict[str, tf.Tensor]:
     return {
-        kind: random(500 + i, topology.edges, len(topology.operations))
+        kind: random(500 + i, topology.edges, topology.columns)
         for i, (kind, topology) in enumerate(supernet.cells.items())
     }
 

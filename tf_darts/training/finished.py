@@ -115,6 +115,7 @@ class FinishedTraining:
         names = {field.name for field in dataclasses.fields(config_class)}
         recorded = legacy_settings() | self.settings
         settings = {name: value for name, value in recorded.items() if name in names}
+        settings["space"] = space_of(self.run)
         return config_class(**settings, **operational)
 
     def restore(self, objective: TrainingObjective) -> Evaluator:

@@ -9,6 +9,7 @@ the batch norm that ends it, so weighting costs nothing. An operation that has n
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -113,25 +114,26 @@ class _Source:
         return pointwise(tf.concat(values, axis=-1), weights)
 
 
-@register(RelaxedCell, "always")
+def _alike(cell: RelaxedCell, *_: Any) -> bool:
+    return not cell.topology.by_edge
+
+
+@register(RelaxedCell, "all edges have the same operations", _alike)
 def relaxed_cell(
     cell: RelaxedCell,
-    inputs: tuple[tf.Tensor, tf.Tensor],
+    inputs: Sequence[tf.Tensor],
     mixing: tf.Tensor,
     training: bool,
 ) -> tf.Tensor:
     """`cell(inputs, mixing, training)`, node by node from the first."""
-    nodes = [
-        layer(value, training=training)
-        for layer, value in zip(cell.preprocess, inputs, strict=True)
-    ]
+    nodes = cell.given_nodes(inputs, training)
     # What has come together at each searched node.
-    arriving: list[list[tf.Tensor]] = [[] for _ in range(cell.nodes)]
+    arriving: list[list[tf.Tensor]] = [[] for _ in range(cell.topology.nodes)]
     input_count = cell.topology.inputs
-    for source in range(input_count + cell.nodes - 1):
+    for source in range(input_count + cell.topology.nodes - 1):
         if source >= input_count:
             nodes.append(tf.add_n(arriving[source - input_count]))
-        targets = range(max(0, source - input_count + 1), cell.nodes)
+        targets = range(max(0, source - input_count + 1), cell.topology.nodes)
         rows = [cell.topology.rows(target).start + source for target in targets]
         terms = edges_from(
             nodes[source],
@@ -143,7 +145,7 @@ def relaxed_cell(
         for target, term in zip(targets, terms, strict=True):
             arriving[target].append(term)
     nodes.append(tf.add_n(arriving[-1]))
-    return tf.concat(nodes[input_count:], axis=-1)
+    return cell.output_of(nodes)
 
 
 def edges_from(

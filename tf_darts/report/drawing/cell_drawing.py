@@ -11,7 +11,10 @@ from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 
-from tf_darts.cells.genotype import Edge, Genotype, RecurrentGenotype
+from tf_darts.cells.discrete_cell import DiscreteCell
+from tf_darts.cells.genotype import Genotype
+from tf_darts.cells.space import find_space
+from tf_darts.cells.topology import CellLabels, CellTopology
 from tf_darts.report.drawing.cell_layout import Arrow, Layout, Route, lay_out
 
 _FONT_SIZE = 12.0
@@ -40,40 +43,33 @@ class Cell:
 
 
 def cells_of(genotype: Genotype) -> tuple[Cell, ...]:
-    """The graphs of a genotype: one for a recurrent cell, normal and reduction otherwise."""
-    if isinstance(genotype, RecurrentGenotype):
-        return (_recurrent_cell(genotype),)
-    return (
-        _convolutional_cell("Normal cell", genotype.normal, genotype.normal_concat),
-        _convolutional_cell("Reduction cell", genotype.reduce, genotype.reduce_concat),
+    """The graphs of a genotype, one for each kind of cell, as its space's topologies have them."""
+    space = find_space(genotype.space)
+    several = len(space.graphs) > 1
+    return tuple(
+        _cell_of(
+            genotype.cells[kind],
+            topology,
+            space.labels.get(kind, CellLabels(title=f"{kind} cell" if several else "")),
+        )
+        for kind, topology in space.topologies.items()
     )
 
 
-def _recurrent_cell(genotype: RecurrentGenotype) -> Cell:
-    numbered = len(genotype.edges) + 1
-    output = numbered + 2
-    arrows = [Arrow(0, 2), Arrow(1, 2)]
-    for i, (operation, predecessor) in enumerate(genotype.edges):
-        arrows.append(Arrow(predecessor + 2, i + 3, operation))
-    arrows += [Arrow(node + 2, output) for node in genotype.concat]
-    nodes = [("input", "$x_t$"), ("input", "$h_{t-1}$")]
-    nodes += [("node", str(i)) for i in range(numbered)] + [("output", "$h_t$")]
-    return Cell("", tuple(nodes), tuple(arrows))
-
-
-def _convolutional_cell(
-    title: str, edges: tuple[tuple[Edge, Edge], ...], concat: tuple[int, ...]
-) -> Cell:
-    output = len(edges) + 2
-    arrows = [
-        Arrow(predecessor, i + 2, operation)
-        for i, node in enumerate(edges)
-        for operation, predecessor in node
-    ]
-    arrows += [Arrow(node, output) for node in concat]
-    nodes = [("input", "$c_{k-2}$"), ("input", "$c_{k-1}$")]
-    nodes += [("node", str(i)) for i in range(len(edges))] + [("output", "$c_k$")]
-    return Cell(title, tuple(nodes), tuple(arrows))
+def _cell_of(cell: DiscreteCell, topology: CellTopology, labels: CellLabels) -> Cell:
+    """The graph of a cell; an edge whose operation is `none` is left out."""
+    inputs = labels.inputs or tuple(f"in {i}" for i in range(topology.inputs))
+    # Where the given nodes mix the inputs, they come after these, and are numbered.
+    shift, numbered = (len(inputs), topology.inputs) if labels.mixed else (0, 0)
+    first = shift + topology.inputs
+    arrows = [Arrow(i, shift + node) for node in range(numbered) for i in range(len(inputs))]
+    for i, edges in enumerate(cell.nodes):
+        arrows += [Arrow(p + shift, first + i, name) for name, p in edges if name != "none"]
+    output = first + len(cell.nodes)
+    arrows += [Arrow(node + shift, output) for node in cell.concat]
+    nodes = [("input", text) for text in inputs]
+    nodes += [("node", str(i)) for i in range(numbered + len(cell.nodes))]
+    return Cell(labels.title, (*nodes, ("output", labels.output)), tuple(arrows))
 
 
 @functools.cache
@@ -93,8 +89,8 @@ def lay_out_cell(cell: Cell) -> Layout:
 def draw_genotype(genotype: Genotype, title: str = "") -> Figure:
     """Draws a genotype: inputs left, numbered nodes, operations on the arrows, output right.
 
-    A convolutional genotype has two panels, the normal cell above the reduction cell. The numbers
-    of its nodes leave out the two inputs, as in the paper.
+    Each kind of cell has a panel, of a convolutional genotype the normal cell above the reduction
+    cell. The numbers of nodes leave out the inputs, as in the paper.
     """
     cells = cells_of(genotype)
     layouts = [lay_out_cell(cell) for cell in cells]

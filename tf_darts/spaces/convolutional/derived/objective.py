@@ -1,6 +1,6 @@
 """The image networks by name, and the door through which they are trained."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -150,6 +150,13 @@ class ImageClassification(TrainingObjective):
         self.batch_size = batch_size
         if top5:
             self.measures = (*self.measures, "top5")
+
+    @property
+    def inference_variables(self) -> Sequence[keras.Variable]:
+        head = self.model.auxiliary_head.variables if self.model.auxiliary else []
+        excluded = {id(variable) for variable in head}
+        variables = super().inference_variables
+        return [variable for variable in variables if id(variable) not in excluded]
 
     def counts(self) -> dict[str, int]:
         return counts(self.model, self.image_shape)

@@ -1,5 +1,6 @@
 """The relaxed convolutional cell as Keras layers, as the mathematics reads."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -7,6 +8,7 @@ import tensorflow as tf
 
 from tf_darts.cells.genotype import convolutional_primitives
 from tf_darts.cells.topologies import convolutional_topology
+from tf_darts.cells.topology import CellTopology
 from tf_darts.runtime.precision import full, like
 from tf_darts.spaces.convolutional.operations.base import child_seed
 from tf_darts.spaces.convolutional.operations.convolutions import (
@@ -86,12 +88,17 @@ class RelaxedCell(keras.layers.Layer):
     """A cell whose every edge is a mixed operation (docs/method.md section 4).
 
     Args:
-      channels: C of every node; the output has `nodes` times as many.
-      reduction: whether the edges from the two inputs have stride 2.
+      channels: C of every node; where the output is all nodes side by side, it has `nodes` times as
+        many.
+      reduction: whether the edges from the inputs have stride 2.
       reduction_before: whether the cell before was a reduction cell, so that the first input is
         twice as high and wide as the second.
-      nodes: searched nodes.
+      nodes: searched nodes, where no topology is given.
       seed: integer for the initial weights; None draws from Keras' global generator.
+      topology: the graph, which says the inputs, each edge's operations and what is the output, or
+        what its `get_config` gives; None: the convolutional space's of `nodes` nodes.
+      preprocessed: whether the inputs go through ReLU, convolution and batch norm first, which give
+        them C channels; without it they have these.
     """
 
     def __init__(
@@ -101,76 +108,105 @@ class RelaxedCell(keras.layers.Layer):
         reduction_before: bool = False,
         nodes: int = 4,
         seed: int | None = None,
+        topology: CellTopology | Mapping[str, Any] | None = None,
+        preprocessed: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if isinstance(topology, Mapping):
+            topology = CellTopology.from_config(topology)
         self.channels = channels
         self.reduction = reduction
         self.reduction_before = reduction_before
-        self.nodes = nodes
         self.seed = seed
-        self.topology = convolutional_topology(nodes)
+        self.topology = topology or convolutional_topology(nodes)
+        self.preprocessed = preprocessed
+        inputs = self.topology.inputs
         common = {"affine": False, "dtype": self.dtype_policy}
-        first = FactorizedReduction if reduction_before else ReluConvBatchNorm
+        first = FactorizedReduction if reduction_before and inputs > 1 else ReluConvBatchNorm
         self.preprocess = [
-            first(channels, seed=child_seed(seed, "input", 0), name="input_0", **common),
-            ReluConvBatchNorm(
-                channels, seed=child_seed(seed, "input", 1), name="input_1", **common
-            ),
+            layer(channels, seed=child_seed(seed, "input", i), name=f"input_{i}", **common)
+            for i, layer in enumerate([first, *[ReluConvBatchNorm] * (inputs - 1)])
+            if preprocessed
         ]
         self.edges = [
             MixedOperation(
                 channels,
-                stride=2 if reduction and source < self.topology.inputs else 1,
-                primitives=self.topology.operations,
+                stride=2 if reduction and source < inputs else 1,
+                primitives=self.topology.operations_of(row),
                 seed=child_seed(seed, "edge", source, node),
                 dtype=self.dtype_policy,
-                name=f"edge_{source}_{self.topology.inputs + node}",
+                name=f"edge_{source}_{inputs + node}",
             )
-            for node in range(nodes)
-            for source in range(self.topology.inputs + node)
+            for node in range(self.topology.nodes)
+            for source, row in enumerate(self._rows(node))
         ]
 
-    def build(self, shapes: tuple[tuple[int | None, ...], tuple[int | None, ...]]) -> None:
-        for layer, shape in zip(self.preprocess, shapes, strict=True):
+    def _rows(self, node: int) -> range:
+        """The rows of α of the edges into a searched node."""
+        return range(self.topology.edges)[self.topology.rows(node)]
+
+    @property
+    def output_channels(self) -> int:
+        """How many channels the output has."""
+        return self.channels * (self.topology.nodes if self.topology.output == "concat" else 1)
+
+    def build(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
+        for layer, shape in zip(self.preprocess, shapes, strict=self.preprocessed):
             layer.build(shape)
-        outside = self.preprocess[1].compute_output_shape(shapes[1])
+        outside = shapes[-1]
+        if self.preprocessed:
+            outside = self.preprocess[-1].compute_output_shape(shapes[-1])
         size = [-(-pixels // 2) for pixels in outside[1:3]] if self.reduction else outside[1:3]
-        for node in range(self.nodes):
-            rows = range(*self.topology.rows(node).indices(len(self.edges)))
-            for source, row in enumerate(rows):
+        for node in range(self.topology.nodes):
+            for source, row in enumerate(self._rows(node)):
                 inside = outside if source < self.topology.inputs else (None, *size, self.channels)
                 self.edges[row].build(inside)
 
+    def given_nodes(self, inputs: Sequence[tf.Tensor], training: bool) -> list[tf.Tensor]:
+        """The cell's inputs as its first nodes, [B, H, W, C] each."""
+        if not self.preprocessed:
+            return list(inputs)
+        return [
+            layer(value, training=training)
+            for layer, value in zip(self.preprocess, inputs, strict=True)
+        ]
+
+    def output_of(self, nodes: Sequence[tf.Tensor]) -> tf.Tensor:
+        """What the cell gives of all its nodes."""
+        searched = nodes[self.topology.inputs :]
+        if self.topology.output == "concat":
+            return tf.concat(searched, axis=-1)
+        return (
+            searched[-1] if self.topology.output == "last" else tf.add_n(searched) / len(searched)
+        )
+
     def call(
         self,
-        inputs: tuple[tf.Tensor, tf.Tensor],
+        inputs: Sequence[tf.Tensor],
         mixing: tf.Tensor,
         training: bool = False,
     ) -> tf.Tensor:
-        """Returns the searched nodes' concatenation, [B, H', W', nodes·C].
+        """Returns the cell's output, of all searched nodes [B, H', W', nodes·C].
 
         Args:
-          inputs: the outputs of the cell before the last, and of the last.
-          mixing: [edges, operations].
+          inputs: one for each given node: the outputs of the cell before the last, and of the last.
+          mixing: [edges, columns].
           training: batch or running statistics.
         """
         if (fast := fast_form(RelaxedCell, self, inputs, mixing, training)) is not None:
             return fast()
-        nodes = [
-            layer(value, training=training)
-            for layer, value in zip(self.preprocess, inputs, strict=True)
-        ]
-        for node in range(self.nodes):  # eqs. 1 and 2
-            rows = range(*self.topology.rows(node).indices(len(self.edges)))
+        nodes = self.given_nodes(inputs, training)
+        for node in range(self.topology.nodes):  # eqs. 1 and 2
             terms = [
                 self.edges[row](value, mixing[row], training=training)
-                for row, value in zip(rows, nodes, strict=True)
+                for row, value in zip(self._rows(node), nodes, strict=True)
             ]
             nodes.append(tf.add_n(terms))
-        return tf.concat(nodes[self.topology.inputs :], axis=-1)
+        return self.output_of(nodes)
 
     def get_config(self) -> dict[str, Any]:
         """Round-trips through `from_config`."""
-        names = ("channels", "reduction", "reduction_before", "nodes", "seed")
-        return super().get_config() | {name: getattr(self, name) for name in names}
+        names = ("channels", "reduction", "reduction_before", "seed", "preprocessed")
+        own = {name: getattr(self, name) for name in names}
+        return super().get_config() | own | {"topology": self.topology.get_config()}

@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_darts.cells.topologies import convolutional_topology
+from tf_darts.cells.topology import CellTopology
 from tf_darts.runtime.precision import activations, full, like
 from tf_darts.spaces.convolutional.layout import cell_places
 from tf_darts.spaces.convolutional.operations.base import child_seed, keep_activations, uniform
@@ -26,8 +28,10 @@ class RelaxedImageClassifier(keras.layers.Layer):
       classes: how many there are.
       channels: C of the first cell's nodes.
       layers: the number of cells.
-      nodes: searched nodes of a cell.
+      nodes: searched nodes of a cell, where no topologies are given.
       seed: integer for the initial weights; None draws from Keras' global generator.
+      topologies: "normal" and "reduce", the graphs of the two kinds of cells, or what their
+        `get_config` gives; None: the convolutional space's of `nodes` nodes.
 
     Attributes:
       rematerialize: whether cells are computed again in the backward pass; it may be set.
@@ -46,26 +50,38 @@ class RelaxedImageClassifier(keras.layers.Layer):
         layers: int = 8,
         nodes: int = 4,
         seed: int | None = None,
+        topologies: Mapping[str, CellTopology | Mapping[str, Any]] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if topologies is None:
+            topologies = dict.fromkeys(("normal", "reduce"), convolutional_topology(nodes))
+        # Keras wraps lists and mappings; these are plain data.
+        self._topologies = tuple(
+            (kind, CellTopology.from_config(graph) if isinstance(graph, Mapping) else graph)
+            for kind, graph in topologies.items()
+        )
         self.classes = classes
         self.channels = channels
         self.layers = layers
-        self.nodes = nodes
         self.seed = seed
         self.rematerialize = False
         self.stem_norm = BatchNorm(dtype=self.dtype_policy, name="stem_norm")
         self.cells = [
             RelaxedCell(
                 **place._asdict(),
-                nodes=nodes,
+                topology=self.topologies["reduce" if place.reduction else "normal"],
                 seed=child_seed(seed, "cell", i),
                 dtype=self.dtype_policy,
                 name=f"cell_{i}",
             )
             for i, place in enumerate(cell_places(channels, layers))
         ]
+
+    @property
+    def topologies(self) -> dict[str, CellTopology]:
+        """The graph of each kind of cell."""
+        return dict(self._topologies)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         keep_activations(self)
@@ -101,7 +117,7 @@ class RelaxedImageClassifier(keras.layers.Layer):
             height, width = shapes[1][:2]
             if cell.reduction:
                 height, width = -(-height // 2), -(-width // 2)
-            output = (height, width, self.nodes * cell.channels)
+            output = (height, width, cell.output_channels)
             places.append((cell, shapes, output))
             shapes = [shapes[1], output]
         return places
@@ -133,5 +149,7 @@ class RelaxedImageClassifier(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Round-trips through `from_config`."""
-        names = ("classes", "channels", "layers", "nodes", "seed")
-        return super().get_config() | {name: getattr(self, name) for name in names}
+        names = ("classes", "channels", "layers", "seed")
+        own = {name: getattr(self, name) for name in names}
+        topologies = {kind: graph.get_config() for kind, graph in self.topologies.items()}
+        return super().get_config() | own | {"topologies": topologies}

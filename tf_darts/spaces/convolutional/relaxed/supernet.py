@@ -42,8 +42,7 @@ class ConvolutionalSupernet(Supernet):
         model.rematerialize = rematerialize
         self.model = model
         self.image_shape = image_shape
-        topology = model.cells[0].topology
-        self.cells = {"normal": topology, "reduce": topology}
+        self.cells = model.topologies
 
     @property
     def weights(self) -> Sequence[keras.Variable]:
@@ -64,10 +63,9 @@ class ConvolutionalSupernet(Supernet):
 
     def traced_memory(self, batch: Any, *, order: int = 1, replicas: int = 1) -> TracedMemory:
         del replicas  # each takes the same form
-        examples, topology = batch[0].shape[0], self.cells["normal"]
-        mixing = (topology.edges, len(topology.operations))
-        cells = []
+        examples, cells = batch[0].shape[0], []
         for layer, shapes, output in self.model.cell_shapes(self.image_shape):
+            mixing = (layer.topology.edges, layer.topology.columns)
             input_shapes = [(examples, *shape) for shape in shapes]
             cells.append(traced_memory.Cell(layer, input_shapes, (examples, *output), mixing))
         rematerialize = self.model.rematerialize

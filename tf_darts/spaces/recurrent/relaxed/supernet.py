@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_darts.cells.genotype import RecurrentGenotype
 from tf_darts.cells.topologies import recurrent_topology
+from tf_darts.cells.topology import CellTopology
 from tf_darts.runtime.memory.traced import TracedMemory
 from tf_darts.spaces import fast_forms
 from tf_darts.spaces.recurrent import traced_memory
@@ -30,6 +32,7 @@ class RecurrentSupernet(Supernet):
       temporal_activation_penalty: β of β·mean((h_t - h_{t-1})²), on undropped states, in the weight
         step's loss only.
       rematerialize: whether chunks of time steps are computed again in the backward pass.
+      topology: of as many nodes, with some of the operations only; None: all of them.
     """
 
     genotype_class: ClassVar[type] = RecurrentGenotype
@@ -43,12 +46,15 @@ class RecurrentSupernet(Supernet):
         model: RelaxedLanguageModel,
         temporal_activation_penalty: float = 0.0,
         rematerialize: bool = False,
+        topology: CellTopology | None = None,
     ) -> None:
         model.build()
         model.cell.rematerialize = rematerialize
         self.model = model
         self.temporal_activation_penalty = temporal_activation_penalty
-        self.cells = {"cell": recurrent_topology(model.nodes)}
+        full = recurrent_topology(model.nodes)
+        self.cells = {"cell": topology or full}
+        self._places = None if topology in (None, full) else _places(topology, full.operations)
 
     @property
     def weights(self) -> Sequence[keras.Variable]:
@@ -95,7 +101,10 @@ class RecurrentSupernet(Supernet):
         inputs, targets = batch
         mapping = list(zip(self.weights, weights, strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope:
-            features = self.model.features(inputs, state, mixing["cell"], seed=seed, training=True)
+            weights_of_edges = self._all_columns(mixing["cell"])
+            features = self.model.features(
+                inputs, state, weights_of_edges, seed=seed, training=True
+            )
             cross_entropy = self.model.cross_entropy(features.dropped, targets)
         loss = cross_entropy
         if regularized:
@@ -106,11 +115,26 @@ class RecurrentSupernet(Supernet):
 
     def evaluation_sums(self, mixing: Mixing, batch: Batch, state: tf.Tensor) -> Evaluation:
         inputs, targets = batch
-        features = self.model.features(inputs, state, mixing["cell"])
+        features = self.model.features(inputs, state, self._all_columns(mixing["cell"]))
         mean = self.model.cross_entropy(features.dropped, targets)
         count = tf.cast(tf.size(targets), mean.dtype)
         return Evaluation({"loss": mean * count}, count, features.hidden)
 
+    def _all_columns(self, mixing: tf.Tensor) -> tf.Tensor:
+        """Mixing weights of all operations [edges, 5]: those that are not tried have 0."""
+        if self._places is None:
+            return mixing
+        return tf.einsum("ek,eko->eo", mixing, tf.constant(self._places, mixing.dtype))
+
     def scores(self, means: Mapping[str, float]) -> dict[str, float]:
         # e^709 is the largest float64; a diverging search must not die of its report.
         return {"loss": means["loss"], "perplexity": math.exp(min(means["loss"], 700.0))}
+
+
+def _places(topology: CellTopology, operations: Sequence[str]) -> np.ndarray:
+    """[edges, columns, operations]: a 1 where a column's operation stands among all."""
+    places = np.zeros([topology.edges, topology.columns, len(operations)])
+    for edge in range(topology.edges):
+        for column, name in enumerate(topology.operations_of(edge)):
+            places[edge, column, operations.index(name)] = 1.0
+    return places

@@ -1,0 +1,103 @@
+"""Spaces by name, and genotypes of a space that has no class of its own."""
+
+import copy
+import json
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import toy_space
+from tf_darts.cells import genotype_files, space
+from tf_darts.cells.genotype import SPACES, Genotype, genotype_class
+from tf_darts.cells.published import PUBLISHED, published_cells
+from tf_darts.cells.space import find_space, register_space, spaces
+from tf_darts.errors import UserError
+from tf_darts.report.drawing.cell_drawing import cells_of, draw_genotype
+from tf_darts.spaces.convolutional.published import CELLS as CONVOLUTIONAL_CELLS
+from tf_darts.spaces.convolutional.space import CONVOLUTIONAL
+from tf_darts.spaces.recurrent.published import CELLS as RECURRENT_CELLS
+from tf_darts.spaces.recurrent.space import RECURRENT
+
+EDGES, toy = toy_space.EDGES, toy_space.toy
+
+
+def test_the_two_are_found_by_their_folders():
+    assert list(spaces()) == ["convolutional", "recurrent"]
+    assert (find_space("convolutional"), find_space("recurrent")) == (CONVOLUTIONAL, RECURRENT)
+    assert RECURRENT.topologies["cell"].keep == 1
+    for name, cells in (("convolutional", CONVOLUTIONAL_CELLS), ("recurrent", RECURRENT_CELLS)):
+        assert {key: cell.to_dict() for key, cell in PUBLISHED[name].items()} == cells
+
+
+def test_no_space_needs_tensorflow():
+    program = "import sys; from tf_darts.cells.published import PUBLISHED; len(PUBLISHED)"
+    program += "; assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_names_that_are_taken_or_unknown(toy):
+    assert find_space("toy") is toy
+    with pytest.raises(UserError, match="there is a space 'toy' already"):
+        register_space(toy_space.space())
+    with pytest.raises(UserError, match="'graph' is for 'molecules'; data are images or texts"):
+        register_space(toy_space.space(name="graph", data="molecules"))
+    with pytest.raises(UserError, match=r"'recurent' \(did you mean recurrent\?\); known: convol"):
+        find_space("recurent")
+
+
+def test_a_genotype_of_the_space(toy, tmp_path):
+    kind = genotype_class("toy")
+    cell = kind(EDGES)
+    assert kind is SPACES["toy"] and kind.__name__ == "ToyGenotype" and isinstance(cell, Genotype)
+    assert cell.cells["cell"].nodes[1] == (("none", 0), ("twice", 1))
+    assert cell.cells["cell"].concat == (3,)
+    assert str(cell) == "skip:0 | none:0 twice:1 | skip:0 none:1 twice:2"
+    assert cell.to_dict() == {"cell": EDGES} and kind.from_dict({"cell": EDGES}) == cell
+    assert kind.from_cells({"cell": cell.cells["cell"].nodes}) == cell == kind(cell=EDGES)
+    assert pickle.loads(pickle.dumps(cell)) == cell == copy.deepcopy(cell) and hash(cell)
+    genotype_files.save(tmp_path / "genotype.json", cell, {"seed": 1})
+    assert json.loads((tmp_path / "genotype.json").read_text())["schema_version"] == 1
+    assert genotype_files.load(tmp_path / "genotype.json") == cell
+    assert genotype_files.of_fields({"cell": EDGES}) == cell
+    assert published_cells("toy") == {} and "toy" not in PUBLISHED
+
+
+def test_published_cells_are_data(toy, monkeypatch):
+    monkeypatch.delitem(space._SPACES, "toy")
+    register_space(toy_space.space(name="toy2", published={"mine": {"cell": EDGES}}))
+    assert PUBLISHED["toy2"]["mine"].to_dict() == {"cell": EDGES}
+
+
+@pytest.mark.parametrize(
+    ("edges", "sentence"),
+    [
+        (EDGES[:-1], "cell cell, node 3: needs 3 edges, has 2."),
+        ([["skip", 0], ["skip", 0], ["skip", 0]], "come from [0, 0]; it needs one from each of 0"),
+        ([["thrice", 0]], "unknown operation 'thrice'; use one of none, skip, twice."),
+        ([], "it has no nodes"),
+    ],
+)
+def test_cells_that_the_space_has_not(toy, edges, sentence):
+    with pytest.raises(UserError) as error:
+        genotype_class("toy")(edges)
+    assert sentence in str(error.value)
+
+
+def test_fields_that_it_has_not(toy):
+    for values, named in (((EDGES, [3]), {}), ((EDGES,), {"cell": EDGES}), ((), {"edges": EDGES})):
+        with pytest.raises(TypeError, match="ToyGenotype takes the fields cell"):
+            genotype_class("toy")(*values, **named)
+
+
+def test_its_drawing(toy):
+    cell = genotype_class("toy")(EDGES)
+    (drawn,) = cells_of(cell)
+    assert drawn.nodes == (("input", "in 0"), *(("node", str(i)) for i in range(3)), drawn.nodes[4])
+    assert [(a.source, a.target, a.label) for a in drawn.arrows] == [
+        *[(0, 1, "skip"), (1, 2, "twice"), (0, 3, "skip"), (2, 3, "twice"), (3, 4, "")]
+    ]
+    draw_genotype(cell, "toy")
+    nothing = [[name, source] for (_, source), name in zip(EDGES, ["none"] * 6, strict=True)]
+    draw_genotype(genotype_class("toy")(nothing))

@@ -1,0 +1,191 @@
+"""A space as data, and all spaces by name: what everybody else asks of one.
+
+A space is a folder in `tf_darts/spaces/` whose module `space` registers a `Space`, or a file of
+one's own that does so (docs/own_space.md). It stands here, below the settings and the genotypes,
+because both read it; what a space computes is far above, so functions may be given as texts. No
+module here imports TensorFlow.
+"""
+
+import dataclasses
+import difflib
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tf_darts.cells.topology import CellLabels, CellTopology
+from tf_darts.errors import UserError
+from tf_darts.runtime.files import shown
+
+# The kinds of data that a space may be for.
+IMAGES, TEXTS = "images", "texts"
+
+
+# The operations of all edges; or by kind of cell those of each edge.
+OperationLists = tuple[str, ...] | Mapping[str, tuple[tuple[str, ...], ...]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Space:
+    """What is searched, trained, exported and drawn under a name.
+
+    Attributes:
+      name: what `--space` and files call it.
+      data: the kind of data that it learns from, IMAGES or TEXTS.
+      graphs: by kind of cell, what makes its topology: the whole space, every operation in it.
+      fields: by kind of cell, the names in JSON of its edges and of the nodes that its output
+        joins; where a kind is not named, KIND and KIND_concat.
+      labels: by kind of cell, what is written into its drawing.
+      default: whether it is the one that data of its kind take where none is named.
+      operation_lists: names that `--operations` may have, each a list for all edges, or by kind of
+        cell a list for each edge.
+      parameter_free: operations that learn nothing, of which alone no edge is made.
+      extra_operations: what cells may have besides what is searched.
+      search: its searches' settings, a `SearchConfig` for its kind of data.
+      training: its trainings' settings, a `TrainingConfig` for its kind of data.
+      supernet: makes a `Supernet` of a search's settings, the facts of its data (`data/facts.py`)
+        and the topology of each kind of cell; or where it is, "PACKAGE.MODULE:NAME".
+      objective: makes a `TrainingObjective` of a training's settings, a genotype and the facts of
+        its data; or where it is.
+      counts: how large the network is that `objective` trains, of the same arguments; None asks the
+        objective itself, which takes longer.
+      score: name of the score by which people judge, and whether "min" or "max" is best; None: of
+        its kind of data.
+      presets: values of its own for a mode and data set, laid over its settings.
+      published: cells by name, each as `Genotype.to_dict` has it; or where they are,
+        "PACKAGE.MODULE:NAME".
+    """
+
+    name: str
+    data: str
+    graphs: Mapping[str, Callable[[], CellTopology]]
+    search: Any
+    training: Any
+    supernet: Callable[..., Any] | str
+    objective: Callable[..., Any] | str
+    counts: Callable[..., dict[str, int]] | str | None = None
+    score: tuple[str, str] | None = None
+    presets: Mapping[tuple[str, str], Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    default: bool = False
+    fields: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    labels: Mapping[str, CellLabels] = dataclasses.field(default_factory=dict)
+    operation_lists: Mapping[str, OperationLists] = dataclasses.field(default_factory=dict)
+    parameter_free: tuple[str, ...] = ("none",)
+    extra_operations: tuple[str, ...] = ()
+    published: Mapping[str, Mapping[str, Any]] | str = dataclasses.field(default_factory=dict)
+
+    @property
+    def judged_by(self) -> tuple[str, str]:
+        """Name and mode of the score by which people judge its runs."""
+        return self.score or {IMAGES: ("accuracy", "max"), TEXTS: ("perplexity", "min")}[self.data]
+
+    @property
+    def topologies(self) -> dict[str, CellTopology]:
+        """The topology of each kind of cell; made anew, because operations can be added."""
+        return {kind: graph() for kind, graph in self.graphs.items()}
+
+    def narrowed(self, operations: str) -> dict[str, CellTopology]:
+        """The topologies with other operations on their edges.
+
+        Args:
+          operations: one of `operation_lists`, names with commas, or "" for all that there are.
+
+        Raises:
+          UserError: an operation is not known, or there twice, or none of them learns anything.
+        """
+        if not operations:
+            return self.topologies
+        given = f"--operations={shown(operations)}"
+        named = self.operation_lists.get(operations)
+        names = tuple(part.strip() for part in operations.split(",")) if named is None else named
+        if isinstance(names, Mapping):
+            return {
+                kind: dataclasses.replace(topology, operations=names[kind])
+                for kind, topology in self.topologies.items()
+            }
+        self._check_operations(names, given)
+        return {
+            kind: dataclasses.replace(topology, operations=names)
+            for kind, topology in self.topologies.items()
+        }
+
+    def _check_operations(self, names: tuple[str, ...], given: str) -> None:
+        searched = (name for graph in self.topologies.values() for name in graph.all_operations)
+        known = [*dict.fromkeys((*searched, *self.extra_operations))]
+        for name in names:
+            if name not in known:
+                near = difflib.get_close_matches(name, [*known, *self.operation_lists], 1, 0.5)
+                hint = f" (did you mean {near[0]}?)" if near else ""
+                lists = f", or give one of the lists {', '.join(self.operation_lists)}"
+                raise UserError(
+                    f"{given}: {shown(repr(name))} is no operation of the space {self.name}{hint};"
+                    f" name some of {', '.join(known)}{lists if self.operation_lists else ''}."
+                )
+        if len(set(names)) < len(names):
+            raise UserError(f"{given}: an operation is there twice; name each once.")
+        if not set(names) - set(self.parameter_free):
+            raise UserError(
+                f"{given}: none of these has weights, so no cell would learn anything; add one of"
+                f" {', '.join(name for name in known if name not in self.parameter_free)}."
+            )
+
+    def fields_of(self, kind: str, topology: CellTopology) -> tuple[str, ...]:
+        """The names of a kind of cell in JSON: of its edges, and of its output where it joins."""
+        names = self.fields.get(kind, (kind, f"{kind}_concat"))
+        return names[:1] if topology.output == "last" else names
+
+    @property
+    def all_fields(self) -> tuple[str, ...]:
+        """The names of a genotype in JSON, in their order."""
+        return tuple(n for kind, t in self.topologies.items() for n in self.fields_of(kind, t))
+
+
+_SPACES: dict[str, Space] = {}
+_searched: list[bool] = []  # whether the folders of `tf_darts/spaces/` were looked through
+
+
+def register_space(space: Space) -> Space:
+    """Makes a space known, as long as this process lives; returns it.
+
+    Raises:
+      UserError: there is one of this name, or its data are of no known kind.
+    """
+    if space.name in spaces():
+        raise UserError(f"register_space: there is a space {space.name!r} already; choose a name.")
+    if space.data not in (IMAGES, TEXTS):
+        raise UserError(
+            f"register_space: {space.name!r} is for {space.data!r}; data are {IMAGES} or {TEXTS}."
+        )
+    _SPACES[space.name] = space
+    return space
+
+
+def spaces() -> Mapping[str, Space]:
+    """All spaces by name: the default ones of each kind of data first."""
+    if not _searched:
+        _searched.append(True)  # before, since the modules register what they have
+        folder = importlib.import_module("tf_darts.spaces")
+        for module in pkgutil.iter_modules(folder.__path__, f"{folder.__name__}."):
+            if module.ispkg and importlib.util.find_spec(f"{module.name}.space"):
+                importlib.import_module(f"{module.name}.space")
+    by_name = sorted(_SPACES.items())
+    return dict(sorted(by_name, key=lambda item: not item[1].default))
+
+
+def find_space(name: str) -> Space:
+    """The space of a name; raises `UserError`, with the near one, where there is none."""
+    known = spaces()
+    if isinstance(name, str) and name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, 1) if isinstance(name, str) else []
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    raise UserError(
+        f"unknown space {shown(repr(name))}{hint}; known: {', '.join(known)}, and what a file of"
+        " one's own registers, which --load=FILE.py brings in."
+    )
+
+
+def resolved(function: Callable[..., Any] | Mapping[str, Any] | str) -> Any:
+    """What a field of a `Space` means: itself, or what its text "PACKAGE.MODULE:NAME" names."""
+    return pkgutil.resolve_name(function) if isinstance(function, str) else function

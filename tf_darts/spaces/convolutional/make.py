@@ -1,0 +1,85 @@
+"""What the settings of a run make of the convolutional space."""
+
+from collections.abc import Mapping
+
+from tf_darts.cells.genotype import ConvolutionalGenotype
+from tf_darts.cells.topology import CellTopology
+from tf_darts.data.facts import ImageFacts
+from tf_darts.runtime.seeds import sub_seed
+from tf_darts.spaces.convolutional.derived import counts as sizes
+from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
+from tf_darts.spaces.convolutional.derived.objective import (
+    CifarNetwork,
+    ImageClassification,
+    ImageNetNetwork,
+)
+from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
+from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
+from tf_darts.spaces.convolutional.settings import (
+    ConvolutionalSearchConfig,
+    ConvolutionalTrainingConfig,
+)
+
+MANY_CLASSES = 100  # from so many on, whether the right one is among the first five says something
+
+
+def supernet(
+    config: ConvolutionalSearchConfig, facts: ImageFacts, cells: Mapping[str, CellTopology]
+) -> ConvolutionalSupernet:
+    """What a search goes through, with random weights."""
+    model = RelaxedImageClassifier(
+        classes=facts.classes,
+        channels=config.channels,
+        layers=config.layers,
+        seed=sub_seed(config.seed, "weights"),
+        topologies=cells,
+    )
+    return ConvolutionalSupernet(model, facts.shape, config.rematerialize)
+
+
+def image_model(
+    config: ConvolutionalTrainingConfig, cell: ConvolutionalGenotype, classes: int
+) -> DerivedNetwork:
+    """An image classifier as configured; its weights are yet to be made."""
+    kind = {"cifar": CifarNetwork, "imagenet": ImageNetNetwork}[config.network]
+    return kind(
+        cell,
+        classes=classes,
+        channels=config.channels,
+        layers=config.layers,
+        auxiliary=config.auxiliary_weight > 0,
+        seed=sub_seed(config.seed, "weights"),
+    )
+
+
+def image_objective(
+    config: ConvolutionalTrainingConfig,
+    cell: ConvolutionalGenotype,
+    shape: tuple[int, int, int],
+    classes: int,
+) -> ImageClassification:
+    """The training of an `image_model`, with random weights; `shape` is of an image."""
+    return ImageClassification(
+        image_model(config, cell, classes),
+        shape,
+        auxiliary_weight=config.auxiliary_weight,
+        label_smoothing=config.label_smoothing,
+        drop_path=config.drop_path,
+        top5=config.network == "imagenet" and classes >= MANY_CLASSES,
+        batch_size=config.batch_size,
+        rematerialize=config.rematerialize,
+    )
+
+
+def objective(
+    config: ConvolutionalTrainingConfig, cell: ConvolutionalGenotype, facts: ImageFacts
+) -> ImageClassification:
+    """See `image_objective`."""
+    return image_objective(config, cell, facts.shape, facts.classes)
+
+
+def counts(
+    config: ConvolutionalTrainingConfig, cell: ConvolutionalGenotype, facts: ImageFacts
+) -> dict[str, int]:
+    """How large the network is, without its auxiliary head; its weights are not made."""
+    return sizes.counts(image_model(config, cell, facts.classes), facts.shape)
