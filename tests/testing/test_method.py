@@ -23,5 +23,5 @@ def test_a_method_that_forgets(monkeypatch):
     step = f"{__name__}:Forgetful"
     monkeypatch.setattr(methods.Method, "step_class", property(lambda self: Forgetful))
     methods.register_method("forgetful", "loses count", step=step, hypergradient="first_order")
-    with pytest.raises(AssertionError, match="killed after step [1-5] and resumed, its"):
+    with pytest.raises(AssertionError, match=r"killed after step [1-5] and resumed, its"):
         check_method("forgetful")
