@@ -38,7 +38,6 @@ HOMES = {
     "bilevel/test_hypergradient.py": ["bilevel/loss"],
     "bilevel/test_mixed_precision.py": ["bilevel/scaled_loss"],
     "bilevel/test_search_parts.py": [
-        "bilevel/relaxation",
         "bilevel/strongest_edges",
         "optimization/schedule",
         "optimization/weight_optimizer",
@@ -83,7 +82,6 @@ HOMES = {
     "formats/test_saved_model.py": ["formats/saved_model_check", "formats/serving_model"],
     "formats/test_serving_api.py": ["formats/warmup"],
     "formats/test_versions.py": ["formats/model_card"],
-    "methods/test_joint.py": ["methods/registry"],
     "report/drawing/test_cell_drawing.py": [
         "report/drawing/cell_layout",
         "report/drawing/cell_slots",

@@ -31,6 +31,12 @@ from tf_darts.runtime.console import warn
 from tf_darts.runtime.signals import Stopped
 
 
+def define_flags() -> None:
+    """Defines a flag for each setting, such that --help lists them."""
+    command_line.define_flags()
+    flags.adopt_module_key_flags(command_line)
+
+
 def main(arguments: list[str]) -> int:
     """Runs the mode that the flags ask for; returns the exit status."""
     try:
@@ -53,8 +59,6 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command_line.define_flags()
-    flags.adopt_module_key_flags(command_line)  # so that --help lists them
     # Left to itself, absl shows TensorFlow's INFO lines too; --verbosity=0 brings them back.
     flags.FLAGS.verbosity = logging.WARNING
-    program.run(main, "tf_darts")
+    program.run(main, "tf_darts", define_flags)

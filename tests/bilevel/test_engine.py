@@ -13,6 +13,7 @@ from tests.support.toy_search import Events, Killed, Numbers, search, without_ti
 from tf_darts.bilevel import engine
 from tf_darts.cells import genotype_files
 from tf_darts.errors import StorageError, UserError
+from tf_darts.methods.strongest_edges import StrongestEdges
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.signals import Stopped, StopRequest
 
@@ -141,14 +142,14 @@ def test_the_genotype_is_rewritten_only_when_something_changed(tmp_path, monkeyp
 
 
 def test_the_cell_is_derived_at_records_and_checkpoints(tmp_path, monkeypatch):
-    steps, derive = [], engine.derive
+    steps, edges = [], StrongestEdges.edges
     data = Numbers()  # one batch is served before a step
     monkeypatch.setattr(
-        engine, "derive", lambda *a: (steps.append(len(data.served)), derive(*a))[1]
+        StrongestEdges, "edges", lambda *a: (steps.append(len(data.served)), edges(*a))[1]
     )
     search(tmp_path, data=data)
-    # Once where it starts and at each checkpoint, and for the records of the three epochs.
-    assert sorted(steps) == [0, 2, 4, 5, 5, 6, 8, 10, 10, 10, 12, 14, 15, 15]
+    # Once where it starts and at each checkpoint within an epoch, and for the records.
+    assert sorted(steps) == [0, 2, 4, 5, 6, 8, 10, 10, 12, 14, 15]
 
 
 class EndsEarly(engine.SearchEngine):
@@ -182,7 +183,7 @@ def test_a_search_that_ends_early_has_finished(tmp_path, monkeypatch, uninterrup
     assert (result["epoch"], result["epochs"]) == (2, 2)
     provenance = genotype_files.load(tmp_path / "genotype.json").provenance
     assert provenance["search_seconds"] == history[-1]["seconds"]
-    assert (provenance["method"], provenance["replicas"]) == ("finite_difference", 1)
+    assert (provenance["method"], provenance["replicas"]) == ("darts", 1)
     # It is only looked at from now on, even where its checkpoints are gone.
     shutil.rmtree(tmp_path / "checkpoints")
     watch = Finishes()

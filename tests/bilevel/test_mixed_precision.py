@@ -10,9 +10,9 @@ import tensorflow as tf
 from tf_darts.bilevel.loss import PlainLoss
 from tf_darts.bilevel.scaled_loss import scaled
 from tf_darts.bilevel.supernet_loss import CompiledLoss
+from tf_darts.config.methods import find_method
 from tf_darts.config.presets import computed_settings
 from tf_darts.errors import UserError
-from tf_darts.methods.registry import STEPS
 from tf_darts.optimization.loss_scale import LossScale
 from tf_darts.runtime import precision
 from tf_darts.runtime.checkpoints import Checkpoints
@@ -36,17 +36,19 @@ def every_product_gains(monkeypatch):
     set_precision("float32")
 
 
-def recurrent_step(name, kind="first_order", optimization="bilevel"):
+def recurrent_step(name, kind="first_order", method="darts"):
     set_precision(name)
     model = RelaxedLanguageModel(words=40, units=16, nodes=3, output_dropout=0.25)
     config = RecurrentSearchConfig(
         batch_size=8,
         hypergradient=kind,
-        optimization=optimization,
+        method=method,
         momentum=0.5,
         finite_difference_radius=RADIUS,
     )
-    return STEPS[optimization](RecurrentSupernet(model, temporal_activation_penalty=0.1), config)
+    return find_method(method).step_class(
+        RecurrentSupernet(model, temporal_activation_penalty=0.1), config
+    )
 
 
 def texts():
@@ -58,17 +60,17 @@ def texts():
         ]
 
 
-def convolutional_step(name, kind="first_order", optimization="bilevel"):
+def convolutional_step(name, kind="first_order", method="darts"):
     set_precision(name)
     model = RelaxedImageClassifier(classes=4, channels=4, layers=3, nodes=1, seed=0)
     config = ConvolutionalSearchConfig(
         batch_size=16,
         hypergradient=kind,
-        optimization=optimization,
+        method=method,
         momentum=0.9,
         finite_difference_radius=RADIUS,
     )
-    return STEPS[optimization](ConvolutionalSupernet(model, (8, 8, 3)), config)
+    return find_method(method).step_class(ConvolutionalSupernet(model, (8, 8, 3)), config)
 
 
 def pictures():
@@ -134,7 +136,7 @@ def distances(space, name, **settings):
         ("mixed_bfloat16", {"kind": "first_order"}, (0.05, 0.35)),
         ("mixed_bfloat16", {"kind": "finite_difference"}, (0.05, 0.35)),
         pytest.param("mixed_bfloat16", {"kind": "exact"}, (0.05, 0.35), marks=pytest.mark.long),
-        ("mixed_bfloat16", {"optimization": "joint_simultaneous"}, (0.05, 0.05)),
+        ("mixed_bfloat16", {"method": "joint_simultaneous"}, (0.05, 0.05)),
         ("mixed_float16", {"kind": "finite_difference"}, (0.01, 0.1)),
         pytest.param("mixed_float16", {"kind": "exact"}, (0.01, 0.1), marks=pytest.mark.long),
     ],

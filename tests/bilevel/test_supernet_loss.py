@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_darts.bilevel.relaxation import beginning
 from tf_darts.bilevel.supernet_loss import SupernetLoss, SupernetLosses
 from tf_darts.runtime.precision import Precision
 from tf_darts.spaces.supernet import LossResult, Supernet
@@ -30,7 +31,7 @@ class Line(Supernet):
     joint_gradients = property(lambda self: self.joint)
     initial_state = evaluation_sums = scores = None
 
-    def loss(self, weights, mixing, batch, state, seed, *, regularized=False):
+    def loss(self, weights, mixing, batch, state, seed, *, progress=0.0, regularized=False):
         self.traced += 1
         w = weights[0][0]
         loss = (mixing["cell"][0, 0] * w - batch) ** 2 + (0.1 * w**2 if regularized else 0.0)
@@ -53,8 +54,8 @@ def assert_close(ours, theirs):
 @pytest.mark.parametrize("regularized", [False, True])
 def test_the_same_as_by_tapes(losses, regularized):
     arguments = tf.constant(2.0), (), SEED
-    compiled = losses.for_batch(*arguments, regularized=regularized)
-    taped = SupernetLoss(losses, *arguments, regularized=regularized)
+    compiled = losses.for_batch(*arguments, of_weight_step=regularized)
+    taped = SupernetLoss(losses, *arguments, beginning(), regularized, of_weight_step=False)
     vector = [tf.constant([1.5])]
     assert_close(compiled.value(*POINT), taped.value(*POINT))
     assert_close(compiled.gradients(*POINT), taped.gradients(*POINT))

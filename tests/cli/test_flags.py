@@ -2,6 +2,7 @@ import pytest
 from absl import flags
 
 from tf_darts.cli import flags as command_line
+from tf_darts.config import methods
 from tf_darts.config import presets as config
 from tf_darts.errors import UserError
 from tf_darts.runtime.renamed_settings import RENAMED
@@ -54,7 +55,7 @@ def _parse(flag_values, *arguments):
 
 
 def test_flags_and_settings_are_one_to_one(flag_values):
-    assert set(flag_values) == {*_settings(), *RENAMED}
+    assert set(flag_values) == {*_settings(), *RENAMED, "load"}
 
 
 @pytest.mark.parametrize("name", FIXED)
@@ -83,6 +84,8 @@ def test_each_flag_sets_its_field(flag_values, name):
     if field.metadata["choices"]:
         # The last one, but for what needs a folder of the user's own.
         value = [choice for choice in field.metadata["choices"] if choice != "given"][-1]
+    if name in methods.SEVERAL:
+        value = ",".join(methods.parts(name))
     value = {"space": "recurrent", "operations": "relu,tanh"}.get(name, value)
     argument = f"--{name}" if field.type is bool else f"--{name}={value}"
     needed = NEEDED.get(name, [])

@@ -39,7 +39,7 @@ def test_lists_by_name_and_by_names():
 
 def test_the_setting_is_one_of_the_run():
     made = configure(SEARCH | {"operations": "s2"})
-    assert made.run_dir == "runs/search_digits_s2_finite_difference_seed0"
+    assert made.run_dir == "runs/search_digits_s2_darts_seed0"
     assert computed_settings(made)["operations"] == "s2"
     assert "operations" not in computed_settings(configure(SEARCH))
 

@@ -22,7 +22,12 @@ MODES = "black_box, export, report, search, select, test, train, tune"
 PAPER = {
     "epochs": 50,
     "batch_size": 256,
-    "optimization": "bilevel",
+    "method": "darts",
+    "relaxation": "softmax",
+    "alpha_terms": "",
+    "rules": "",
+    "derivation": "strongest_edges",
+    "step_order": "alpha_first",
     "hypergradient": "finite_difference",
     "finite_difference_radius": 0.01,
     "weight_learning_rate": 20.0,
@@ -98,8 +103,9 @@ def test_presets_are_the_papers(dataset):
     assert made == PAPER | OURS | {
         "mode": "search",
         "space": "recurrent",
+        "operations": "",
         "dataset": dataset,
-        "run_dir": f"runs/search_{dataset}_finite_difference_seed0",
+        "run_dir": f"runs/search_{dataset}_darts_seed0",
     }
 
 
@@ -111,8 +117,9 @@ def test_presets_for_images_are_the_papers(dataset):
         "division": "by_class" if dataset == "folder" else "shuffled",
         "mode": "search",
         "space": "convolutional",
+        "operations": "",
         "dataset": dataset,
-        "run_dir": f"runs/search_{dataset}_finite_difference_seed0",
+        "run_dir": f"runs/search_{dataset}_darts_seed0",
     }
 
 
@@ -157,7 +164,7 @@ def test_there_are_no_other_presets():
 
 def test_a_configuration_of_a_data_set_is_part_of_its_name():
     made = configure({"mode": "search", "dataset": "cifar10_corrupted/fog_1:1.0.0"})
-    assert made.run_dir == "runs/search_cifar10_corrupted_fog_1_1.0.0_finite_difference_seed0"
+    assert made.run_dir == "runs/search_cifar10_corrupted_fog_1_1.0.0_darts_seed0"
 
 
 def test_a_set_that_is_only_in_the_users_directory(tmp_path):
@@ -191,7 +198,7 @@ def test_overrides():
 
 def test_runs_of_other_seeds_and_hypergradients_live_elsewhere():
     made = _search(seed=3, hypergradient="first_order", run_dir="")
-    assert made.run_dir == "runs/search_ptb_first_order_seed3"
+    assert made.run_dir == "runs/search_ptb_darts_first_seed3"
 
 
 def test_a_constant_rate_stays_constant():
@@ -295,7 +302,8 @@ def test_computed_settings_leave_out_what_does_not_matter():
     made = _search(run_dir="anywhere", deterministic=True, checkpoint_steps=3, data_dir="/data")
     assert config.computed_settings(made) == config.computed_settings(_search())
     names = set(config.computed_settings(made))
-    assert names == set(config.fields(made)) - {
+    parts = {"relaxation", "alpha_terms", "rules", "derivation", "step_order"}  # the paper's
+    assert names == set(config.fields(made)) - parts - {
         "data_dir",
         "run_dir",
         "rematerialize",
@@ -306,6 +314,7 @@ def test_computed_settings_leave_out_what_does_not_matter():
         "max_rollbacks",
         "accelerate",
         "space",
+        "operations",
     }
     # Runs from before there was the setting have none in their config.json, and go on.
     off = config.computed_settings(_search(accelerate="off"))
@@ -515,9 +524,9 @@ def test_directories_of_studies_tell_them_apart():
 
 
 @pytest.mark.parametrize(
-    ("optimization", "unused"),
+    ("method", "unused"),
     [
-        ("bilevel", {}),
+        ("darts", {}),
         ("joint_alternating", {"hypergradient", "finite_difference_radius", "train_portion"}),
         (
             "joint_simultaneous",
@@ -525,17 +534,15 @@ def test_directories_of_studies_tell_them_apart():
         ),
     ],
 )
-def test_joint_optimisations_refuse_what_is_not_theirs(optimization, unused):
-    base = {"mode": "search", "dataset": "digits", "optimization": optimization}
+def test_joint_baselines_refuse_what_is_not_theirs(method, unused):
+    base = {"mode": "search", "dataset": "digits", "method": method}
     config = configure(base)
-    joint = optimization != "bilevel"
-    assert config.hypergradient == ("first_order" if joint else "finite_difference")
-    kind = optimization if joint else "finite_difference"
-    assert config.run_dir == f"runs/search_digits_{kind}_seed0"
+    assert config.hypergradient == ("finite_difference" if method == "darts" else "first_order")
+    assert config.run_dir == f"runs/search_digits_{method}_seed0"
     assert set(unused) <= set(config.unused)
     for name in unused:
         value = {"hypergradient": "exact"}.get(name, 0.25)
-        with pytest.raises(UserError, match=f"--{name} has no meaning for --optimization"):
+        with pytest.raises(UserError, match=f"--{name} has no meaning for --method"):
             configure(base | {name: value})
 
 

@@ -22,7 +22,7 @@ def test_presets_are_layers_of_space_and_data_set(toy):
     made = configure(SEARCH | {"space": "toy", "width": 8})
     assert (type(made), made.space, made.width) == (toy_space.ToySearchConfig, "toy", 8)
     assert (made.crop_padding, made.flip, made.batch_size) == (1, False, 64)
-    assert made.run_dir == "runs/search_digits_toy_finite_difference_seed0"
+    assert made.run_dir == "runs/search_digits_toy_darts_seed0"
     assert configure(SEARCH).space == configure(SEARCH | {"space": ""}).space == "convolutional"
     trained = preset_for("train", "digits", "toy")
     assert (trained.epochs, trained.validation_examples, trained.cutout) == (7, 300, 0)

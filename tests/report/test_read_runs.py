@@ -15,7 +15,7 @@ def test_a_search(runs):
     assert (entry.name, entry.scored_by, entry.method, entry.seed) == (
         "search_a",
         SUPERNET,
-        "first_order",
+        "darts_first",
         3,
     )
     assert (entry.dataset, entry.score, entry.score_mode) == ("ptb", "perplexity", "min")
@@ -35,7 +35,7 @@ def test_a_training_knows_the_search_that_found_its_cell(runs):
     (entry,) = read_entries([str(path)])
     assert (entry.scored_by, entry.method, entry.value, entry.test) == (
         TRAINED,
-        "exact",
+        "darts_exact",
         140.0,
         138.0,
     )
@@ -63,7 +63,7 @@ def test_a_training_whose_search_is_gone_is_still_of_its_method(runs, tmp_path):
     path = runs.train("train_a", given=search / "genotype.json", found=FOUND)
     (entry,) = read_entries([str(path)])
     # What the cell says counts, not what the search's directory has become.
-    assert (entry.method, entry.search_seconds) == ("exact", 1200.0)
+    assert (entry.method, entry.search_seconds) == ("darts_exact", 1200.0)
     assert entry.settings["search.units"] == 16 and entry.settings["units"] == 8
     assert "search.seed" not in entry.settings and "search.mode" not in entry.settings
     assert entry.animation == search / "plots" / "cell.gif"
@@ -78,7 +78,7 @@ def test_a_training_of_a_found_cell_in_memory(runs, given, monkeypatch):
     (runs.directory / "plots" / "cell.gif").write_bytes(b"GIF89a")
     monkeypatch.chdir(runs.directory)  # a picture that is no search's
     (entry,) = read_entries([str(runs.train("train_a", given=given, found=FOUND))])
-    assert (entry.method, entry.cell_id, entry.animation) == ("exact", given, None)
+    assert (entry.method, entry.cell_id, entry.animation) == ("darts_exact", given, None)
 
 
 def test_a_training_of_a_candidate_s_cell(runs):
@@ -171,7 +171,7 @@ def test_a_study(runs):
         "study/random_seed0",
         "study/first_order_seed99",
     ]
-    assert (found.method, found.value, found.search_seconds) == ("exact", 130.0, 7200.0)
+    assert (found.method, found.value, found.search_seconds) == ("darts_exact", 130.0, 7200.0)
     assert found.settings["search.units"] == 8 and len(found.snapshots) == 3
     assert (
         found.training_settings

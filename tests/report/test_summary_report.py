@@ -28,7 +28,7 @@ def test_a_mix_of_runs(runs, tmp_path):
     ]
     directory = tmp_path / "report"
     text = report(directory, *paths)
-    assert "| exact | 2 | 131.00 ± 1.41 | 130.00 |" in text
+    assert "| darts_exact | 2 | 131.00 ± 1.41 | 130.00 |" in text
     assert "| 2 and 3 | -10.33 |" in text
     assert "Not compared" in text and "enas (n = 1)" in text
     assert "138.50" in text and "It diverged \\| at step 3." in text
@@ -92,7 +92,7 @@ def test_search_cost_has_a_line_a_seed_and_the_reference(runs):
     assert [list(line.get_xdata()) for line in lines] == [[1.0, 2.0, 3.0]] * 2
     assert list(lines[0].get_ydata()) == [150.0, 140.0, 130.0]
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert legend == ["exact", "random, mean ± std", "random, best of 3"]
+    assert legend == ["darts_exact", "random, mean ± std", "random, best of 3"]
     assert axes.get_xlabel() == "search cost (device-hours)"
     levels = [line.get_ydata()[0] for line in axes.lines if line not in lines]
     assert levels == [pytest.approx(141.33, abs=0.01), 140.0]

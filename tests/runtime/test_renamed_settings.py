@@ -8,6 +8,7 @@ from tf_darts.runtime.renamed_settings import RENAMED, RENAMED_VALUES, rename_se
 from tf_darts.runtime.run_directory import RunDirectory
 
 TRAIN = {"mode": "train", "dataset": "ptb", "genotype": "darts_v2"}
+SEARCH = {"mode": "search", "dataset": "ptb"}
 IMAGES = {"mode": "train", "dataset": "cifar10", "genotype": "darts_v2"}
 
 
@@ -16,8 +17,9 @@ def test_every_new_name_is_a_setting_and_no_old_one_is():
     assert not RENAMED.keys() & settings().keys()
     for (name, old), new in RENAMED_VALUES.items():
         with pytest.raises(UserError, match=f"--{name}={old}x"):
-            configure({name: f"{old}x"})
-        assert getattr(configure({name: new, "dataset": "pydoc"}), name) == new
+            configure({"mode": "search", "dataset": "pydoc", name: f"{old}x"})
+        made = configure({"mode": "search", "dataset": "pydoc", name: new})
+        assert getattr(made, name) == new
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,8 @@ def test_every_new_name_is_a_setting_and_no_old_one_is():
             {"stream_images": True, "random_resized_crop": True},
         ),
         ({"dataset": "pydoc", "trials": 3}, {"mode": "random_search"}, {"mode": "black_box"}),
+        (SEARCH, {"optimization": "bilevel"}, {"method": "darts"}),
+        (SEARCH, {"optimization": "joint_alternating"}, {"method": "joint_alternating"}),
     ],
 )
 def test_an_old_name_is_read_and_one_line_says_the_new_one(asked, old, new, capsys):

@@ -46,7 +46,7 @@ class Toy(Supernet):
         prediction = weights[0][0] * strength + weights[0][1]
         return tf.reduce_mean((batch - prediction) ** 2) + 0.01 * tf.reduce_mean(state)
 
-    def loss(self, weights, mixing, batch, state, seed, *, regularized=False):
+    def loss(self, weights, mixing, batch, state, seed, *, progress=0.0, regularized=False):
         noise = 0.1 * tf.random.stateless_normal([], seed, dtype=batch.dtype)
         loss = self._error(weights, mixing, batch + noise, state)
         penalty = 0.001 * tf.reduce_sum(weights[0] ** 2) if regularized else 0.0

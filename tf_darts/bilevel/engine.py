@@ -5,10 +5,18 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from tf_darts.bilevel import relaxation
+from tf_darts.bilevel.derivation import Derivation
+from tf_darts.bilevel.epoch_rules import (
+    Directions,
+    EpochRule,
+    SearchFacts,
+    SearchProbe,
+    combined,
+)
 from tf_darts.bilevel.step import BilevelStep
-from tf_darts.bilevel.strongest_edges import derive
 from tf_darts.cells import genotype, genotype_files
+from tf_darts.cells.genotype import Edge
+from tf_darts.config.methods import find_parts
 from tf_darts.config.search import SearchConfig
 from tf_darts.data.batches import EpochData, SearchBatch
 from tf_darts.optimization.schedule import cosine
@@ -19,6 +27,9 @@ from tf_darts.runtime.run_directory import RESULT, RunDirectory
 from tf_darts.runtime.run_loop import RunLoop, Scalars, StepResult
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.spaces.supernet import Supernet
+
+# Rules that every search has: they cost next to nothing, and change nothing.
+MONITORS = "skip_count"
 
 
 class SearchData(EpochData, Protocol):
@@ -33,7 +44,11 @@ class SearchEngine(RunLoop):
 
     Besides what every run has, the directory holds `genotype.json`: the cell at the last
     checkpoint, rewritten where the cell or its score is another; and at the end `result.json` with
-    the last record's score and cell.
+    the score and cell of the epoch that counts: the last, unless a rule of the method stops the
+    search and says another.
+
+    What the method's rules and its derivation say is a function of the history, which is a part of
+    every checkpoint, so a killed search is told the same when it goes on.
     """
 
     activity: ClassVar[str] = "search"
@@ -53,11 +68,19 @@ class SearchEngine(RunLoop):
         self._supernet = supernet
         self._data = data
         self._step = make_step(supernet, config, replicas=replicas)
+        self._derivation: Derivation = config.make_parts("derivation")[0]
+        chosen = find_parts("rules", config.rules)
+        self._rules: tuple[EpochRule, ...] = (
+            *config.make_parts("rules"),
+            *(part() for part in find_parts("rules", MONITORS) if part not in chosen),
+            self._derivation,
+        )
+        self._facts = SearchFacts(supernet.cells, config.epochs)
         self._saved_genotype: Any = None
         super().__init__(
             run,
             callbacks,
-            epochs=config.epochs,
+            epochs=config.epochs + self._derivation.more_epochs(supernet.cells),
             checkpoint_steps=config.checkpoint_steps,
             max_rollbacks=config.max_rollbacks,
             variables=self._step.variables,
@@ -69,10 +92,34 @@ class SearchEngine(RunLoop):
         """Searches until the last epoch's end; see `RunLoop._run_all`."""
         history = self._run_all(stop)
         if self._run.read_result() is None:
+            record, reason = self._chosen_record()
             names = ("epoch", "step", f"validation_{self._supernet.score}", "cell", "genotype")
-            result = {name: history[-1][name] for name in names} | {"epochs": len(history)}
-            self._run.write_json(RESULT, result)
+            result = {name: record[name] for name in names} | {"epochs": len(history)}
+            self._write_artefacts()
+            self._run.write_json(RESULT, result | ({"stopped": reason} if reason else {}))
         return history
+
+    def _directions(self) -> Directions:
+        """How the next epoch goes, by the records of those that are over."""
+        return combined(self._rules, self._history, self._facts)
+
+    def _has_next_epoch(self) -> bool:
+        return super()._has_next_epoch() and self._directions().stop is None
+
+    def _chosen_record(self) -> tuple[Mapping[str, Any], str]:
+        """The record of the epoch whose cell is the result so far, and why the search stopped."""
+        stop = self._directions().stop
+        if stop is None:
+            return self._history[-1], ""
+        return self._history[stop.epoch - 1], stop.reason
+
+    def _begin_epoch(self, epoch: int) -> None:
+        directions = self._directions()
+        self._step.alphas_frozen = directions.freeze_alphas
+        self._step.mixture.begin_epoch(epoch, directions.allowed)
+
+    def _streams(self) -> tuple[str, ...]:
+        return ("train",) if self._step.alphas_frozen else ("train", "validation")
 
     def _finished(self) -> list[dict[str, Any]] | None:
         # Where the cell's file is gone, it is made anew from the checkpoint.
@@ -95,57 +142,83 @@ class SearchEngine(RunLoop):
         learning_rate = self._rate(epoch) * batch.learning_rate_scale
         metrics = self._step(batch.train, batch.validation, learning_rate)
         finite = bool(metrics.pop("finite"))
-        means = {stream: metrics.pop(stream) for stream in ("train", "validation")}
+        means = {stream: metrics.pop(stream) for stream in self._streams()}
         return StepResult(finite, means, metrics | {"learning_rate": learning_rate})
 
     def _scores(self, means: Scalars) -> Scalars:
         return self._supernet.scores(means)
 
     def _evaluate(self, stop: StopRequest) -> Scalars | None:
+        return self._score(stop)
+
+    def _score(
+        self, stop: StopRequest, mixing: Mapping[str, np.ndarray] | None = None
+    ) -> Scalars | None:
         batches, size = self._data.evaluation(), self._data.evaluation_batch_size
-        return self._step.score(batches, size, lambda: bool(stop))
+        return self._step.mixture.score(batches, size, lambda: bool(stop), mixing)
 
     def _record(
         self, epoch: int, batch_scores: dict[str, Scalars], scores: Scalars
     ) -> dict[str, Any]:
         # Both streams in training mode: the batches' own statistics, dropout. Evaluation mode has
         # the running statistics, and may score much worse than the same text in training mode.
-        mixing = self._step.mixing()
-        cell = self._genotype(mixing)
+        mixing = self._step.mixture.tables()
+        edges = self._derivation.edges(mixing, self._supernet.cells)
+        cell = self._supernet.genotype_class.from_cells(edges)
         return {
             "learning_rate": self._rate(epoch),
             **{f"train_{name}": value for name, value in batch_scores["train"].items()},
-            **{
+            **{  # none where α stood still, and no validation batch was taken
                 f"validation_batch_{name}": value
-                for name, value in batch_scores["validation"].items()
+                for name, value in batch_scores.get("validation", {}).items()
             },
             **{f"validation_{name}": value for name, value in scores.items()},
-            "entropy": float(relaxation.entropy(mixing)),
+            "entropy": float(self._step.mixture.entropy()),
+            "monitors": self._measured(epoch, mixing, edges),
             "cell": str(cell),
             "genotype": cell.to_dict(),
             "mixing": {name: table.tolist() for name, table in mixing.items()},
         }
 
     def _genotype(self, mixing: Mapping[str, np.ndarray]) -> genotype.Genotype:
-        cells = derive(mixing, self._supernet.cells)
-        return self._supernet.genotype_class.from_cells(cells)
+        edges = self._derivation.edges(mixing, self._supernet.cells)
+        return self._supernet.genotype_class.from_cells(edges)
+
+    def _measured(
+        self, epoch: int, mixing: dict[str, np.ndarray], edges: dict[str, list[list[Edge]]]
+    ) -> Scalars:
+        """What rules and derivation measure of the epoch that ends."""
+
+        def evaluate(mixing: Mapping[str, np.ndarray] | None = None) -> Scalars:
+            return self._score(StopRequest(), mixing)
+
+        facts = self._facts
+        probe = SearchProbe(facts.cells, epoch + 1, facts.epochs, mixing, edges, evaluate)
+        measured: Scalars = {}
+        for rule in self._rules:
+            measured |= {name: float(value) for name, value in rule.measure(probe).items()}
+        return measured
 
     def _write_artefacts(self) -> None:
         """Rewrites `genotype.json` where the cell or its validation score is another."""
-        cell = self._genotype(self._step.mixing())
         last = self._history[-1] if self._history else None
+        record, step = last, int(self._step.steps)
+        if last is not None and int(self._step_in_epoch) == 0:
+            record, _ = self._chosen_record()
+            cell, step = self._supernet.genotype_class.from_dict(record["genotype"]), record["step"]
+        else:
+            cell = self._genotype(self._step.mixture.tables())
         score = f"validation_{self._supernet.score}"
-        validation = {"epoch": last["epoch"], score: last[score]} if last else None
+        validation = {"epoch": record["epoch"], score: record[score]} if record else None
         if self._saved_genotype == (cell, validation):
             return
         provenance = {
             "mode": self._config.mode,
-            "method": self._config.method,
+            "method": self._config.label,
             "dataset": self._config.dataset,
-            "optimization": self._config.optimization,
             "hypergradient": self._config.hypergradient,
             "seed": self._config.seed,
-            "step": int(self._step.steps),
+            "step": step,
             # Of the supernet with its shared weights, not of the discrete cell.
             "supernet": validation,
             # Until the end of the epoch whose score stands here; all replicas took as long.

@@ -1,29 +1,28 @@
 """One step of the bilevel search (docs/method.md section 2): first α, then w.
 
-It knows no space: all it needs is a `Supernet`.
+It knows no space and no method: all it needs is a `Supernet` and the parts of a method.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from tf_darts.bilevel import relaxation
+from tf_darts.bilevel.alpha_moves import AlphaMoves
 from tf_darts.bilevel.hypergradient import Hypergradient
 from tf_darts.bilevel.loss import Loss
+from tf_darts.bilevel.mixture import ALPHA_STEP, WEIGHT_STEP, Mixture
+from tf_darts.bilevel.relaxation import Moment
 from tf_darts.bilevel.scaled_loss import scaled
-from tf_darts.bilevel.supernet_loss import SupernetLosses
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.search import SearchConfig
 from tf_darts.optimization.loss_scale import LossScale
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
-from tf_darts.runtime.precision import current, using
+from tf_darts.runtime.precision import current
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.runtime.seeds import step_seed
-from tf_darts.spaces.evaluation import means_over
-from tf_darts.spaces.supernet import Alphas, Evaluation, State, Supernet, Weights
+from tf_darts.spaces.supernet import State, Supernet, Weights
 
 
 class BilevelStep:
@@ -33,7 +32,9 @@ class BilevelStep:
     kernels. What is compiled is each kind of derivative; the step between them is plain Python.
 
     Attributes:
-      alphas: the architecture logits by kind of cell, keras Variables [edges, operations].
+      mixture: the supernet with α: what is read, recorded and evaluated.
+      alphas: the architecture parameters, see `Mixture`.
+      alphas_frozen: whether a step moves w alone.
       variables: everything that a checkpoint must hold to go on exactly.
     """
 
@@ -43,19 +44,14 @@ class BilevelStep:
         replicas.check_batch(config.batch_size)
         self.supernet = supernet
         self.config = config
+        self.mixture = Mixture(supernet, config, replicas)
+        self.alphas_frozen = False
         self._weight_optimizer = WeightOptimizer(
             config.momentum, config.weight_decay, config.clip_norm
         )
-        self.alphas = relaxation.initial_alphas(supernet.cells, config.alpha_scale, config.seed)
-        # TensorFlow's form of Adam; its weight decay is added to the gradient, in `_move_alphas`.
-        # NumPy's float64, because Keras makes a float32 of a Python number on its way to the
-        # power, and 1 - 0.999 magnifies that.
-        betas = np.float64(config.alpha_beta_1), np.float64(config.alpha_beta_2)
-        self._alpha_optimizer = keras.optimizers.Adam(
-            config.alpha_learning_rate, *betas, epsilon=1e-8
-        )
-        self._alpha_optimizer.build(list(self.alphas.values()))
-        self._losses = SupernetLosses(supernet, replicas)
+        self.alphas = self.mixture.alphas
+        self._alpha_moves = AlphaMoves(self.alphas, self.mixture.relaxation, config)
+        self._losses = self.mixture.losses
         self._velocities = [
             tf.Variable(tf.zeros([self._losses.layout.size], keras.config.floatx()))
             for _ in range(bool(config.momentum))
@@ -74,7 +70,6 @@ class BilevelStep:
         self._read = tf.function(self._flat_weights, autograph=False)
         self._unroll = tf.function(self._unrolled, autograph=False)
         self._advance = tf.function(self._advanced, autograph=False)
-        self._evaluate = tf.function(self._evaluated, autograph=False, reduce_retracing=True)
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -85,7 +80,7 @@ class BilevelStep:
             "statistics": [variable.value for variable in self.supernet.statistics],
             "velocities": self._velocities,
             "alphas": {name: alpha.value for name, alpha in self.alphas.items()},
-            "alpha_optimizer": self._alpha_optimizer,
+            "alpha_optimizer": self._alpha_moves.optimizer,
             "states": {name: tf.nest.flatten(state) for name, state in self._states.items()},
             "steps": self.steps,
             "rollbacks": self.rollbacks,
@@ -112,28 +107,6 @@ class BilevelStep:
         for state in self._states.values():
             tf.nest.map_structure(lambda v, value: v.assign(value), state, beginning)
 
-    def mixing(self) -> dict[str, np.ndarray]:
-        """The mixing weights of the current α."""
-        return {name: table.numpy() for name, table in self._mixing().items()}
-
-    def score(
-        self, batches: Any, batch_size: int, should_stop: Callable[[], bool]
-    ) -> dict[str, float] | None:
-        """The supernet's scores over `batches` in evaluation mode; None if stopped meanwhile."""
-        state = self.supernet.initial_state(batch_size)
-        means = means_over(batches, state, self._evaluate, should_stop)
-        return None if means is None else self.supernet.scores(means)
-
-    def _evaluated(self, batch: Any, state: State) -> Evaluation:
-        with using(self._precision):
-            return self.supernet.evaluation_sums(self._mixing(), batch, state)
-
-    def _mixing(self) -> Alphas:
-        return relaxation.softmax(self._alpha_values())
-
-    def _alpha_values(self) -> Alphas:
-        return {name: tf.convert_to_tensor(alpha) for name, alpha in self.alphas.items()}
-
     def of_tensors(
         self, train: Any, validation: Any, learning_rate: tf.Tensor
     ) -> Mapping[str, Any]:
@@ -146,52 +119,52 @@ class BilevelStep:
         if self._loss_scale is not None:
             metrics["loss_scale"] = self._loss_scale.value.read_value()
             self._loss_scale.count_step()
-        metrics["entropy"] = relaxation.entropy(self._mixing())
+        metrics["entropy"] = self.mixture.entropy()
         finite = tf.reduce_all(tf.math.is_finite(tf.stack(tf.nest.flatten(metrics))))
         return metrics | {"finite": tf.cast(finite, tf.float32)}
 
     def _move(
         self, train: Any, validation: Any, learning_rate: tf.Tensor, seeds: tf.Tensor
     ) -> Mapping[str, Any]:
-        """Moves α, then w.
+        """Moves α, then w, or in the other order; or w alone.
 
         Args:
           train: a training batch.
           validation: a validation batch.
           learning_rate: ξ, of w.
           seeds: int32 [4, 2]: of the masks of the training loss that is unrolled, of the
-            validation loss, and of the real weight step; the last is not used.
+            validation loss, and of the real weight step; and of what the relaxation draws.
 
         Returns:
-          By name, scalars: weight_gradient_norm (before clipping), hypergradient_norm,
-          direct_norm, implicit_norm, epsilon; and under train and validation the batches'
-          `LossResult.means`, before the weight step and where the hypergradient took them.
+          By name, scalars: weight_gradient_norm (before clipping), and where α moves
+          hypergradient_norm, direct_norm, implicit_norm, epsilon; under train and validation (where
+          α moves) the batches' `LossResult.means`, before the weight step and where the
+          hypergradient took them.
         """
-        estimate = self._hypergradient(train, validation, learning_rate, seeds)
-        self._move_alphas(estimate.gradient)
-        train_means, norm = self._move_weights(train, learning_rate, seeds[2])
-        tf.nest.map_structure(
-            lambda v, new: v.assign(new), self._states["validation"], estimate.auxiliary.state
-        )
-        norms = {
-            "hypergradient_norm": estimate.gradient,
-            "direct_norm": estimate.direct,
-            "implicit_norm": estimate.implicit,
-        }
-        return {
-            "train": train_means,
-            "validation": estimate.auxiliary.means,
-            "weight_gradient_norm": norm,
-            **{n: tf.linalg.global_norm(tf.nest.flatten(g)) for n, g in norms.items()},
-            "epsilon": estimate.epsilon,
-        }
+        # The state before the batch: both steps take the same one, whichever is first.
+        before = tf.nest.map_structure(tf.convert_to_tensor, self._states)
+        weights_first = self.config.step_order == "weights_first"
+        moved: dict[str, Any] = {}
+        if weights_first:
+            moved |= self._move_weights(train, before["train"], learning_rate, seeds)
+        if not self.alphas_frozen:
+            batches = {"train": train, "validation": validation}
+            moved |= self._move_alphas(batches, before, learning_rate, seeds)
+        if not weights_first:
+            moved |= self._move_weights(train, before["train"], learning_rate, seeds)
+        return moved
 
     def _loss_on(
-        self, batch: Any, stream: str, seed: tf.Tensor, *, regularized: bool = False
+        self,
+        batch: Any,
+        state: State,
+        seed: tf.Tensor,
+        moment: Moment,
+        *,
+        of_weight_step: bool = False,
     ) -> Loss:
-        """The loss of a batch, where its stream stands, as a function of (w, α)."""
-        state = tf.nest.map_structure(tf.convert_to_tensor, self._states[stream])
-        loss = self._losses.for_batch(batch, state, seed, regularized=regularized)
+        """The loss of a batch, at its stream's state, as a function of (w, α)."""
+        loss = self._losses.for_batch(batch, state, seed, moment, of_weight_step=of_weight_step)
         return scaled(loss, self._loss_scale)
 
     def _flat_weights(self) -> list[tf.Tensor]:
@@ -199,18 +172,24 @@ class BilevelStep:
         return [self._losses.layout.flatten(weights)]
 
     def _hypergradient(
-        self, train: Any, validation: Any, learning_rate: tf.Tensor, seeds: tf.Tensor
+        self,
+        batches: Mapping[str, Any],
+        states: Mapping[str, State],
+        learning_rate: tf.Tensor,
+        seeds: tf.Tensor,
     ) -> Hypergradient:
         """dα at the current point, as the search's settings say.
 
-        The training loss has one seed: common random numbers.
+        The training loss has one seed: common random numbers. Both losses have α's mixing weights,
+        of one draw.
         """
         kind = HYPERGRADIENTS[self.config.hypergradient]
+        moment = self.mixture.moment(seeds, ALPHA_STEP)
         return kind.estimate(
-            self._loss_on(train, "train", seeds[0]),
-            self._loss_on(validation, "validation", seeds[1]),
+            self._loss_on(batches["train"], states["train"], seeds[0], moment),
+            self._loss_on(batches["validation"], states["validation"], seeds[1], moment),
             self._read(),
-            self._alpha_values(),
+            self.mixture.values(),
             lambda gradients: self._unroll(gradients, learning_rate),
             **{name: getattr(self.config, field) for name, field in kind.settings.items()},
         )
@@ -250,19 +229,39 @@ class BilevelStep:
         for variable, value in zip(targets, values, strict=True):
             variable.assign(value)
 
-    def _move_alphas(self, gradients: Alphas) -> None:
-        """Adam on the hypergradient plus weight decay."""
-        decay = self.config.alpha_weight_decay
-        decayed = [gradients[name] + decay * alpha for name, alpha in self.alphas.items()]
-        self._alpha_optimizer.apply(decayed, list(self.alphas.values()))
+    def _move_alphas(
+        self,
+        batches: Mapping[str, Any],
+        states: Mapping[str, State],
+        learning_rate: tf.Tensor,
+        seeds: tf.Tensor,
+    ) -> dict[str, Any]:
+        """Adam on the hypergradient and the gradients of α's other terms."""
+        estimate = self._hypergradient(batches, states, learning_rate, seeds)
+        self._alpha_moves.apply(estimate.gradient, self.mixture.moment(seeds, ALPHA_STEP))
+        self._keep_state("validation", estimate.auxiliary.state)
+        norms = {
+            "hypergradient_norm": estimate.gradient,
+            "direct_norm": estimate.direct,
+            "implicit_norm": estimate.implicit,
+        }
+        return {
+            "validation": estimate.auxiliary.means,
+            **{n: tf.linalg.global_norm(tf.nest.flatten(g)) for n, g in norms.items()},
+            "epsilon": estimate.epsilon,
+        }
 
     def _move_weights(
-        self, train: Any, learning_rate: tf.Tensor, seed: tf.Tensor
-    ) -> tuple[Mapping[str, tf.Tensor], tf.Tensor]:
-        """The real step of w on the regularised training loss, at the new α."""
-        loss = self._loss_on(train, "train", seed, regularized=True)
-        gradients = loss.gradients(self._read(), self._alpha_values(), of_alphas=False)
+        self, train: Any, state: State, learning_rate: tf.Tensor, seeds: tf.Tensor
+    ) -> dict[str, Any]:
+        """The real step of w on the regularised training loss, at the current α."""
+        moment = self.mixture.moment(seeds, WEIGHT_STEP)
+        loss = self._loss_on(train, state, seeds[2], moment, of_weight_step=True)
+        gradients = loss.gradients(self._read(), self.mixture.values(), of_alphas=False)
         outputs = gradients.auxiliary
         norm = self._advance(gradients.of_weights, learning_rate, outputs.statistics)
-        tf.nest.map_structure(lambda v, new: v.assign(new), self._states["train"], outputs.state)
-        return outputs.means, norm
+        self._keep_state("train", outputs.state)
+        return {"train": outputs.means, "weight_gradient_norm": norm}
+
+    def _keep_state(self, stream: str, state: State) -> None:
+        tf.nest.map_structure(lambda v, new: v.assign(new), self._states[stream], state)

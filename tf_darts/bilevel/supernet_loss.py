@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from tf_darts.bilevel.flat import FlatLayout
 from tf_darts.bilevel.loss import Gradients, Loss
-from tf_darts.bilevel.relaxation import softmax
+from tf_darts.bilevel.relaxation import Moment, Relaxation, beginning, folded
 from tf_darts.runtime.precision import Precision, current, using
 from tf_darts.runtime.replicas import SINGLE_REPLICA, BatchFunction, Replicas
-from tf_darts.spaces.supernet import Alphas, State, Supernet, Weights
+from tf_darts.spaces.supernet import Alphas, Mixing, State, Supernet, Weights
 
 
 class LossOutputs(NamedTuple):
@@ -35,22 +35,31 @@ class SupernetLoss(Loss):
       batch: of the training or of the validation data.
       state: of its stream.
       seed: int32 [2], of its masks.
+      moment: where the search stands when α becomes mixing weights.
       regularized: whether the weight step's own terms are in it.
+      of_weight_step: whether the mixing weights are those of w's step.
     """
 
     losses: "SupernetLosses"
     batch: Any
     state: State
     seed: tf.Tensor
+    moment: Moment
     regularized: bool
+    of_weight_step: bool
 
     def value(self, weights: Weights, alphas: Alphas) -> tuple[tf.Tensor, LossOutputs]:
+        relaxation = self.losses.relaxation
+        relax = relaxation.weight_mixing if self.of_weight_step else relaxation.mixing
+        mixing, factors = self.losses.arguments(relax(alphas, self.moment), alphas, self.moment)
         result = self.losses.supernet.loss(
             self.losses.layout.unflatten(weights[0]),
-            softmax(alphas),
+            mixing,
             self.batch,
             self.state,
             self.seed,
+            **factors,
+            progress=self.moment.progress,
             regularized=self.regularized,
         )
         statistics = self.losses.statistics_layout.flatten(result.statistics)
@@ -78,22 +87,25 @@ class CompiledLoss(SupernetLoss):
         of_alphas = of_alphas or (of_weights and self.losses.supernet.joint_gradients)
 
         def of_part(point: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:
-            gradients = self._of_part(batch, state, seed).gradients(
+            *point, moment = point
+            gradients = self._of_part(batch, state, seed, moment).gradients(
                 *point, of_weights=of_weights, of_alphas=of_alphas
             )
             state = gradients.auxiliary.state
             return gradients._replace(auxiliary=gradients.auxiliary._replace(state=())), state
 
-        point = list(weights), alphas
+        point = list(weights), alphas, self.moment
         gradients, state = self._compiled((of_weights, of_alphas), of_part, point)
         return gradients._replace(auxiliary=gradients.auxiliary._replace(state=state))
 
     def mixed_product(self, weights: Weights, alphas: Alphas, vector: Weights) -> list[tf.Tensor]:
         def of_part(point: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:
-            weights, alphas, vector = point
-            return self._of_part(batch, state, seed).mixed_product(weights, alphas, vector), ()
+            weights, alphas, vector, moment = point
+            loss = self._of_part(batch, state, seed, moment)
+            return loss.mixed_product(weights, alphas, vector), ()
 
-        return self._compiled("mixed", of_part, (list(weights), alphas, list(vector)))[0]
+        point = list(weights), alphas, list(vector), self.moment
+        return self._compiled("mixed", of_part, point)[0]
 
     def times(self, factor: tf.Variable) -> Loss:
         if self.factor is not None:
@@ -109,15 +121,16 @@ class CompiledLoss(SupernetLoss):
         """
         return dataclasses.replace(self, precision=self.precision.full)
 
-    def _of_part(self, batch: Any, state: State, seed: tf.Tensor) -> Loss:
+    def _of_part(self, batch: Any, state: State, seed: tf.Tensor, moment: Moment) -> Loss:
         """The loss of a replica's part of the batch, inside a compiled function."""
-        loss = SupernetLoss(self.losses, batch, state, seed, self.regularized)
+        flags = self.regularized, self.of_weight_step
+        loss = SupernetLoss(self.losses, batch, state, seed, moment, *flags)
         return loss if self.factor is None else loss.times(self.factor)
 
     def _compiled(self, kind: Hashable, of_part: BatchFunction, point: Any) -> Any:
         """Calls the compiled `of_part` of this kind of derivative, made the first time."""
         factor = None if self.factor is None else self.factor.ref()
-        key = kind, self.regularized, self.precision, factor
+        key = kind, self.regularized, self.of_weight_step, self.precision, factor
         arguments = point, self.batch, self.state, self.seed
         function = self.losses.compiled(key, of_part, arguments)
         with using(self.precision):  # traced when it is first called
@@ -130,15 +143,22 @@ class SupernetLosses:
     Args:
       supernet: whose losses they are.
       replicas: each takes its part of every batch.
+      relaxation: makes mixing weights of α; all replicas make the same.
 
     Attributes:
-      supernet: as given.
+      supernet, relaxation: as given.
       layout: where each weight stands in the vector of all of w.
       statistics_layout: the same for the running statistics.
     """
 
-    def __init__(self, supernet: Supernet, replicas: Replicas = SINGLE_REPLICA) -> None:
+    def __init__(
+        self,
+        supernet: Supernet,
+        replicas: Replicas = SINGLE_REPLICA,
+        relaxation: Relaxation | None = None,
+    ) -> None:
         self.supernet = supernet
+        self.relaxation = relaxation or Relaxation()
         self.layout = FlatLayout(supernet.weights)
         self.statistics_layout = FlatLayout(supernet.statistics)
         self._replicas = replicas
@@ -146,11 +166,32 @@ class SupernetLosses:
         self._functions: dict[Hashable, Callable[..., Any]] = {}
 
     def for_batch(
-        self, batch: Any, state: State, seed: tf.Tensor, *, regularized: bool = False
+        self,
+        batch: Any,
+        state: State,
+        seed: tf.Tensor,
+        moment: Moment | None = None,
+        *,
+        of_weight_step: bool = False,
     ) -> CompiledLoss:
-        """The loss of one batch; arguments as in `SupernetLoss`."""
-        regularized = regularized and self.supernet.regularizes
-        return CompiledLoss(self, batch, state, seed, regularized, self._precision)
+        """The loss of one batch; arguments as in `SupernetLoss`, which is regularised in w's step.
+
+        The two steps share a compiled function where nothing tells them apart.
+        """
+        regularized = of_weight_step and self.supernet.regularizes
+        of_weight_step = of_weight_step and self.relaxation.two_phases()
+        moment = beginning() if moment is None else moment
+        flags = regularized, of_weight_step
+        return CompiledLoss(self, batch, state, seed, moment, *flags, self._precision)
+
+    def arguments(
+        self, mixing: Mixing, alphas: Alphas, moment: Moment
+    ) -> tuple[Mixing, dict[str, Mixing | None]]:
+        """The mixing weights as the supernet takes them, and the edges' factors if beside them."""
+        factors = self.relaxation.edge_factors(alphas, moment)
+        if self.supernet.takes_edge_factors:
+            return mixing, {"edge_factors": factors}
+        return folded(mixing, factors), {}
 
     def compiled(
         self, key: Hashable, of_part: BatchFunction, arguments: tuple[Any, ...]

@@ -2,6 +2,8 @@
 
 from absl import flags
 
+from tf_darts.cli import members
+from tf_darts.config import methods
 from tf_darts.config import presets as config
 from tf_darts.runtime.renamed_settings import RENAMED
 
@@ -21,9 +23,12 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     for name, field in config.settings().items():
         about = field.metadata["help"]
         choices = config.modes() if name == "mode" else field.metadata["choices"]
+        if name in methods.SEVERAL:
+            choices = methods.parts(name)
         if choices:
             about += f"; one of {', '.join(choices)}"
         _DEFINE[field.type](name, None, about, flag_values=flag_values)
+    flags.DEFINE_string("load", None, members.HELP, flag_values=flag_values)
     for old, new in RENAMED.items():
         kind = config.settings()[new].type
         _DEFINE[kind](old, None, f"the old name of --{new}", flag_values=flag_values)

@@ -30,11 +30,18 @@ def search(config: SearchConfig) -> None:
         use_inter_op_threads()
     with graceful_stop() as stop:
         run = run_search(config, stop)
-    last, score, (baseline, value) = run.history[-1], run.score, run.baseline
+    last, record, score, (baseline, value) = run.history[-1], run.record, run.score, run.baseline
+    if run.stopped:
+        say(
+            f"Stopped after epoch {last['epoch']}: {run.stopped}. The cell is that of epoch"
+            f" {record['epoch']}."
+        )
+    on_batches = record.get(f"validation_batch_{score}")  # None where alpha stood still
+    in_training = "" if on_batches is None else f"; on batches, in training mode, {on_batches:.2f}"
     say(
         f"Found after {last['epoch']} epochs and {last['seconds'] / 60:.1f} minutes: {run.cell}\n"
-        f"The supernet's validation {score} is {last[f'validation_{score}']:.2f}; on batches, in"
-        f" training mode, {last[f'validation_batch_{score}']:.2f} ({baseline}: {value:.2f}).\n"
+        f"The supernet's validation {score} is {record[f'validation_{score}']:.2f}"
+        f"{in_training} ({baseline}: {value:.2f}).\n"
         f"Of this cell --mode=train --dataset={_quoted(config.dataset)} makes a network of"
         f" {in_words(run.counts)}.\n"
         f"Cell: {run.path / 'genotype.json'}   pictures: {run.path / 'plots'}\n"

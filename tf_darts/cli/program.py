@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from absl import app, flags
 
+from tf_darts.cli.members import load_members, requested
 from tf_darts.errors import UserError
 from tf_darts.runtime.console import warn
 from tf_darts.runtime.files import shown
@@ -20,8 +21,15 @@ _REASONS = {
 }
 
 
-def run(main: Callable[[list[str]], int | None], name: str) -> None:
+def run(
+    main: Callable[[list[str]], int | None],
+    name: str,
+    define_flags: Callable[[], None] = lambda: None,
+) -> None:
     """Parses the flags, runs `main` with the other arguments and exits with its status.
+
+    What `--load` names is loaded first. Then `define_flags` is called, whose flags may be those of
+    loaded members.
 
     A wrong flag, a `UserError`, a wrong use or what the system refuses is one line and status 2,
     Ctrl-C one line and 130.
@@ -40,6 +48,8 @@ def run(main: Callable[[list[str]], int | None], name: str) -> None:
 
     def parsed(arguments: list[str]) -> list[str]:
         try:
+            load_members(requested(arguments[1:]))
+            define_flags()
             return parse(arguments)
         except UserError as error:
             warn(f"{name}: {error}")

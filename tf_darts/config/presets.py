@@ -15,9 +15,11 @@ import tensorflow_datasets as tfds
 from tf_darts.cells import references
 from tf_darts.cells.published import published_cells
 from tf_darts.cells.space import IMAGES, TEXTS, Space, find_space, spaces
+from tf_darts.config import methods
 from tf_darts.config.export import ExportConfig
 from tf_darts.config.report import ReportConfig
 from tf_darts.config.run import RunConfig
+from tf_darts.config.search import SearchConfig
 from tf_darts.config.setting import KINDS, check, fields
 from tf_darts.config.study import BlackBoxConfig, SelectConfig, StudyConfig, TuneConfig
 from tf_darts.config.testing import TrainingTestConfig
@@ -113,7 +115,7 @@ def settings() -> dict[str, dataclasses.Field]:
     by_name = {}
     for preset in _all_presets():
         by_name |= fields(preset)
-    return by_name
+    return methods.part_settings() | by_name
 
 
 def _all_presets() -> Iterator[Config]:
@@ -135,6 +137,12 @@ def modes() -> list[str]:
 
 
 def _preset(overrides: Mapping[str, Any]) -> Config:
+    """The settings that data set, space and method take; raises `UserError` for unknown ones."""
+    preset = _preset_of_data(overrides)
+    return preset.composed(overrides) if isinstance(preset, SearchConfig) else preset
+
+
+def _preset_of_data(overrides: Mapping[str, Any]) -> Config:
     """The settings that the mode, data set and space of `overrides` take; raises `UserError`."""
     mode, dataset = overrides["mode"], overrides.get("dataset")
     if mode in COMMON:
@@ -203,7 +211,7 @@ def _check_dataset(mode: str, dataset: str | None, data_dir: str) -> None:
 def _owner(name: str) -> str | None:
     """What a flag is for that means nothing here."""
     kinds = {preset.purpose for preset in _all_presets() if name in fields(preset)}
-    return " and ".join(sorted(kinds)) or None
+    return " and ".join([*sorted(kinds), *methods.owners(name)]) or None
 
 
 def configure(overrides: Mapping[str, Any]) -> Config:
@@ -264,8 +272,11 @@ def configure_texts(base: Mapping[str, Any], texts: Mapping[str, str], flag: str
     Raises:
       UserError: as `configure`, or a text is no value of its setting; the sentence names the flag.
     """
-    preset = fields(_preset(base))
     texts, values = rename_and_warn(texts, flag), {}
+    try:
+        preset = fields(_preset({**texts, **base}))
+    except UserError as error:
+        raise UserError(f"--{flag}: {error}") from error
     for name, text in texts.items():
         if name in base:
             raise UserError(f"--{flag}: {shown(name)} is decided by the study; leave it out there.")
@@ -289,11 +300,13 @@ def computed_settings(config: RunConfig) -> dict[str, Any]:
     it is not the usual one of the data; `operations` where some are named. Runs from before there
     were these settings are as with "auto", the usual one and all.
     """
-    computed = {
-        name: getattr(config, name)
-        for name, field in fields(config).items()
-        if not field.metadata["operational"]
-    }
+    computed = config.recorded(
+        {
+            name: getattr(config, name)
+            for name, field in fields(config).items()
+            if not field.metadata["operational"]
+        }
+    )
     if computed["accelerate"] == "auto":
         del computed["accelerate"]
     if config.usual_space:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from tf_darts.cells.space import find_space
 from tf_darts.config.setting import MOST_STEPS, setting
 from tf_darts.errors import UserError
+from tf_darts.runtime.files import is_directory
 
 ACCELERATIONS = ("auto", "off")
 PRECISIONS = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
@@ -115,6 +116,10 @@ class RunConfig(abc.ABC):
         operational=True,
     )
 
+    def recorded(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings that decide what the run computes, as its `config.json` has them."""
+        return dict(settings)
+
     @abc.abstractmethod
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         """The configuration with what follows from its values, checked as a whole.
@@ -154,14 +159,22 @@ class RunConfig(abc.ABC):
                 f" schedule falls, so give --{last}=N of at most {getattr(self, first):g}."
             )
 
-    def with_run_dir(self, kind: str) -> Self:
-        """The configuration with a run directory: one that tells runs apart where none is given."""
+    def with_run_dir(self, kind: str, old_kind: str = "") -> Self:
+        """The configuration with a run directory: one that tells runs apart where none is given.
+
+        Args:
+          kind: what tells runs of one mode and data set apart.
+          old_kind: what older versions called it; a run that is there goes on there.
+        """
         if self.run_dir:
             return self
         name = re.sub(r"[/:]", "_", self.dataset)
         if getattr(self, "operations", ""):
             operations = re.sub(r"[^\w]+", "_", self.operations)[:60]
-            kind = f"{operations}_{kind}"
+            kind, old_kind = f"{operations}_{kind}", ""
         if not self.usual_space:
             name = f"{name}_{self.space}"
-        return dataclasses.replace(self, run_dir=f"runs/{self.mode}_{name}_{kind}_seed{self.seed}")
+        directory, old = (
+            f"runs/{self.mode}_{name}_{k}_seed{self.seed}" for k in (kind, old_kind or kind)
+        )
+        return dataclasses.replace(self, run_dir=old if is_directory(old) else directory)

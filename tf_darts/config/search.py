@@ -1,15 +1,35 @@
 """The settings of a search."""
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 from tf_darts.cells.space import find_space
+from tf_darts.cells.topology import CellTopology
+from tf_darts.config import methods
 from tf_darts.config.division import divided, division_setting
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.run import RunConfig
-from tf_darts.config.setting import MOST_EXAMPLES, again, operations_setting, setting
+from tf_darts.config.setting import MOST_EXAMPLES, again, fields, operations_setting, setting
 from tf_darts.errors import UserError
+
+
+class Members(Collection[str]):
+    """The names in a registry, looked up when they are wanted: it may grow until then."""
+
+    def __init__(self, registry: Callable[[], Mapping[str, Any]]) -> None:
+        self._registry = registry
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._registry()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._registry())
+
+    def __len__(self) -> int:
+        return len(self._registry())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,17 +39,37 @@ class SearchConfig(RunConfig):
     purpose: ClassVar[str] = "searches"
 
     mode: str = setting("search", "what to do", choices=("search",))
-    optimization: str = setting(
-        "bilevel",
-        "bilevel (the method), or a baseline on training and validation data together: alternating"
-        " steps of alpha and w, or simultaneous ones by w's SGD",
-        choices=("bilevel", "joint_alternating", "joint_simultaneous"),
+    method: str = setting(
+        "darts",
+        "a composition of the parts below, each of which can also be chosen alone",
+        choices=Members(methods.methods),
     )
     hypergradient: str = setting(
         "finite_difference",
         "how the architecture's gradient is estimated: "
         + ", ".join(f"{name} ({kind.about})" for name, kind in HYPERGRADIENTS.items()),
         choices=HYPERGRADIENTS,
+    )
+    relaxation: str = setting(
+        "softmax",
+        "how alpha becomes mixing weights",
+        choices=Members(functools.partial(methods.parts, "relaxation")),
+    )
+    alpha_terms: str = setting(
+        "", "what pulls on alpha besides, several with commas (empty: nothing)"
+    )
+    rules: str = setting(
+        "", "what the epochs' record leads to, several with commas (empty: nothing)"
+    )
+    derivation: str = setting(
+        "strongest_edges",
+        "how the discrete cell is read off",
+        choices=Members(functools.partial(methods.parts, "derivation")),
+    )
+    step_order: str = setting(
+        "alpha_first",
+        "which moves first in a step: alpha, as in the paper, or the weights",
+        choices=methods.ORDERS,
     )
     finite_difference_radius: float = setting(
         0.01, "epsilon is this over the norm of the vector (eq. 8)", above=0.0, maximum=1e3
@@ -54,27 +94,67 @@ class SearchConfig(RunConfig):
     operations: str = operations_setting()
 
     @property
-    def method(self) -> str:
-        """What the search is compared by: the kind of its hypergradient, or a baseline's name."""
-        return self.hypergradient if self.optimization == "bilevel" else self.optimization
+    def optimization(self) -> str:
+        """What a step optimises on which data: "bilevel", or the name of a joint baseline."""
+        return methods.find_method(self.method).optimization
+
+    @property
+    def label(self) -> str:
+        """What the search is compared by: the method, and the parts that are not its own."""
+        return methods.label(self._settings)
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in fields(self)}
+
+    @property
+    def cells(self) -> Mapping[str, CellTopology]:
+        """The topology of each kind of cell that is searched."""
+        return find_space(self.space).narrowed(self.operations)
+
+    def make_parts(self, kind: str) -> tuple[methods.Part, ...]:
+        """The parts of a kind (`methods.KINDS`), with their settings."""
+        return tuple(
+            part(**{name: getattr(self, name) for name in fields(part)})
+            for part in methods.find_parts(kind, getattr(self, kind))
+        )
+
+    def composed(self, overrides: Mapping[str, Any]) -> "SearchConfig":
+        """This preset as a method's: with its parts, their settings as fields, and its values.
+
+        Args:
+          overrides: the settings that the user gave; those that name parts count.
+
+        Raises:
+          UserError: there is no such method or part.
+        """
+        method = methods.find_method(str(overrides.get("method", self.method)))
+        chosen = {name: str(overrides.get(name, value)) for name, value in method.parts.items()}
+        parts = [part for kind in methods.KINDS for part in methods.find_parts(kind, chosen[kind])]
+        values = {name: getattr(self, name) for name in fields(self)} | chosen
+        return _with_settings_of(type(self), tuple(parts))(
+            **values | {"method": method.name} | dict(method.settings)
+        )
+
+    def recorded(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings as a run's `config.json` has them, see `methods.recorded`."""
+        return methods.recorded(settings)
 
     @property
     def unused(self) -> dict[str, str]:
         """Settings that mean nothing here, each with the flag that is why."""
-        unused = {}
-        why = f"--optimization={self.optimization}"
+        method = methods.find_method(self.method)
+        why = f"--method={self.method}"
+        unused = dict.fromkeys(method.unused, why)
         kinds = HYPERGRADIENTS.values()
         estimate_settings = {name for kind in kinds for name in kind.settings.values()}
-        if self.optimization != "bilevel":
+        if method.optimization != "bilevel":
             unused |= dict.fromkeys(("hypergradient", *sorted(estimate_settings)), why)
             unused["train_portion"] = why  # all is learnt from
         else:
             own_settings = set(HYPERGRADIENTS[self.hypergradient].settings.values())
             kind = f"--hypergradient={self.hypergradient}"
             unused |= dict.fromkeys(sorted(estimate_settings - own_settings), kind)
-        if self.optimization == "joint_simultaneous":
-            adams = ("learning_rate", "beta_1", "beta_2", "weight_decay")
-            unused |= {f"alpha_{name}": why for name in adams}
         return unused
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
@@ -90,10 +170,38 @@ class SearchConfig(RunConfig):
             # A constant rate stays one when only the rate is given.
             config = dataclasses.replace(config, final_weight_learning_rate=getattr(self, first))
         config.check_falling(first, last)
-        if config.optimization != "bilevel":
-            # Nothing is unrolled where the two parts of the data are one.
-            config = dataclasses.replace(config, hypergradient="first_order")
-        return config.with_run_dir(config.method)
+        config = dataclasses.replace(config, method=methods.named(config._settings))
+        for kind in methods.KINDS:
+            for part in config.make_parts(kind):
+                part.check(config)
+        # Searches of the paper's method were called by their estimate once.
+        old = config.hypergradient if config.recorded(config._settings)["method"] == "darts" else ""
+        return config.with_run_dir(re.sub(r"\W+", "_", config.label), old)
+
+
+@functools.cache
+def _with_settings_of(
+    config: type[SearchConfig], parts: tuple[type[methods.Part], ...]
+) -> type[SearchConfig]:
+    """The class of a configuration with the settings of some parts as further fields."""
+    own = {field.name for field in dataclasses.fields(config)}
+    more = {}
+    for part in parts:
+        for name, field in fields(part).items():
+            if name in own:
+                raise UserError(
+                    f"--{part.kind}={part.name}: its setting {name} is one that every search has;"
+                    " give it another name."
+                )
+            setting_of_part = dataclasses.field(default=field.default, metadata=field.metadata)
+            more[name] = (name, field.type, setting_of_part)
+    if not more:
+        return config
+    made = dataclasses.make_dataclass(
+        config.__name__, more.values(), bases=(config,), frozen=True, kw_only=True
+    )
+    made.__module__ = config.__module__
+    return made
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

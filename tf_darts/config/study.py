@@ -77,8 +77,8 @@ class SelectConfig(StudyConfig):
     mode: str = setting("select", "what to do", choices=("select",))
     candidates: str = setting(
         "search",
-        f"where cells come from, one or several with commas: search, {', '.join(HYPERGRADIENTS)},"
-        " random, joint_alternating, joint_simultaneous, published cells, files",
+        "where cells come from, one or several with commas: search, the names of methods and of"
+        f" estimates ({', '.join(HYPERGRADIENTS)}), random, published cells, files",
     )
     count: int = setting(4, "seeds of each source, from --seed on", minimum=1, maximum=10**4)
     snapshots: int = setting(

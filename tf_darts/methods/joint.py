@@ -1,91 +1,30 @@
 """The joint baselines (docs/method.md section 6): α and w on the same data.
 
-The bilevel problem is dropped; both steps read training and validation data together
-(`SearchData` is made so). *Alternating* is then
-`BilevelStep` in first order: α's step on one batch, w's on another. *Simultaneous* is here.
+The bilevel problem is dropped; both steps read training and validation data together. *Alternating*
+is then the bilevel step in first order, α's step on one batch and w's on another.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from tf_darts.config.methods import register_method
 
-import keras
-import tensorflow as tf
-
-from tf_darts.bilevel.step import BilevelStep
-from tf_darts.config.search import SearchConfig
-from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
-from tf_darts.spaces.supernet import Alphas, Supernet, Weights
-
-
-class SimultaneousStep(BilevelStep):
-    """α is one more weight: one gradient of one loss, one step of w's SGD for both.
-
-    Learning rate, momentum, weight decay and the clipping of the common norm are those of w;
-    α's Adam is not used, nor is the second batch.
-    """
-
-    def __init__(
-        self, supernet: Supernet, config: SearchConfig, replicas: Replicas = SINGLE_REPLICA
-    ) -> None:
-        super().__init__(supernet, config, replicas)
-        self._alpha_velocities = [
-            tf.Variable(tf.zeros(alpha.shape, keras.config.floatx()))
-            for alpha in self.alphas.values()
-            if config.momentum
-        ]
-        self._advance_jointly = tf.function(self._jointly_advanced, autograph=False)
-
-    @property
-    def variables(self) -> dict[str, Any]:
-        return super().variables | {"alpha_velocities": self._alpha_velocities}
-
-    def _move(
-        self, train: Any, validation: Any, learning_rate: tf.Tensor, seeds: tf.Tensor
-    ) -> Mapping[str, Any]:
-        """Moves both; returns what `BilevelStep._move` does, as far as there is such a thing."""
-        del validation
-        loss = self._loss_on(train, "train", seeds[2], regularized=True)
-        gradients = loss.gradients(self._read(), self._alpha_values())
-        outputs = gradients.auxiliary
-        norm = self._advance_jointly(
-            gradients.of_weights, gradients.of_alphas, learning_rate, outputs.statistics
-        )
-        tf.nest.map_structure(lambda v, new: v.assign(new), self._states["train"], outputs.state)
-        direct = tf.linalg.global_norm(gradients.of_alphas)
-        zero = tf.zeros_like(direct)
-        return {
-            "train": outputs.means,
-            "validation": outputs.means,  # the batch was of both parts
-            "weight_gradient_norm": norm,
-            "hypergradient_norm": direct,
-            "direct_norm": direct,
-            "implicit_norm": zero,
-            "epsilon": zero,
-        }
-
-    def _jointly_advanced(
-        self,
-        weight_gradients: Weights,
-        alpha_gradients: list[tf.Tensor],
-        learning_rate: tf.Tensor,
-        statistics: tf.Tensor,
-    ) -> tf.Tensor:
-        """The step of (w, α); returns the norm of w's gradient before clipping."""
-        gradients = [*weight_gradients, *alpha_gradients]
-        alphas: Alphas = self._alpha_values()
-        velocities = [
-            tf.convert_to_tensor(velocity)
-            for velocity in (*self._velocities, *self._alpha_velocities)
-        ]
-        new_values, velocities = self._weight_optimizer.step(
-            [*self._flat_weights(), *tf.nest.flatten(alphas)],
-            velocities,
-            gradients,
-            self._weight_optimizer.clip_factor(tf.linalg.global_norm(gradients)),
-            learning_rate,
-        )
-        self._assign(new_values[0], velocities[:1], statistics)
-        targets = [*tf.nest.flatten(self.alphas), *self._alpha_velocities]
-        for variable, value in zip(targets, [*new_values[1:], *velocities[1:]], strict=True):
-            variable.assign(value)
-        return tf.linalg.global_norm(weight_gradients)
+register_method(
+    "joint_alternating",
+    "a baseline: alternating steps of alpha and w on all data",
+    optimization="joint_alternating",
+    hypergradient="first_order",
+    colour="#3b8a4a",
+)
+register_method(
+    "joint_simultaneous",
+    "a baseline: alpha is one more weight, moved by w's SGD on all data",
+    optimization="joint_simultaneous",
+    hypergradient="first_order",
+    step="tf_darts.bilevel.simultaneous:SimultaneousStep",
+    unused=(
+        "alpha_learning_rate",
+        "alpha_beta_1",
+        "alpha_beta_2",
+        "alpha_weight_decay",
+        "step_order",
+    ),
+    colour="#b8860b",
+)

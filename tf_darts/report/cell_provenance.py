@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from tf_darts.config.methods import KINDS, current_name, label
 from tf_darts.errors import StateError
 from tf_darts.report.candidate_rows import is_number
 from tf_darts.report.entries import SEARCH_PREFIX
@@ -11,7 +12,8 @@ from tf_darts.report.run_files import ADVICE
 from tf_darts.runtime import files
 
 # Settings that do not tell groups apart: seeds, what `Entry` has otherwise, how many candidates.
-_NO_SETTINGS = {"mode", "dataset", "seed", "cell", "optimization", "hypergradient"}
+_NO_SETTINGS = {"mode", "dataset", "seed", "cell", "optimization", "method", "hypergradient"}
+_NO_SETTINGS |= {*KINDS, "step_order"}
 _NO_SETTINGS |= {"candidates", "count", "snapshots", "trials", "tuner"}
 
 
@@ -20,20 +22,15 @@ def group_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, A
     return {f"{prefix}{k}": v for k, v in settings.items() if k not in _NO_SETTINGS}
 
 
-def search_method(record: Mapping[str, Any]) -> str:
-    """The method of a search, by its settings or by a provenance that commit 517e77a wrote."""
-    optimization = record.get("optimization", "bilevel")
-    return record["hypergradient"] if optimization == "bilevel" else optimization
-
-
 def cell_method(provenance: Mapping[str, Any]) -> str | None:
     """What found a cell; None where its provenance does not say it."""
     if "method" in provenance:
-        return str(provenance["method"])
+        return current_name(str(provenance["method"]))
     # Version 0.1 had no such name: its searches wrote these, and its studies "source".
     if "hypergradient" in provenance:
-        return search_method(provenance)
-    return provenance.get("source")
+        return label(provenance)
+    source = provenance.get("source")
+    return None if source is None else current_name(str(source))
 
 
 def search_in(

@@ -109,11 +109,12 @@ def learning_curves(
     *,
     score_name: str,
     entropies: Mapping[str, str] | None = None,
+    monitors: Sequence[str] = (),
     baseline: tuple[str, float] | None = None,
     logarithmic: bool = False,
     title: str = "",
 ) -> Figure:
-    """Scores by epoch and, where asked for, the entropy of α below them.
+    """Scores by epoch and, where asked for, the entropy of α and what monitors say below them.
 
     A record without a key, or with None, leaves a gap in that curve.
 
@@ -122,11 +123,13 @@ def learning_curves(
       scores: the curves of the first panel, name to key, such as {"training": "train_ppl"}.
       score_name: what the scores are, such as "perplexity".
       entropies: the curves of the second panel, name to key; no panel without any.
+      monitors: further curves, keys of the form GROUP/NAME, with a panel for each group.
       baseline: name and value of a horizontal line in the first panel.
       logarithmic: whether the scores' axis is, as suits perplexities.
       title: what stands above.
     """
-    panels = 2 if entropies else 1
+    groups = dict.fromkeys(key.partition("/")[0] for key in monitors)
+    panels = 1 + bool(entropies) + len(groups)
     figure = Figure(figsize=(7, 2.9 * panels + 0.3), layout="constrained")
     axes = figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0]
     _curves(axes[0], history, scores)
@@ -143,6 +146,10 @@ def learning_curves(
         _curves(axes[1], history, entropies)
         axes[1].set_ylabel("entropy of α (nats)")
         axes[1].ticklabel_format(useOffset=False)  # it may hardly move
+    for panel, group in zip(axes[panels - len(groups) :], groups, strict=True):
+        members = [key for key in monitors if key.partition("/")[0] == group]
+        _curves(panel, history, {key.partition("/")[2] or key: key for key in members})
+        panel.set_ylabel(group.replace("_", " "))
     for panel in axes:
         panel.legend(frameon=False, fontsize=9)
     figure.align_ylabels()

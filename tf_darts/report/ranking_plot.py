@@ -5,21 +5,17 @@ from collections.abc import Iterable
 
 from matplotlib.figure import Figure
 
-from tf_darts.config.hypergradients import HYPERGRADIENTS
+from tf_darts.config import methods
 from tf_darts.report.statistics import scores_by_source, summarise
 
-_COLOURS = {
-    "random": "#8a8a8a",
-    "joint_alternating": "#3b8a4a",
-    "joint_simultaneous": "#b8860b",
-}
+_COLOURS = {"random": "#8a8a8a"}
 _EXTRA_COLOURS = ("#c2477f", "#2a9d9d", "#5b5bd6", "#8c564b", "#333333")
 _LISTED = 6  # failed candidates; the tables have all
 
 
 def colours(sources: Iterable[str]) -> dict[str, str]:
     """A colour for each source; the usual sources have the same in every picture."""
-    usual = _COLOURS | {n: kind.colour for n, kind in HYPERGRADIENTS.items() if kind.colour}
+    usual = _COLOURS | methods.colours()
     unusual = [source for source in dict.fromkeys(sources) if source not in usual]
     extra = {s: _EXTRA_COLOURS[i % len(_EXTRA_COLOURS)] for i, s in enumerate(unusual)}
     return usual | extra

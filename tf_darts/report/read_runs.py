@@ -8,6 +8,7 @@ from typing import Any
 from tf_darts.cells.genotype import SPACES
 from tf_darts.cells.published import published_cells
 from tf_darts.cells.space import find_space
+from tf_darts.config.methods import current_name, label
 from tf_darts.config.recorded import KINDS, kind_of, space_of
 from tf_darts.errors import StateError, UserError
 from tf_darts.report.candidate_rows import is_number
@@ -16,7 +17,6 @@ from tf_darts.report.cell_provenance import (
     cell_method,
     group_settings,
     search_in,
-    search_method,
 )
 from tf_darts.report.entries import SEARCH_PREFIX, SUPERNET, TRAINED, Entry
 from tf_darts.report.run_files import (
@@ -125,13 +125,16 @@ def _score(run: RunDirectory, record: Mapping[str, Any]) -> dict[str, str]:
 def _search_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> list[Entry]:
     history = _finished(run, settings)
     score = _score(run, history[-1])
-    value = history[-1].get(f"validation_{score['score']}")
+    # Of the epoch whose cell counts: the last, unless a rule of the method said another.
+    epoch = (run.read_result() or {}).get("epoch")
+    record = next((record for record in history if record["epoch"] == epoch), history[-1])
+    value = record.get(f"validation_{score['score']}")
     entry = Entry(
         name=name,
         scored_by=SUPERNET,
         dataset=settings["dataset"],
         **score,
-        method=search_method(settings),
+        method=label(settings),
         cell_id=name,
         seed=settings["seed"],
         value=value,
@@ -251,7 +254,7 @@ def _candidate_entry(
         dataset=ranking["dataset"],
         score=ranking["score"],
         score_mode=ranking["score_mode"],
-        method=candidate["source"],
+        method=current_name(candidate["source"]),
         cell_id=name,
         seed=candidate["seed"],
         value=candidate["score"],

@@ -63,6 +63,7 @@ class SearchReport(RunReport):
             {
                 "loss/validation": record["validation_loss"],
                 f"{score}/validation": record[f"validation_{score}"],
+                **record.get("monitors", {}),
             },
             step,
         )
@@ -80,8 +81,10 @@ class SearchReport(RunReport):
         for name, figure in figures.items():
             self._log.figure(name, figure, step)
         self._log.text("genotype", json_block(record["genotype"]), step)
+        # Records of older versions have no monitors, and leave gaps.
+        monitored = [{**r, **r.get("monitors", {})} for r in history]
         figures["curves"] = learning_curves(
-            history,
+            monitored,
             {
                 "training batches": f"train_{score}",
                 "validation batches (training mode)": f"validation_batch_{score}",
@@ -89,6 +92,7 @@ class SearchReport(RunReport):
             },
             score_name=score,
             entropies={"mean over edges": "entropy"},
+            monitors=list(record.get("monitors", {})),
             baseline=self._baseline,
             logarithmic=self._supernet.score_mode == "min",
         )

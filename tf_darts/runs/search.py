@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from tf_darts.bilevel.engine import SearchEngine
 from tf_darts.cells import genotype, genotype_files
+from tf_darts.config.methods import find_method
 from tf_darts.config.search import SearchConfig
-from tf_darts.methods.registry import STEPS
 from tf_darts.report.search_report import SearchReport
 from tf_darts.runs.memory_estimates import search_memory
 from tf_darts.runs.opening import (
@@ -30,6 +30,8 @@ class SearchRun(NamedTuple):
     Attributes:
       path: its run directory.
       history: a record for each epoch.
+      record: that of the epoch whose cell was found: the last, unless the search stopped early.
+      stopped: why it stopped early; "" where it did not.
       cell: what was found.
       score: the name of the score; records have `validation_{score}`.
       baseline: name and validation score of something trivial to compare with.
@@ -38,6 +40,8 @@ class SearchRun(NamedTuple):
 
     path: pathlib.Path
     history: list[dict[str, Any]]
+    record: dict[str, Any]
+    stopped: str
     cell: genotype.Genotype
     score: str
     baseline: tuple[str, float]
@@ -78,10 +82,19 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
         watched = callbacks if replicas.is_chief else []
         longest = task.data.longest
         announce_memory(search_memory(supernet, config, longest, replicas), config, label)
-        engine = SearchEngine(
-            config, supernet, task.data, run, watched, replicas, STEPS[config.optimization]
-        )
+        make_step = find_method(config.method).step_class
+        engine = SearchEngine(config, supernet, task.data, run, watched, replicas, make_step)
         history = engine.search(stop)
         cell = genotype_files.load(run.path / "genotype.json")
+        result = run.read_result() or {}
     path = pathlib.Path(config.run_dir).expanduser()
-    return SearchRun(path, history, cell, supernet.score, task.baseline, task.counts(cell))
+    return SearchRun(
+        path,
+        history,
+        record=next((r for r in history if r["epoch"] == result.get("epoch")), history[-1]),
+        stopped=result.get("stopped", ""),
+        cell=cell,
+        score=supernet.score,
+        baseline=task.baseline,
+        counts=task.counts(cell),
+    )

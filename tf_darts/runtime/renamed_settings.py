@@ -12,10 +12,11 @@ from tf_darts.runtime.console import warn
 RENAMED = {
     "activation": "activation_penalty",
     "final": "train_on_all",
+    "optimization": "method",
     "slowness": "temporal_activation_penalty",
 }
 # Values of settings likewise.
-RENAMED_VALUES = {("mode", "random_search"): "black_box"}
+RENAMED_VALUES = {("mode", "random_search"): "black_box", ("method", "bilevel"): "darts"}
 
 
 def rename_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,9 +25,9 @@ def rename_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     A study records those of its runs with a prefix, as in "train.units".
     """
     current = {_rename_setting(name): value for name, value in settings.items()}
-    for (name, old), new in RENAMED_VALUES.items():
-        if current.get(name) == old:
-            current[name] = new
+    for name, value in current.items():
+        if isinstance(value, str):
+            current[name] = RENAMED_VALUES.get((name.rpartition(".")[2], value), value)
     # One flag was two: what was cut at random was read from the disk while training.
     for name, value in settings.items():
         if name.rpartition(".")[2] == "random_resized_crop":
@@ -59,6 +60,8 @@ def rename_and_warn(settings: Mapping[str, Any], flag: str = "") -> dict[str, An
     for (name, old), new in RENAMED_VALUES.items():
         if settings.get(name) == old:
             notices.append(f"--{name}={old} is --{name}={new} now")
+        elif any(settings.get(n) == old for n, renamed in RENAMED.items() if renamed == name):
+            notices[-1:] = [f"{notices[-1]}, and {old} is {new}"]
     if settings.get("random_resized_crop") in (True, "true", "1") and (
         "stream_images" not in settings
     ):

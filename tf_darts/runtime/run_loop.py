@@ -4,7 +4,7 @@ import abc
 import math
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
@@ -93,6 +93,13 @@ class RunLoop(abc.ABC):
         self._replicas = replicas
         self._state = RunState(run, {**variables, **place}, anchor)
         self._clock = 0.0
+
+    def _begin_epoch(self, epoch: int) -> None:  # noqa: B027, not every run has something to do
+        """Called before an epoch's first step, or the first one that is left of it."""
+
+    def _streams(self) -> Collection[str]:
+        """The streams of which this epoch's steps report means."""
+        return self._sums
 
     @abc.abstractmethod
     def _steps(self, epoch: int) -> int:
@@ -184,11 +191,12 @@ class RunLoop(abc.ABC):
     def _run_epoch(self, epoch: int, stop: StopRequest) -> None:
         """The rest of an epoch, its evaluation and its record."""
         self._clock = time.monotonic()
+        self._begin_epoch(epoch)
         for batch in self._batches(epoch, int(self._step_in_epoch)):
             result = self._take_step(epoch, batch)
             metrics = dict(result.metrics)
-            for stream, totals in self._sums.items():
-                means = result.means[stream]
+            for stream in self._streams():
+                means, totals = result.means[stream], self._sums[stream]
                 if result.finite:
                     for name, total in totals.items():
                         total.assign_add(means[name])
@@ -218,8 +226,10 @@ class RunLoop(abc.ABC):
         self._tick()
         steps = max(1, int(self._step_in_epoch))
         batch_scores = {
-            stream: self._scores({name: float(sum_) / steps for name, sum_ in sums.items()})
-            for stream, sums in self._sums.items()
+            stream: self._scores(
+                {name: float(total) / steps for name, total in self._sums[stream].items()}
+            )
+            for stream in self._streams()
         }
         record = {
             "epoch": epoch + 1,

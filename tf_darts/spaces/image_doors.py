@@ -94,9 +94,11 @@ class ImageSupernet(Supernet):
         state: tuple[()],
         seed: tf.Tensor,
         *,
+        progress: tf.Tensor | float = 0.0,
         regularized: bool = False,
     ) -> LossResult:
-        del seed, regularized  # nothing is dropped, and weight decay is the optimiser's
+        # Nothing is dropped or changes with time, and weight decay is the optimiser's.
+        del seed, progress, regularized
         images, labels = batch
         mapping = list(zip(self.weights, weights, strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope, StatisticsLedger() as ledger:

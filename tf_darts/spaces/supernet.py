@@ -82,6 +82,14 @@ class Supernet(abc.ABC):
         return False
 
     @property
+    def takes_edge_factors(self) -> bool:
+        """Whether an edge's factor multiplies more than its operations, see `loss`.
+
+        Where it does not, the factors are in the mixing weights, and there is no such argument.
+        """
+        return False
+
+    @property
     def joint_gradients(self) -> bool:
         """Whether ∇_α costs so little beside ∇_w that one compiled function may give both."""
         return False
@@ -122,9 +130,23 @@ class Supernet(abc.ABC):
         state: State,
         seed: tf.Tensor,
         *,
+        progress: tf.Tensor | float = 0.0,
         regularized: bool = False,
     ) -> LossResult:
-        """The training-mode loss of one batch; `regularized` adds the weight step's own terms."""
+        """The training-mode loss of one batch.
+
+        Args:
+          weights: the values of `weights`.
+          mixing: [edges, operations] for each kind of cell.
+          batch: as `batch_signature` says.
+          state: of the stream.
+          seed: int32 [2], of all masks.
+          progress: scalar, the share of the search that is over at this epoch's start, 0 to 1.
+          regularized: whether the weight step's own terms are added.
+
+        Where `takes_edge_factors`, there is `edge_factors` besides: [edges] for each kind of cell,
+        or None, 1 for each; `evaluation_sums` has it too.
+        """
 
     @abc.abstractmethod
     def evaluation_sums(self, mixing: Mixing, batch: Any, state: State) -> Evaluation:

@@ -9,6 +9,7 @@ from tf_darts.cells.genotype import Genotype, genotype_class
 from tf_darts.cells.genotype_files import split_name
 from tf_darts.cells.random_cells import random_cells
 from tf_darts.cells.space import find_space
+from tf_darts.config import methods
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.study import SelectConfig
@@ -20,11 +21,11 @@ from tf_darts.study.settings import search_config
 
 def search_sources() -> dict[str, dict[str, str]]:
     """By source, what its searches have beside `--search_settings`."""
-    joint = ("joint_alternating", "joint_simultaneous")
     return {
         "search": {},
+        # The paper's method by its estimate.
         **{name: {"hypergradient": name} for name in HYPERGRADIENTS},
-        **{name: {"optimization": name} for name in joint},
+        **{name: {"method": name} for name in methods.methods()},
     }
 
 

@@ -94,8 +94,10 @@ class RecurrentSupernet(Supernet):
         state: tf.Tensor,
         seed: tf.Tensor,
         *,
+        progress: tf.Tensor | float = 0.0,
         regularized: bool = False,
     ) -> LossResult:
+        del progress  # the rates of dropping are constant
         inputs, targets = batch
         mapping = list(zip(self.weights, weights, strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope:

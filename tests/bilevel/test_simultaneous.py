@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.methods.joint import SimultaneousStep
-from tf_darts.methods.registry import STEPS
+from tf_darts.bilevel.simultaneous import SimultaneousStep
+from tf_darts.config.methods import find_method
 from tf_darts.runtime.seeds import step_seed
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
@@ -23,13 +23,13 @@ def step(request):
         weight.assign(2.0 * random.standard_normal(weight.shape))
     config = RecurrentSearchConfig(
         batch_size=4,
-        optimization="joint_simultaneous",
+        method="joint_simultaneous",
         hypergradient="first_order",
         momentum=request.param,
         weight_decay=DECAY,
         clip_norm=CLIP,
     )
-    step = STEPS[config.optimization](supernet, config)
+    step = find_method(config.method).step_class(supernet, config)
     step.alphas["cell"].assign(0.5 * np.random.default_rng(0).standard_normal((6, 5)))
     return step
 
@@ -86,7 +86,7 @@ def test_simultaneous_does_not_look_at_the_second_batch(step):
     nonsense = tuple(np.zeros_like(part) for part in data)
     step(data, nonsense, RATE)
     with_nonsense = step.alphas["cell"].numpy()
-    other = STEPS["joint_simultaneous"](step.supernet, step.config)
+    other = find_method("joint_simultaneous").step_class(step.supernet, step.config)
     assert not np.array_equal(with_nonsense, other.alphas["cell"].numpy())
 
 

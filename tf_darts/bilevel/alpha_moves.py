@@ -1,0 +1,82 @@
+"""α's optimiser: Adam on the hypergradient and on whatever else pulls on α."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_darts.bilevel.alpha_terms import AlphaTerm, WeightDecay
+from tf_darts.bilevel.relaxation import Moment, Relaxation
+from tf_darts.config.search import SearchConfig
+from tf_darts.spaces.supernet import Alphas
+
+
+class AlphaMoves:
+    """Moves the architecture parameters by Adam.
+
+    Args:
+      alphas: the parameters, keras Variables.
+      relaxation: makes of them the mixing weights that terms may read.
+      config: names the terms, and has Adam's settings.
+
+    Attributes:
+      optimizer: Adam, whose state a checkpoint holds.
+    """
+
+    def __init__(
+        self, alphas: Mapping[str, keras.Variable], relaxation: Relaxation, config: SearchConfig
+    ) -> None:
+        self._alphas = alphas
+        self._relaxation = relaxation
+        self._terms: tuple[AlphaTerm, ...] = config.make_parts("alpha_terms")
+        if "alpha_weight_decay" not in config.unused:
+            self._terms = (WeightDecay(config.alpha_weight_decay), *self._terms)
+        # TensorFlow's form of Adam. NumPy's float64, because Keras makes a float32 of a Python
+        # number on its way to the power, and 1 - 0.999 magnifies that.
+        betas = np.float64(config.alpha_beta_1), np.float64(config.alpha_beta_2)
+        self.optimizer = keras.optimizers.Adam(config.alpha_learning_rate, *betas, epsilon=1e-8)
+        self.optimizer.build(list(alphas.values()))
+        self._pull = tf.function(self.pull, autograph=False)
+
+    def pull(self, alphas: Alphas, moment: Moment) -> dict[str, tf.Tensor]:
+        """The sum of the terms' gradients, like α."""
+        total: dict[str, tf.Tensor] = {}
+        for term in self._terms:
+            for name, gradient in self._gradient(term, alphas, moment).items():
+                total[name] = total[name] + gradient if name in total else gradient
+        return total
+
+    def _gradient(self, term: AlphaTerm, alphas: Alphas, moment: Moment) -> Mapping[str, tf.Tensor]:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(alphas)
+            mixing = self._relaxation.mixing(alphas, moment)
+            gradient = term.gradient(alphas, mixing, moment)
+            if gradient is not NotImplemented:
+                return gradient
+            value = term.value(alphas, mixing, moment)
+        return tape.gradient(value, alphas, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+    def apply(self, gradients: Alphas, moment: Moment) -> None:
+        """Takes Adam's step.
+
+        Args:
+          gradients: the hypergradient.
+          moment: where the search stands, with the seed of α's step.
+        """
+        flat = [gradients[name] for name in self._alphas]
+        self.optimizer.apply(self.with_terms(flat, moment), list(self._alphas.values()))
+
+    def with_terms(self, gradients: Sequence[tf.Tensor], moment: Moment) -> list[tf.Tensor]:
+        """Gradients of a loss by α, flat, with those of the terms; 0 for what is not allowed."""
+        alphas = {name: tf.convert_to_tensor(alpha) for name, alpha in self._alphas.items()}
+        pull = self._pull(alphas, moment)
+        moves = [
+            gradient + pull[name] if name in pull else gradient
+            for name, gradient in zip(alphas, gradients, strict=True)
+        ]
+        # A decision is not taken back: not even the weight decay moves what is out.
+        return [
+            move * moment.allowed[name] if name in moment.allowed else move
+            for name, move in zip(alphas, moves, strict=True)
+        ]

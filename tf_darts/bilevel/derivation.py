@@ -1,0 +1,38 @@
+"""How a discrete cell is read off a search: the fourth door of a search method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from tf_darts.bilevel.epoch_rules import EpochRule
+from tf_darts.cells.genotype import Edge
+from tf_darts.cells.topology import CellTopology
+
+
+class Derivation(EpochRule):
+    """From mixing weights to the edges that a discrete cell keeps.
+
+    A derivation may decide edge by edge and train on in between: it is a rule too, which says what
+    may still be chosen, measures what it decides by, and asks for epochs after the search's own.
+    """
+
+    kind: ClassVar[str] = "derivation"
+
+    def more_epochs(self, cells: Mapping[str, CellTopology]) -> int:
+        """How many epochs it needs after those that were asked for."""
+        del cells
+        return 0
+
+    def edges(
+        self, mixing: Mapping[str, np.ndarray], cells: Mapping[str, CellTopology]
+    ) -> dict[str, list[list[Edge]]]:
+        """The kept edges of every kind of cell, by node: what a genotype is made of.
+
+        Args:
+          mixing: the reading of α, [edges, operations] for each kind of cell.
+          cells: the topology of each kind of cell.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say which edges it keeps")

@@ -1,0 +1,120 @@
+"""What the record of a search's epochs leads to: the third door of a search method."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from tf_darts.cells.genotype import Edge
+from tf_darts.cells.topology import CellTopology
+from tf_darts.config.methods import Part
+
+Record = Mapping[str, Any]
+
+
+class SearchFacts(NamedTuple):
+    """What a rule knows of its search besides the record.
+
+    Attributes:
+      cells: the topology of each kind of cell.
+      epochs: how many were asked for.
+    """
+
+    cells: Mapping[str, CellTopology]
+    epochs: int
+
+
+class Stop(NamedTuple):
+    """The search ends.
+
+    Attributes:
+      epoch: the one whose cell is the search's result, counted from 1.
+      reason: why, as the end of "Stopped after epoch 22: ".
+    """
+
+    epoch: int
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Directions:
+    """How the next epoch goes.
+
+    Attributes:
+      freeze_alphas: α stays where it is, and only w moves.
+      allowed: by kind of cell, which operations of an edge may still be chosen (1) or not (0), an
+        array [edges, operations]; None: all.
+      stop: there is no next epoch.
+    """
+
+    freeze_alphas: bool = False
+    allowed: Mapping[str, np.ndarray] | None = None
+    stop: Stop | None = None
+
+
+class SearchProbe(NamedTuple):
+    """What a search lends to whoever measures it at an epoch's end.
+
+    Attributes:
+      cells: the topology of each kind of cell.
+      epoch: the epoch that ends, counted from 1.
+      epochs: how many were asked for.
+      mixing: the weights by which a cell is derived now, [edges, operations] for each kind of cell.
+      edges: those of the cell that is derived now, by node, for each kind of cell.
+      evaluate: gives the supernet's scores over the validation data, at α's reading or at the
+        mixing weights that it is given.
+    """
+
+    cells: Mapping[str, CellTopology]
+    epoch: int
+    epochs: int
+    mixing: Mapping[str, np.ndarray]
+    edges: Mapping[str, list[list[Edge]]]
+    evaluate: Callable[..., dict[str, float]]
+
+
+class EpochRule(Part):
+    """Looks at the record of the epochs and says how the next one goes.
+
+    A rule has no state of its own: what it must remember it measures, and finds in the record,
+    which is a part of every checkpoint. So a killed search that goes on is told the same.
+    """
+
+    kind: ClassVar[str] = "rules"
+
+    def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:
+        """How the epoch after those in `history` goes; asked before every epoch.
+
+        Args:
+          history: the records of the epochs that are over, oldest first.
+          facts: of the search.
+        """
+        del history, facts
+        return Directions()
+
+    def measure(self, probe: SearchProbe) -> Mapping[str, float]:
+        """What the record of the epoch that ends keeps as its "monitors": each is a curve too.
+
+        Names are GROUP/NAME: what is of one group is drawn in one panel.
+        """
+        del probe
+        return {}
+
+
+def combined(
+    rules: Sequence[EpochRule], history: Sequence[Record], facts: SearchFacts
+) -> Directions:
+    """What several rules say together: each may freeze, forbid and stop; the first stop counts."""
+    each = [rule.directions(history, facts) for rule in rules]
+    allowed: dict[str, np.ndarray] = {}
+    for directions in each:
+        for name, table in (directions.allowed or {}).items():
+            allowed[name] = np.asarray(table) * allowed.get(name, 1)
+    return Directions(
+        freeze_alphas=any(directions.freeze_alphas for directions in each),
+        allowed=allowed or None,
+        stop=next((directions.stop for directions in each if directions.stop), None),
+    )

@@ -1,0 +1,116 @@
+"""The architecture parameters, and the mixing weights that the relaxation makes of them now."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_darts.bilevel.relaxation import Moment, Relaxation, entropy, folded
+from tf_darts.bilevel.supernet_loss import SupernetLosses
+from tf_darts.config.search import SearchConfig
+from tf_darts.runtime.precision import current, using
+from tf_darts.runtime.replicas import Replicas
+from tf_darts.spaces.evaluation import means_over
+from tf_darts.spaces.supernet import Alphas, Evaluation, Mixing, State, Supernet
+
+ALPHA_STEP, WEIGHT_STEP = 0, 1  # of what the relaxation draws
+
+
+class Mixture:
+    """A supernet with α: what of a search is read, recorded and evaluated.
+
+    Attributes:
+      alphas: the architecture parameters by name, keras Variables: logits [edges, operations] for
+        each kind of cell, and what the relaxation has besides.
+      relaxation: makes mixing weights of them.
+      losses: of the supernet's batches.
+    """
+
+    def __init__(self, supernet: Supernet, config: SearchConfig, replicas: Replicas) -> None:
+        self.relaxation: Relaxation = config.make_parts("relaxation")[0]
+        self.alphas = self.relaxation.variables(supernet.cells, config.alpha_scale, config.seed)
+        self.losses = SupernetLosses(supernet, replicas, self.relaxation)
+        self._supernet = supernet
+        self._epochs = config.epochs
+        self._precision = current()
+        self._evaluate = tf.function(self._evaluated, autograph=False, reduce_retracing=True)
+        self.begin_epoch(0)
+
+    def begin_epoch(self, epoch: int, allowed: Mapping[str, np.ndarray] | None = None) -> None:
+        """Says where the search stands; nothing is traced again.
+
+        Args:
+          epoch: counted from 0; `progress` and `ramp` of `Moment` follow from it.
+          allowed: as in `Moment`, of the kinds of cell where an operation is no longer allowed.
+        """
+        dtype = keras.config.floatx()
+        tables: dict[str, tf.Tensor] = {}
+        if allowed:
+            for name, topology in self._supernet.cells.items():
+                all_allowed = np.ones([topology.edges, topology.columns])
+                tables[name] = tf.convert_to_tensor(allowed.get(name, all_allowed), dtype)
+        self._moment = Moment(
+            tf.zeros([2], tf.int32),
+            tf.constant(min(1.0, epoch / self._epochs), dtype),
+            tf.constant(min(1.0, epoch / max(1, self._epochs - 1)), dtype),
+            tables,
+        )
+
+    def moment(self, seeds: tf.Tensor, step: int) -> Moment:
+        """Where the search stands in one of the two steps, which draw apart from each other.
+
+        Args:
+          seeds: int32 [4, 2], of the whole step; the last is the relaxation's.
+          step: `ALPHA_STEP` or `WEIGHT_STEP`.
+        """
+        seed = tf.random.experimental.stateless_fold_in(seeds[3], step)
+        return self._moment._replace(seed=seed)
+
+    def values(self) -> Alphas:
+        """The architecture parameters as tensors."""
+        return {name: tf.convert_to_tensor(alpha) for name, alpha in self.alphas.items()}
+
+    def tables(self) -> dict[str, np.ndarray]:
+        """The mixing weights by which a cell is derived: α's reading, times the edges' factors."""
+        factors = self.relaxation.edge_factors(self.values(), self._moment)
+        return {name: table.numpy() for name, table in folded(self._reading(), factors).items()}
+
+    def entropy(self) -> tf.Tensor:
+        """The mean entropy of the edges' mixing weights, in nats, as they are read now."""
+        return entropy(self._reading(), normalized=self.relaxation.normalized)
+
+    def score(
+        self,
+        batches: Any,
+        batch_size: int,
+        should_stop: Callable[[], bool],
+        mixing: Mapping[str, np.ndarray] | None = None,
+    ) -> dict[str, float] | None:
+        """The supernet's scores over `batches` in evaluation mode; None if stopped meanwhile.
+
+        Args:
+          batches: each part of the data once.
+          batch_size: examples of each of them.
+          should_stop: is asked before every batch.
+          mixing: other mixing weights than α's reading; None: that.
+        """
+        tables = self._reading()
+        if mixing is not None:
+            tables = {n: tf.convert_to_tensor(mixing[n], t.dtype) for n, t in tables.items()}
+        arguments = self.losses.arguments(tables, self.values(), self._moment)
+        state = self._supernet.initial_state(batch_size)
+        evaluate = functools.partial(self._evaluate, *arguments)
+        means = means_over(batches, state, evaluate, should_stop)
+        return None if means is None else self._supernet.scores(means)
+
+    def _evaluated(
+        self, mixing: Mixing, factors: dict[str, Mixing | None], batch: Any, state: State
+    ) -> Evaluation:
+        with using(self._precision):
+            return self._supernet.evaluation_sums(mixing, batch, state, **factors)
+
+    def _reading(self) -> Mixing:
+        return self.relaxation.reading(self.values(), self._moment)

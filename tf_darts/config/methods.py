@@ -1,0 +1,294 @@
+"""The registry of search methods and of their parts. Nothing here imports TensorFlow.
+
+A part is a class that says one thing of a search: how α becomes mixing weights (a relaxation), what
+else pulls on α (alpha terms), what the record of epochs leads to (rules), how a cell is read off
+(a derivation). A method is a composition of parts, as data. Both are files of `methods/`, which are
+found there by name; files of others register theirs with `--load=FILE.py`.
+"""
+
+import dataclasses
+import difflib
+import importlib
+import pkgutil
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from tf_darts.config.hypergradients import HYPERGRADIENTS
+from tf_darts.config.setting import fields
+from tf_darts.errors import UserError
+from tf_darts.runtime.files import shown
+
+# The kinds of parts, by the setting that names them; those of which there may be several.
+KINDS = ("relaxation", "alpha_terms", "rules", "derivation")
+SEVERAL = ("alpha_terms", "rules")
+
+ORDERS = ("alpha_first", "weights_first")
+
+
+class Part:
+    """A part of a search method: a frozen dataclass, whose fields are settings.
+
+    Attributes:
+      kind: one of `KINDS`; the base class of each kind says it.
+      name: as in `--relaxation=NAME`; `register` gives it.
+      about: the first line of the class's docstring, for `--help`.
+    """
+
+    kind: ClassVar[str]
+    name: ClassVar[str]
+    about: ClassVar[str]
+
+    def check(self, config: Any) -> None:
+        """Raises `UserError` where the part does not go with a search.
+
+        Args:
+          config: the search's whole configuration.
+        """
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Method:
+    """A search method: a composition of parts.
+
+    Attributes:
+      name: as in `--method=NAME`.
+      about: what it is, for `--help`.
+      relaxation, alpha_terms, rules, derivation: the names of its parts.
+      hypergradient: the name of its estimate, unless the user chooses another.
+      step_order: whether α moves before w, as in the paper, or after it.
+      step: the class of its step, "PACKAGE.MODULE:NAME".
+      optimization: "bilevel", where α learns from validation data; otherwise both learn from all
+        data, and the method has no other estimate than its own.
+      unused: settings that mean nothing for its step.
+      settings: values of settings that are its own, in place of the data set's.
+      colour: in plots; None: one that is left.
+    """
+
+    name: str
+    about: str
+    relaxation: str = "softmax"
+    alpha_terms: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    derivation: str = "strongest_edges"
+    hypergradient: str = "finite_difference"
+    step_order: str = "alpha_first"
+    step: str = "tf_darts.bilevel.step:BilevelStep"
+    optimization: str = "bilevel"
+    unused: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    colour: str | None = None
+
+    @property
+    def step_class(self) -> Any:
+        """The class of its step."""
+        return pkgutil.resolve_name(self.step)
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The settings that name its parts, as texts."""
+        return {
+            "relaxation": self.relaxation,
+            "alpha_terms": ",".join(self.alpha_terms),
+            "rules": ",".join(self.rules),
+            "derivation": self.derivation,
+            "hypergradient": self.hypergradient,
+            "step_order": self.step_order,
+        }
+
+
+_parts: dict[str, dict[str, type[Part]]] = {kind: {} for kind in KINDS}
+_methods: dict[str, Method] = {}
+_imported: list[bool] = []
+
+
+@typing.dataclass_transform(frozen_default=True, kw_only_default=True)
+def register(name: str) -> Callable[[type], type]:
+    """A decorator: makes a class a part of that name, and a frozen dataclass of its settings.
+
+    Raises:
+      UserError: the name is taken, or a setting has another meaning elsewhere.
+    """
+
+    def decorate(cls: type) -> type:
+        if cls.kind not in KINDS:
+            raise UserError(f"{cls.__name__}: its kind {cls.kind!r} is none of {', '.join(KINDS)}.")
+        _check_free(f"--{cls.kind}", name, _parts[cls.kind])
+        cls = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+        hints = typing.get_type_hints(cls)
+        for field in dataclasses.fields(cls):
+            field.type = hints[field.name]  # not its text, where annotations are postponed
+            if "help" not in field.metadata:
+                raise UserError(
+                    f"{cls.__name__}.{field.name} is no setting; write {field.name}: TYPE ="
+                    " setting(DEFAULT, HELP)."
+                )
+        cls.name = name
+        cls.about = (cls.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+        _parts[cls.kind][name] = cls
+        return cls
+
+    return decorate
+
+
+def register_method(name: str, about: str, **composition: Any) -> Method:
+    """Makes a composition a method of that name; raises `UserError` where the name is taken."""
+    _check_free("--method", name, _methods)
+    method = Method(name=name, about=about, **composition)
+    _methods[name] = method
+    return method
+
+
+def _check_free(flag: str, name: str, members: Mapping[str, Any]) -> None:
+    _import_members()  # ours first: a file of others may not take their names
+    if not name.isidentifier():
+        raise UserError(f"{flag}={shown(name)}: a name is letters, digits and _; choose such one.")
+    if name in members:
+        raise UserError(f"{flag}={name}: the name is taken; choose another.")
+
+
+def _import_members() -> None:
+    """Imports every file of `methods/`, which register themselves; once."""
+    if _imported:
+        return  # or being imported: the files register what they have meanwhile
+    _imported.append(True)
+    package = importlib.import_module("tf_darts.methods")
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+def methods() -> Mapping[str, Method]:
+    """All methods by name."""
+    _import_members()
+    return _methods
+
+
+def parts(kind: str) -> Mapping[str, type[Part]]:
+    """All parts of a kind by name."""
+    _import_members()
+    return _parts[kind]
+
+
+def part_settings() -> dict[str, dataclasses.Field]:
+    """The settings of all parts by name; parts that share a setting share its name."""
+    return {
+        name: field
+        for kind in KINDS
+        for part in parts(kind).values()
+        for name, field in fields(part).items()
+    }
+
+
+def owners(name: str) -> list[str]:
+    """The flags by whose parts a setting is used: "--relaxation=temperature"."""
+    return [
+        f"--{kind}={part.name}"
+        for kind in KINDS
+        for part in parts(kind).values()
+        if name in fields(part)
+    ]
+
+
+def find_method(name: str) -> Method:
+    """The method of that name; raises `UserError` where there is none."""
+    return _found("method", name, methods())
+
+
+def find_parts(kind: str, names: str) -> tuple[type[Part], ...]:
+    """The parts that a setting names.
+
+    Args:
+      kind: one of `KINDS`.
+      names: one name, or several with commas for the kinds that are `SEVERAL`.
+
+    Raises:
+      UserError: there is none of that name, or it is there twice.
+    """
+    listed = [name.strip() for name in names.split(",")] if kind in SEVERAL else [names]
+    listed = [name for name in listed if name or kind not in SEVERAL]
+    for name in listed:
+        if listed.count(name) > 1:
+            raise UserError(f"--{kind}={shown(names)}: {name} is there twice; name it once.")
+    return tuple(_found(kind, name, parts(kind)) for name in listed)
+
+
+def _found(flag: str, name: str, members: Mapping[str, Any]) -> Any:
+    if name not in members:
+        near = difflib.get_close_matches(name, members)
+        hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+        raise UserError(
+            f"--{flag}={shown(name)}: not known{hint}; use one of {', '.join(members)}, or add"
+            " --load=FILE.py with the file that registers it."
+        )
+    return members[name]
+
+
+def named(settings: Mapping[str, Any]) -> str:
+    """The name of the method that a search's parts make: another one's, where they are no more its.
+
+    So `--method=darts --hypergradient=first_order` is `darts_first`.
+
+    Args:
+      settings: of the search: `method`, and the parts, of which those that are missing are the
+        paper's.
+    """
+    own = methods()[settings["method"]]
+    chosen = {name: settings.get(name, usual) for name, usual in PAPERS.parts.items()}
+
+    def is_made(method: Method) -> bool:
+        alike = method.parts == chosen and method.optimization == own.optimization
+        return alike and all(settings.get(n, v) == v for n, v in method.settings.items())
+
+    if own.parts == chosen:
+        return own.name
+    return next((name for name, method in methods().items() if is_made(method)), own.name)
+
+
+def recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a search as its run records them: what was the only way once is left out.
+
+    Runs of commit 517e77a knew the paper's method with its estimates and no other parts, and go on.
+    """
+    usual = {name: value for name, value in PAPERS.parts.items() if name != "hypergradient"}
+    more = {name: value for name, value in settings.items() if usual.get(name) != value}
+    method = find_method(settings["method"])
+    is_papers = method.optimization == PAPERS.optimization and not usual.keys() & more.keys()
+    return more | ({"method": PAPERS.name} if is_papers else {})
+
+
+def label(settings: Mapping[str, Any]) -> str:
+    """What a search is called where methods are compared: its method's name.
+
+    The parts that are not the method's own follow, each after a "+". A method of a file that is not
+    loaded has no more than its name.
+
+    Args:
+      settings: of a search, as `config.json` or a provenance has them. Those of commit 517e77a say
+        the kind of the baseline in place of the method.
+    """
+    old = settings.get("optimization", PAPERS.optimization)
+    name = settings.get("method", PAPERS.name if old == PAPERS.optimization else old)
+    if name not in methods():
+        return str(name)
+    settings = {**settings, "method": name}
+    name = named(settings)
+    own = methods()[name].parts
+    chosen = {key: str(settings.get(key, usual)) for key, usual in PAPERS.parts.items()}
+    others = [value or f"no_{key}" for key, value in chosen.items() if value != own[key]]
+    return "+".join([name, *others]).replace(",", "+")
+
+
+# What every search was before there were methods.
+PAPERS = Method(name="darts", about="")
+
+
+def current_name(name: str) -> str:
+    """The method of what older versions called by the estimate: "first_order" is `darts_first`."""
+    return label({"hypergradient": name}) if name in HYPERGRADIENTS else name
+
+
+def colours() -> dict[str, str]:
+    """The colours of methods in plots, of those that have one."""
+    named = {name: method.colour for name, method in methods().items() if method.colour}
+    estimates = {name: e.colour for name, e in HYPERGRADIENTS.items() if e.colour}
+    return estimates | named

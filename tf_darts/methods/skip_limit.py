@@ -1,0 +1,64 @@
+"""P-DARTS' limit on skip connections (Chen et al., ICCV 2019), at the derivation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tf_darts.bilevel.derivation import Derivation
+from tf_darts.bilevel.strongest_edges import derive
+from tf_darts.cells.genotype import Edge
+from tf_darts.cells.topology import CellTopology
+from tf_darts.config.methods import register
+from tf_darts.config.setting import setting
+from tf_darts.errors import UserError
+from tf_darts.methods.skip_count import IDENTITIES
+
+
+@register("skip_limit")
+class SkipLimit(Derivation):
+    """The strongest edges, with few skip connections in each cell but the reduction cell.
+
+    While a cell has more than `most_skips`, the smallest mixing weight of a skip connection that is
+    in it becomes 0, and edges and operations are chosen anew. It is a strong prior: random cells
+    under the same limit are its control.
+    """
+
+    most_skips: int = setting(
+        2, "skip connections that a derived cell may have", minimum=0, maximum=10**6
+    )
+
+    def check(self, config: Any) -> None:
+        if not any(
+            set(topology.all_operations) & set(IDENTITIES)
+            for topology in _limited(config.cells).values()
+        ):
+            raise UserError(
+                "--derivation=skip_limit: the cells of this search have no skip connection that"
+                " could be limited; use --derivation=strongest_edges."
+            )
+
+    def edges(
+        self, mixing: Mapping[str, np.ndarray], cells: Mapping[str, CellTopology]
+    ) -> dict[str, list[list[Edge]]]:
+        tables = {name: np.array(table) for name, table in mixing.items()}
+        for name, topology in _limited(cells).items():
+            while len(skips := _skips(tables[name], topology)) > self.most_skips:
+                tables[name][min(skips, key=lambda place: tables[name][place])] = 0.0
+        return derive(tables, cells)
+
+
+def _limited(cells: Mapping[str, CellTopology]) -> dict[str, CellTopology]:
+    return {name: topology for name, topology in cells.items() if name != "reduce"}
+
+
+def _skips(table: np.ndarray, topology: CellTopology) -> list[tuple[int, int]]:
+    """Where the table has the weights of the derived cell's skip connections."""
+    nodes = derive({"cell": table}, {"cell": topology})["cell"]
+    return [
+        (row, topology.operations_of(row).index(name))
+        for node, edges in enumerate(nodes)
+        for name, source in edges
+        if name in IDENTITIES
+        for row in (topology.rows(node).start + source,)
+    ]
