@@ -137,13 +137,12 @@ def modes() -> list[str]:
 
 
 def _preset(overrides: Mapping[str, Any]) -> Config:
-    """The settings that data set, space and method take; raises `UserError` for unknown ones."""
+    """The settings that mode, data set, space and method take; raises `UserError`."""
     preset = _preset_of_data(overrides)
     return preset.composed(overrides) if isinstance(preset, SearchConfig) else preset
 
 
 def _preset_of_data(overrides: Mapping[str, Any]) -> Config:
-    """The settings that the mode, data set and space of `overrides` take; raises `UserError`."""
     mode, dataset = overrides["mode"], overrides.get("dataset")
     if mode in COMMON:
         return COMMON[mode]

@@ -55,10 +55,10 @@ def _limited(cells: Mapping[str, CellTopology]) -> dict[str, CellTopology]:
 def _skips(table: np.ndarray, topology: CellTopology) -> list[tuple[int, int]]:
     """Where the table has the weights of the derived cell's skip connections."""
     nodes = derive({"cell": table}, {"cell": topology})["cell"]
-    return [
-        (row, topology.operations_of(row).index(name))
+    rows = [
+        (topology.rows(node).start + source, name)
         for node, edges in enumerate(nodes)
         for name, source in edges
         if name in IDENTITIES
-        for row in (topology.rows(node).start + source,)
     ]
+    return [(row, topology.operations_of(row).index(name)) for row, name in rows]
