@@ -55,6 +55,12 @@ def test_the_ordinary_commands(tmp_path):
     assert "Test of trained: loss" in ran(tmp_path, "--mode=test", "--run_dir=trained")
     ran(tmp_path, "--mode=export", "--run_dir=trained", "--export_dir=exported")
     assert (tmp_path / "exported" / "1" / "saved_model.pb").exists()
+    plot = run(
+        tmp_path,
+        *("found/genotype.json", f"--load={OWN}", "--space=bench", "--output=cell.svg"),
+        program=(str(ROOT / "tools" / "plot_cell.py"),),
+    )
+    assert plot.returncode == 0 and (tmp_path / "cell.svg").exists(), plot.stderr
     ran(tmp_path, "--mode=report", "--run_dir=found,trained", "--report_dir=report")
     report = (tmp_path / "report" / "report.md").read_text()
     assert "### Cells trained from scratch" in report and "### Searches" in report

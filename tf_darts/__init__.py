@@ -40,7 +40,12 @@ _PUBLIC = {
     "tf_darts.errors": ("UserError",),
     "tf_darts.runtime.signals": ("Stopped",),
     # Cells.
-    "tf_darts.cells.genotype": ("Genotype", "ConvolutionalGenotype", "RecurrentGenotype"),
+    "tf_darts.cells.genotype": (
+        "Genotype",
+        "ConvolutionalGenotype",
+        "RecurrentGenotype",
+        "genotype_class",
+    ),
     "tf_darts.cells.published": ("PUBLISHED",),
     # Networks of derived cells, as Keras models, and how large they are.
     "tf_darts.spaces.convolutional.derived.objective": ("CifarNetwork", "ImageNetNetwork"),
