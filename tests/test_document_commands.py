@@ -42,6 +42,7 @@ NOT_RUN = {
     r"^curl ": "needs a server; tests/export/test_serving_api.py answers it",
     r"^(tools/test.sh|tools/quickstart.sh)": "installs a Python environment; is the whole of CI",
     r"^python examples/": "run by tests/test_examples.py",
+    r"--load=examples/own_space.py": "run by tests/test_own_space.py",
     r"import_official_weights": "needs the official file; tests/export/test_official_runs.py",
     r"--task=TASK": "stands for those of the table below it",
     r"--distribution=": "makes devices or workers; tests/test_main_scaling.py",

@@ -28,8 +28,10 @@ from absl import flags
 
 import tf_darts
 from tests.support.paths import ROOT
-from tf_darts.cells import genotype, genotype_files
+from tf_darts.cells import genotype, genotype_files, space
+from tf_darts.cells.space import spaces
 from tf_darts.cli import flags as command_line
+from tf_darts.cli import members
 from tf_darts.config import presets as config
 
 pytestmark = pytest.mark.skipif(
@@ -93,9 +95,22 @@ def test_blocks_and_commands_are_found():
     assert len(commands("python -m tf_darts.main")) > 40 and len(commands("python tools/")) > 10
 
 
+@pytest.fixture
+def loaded(monkeypatch):
+    """Registers what a command's `--load` brings in, until the test is over."""
+    spaces()
+    monkeypatch.setattr(space, "_SPACES", dict(space._SPACES))
+    before = set(sys.modules)
+    yield lambda words: members.load_members(members.requested(words))
+    for name in set(sys.modules) - before:
+        if name.startswith("tf_darts_members."):
+            del sys.modules[name]
+
+
 @pytest.mark.parametrize("words", commands("python -m tf_darts.main"))
-def test_flags_make_a_configuration(words, monkeypatch):
+def test_flags_make_a_configuration(words, monkeypatch, loaded):
     monkeypatch.chdir(ROOT)  # from where the flagfiles are found
+    loaded(words[3:])
     values = flags.FlagValues()
     command_line.define_flags(values)
     flags.DEFINE_string("flagfile", None, "as absl has it", flag_values=values)
@@ -106,7 +121,7 @@ def test_flags_make_a_configuration(words, monkeypatch):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.stem)
 def test_flags_in_sentences_are_there(document):
-    others = {"flagfile", "help", "logdir", "enable_batching", "batching_parameters_file"}
+    others = {"flagfile", "help", "load", "logdir", "enable_batching", "batching_parameters_file"}
     programs = "".join(file.read_text("utf-8") for file in ROOT.glob("tools/*.py"))
     settings = config.settings()
     sentences = re.sub(r"(?m)^    .*$", "", document.read_text(encoding="utf-8"))

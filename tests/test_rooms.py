@@ -11,9 +11,10 @@ PACKAGE = ROOT / "tf_darts"
 FLOORS = [
     {"main"},
     {"api", "cli"},
+    {"testing"},
     {"study"},
     {"runs"},
-    {"methods", "training", "report", "formats", "testing"},
+    {"methods", "training", "report", "formats"},
     {"bilevel"},
     {"accelerate"},
     {"spaces"},

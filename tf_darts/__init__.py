@@ -40,7 +40,12 @@ _PUBLIC = {
     "tf_darts.errors": ("UserError",),
     "tf_darts.runtime.signals": ("Stopped",),
     # Cells.
-    "tf_darts.cells.genotype": ("Genotype", "ConvolutionalGenotype", "RecurrentGenotype"),
+    "tf_darts.cells.genotype": (
+        "Genotype",
+        "ConvolutionalGenotype",
+        "RecurrentGenotype",
+        "genotype_class",
+    ),
     "tf_darts.cells.published": ("PUBLISHED",),
     # Networks of derived cells, as Keras models, and how large they are.
     "tf_darts.spaces.convolutional.derived.objective": ("CifarNetwork", "ImageNetNetwork"),
@@ -54,10 +59,15 @@ _PUBLIC = {
     "tf_darts.spaces.convolutional.operations.registry": ("add_operation", "make_operation"),
     "tf_darts.spaces.convolutional.operations.base": ("Operation",),
     "tf_darts.spaces.convolutional.operations.batch_norm": ("BatchNorm",),
-    # Spaces: what a search and a training need of one, and the two that there are.
+    # Spaces: what a search and a training need of one, the two that there are, and one's own.
+    "tf_darts.cells.space": ("IMAGES", "TEXTS", "Space", "register_space"),
+    "tf_darts.config.search": ("ImageSearchConfig", "TextSearchConfig"),
+    "tf_darts.config.training": ("ImageTrainingConfig", "TextTrainingConfig"),
+    "tf_darts.config.setting": ("setting",),
+    "tf_darts.spaces.image_doors": ("ImageObjective", "ImageSupernet"),
     "tf_darts.spaces.supernet": ("Supernet",),
     "tf_darts.spaces.objective": ("TrainingObjective",),
-    "tf_darts.cells.topology": ("CellTopology",),
+    "tf_darts.cells.topology": ("CellLabels", "CellTopology"),
     "tf_darts.spaces.convolutional.relaxed.supernet": ("ConvolutionalSupernet",),
     "tf_darts.spaces.recurrent.relaxed.supernet": ("RecurrentSupernet",),
 }

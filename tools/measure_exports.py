@@ -29,6 +29,7 @@ from absl import flags, logging
 # The code beside this tool, whether or not (another) tf_darts is installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+from tf_darts.cells.space import IMAGES, find_space
 from tf_darts.cli import program
 from tf_darts.config.recorded import training_class
 from tf_darts.errors import UserError
@@ -128,7 +129,7 @@ def images_of(run_dir: str, data_dir: str, count: int) -> tuple[np.ndarray, np.n
     training = FinishedTraining.open(run_dir)
     training.run.close()
     config = training.config(training_class(training.run), data_dir=data_dir)
-    if config.space != "convolutional":
+    if find_space(config.space).data != IMAGES:
         raise UserError(
             f"--run_dir={run_dir}: holds a language model; only networks of images are measured."
         )

@@ -6,6 +6,7 @@ or one of another program, by file or text (docs/own_cell.md).
   python tools/plot_cell.py RUN/genotype.json --output=cell.svg
   python tools/plot_cell.py genotypes.py:MY_CELL
   python tools/plot_cell.py RUN/history.jsonl --output=cell.gif
+  python tools/plot_cell.py RUN/genotype.json --load=my_space.py
 
 The last animates the cell over the epochs of a search. Without --output, the picture is NAME.png
 (NAME.gif) in the current folder.
@@ -22,27 +23,31 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from tf_darts.cells import genotype, genotype_files, references
 from tf_darts.cells.foreign import is_text
 from tf_darts.cells.published import PUBLISHED
-from tf_darts.cli import program
+from tf_darts.cli import members, program
 from tf_darts.errors import UserError
 from tf_darts.report.drawing.cell_animation import search_animation
 from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.plots import save_figure
 from tf_darts.runtime.files import is_file, read_json_lines, write_atomically
 
-_SPACE = flags.DEFINE_enum(
-    "space", None, list(genotype.SPACES), "The space of a published cell; needed if both have it."
-)
 _OUTPUT = flags.DEFINE_string(
     "output", None, "The picture to write, .png, .svg or .pdf, .gif of a history; default NAME.png."
 )
 _TITLE = flags.DEFINE_string("title", "", "What to write above the drawing.")
+flags.DEFINE_string("load", None, members.HELP)
+
+
+def define_flags() -> None:
+    """Defines what depends on the spaces that there are."""
+    help = "The space of a published cell; needed if several have it."
+    flags.DEFINE_enum("space", None, list(genotype.SPACES), help)
 
 
 def find(name: str, space: str | None) -> genotype.Genotype:
     """The published cell of that name, or else the genotype file at that path.
 
     Raises:
-      UserError: there is no such cell, or there is one in both spaces and `space` is None.
+      UserError: there is no such cell, or there is one in several spaces and `space` is None.
     """
     published = {s: cells[name] for s, cells in PUBLISHED.items() if name in cells}
     if not published and (is_text(name) or is_file(genotype_files.split_name(name)[0])):
@@ -86,16 +91,16 @@ def main(argv: list[str]) -> int:
     try:
         if len(argv) != 2:
             raise UserError("give one cell: a published name, a file or a text; see --help.")
-        given = pathlib.Path(argv[1])
+        given, space = pathlib.Path(argv[1]), flags.FLAGS["space"].value
         if given.suffix == ".jsonl":
-            if _SPACE.value or _TITLE.value:
+            if space or _TITLE.value:
                 raise UserError(f"{given}: --space and --title are for one cell; leave them out.")
             output = _OUTPUT.value or f"{given.stem}.gif"
             animate(given, pathlib.Path(output))
         else:
             stem = references.label(argv[1]) if is_text(argv[1]) else given.stem
             output = _OUTPUT.value or f"{stem}.png"
-            save_figure(draw_genotype(find(argv[1], _SPACE.value), _TITLE.value), output)
+            save_figure(draw_genotype(find(argv[1], space), _TITLE.value), output)
     except UserError as error:
         print(f"plot_cell: {error}", file=sys.stderr)
         return 2
@@ -104,4 +109,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    program.run(main, "plot_cell")
+    program.run(main, "plot_cell", define_flags)

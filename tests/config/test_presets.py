@@ -104,6 +104,7 @@ def test_presets_are_the_papers(dataset):
     assert made == PAPER | OURS | {
         "mode": "search",
         "space": "recurrent",
+        "operations": "",
         "dataset": dataset,
         "run_dir": f"runs/search_{dataset}_darts_seed0",
     }
@@ -117,6 +118,7 @@ def test_presets_for_images_are_the_papers(dataset):
         "division": "by_class" if dataset == "folder" else "shuffled",
         "mode": "search",
         "space": "convolutional",
+        "operations": "",
         "dataset": dataset,
         "run_dir": f"runs/search_{dataset}_darts_seed0",
     }
@@ -314,6 +316,7 @@ def test_computed_settings_leave_out_what_does_not_matter():
         "max_rollbacks",
         "accelerate",
         "space",
+        "operations",
     }
     # Runs from before there was the setting have none in their config.json, and go on.
     off = config.computed_settings(_search(accelerate="off"))

@@ -12,6 +12,8 @@ from tf_darts.config.presets import configure, configure_texts, preset_for
 from tf_darts.errors import UserError
 from tf_darts.runs.training_tasks import find_cell
 from tf_darts.spaces.convolutional.settings import ConvolutionalTrainingConfig
+from tf_darts.study.plan import plan
+from tf_darts.study.settings import training_config
 
 toy = toy_space.toy
 SEARCH = {"mode": "search", "dataset": "digits"}
@@ -78,3 +80,14 @@ def test_a_study_decides_the_space_of_its_runs(toy):
         configure_texts(base, {"space": "toy"}, "search_settings")
     study = configure({"mode": "select", "dataset": "digits", "space": "toy"})
     assert study.space == "toy" and dataclasses.is_dataclass(study)
+
+
+def test_a_tuning_is_of_its_cells_space(toy, tmp_path):
+    file = tmp_path / "genotype.json"
+    genotype_files.save(file, genotype_class("toy")(toy_space.EDGES))
+    given = {"mode": "tune", "dataset": "digits", "tune": "learning_rate=1:2"}
+    assert training_config(configure(given | {"genotype": str(file)})).space == "toy"
+    assert training_config(configure(given)).space == "convolutional"
+    assert training_config(configure(given | {"space": "toy"})).epochs == 7
+    with pytest.raises(UserError, match="--operations has no meaning with --genotype"):
+        plan(configure(given | {"genotype": str(file), "operations": "s2"}))

@@ -58,8 +58,8 @@ def test_animation_of_a_history(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["darts_v1"], "--space=recurrent|convolutional"),
-        (["nobody"], "recurrent: darts_v1, darts_v2, enas; convolutional: darts_v1, darts_v2, nas"),
+        (["darts_v1"], "--space=convolutional|recurrent"),
+        (["nobody"], "convolutional: darts_v1, darts_v2, nasnet, amoebanet; recurrent: darts_v1"),
         (["nasnet", "--space=recurrent"], "no published recurrent cell"),
         (["nasnet", "--output=cell.gif"], ".png, .svg, .pdf"),
         (["nasnet", "--output=nowhere/cell.png"], "nowhere/cell.png: cannot be written"),
@@ -67,7 +67,10 @@ def test_animation_of_a_history(tmp_path):
         (["enas.json", "--space=convolutional"], "this cell is recurrent"),
         ([], "give one cell"),
         (["nasnet", "--outpt=a.png"], "plot_cell: --outpt is no flag; did you mean --output?"),
-        (["nasnet", "--space=any"], "plot_cell: --space=any: value should be one of <recurrent|"),
+        (
+            ["nasnet", "--space=any"],
+            "plot_cell: --space=any: value should be one of <convol",
+        ),
         (["Genotype(recurrent=[)"], "neither JSON nor a line of Python"),
         (["broken/history.jsonl"], "history.jsonl: not the history of a search"),
         (["broken/history.jsonl", "--output=a.png"], "a.png: animations are written as .gif"),

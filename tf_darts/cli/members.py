@@ -28,7 +28,7 @@ def requested(arguments: Sequence[str], values: flags.FlagValues = flags.FLAGS) 
     except (flags.Error, ValueError, OSError):
         return []  # said when the flags are parsed
     paths: list[str] = []
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words[1:], ""], strict=False):
         name, equals, value = word.lstrip("-").partition("=")
         if word.startswith("-") and name == "load":
             paths += (value if equals else following).split(",")

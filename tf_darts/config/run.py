@@ -171,7 +171,7 @@ class RunConfig(abc.ABC):
         name = re.sub(r"[/:]", "_", self.dataset)
         if getattr(self, "operations", ""):
             operations = re.sub(r"[^\w]+", "_", self.operations)[:60]
-            kind = f"{operations}_{kind}"
+            kind, old_kind = f"{operations}_{kind}", ""
         if not self.usual_space:
             name = f"{name}_{self.space}"
         directory, old = (

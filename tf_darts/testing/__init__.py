@@ -21,6 +21,7 @@ _MODULES = {
     "check_rule": "tf_darts.testing.rules",
     "Case": "tf_darts.testing.accelerated",
     "check_objective": "tf_darts.testing.objective",
+    "check_space": "tf_darts.testing.space",
     "check_operation": "tf_darts.testing.operation",
     "check_supernet": "tf_darts.testing.supernet",
     "float64": "tf_darts.testing.comparison",

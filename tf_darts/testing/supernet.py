@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tf_darts.bilevel.relaxation import softmax
 from tf_darts.bilevel.strongest_edges import derive
+from tf_darts.cells.topology import CellTopology
 from tf_darts.spaces.supernet import LossResult, State, Supernet
 from tf_darts.testing import doors
 from tf_darts.testing.comparison import differ, expect, expect_equal, float64, unchanged
@@ -58,10 +59,10 @@ def check_supernet(supernet: Supernet, batch: Any, *, random_masks: bool | None 
         doors.check_memory(supernet, supernet.traced_memory, name)
 
 
-def _check_cells(supernet: Supernet, name: str) -> None:
-    """Whether the topologies are sound, and the strongest edges of any table make a cell."""
-    expect(supernet.cells, f"{name}: cells is empty.")
-    for kind, topology in supernet.cells.items():
+def check_topologies(cells: Mapping[str, CellTopology], name: str) -> None:
+    """Raises `AssertionError` where the topologies of some kinds of cells are not sound."""
+    expect(cells, f"{name}: cells is empty.")
+    for kind, topology in cells.items():
         for edge in range(topology.edges):
             operations = topology.operations_of(edge)
             expect(
@@ -74,6 +75,11 @@ def _check_cells(supernet: Supernet, name: str) -> None:
             f"{name}: a node of {kind!r} keeps {topology.keep} edges, and the first one has"
             f" {topology.inputs}.",
         )
+
+
+def _check_cells(supernet: Supernet, name: str) -> None:
+    """Whether the topologies are sound, and the strongest edges of any table make a cell."""
+    check_topologies(supernet.cells, name)
     tables = {kind: np.asarray(table) for kind, table in _alphas(supernet).items()}
     edges = derive(tables, supernet.cells)
     genotype_class = supernet.genotype_class

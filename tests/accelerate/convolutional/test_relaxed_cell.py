@@ -6,9 +6,10 @@ import tensorflow as tf
 
 from tf_darts.accelerate.convolutional.relaxed_cell import edges_from
 from tf_darts.cells.genotype import CONVOLUTIONAL_PRIMITIVES, EXTRA_CONVOLUTIONAL_PRIMITIVES
+from tf_darts.cells.topology import CellTopology
 from tf_darts.spaces.convolutional.operations.registry import make_operation
 from tf_darts.spaces.convolutional.relaxed.cell import MixedOperation, RelaxedCell
-from tf_darts.spaces.fast_forms import without
+from tf_darts.spaces.fast_forms import recorded, without
 
 TOLERANCES = {"float64": 1e-12, "float32": 1e-5}
 KINDS = {
@@ -122,6 +123,44 @@ def test_both_ways_are_one(precise, kind, size, training):
     half = [-(-n // 2) for n in size] if cell.reduction else size
     assert fast["outputs"][0].shape == (BATCH, *half, NODES * 4)
     compare(fast, wanted, precise, training)
+
+
+@pytest.mark.parametrize("output", ["concat", "mean", "last"])
+@pytest.mark.parametrize("inputs", [1, 3])
+def test_both_ways_are_one_for_other_topologies(float64, inputs, output):
+    operations = ("none", "skip_connect", "sep_conv_3x3")
+    topology = CellTopology(inputs, 2, None, operations, output=output)
+    preprocessed = inputs == 3
+    cell = RelaxedCell(4, topology=topology, preprocessed=preprocessed, seed=1)
+    shapes = [(BATCH, 6, 6, 4)] * inputs
+    cell.build(shapes)
+    spread_statistics(cell)
+    rng = np.random.default_rng(2)
+    values = [tf.constant(rng.standard_normal(shape)) for shape in shapes]
+    mixing = tf.nn.softmax(tf.constant(rng.standard_normal((topology.edges, 3))))
+    fast, wanted = (evaluate(way, values, mixing, [cell], True) for way in (cell, clear(cell)))
+    compare(fast, wanted, "float64", True)
+    assert fast["outputs"][0].shape[-1] == cell.output_channels == (8 if output == "concat" else 4)
+    again = RelaxedCell.from_config(cell.get_config())
+    assert (again.topology, again.preprocessed) == (topology, preprocessed)
+
+
+def test_edges_with_lists_of_their_own_are_computed_by_their_layers(float64):
+    lists = (("skip_connect", "dil_conv_3x3"), ("max_pool_3x3", "skip_connect"))
+    cell = RelaxedCell(4, topology=CellTopology(2, 1, 2, lists), seed=1)
+    shapes = [(BATCH, 6, 6, 4)] * 2
+    cell.build(shapes)
+    rng = np.random.default_rng(2)
+    values = [tf.constant(rng.standard_normal(shape)) for shape in shapes]
+    mixing = tf.constant([[0.25, 0.75], [1.0, 0.0]], tf.float64)
+    with recorded() as taken:
+        output = cell(values, mixing, training=True)
+    assert RelaxedCell not in taken
+    given = cell.given_nodes(values, True)
+    edges = [[*edge.operations.values()] for edge in cell.edges]
+    wanted = 0.25 * edges[0][0](given[0]) + 0.75 * edges[0][1](given[0], training=True)
+    wanted += edges[1][0](given[1], training=True)
+    np.testing.assert_allclose(output, wanted, rtol=1e-12, atol=1e-12)
 
 
 @both_types

@@ -16,9 +16,8 @@ from tf_darts.spaces.convolutional.derived.network import AUXILIARY_WEIGHT, Deri
 from tf_darts.spaces.convolutional.derived.stems import Stem
 from tf_darts.spaces.convolutional.operations.base import child_seed
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
-from tf_darts.spaces.convolutional.relaxed.supernet import classification_sums
-from tf_darts.spaces.objective import TrainingLoss, TrainingObjective
-from tf_darts.spaces.supernet import Evaluation
+from tf_darts.spaces.image_doors import ImageObjective
+from tf_darts.spaces.objective import TrainingLoss
 
 Batch = tuple[tf.Tensor, tf.Tensor]  # images [B, H, W, channels], labels int32 [B]
 TOP = 5
@@ -97,7 +96,7 @@ class ImageNetNetwork(DerivedNetwork):
         )
 
 
-class ImageClassification(TrainingObjective):
+class ImageClassification(ImageObjective):
     """Image classification with a derived network.
 
         loss = CE_s(logits) + weight · CE_s(auxiliary logits)
@@ -119,10 +118,6 @@ class ImageClassification(TrainingObjective):
       UserError: `top5` with fewer than ten classes.
     """
 
-    measures: tuple[str, ...] = ("loss", "accuracy")
-    score: ClassVar[str] = "accuracy"  # per cent
-    score_mode: ClassVar[str] = "max"
-
     def __init__(
         self,
         model: DerivedNetwork,
@@ -139,15 +134,11 @@ class ImageClassification(TrainingObjective):
             raise UserError(
                 f"top5 with {model.classes} classes says nothing; it needs {2 * TOP} or more."
             )
-        if not model.built:
-            model.build((None, *image_shape))
+        super().__init__(model, image_shape, batch_size=batch_size)
         model.rematerialize = rematerialize
-        self.model = model
-        self.image_shape = image_shape
         self.auxiliary_weight = auxiliary_weight
         self.label_smoothing = label_smoothing
         self.drop_path = drop_path
-        self.batch_size = batch_size
         if top5:
             self.measures = (*self.measures, "top5")
 
@@ -160,11 +151,6 @@ class ImageClassification(TrainingObjective):
 
     def counts(self) -> dict[str, int]:
         return counts(self.model, self.image_shape)
-
-    @property
-    def batch_signature(self) -> Any:
-        images = tf.TensorSpec([self.batch_size, *self.image_shape], self.model.compute_dtype)
-        return (images, tf.TensorSpec([self.batch_size], tf.int32))
 
     def traced_memory(self, batch: Any) -> TracedMemory:
         examples = batch[0].shape[0]
@@ -180,10 +166,6 @@ class ImageClassification(TrainingObjective):
         # The heads are small: it is no matter where they stand.
         return in_order([stem_and_heads[0], *parts, *stem_and_heads[1:]])
 
-    def initial_state(self, batch_size: int) -> tuple[()]:
-        del batch_size
-        return ()
-
     def loss(
         self, batch: Batch, state: tuple[()], seed: tf.Tensor, progress: tf.Tensor
     ) -> TrainingLoss:
@@ -192,16 +174,11 @@ class ImageClassification(TrainingObjective):
         rate = self.drop_path and self.drop_path * tf.cast(progress, self.model.compute_dtype)
         with StatisticsLedger() as ledger:
             logits, auxiliary = self.model.heads(images, training=True, seed=seed, drop_path=rate)
-        for variable, value in zip(
-            self.statistics, ledger.new_statistics(self.statistics), strict=True
-        ):
-            variable.assign(value)
+        self.assign_statistics(ledger)
         loss = self._cross_entropy(labels, logits)
         if auxiliary is not None:
             loss += self.auxiliary_weight * self._cross_entropy(labels, auxiliary)
-        count = tf.cast(tf.size(labels), logits.dtype)
-        means = {name: total / count for name, total in self._sums(logits, labels).items()}
-        return TrainingLoss(loss, means, state)
+        return TrainingLoss(loss, self.means_of(logits, labels), state)
 
     def _cross_entropy(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """CE_s, the batch's mean."""
@@ -211,22 +188,9 @@ class ImageClassification(TrainingObjective):
         )
         return tf.reduce_mean(losses)
 
-    def evaluation_sums(self, batch: Batch, state: tuple[()]) -> Evaluation:
-        images, labels = batch
-        logits = self.model(images)
-        count = tf.cast(tf.size(labels), logits.dtype)
-        return Evaluation(self._sums(logits, labels), count, state)
-
-    def _sums(self, logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        sums = classification_sums(logits, labels)
+    def sums_of(self, logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        sums = super().sums_of(logits, labels)
         if "top5" in self.measures:
             hits = tf.math.in_top_k(labels, tf.cast(logits, tf.float32), TOP)
             sums["top5"] = tf.reduce_sum(tf.cast(hits, logits.dtype))
         return sums
-
-    def scores(self, means: Mapping[str, float]) -> dict[str, float]:
-        return {
-            name: value if name == "loss" else 100.0 * value
-            for name, value in means.items()
-            if name in self.measures
-        }

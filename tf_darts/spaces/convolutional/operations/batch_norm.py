@@ -111,6 +111,9 @@ class StatisticsLedger:
         for (variables, shared), value in zip(self._owners, values, strict=True):
             self.record(variables, value, shared=shared)
 
+    def __contains__(self, variable: keras.Variable) -> bool:
+        return id(variable) in self._starts
+
     def new_statistics(self, variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
         """The new values of running statistics, all of which were recorded."""
         lengths = [variable.shape[0] for variable in variables]

@@ -1,0 +1,74 @@
+"""Every space passes the check that others' are held to; what is wrong is one sentence."""
+
+import dataclasses
+import runpy
+
+import pytest
+
+from tests.support import toy_space
+from tests.support.paths import ROOT
+from tf_darts.cells import space as registry
+from tf_darts.cells.topology import CellTopology
+from tf_darts.config.search import SearchConfig
+from tf_darts.testing import check_space
+
+OWN = str(ROOT / "examples" / "own_space.py")
+SMALL = {
+    "convolutional": (
+        {"channels": 2, "layers": 3, "operations": "skip_connect,sep_conv_3x3"},
+        {"channels": 2, "layers": 3, "auxiliary_weight": 0.0},
+    ),
+    "recurrent": ({"units": 4}, {"units": 4}),
+    "bench": ({"width": 2, "depth": 1}, {"width": 2, "depth": 1}),
+}
+
+
+@pytest.fixture
+def spaces(monkeypatch):
+    """The registry with the example's space, as long as a test lives."""
+    registry.spaces()
+    monkeypatch.setattr(registry, "_SPACES", dict(registry._SPACES))
+    runpy.run_path(OWN)
+    return registry._SPACES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
+def test_ours_and_the_example_pass(spaces, name):
+    search, training = SMALL[name]
+    check_space(name, search=search, training=training)
+
+
+def test_no_space_is_forgotten(spaces):
+    assert set(spaces) == set(SMALL)
+
+
+def others(cells):
+    return lambda *_: type("Other", (), {"cells": cells})()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"search": SearchConfig()}, "its search is SearchConfig, no ImageSearchConfig of images"),
+        ({"presets": {("fly", "digits"): {}}}, r"presets has .'fly', 'digits'.; no such mode"),
+        (
+            {"graphs": {"cell": lambda: CellTopology(1, 2, 2, ("a", "b"))}},
+            "a node of 'cell' keeps 2 edges, and the first one has 1",
+        ),
+        ({"score": ("beauty", "max")}, "has the score .'accuracy', 'max'., the space .'beauty'"),
+        ({"supernet": others({})}, "its supernet has the topologies {}, and was given {'cell'"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(spaces, changes, sentence):
+    bench = spaces["bench"]
+    small = dataclasses.replace(bench.search, width=2, depth=1)
+    spaces["bench"] = wrong = dataclasses.replace(bench, **({"search": small} | changes))
+    with pytest.raises(AssertionError, match=f"the space 'bench'.*{sentence}") as error:
+        check_space(wrong)
+    assert "\n" not in str(error.value)
+
+
+def test_a_space_that_nobody_knows():
+    with pytest.raises(AssertionError, match="the space 'toy' is not registered"):
+        check_space(toy_space.space())
