@@ -206,7 +206,9 @@ def test_what_the_convolutional_search_computes_in_16_bits():
     products = types("MatMul")
     assert products.count(tf.float32) == 3  # the head, forward and both gradients
     assert products.count(tf.bfloat16) > 30
-    assert types("SparseSoftmaxCrossEntropyWithLogits") == [tf.float32]
+    # In parts where another test has asked for deterministic operations.
+    losses = types("SparseSoftmaxCrossEntropyWithLogits") or types("LogSoftmax")
+    assert losses == [tf.float32]
 
 
 @pytest.mark.slow

@@ -46,8 +46,10 @@ def test_help_needs_no_tensorflow():
         ({"alpha_terms": "beta_decay", "hypergradient": "first_order"}, "beta_darts"),
         ({"method": "beta_darts", "hypergradient": "exact"}, "beta_darts+exact"),
         ({"method": "beta_darts", "alpha_terms": ""}, "darts_first"),
-        ({"rules": "warm_up", "relaxation": "temperature"}, "darts+temperature+warm_up"),
+        ({"rules": "warm_up", "relaxation": "temperature"}, "annealed_darts+warm_up"),
         ({"step_order": "weights_first"}, "darts+weights_first"),
+        ({"hypergradient": "first_order", "rules": "warm_up"}, "darts_first+warm_up"),
+        ({"method": "joint_alternating", "rules": "warm_up"}, "joint_alternating+warm_up"),
     ],
 )
 def test_a_search_is_called_by_what_it_is_made_of(settings, label):

@@ -228,9 +228,9 @@ def _found(flag: str, name: str, members: Mapping[str, Any]) -> Any:
 
 
 def named(settings: Mapping[str, Any]) -> str:
-    """The name of the method that a search's parts make: another one's, where they are no more its.
+    """The name of the method that a search's parts are nearest to: its own, or another one.
 
-    So `--method=darts --hypergradient=first_order` is `darts_first`.
+    So `--method=darts --hypergradient=first_order` is `darts_first`, whatever rules come on top.
 
     Args:
       settings: of the search: `method`, and the parts, of which those that are missing are the
@@ -239,13 +239,14 @@ def named(settings: Mapping[str, Any]) -> str:
     own = methods()[settings["method"]]
     chosen = {name: settings.get(name, usual) for name, usual in PAPERS.parts.items()}
 
-    def is_made(method: Method) -> bool:
-        alike = method.parts == chosen and method.optimization == own.optimization
-        return alike and all(settings.get(n, v) == v for n, v in method.settings.items())
+    def distance(method: Method) -> int:
+        """How many parts are others than the method's; all where it is out of the question."""
+        settled = all(settings.get(n, v) == v for n, v in method.settings.items())
+        if method is not own and not (settled and method.optimization == own.optimization):
+            return len(chosen)
+        return sum(method.parts[name] != value for name, value in chosen.items())
 
-    if own.parts == chosen:
-        return own.name
-    return next((name for name, method in methods().items() if is_made(method)), own.name)
+    return min((own, *methods().values()), key=distance).name
 
 
 def recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
