@@ -32,7 +32,7 @@ def test_the_two_are_found_by_their_folders():
 
 
 def test_no_space_needs_tensorflow():
-    program = "import sys; from tf_darts.cells.published import PUBLISHED; len(PUBLISHED)"
+    program = "import sys, tf_darts.config.presets; from tf_darts import PUBLISHED; len(PUBLISHED)"
     program += "; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
 

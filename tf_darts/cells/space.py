@@ -34,14 +34,6 @@ class Space:
       name: what `--space` and files call it.
       data: the kind of data that it learns from, IMAGES or TEXTS.
       graphs: by kind of cell, what makes its topology: the whole space, every operation in it.
-      fields: by kind of cell, the names in JSON of its edges and of the nodes that its output
-        joins; where a kind is not named, KIND and KIND_concat.
-      labels: by kind of cell, what is written into its drawing.
-      default: whether it is the one that data of its kind take where none is named.
-      operation_lists: names that `--operations` may have, each a list for all edges, or by kind of
-        cell a list for each edge.
-      parameter_free: operations that learn nothing, of which alone no edge is made.
-      extra_operations: what cells may have besides what is searched.
       search: its searches' settings, a `SearchConfig` for its kind of data.
       training: its trainings' settings, a `TrainingConfig` for its kind of data.
       supernet: makes a `Supernet` of a search's settings, the facts of its data (`data/facts.py`)
@@ -53,6 +45,14 @@ class Space:
       score: name of the score by which people judge, and whether "min" or "max" is best; None: of
         its kind of data.
       presets: values of its own for a mode and data set, laid over its settings.
+      default: whether it is the one that data of its kind take where none is named.
+      fields: by kind of cell, the names in JSON of its edges and of the nodes that its output
+        joins; where a kind is not named, KIND and KIND_concat.
+      labels: by kind of cell, what is written into its drawing.
+      operation_lists: names that `--operations` may have, each a list for all edges, or by kind of
+        cell a list for each edge.
+      parameter_free: operations that learn nothing, of which alone no edge is made.
+      extra_operations: what cells may have besides what is searched.
       published: cells by name, each as `Genotype.to_dict` has it; or where they are,
         "PACKAGE.MODULE:NAME".
     """
