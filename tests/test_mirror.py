@@ -35,6 +35,7 @@ HOMES = {
         "testing/derivatives",
     ],
     "bilevel/test_golden_convolutional.py": ["formats/official_weights"],
+    "bilevel/test_engine.py": ["bilevel/mixture"],
     "bilevel/test_hypergradient.py": ["bilevel/loss"],
     "bilevel/test_mixed_precision.py": ["bilevel/scaled_loss"],
     "bilevel/test_search_parts.py": [
@@ -82,6 +83,9 @@ HOMES = {
     "formats/test_saved_model.py": ["formats/saved_model_check", "formats/serving_model"],
     "formats/test_serving_api.py": ["formats/warmup"],
     "formats/test_versions.py": ["formats/model_card"],
+    "methods/test_beta_decay.py": ["bilevel/alpha_moves", "bilevel/alpha_terms"],
+    "methods/test_members.py": ["methods/darts", "methods/joint"],
+    "methods/test_skip_limit.py": ["bilevel/derivation"],
     "report/drawing/test_cell_drawing.py": [
         "report/drawing/cell_layout",
         "report/drawing/cell_slots",
@@ -145,7 +149,12 @@ HOMES = {
     ],
     "study/test_advice.py": ["study/plan", "study/sealed"],
     "study/test_tuner.py": ["study/oracles"],
-    "support/toy_search.py": ["data/batches", "runtime/callback", "spaces/supernet"],
+    "support/toy_search.py": [
+        "data/batches",
+        "runtime/callback",
+        "spaces/supernet",
+        "testing/toy_search",
+    ],
     "support/toy_study.py": ["study/run_study"],
     "support/toy_training.py": ["spaces/objective"],
     "test_fuzz_input.py": ["cli/program"],

@@ -13,7 +13,7 @@ from tests.support.toy_search import Events, Killed, Numbers, search, without_ti
 from tf_darts.bilevel import engine
 from tf_darts.cells import genotype_files
 from tf_darts.errors import StorageError, UserError
-from tf_darts.methods.strongest_edges import StrongestEdges
+from tf_darts.methods.darts import StrongestEdges
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.signals import Stopped, StopRequest
 

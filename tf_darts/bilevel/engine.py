@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
+import keras
 import numpy as np
 
 from tf_darts.bilevel.derivation import Derivation
@@ -87,6 +88,16 @@ class SearchEngine(RunLoop):
             measures=dict.fromkeys(("train", "validation"), supernet.measures),
             replicas=replicas,
         )
+
+    @property
+    def supernet(self) -> Supernet:
+        """What is searched."""
+        return self._supernet
+
+    @property
+    def alphas(self) -> Mapping[str, keras.Variable]:
+        """The architecture parameters by name, see `Mixture`."""
+        return self._step.alphas
 
     def search(self, stop: StopRequest) -> list[dict[str, Any]]:
         """Searches until the last epoch's end; see `RunLoop._run_all`."""

@@ -14,6 +14,11 @@ from typing import Any
 
 _MODULES = {
     "check_accelerated": "tf_darts.testing.accelerated",
+    "check_alpha_term": "tf_darts.testing.parts",
+    "check_derivation": "tf_darts.testing.rules",
+    "check_method": "tf_darts.testing.method",
+    "check_relaxation": "tf_darts.testing.parts",
+    "check_rule": "tf_darts.testing.rules",
     "Case": "tf_darts.testing.accelerated",
     "check_objective": "tf_darts.testing.objective",
     "check_space": "tf_darts.testing.space",

@@ -1,0 +1,112 @@
+"""Rules in whole searches: what they forbid stays out, and where they stop a search ends."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.support.toy_search import Events, Killed, Numbers, config, search, without_time
+from tf_darts.bilevel.epoch_rules import Directions, EpochRule, SearchFacts, Stop, combined
+from tf_darts.cells import genotype_files
+from tf_darts.config import methods
+from tf_darts.config.setting import setting
+from tf_darts.testing import check_rule
+
+FACTS = SearchFacts({}, 9)
+
+
+class Says(EpochRule):
+    def __init__(self, **directions):
+        self.said = Directions(**directions)
+
+    def directions(self, history, facts):
+        return self.said
+
+
+def test_several_rules_together():
+    first = Says(allowed={"a": np.array([[1, 0, 1]])})
+    second = Says(freeze_alphas=True, allowed={"a": np.array([[1, 1, 0]]), "b": np.ones([1, 1])})
+    third = Says(stop=Stop(3, "third"))
+    assert combined([], [], FACTS) == Directions()
+    together = combined([first, second, third, Says(stop=Stop(1, "last"))], [], FACTS)
+    assert together.freeze_alphas and together.stop == Stop(3, "third")
+    assert together.allowed["a"].tolist() == [[1, 0, 0]]
+    assert together.allowed["b"].tolist() == [[1]]
+
+
+@pytest.fixture
+def decide(monkeypatch):
+    """A rule that decides an edge an epoch, then stops with the cell of an epoch before."""
+    methods.methods()
+    monkeypatch.setattr(methods, "_parts", {k: dict(v) for k, v in methods._parts.items()})
+
+    @methods.register("decide")
+    class Decide(EpochRule):
+        """Decides an edge at each epoch's end, and stops."""
+
+        last_epoch: int = setting(4, "after which it stops", minimum=1)
+
+        def directions(self, history, facts):
+            allowed = {}
+            for kind, topology in facts.cells.items():
+                table = np.ones([topology.edges, topology.columns])
+                for edge in range(min(len(history), topology.edges)):
+                    choice = int(history[edge]["monitors"][f"decided/{kind}"])
+                    table[edge] = np.arange(topology.columns) == choice
+                allowed[kind] = table
+            stopped = len(history) >= self.last_epoch
+            stop = Stop(len(history) - 1, "enough") if stopped else None
+            return Directions(allowed=allowed, stop=stop)
+
+        def measure(self, probe):
+            return {
+                f"decided/{kind}": float(np.argmax(table[min(probe.epoch, len(table)) - 1]))
+                for kind, table in probe.mixing.items()
+            }
+
+    return "decide"
+
+
+def tables(history):
+    return [np.array(record["mixing"]["cell"]) for record in history]
+
+
+def test_a_decided_edge_stays_decided(tmp_path, decide):
+    check_rule(decide)
+    settings = {"rules": decide, "epochs": 9, "alpha_scale": 1.0}
+    made = config(**settings).composed({"rules": decide})
+    _, _, history = search(tmp_path, made=made)
+    assert len(history) == 4
+    for edge, record in enumerate(history[:3]):
+        choice = int(record["monitors"]["decided/cell"])
+        for table in tables(history[edge + 1 :]):
+            assert table[edge, choice] == 1.0 and table[edge].sum() == 1.0
+
+
+def test_a_search_that_stops_has_the_cell_that_the_rule_names(tmp_path, decide):
+    made = config(rules=decide, epochs=9).composed({"rules": decide})
+    events = Events()
+    _, _, history = search(tmp_path, events, made=made)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert (result["epoch"], result["epochs"], result["stopped"]) == (3, 4, "enough")
+    assert result["genotype"] == history[2]["genotype"]
+    cell = genotype_files.load(tmp_path / "genotype.json")
+    assert cell.to_dict() == history[2]["genotype"]
+    assert cell.provenance["supernet"]["epoch"] == 3
+    assert cell.provenance["step"] == history[2]["step"]
+    before = (tmp_path / "history.jsonl").read_text()
+    # It has finished: the same command does nothing, and checkpoints may be gone.
+    again = Numbers()
+    search(tmp_path, data=again, made=made)
+    assert again.served == [] and (tmp_path / "history.jsonl").read_text() == before
+
+
+@pytest.mark.parametrize("step", [1, 6, 14, 19])
+def test_killed_it_is_told_the_same(tmp_path, decide, step):
+    made = config(rules=decide, epochs=9).composed({"rules": decide})
+    alpha, weights, history = search(tmp_path / "whole", made=made)
+    with pytest.raises(Killed):
+        search(tmp_path / "killed", Events(kill_at=step), made=made)
+    resumed = search(tmp_path / "killed", made=made)
+    assert (resumed[0] == alpha).all() and (resumed[1] == weights).all()
+    assert without_time(resumed[2]) == without_time(history)

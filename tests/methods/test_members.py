@@ -1,0 +1,74 @@
+"""Every member, ours and whoever's is registered, passes the checks of its door."""
+
+import pytest
+
+from tf_darts.bilevel.simultaneous import SimultaneousStep
+from tf_darts.bilevel.step import BilevelStep
+from tf_darts.config import methods
+from tf_darts.methods import darts, joint
+from tf_darts.testing import (
+    check_alpha_term,
+    check_derivation,
+    check_method,
+    check_relaxation,
+    check_rule,
+)
+
+# Where a search of two epochs needs other settings than a long one.
+SETTINGS = {"warm_up": {"warm_up_epochs": 1}}
+
+
+@pytest.mark.parametrize("name", methods.parts("relaxation"))
+def test_relaxations(name):
+    check_relaxation(name)
+
+
+@pytest.mark.parametrize("name", methods.parts("alpha_terms"))
+def test_alpha_terms(name):
+    check_alpha_term(name)
+
+
+@pytest.mark.parametrize("name", methods.parts("rules"))
+def test_rules(name):
+    check_rule(methods.parts("rules")[name](**SETTINGS.get(name, {})))
+
+
+@pytest.mark.parametrize("name", methods.parts("derivation"))
+def test_derivations(name):
+    check_derivation(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", methods.methods())
+def test_methods(name):
+    check_method(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", methods.SEVERAL)
+def test_parts_that_no_method_has(kind):
+    """A rule that freezes and a term, in searches that are killed at every step."""
+    for name in methods.parts(kind):
+        check_method("darts_first", **{kind: name}, **SETTINGS.get(name, {}))
+
+
+def test_the_papers_method_is_the_usual_one():
+    papers = methods.PAPERS.parts
+    assert methods.methods()["darts"].parts == papers
+    assert methods.parts("relaxation")[papers["relaxation"]] is darts.Softmax
+    assert methods.parts("derivation")[papers["derivation"]] is darts.StrongestEdges
+    names = {name for name, method in methods.methods().items() if method.parts == papers}
+    assert names == {"darts"}
+
+
+def test_the_baselines_learn_from_all_data():
+    others = {n: m for n, m in methods.methods().items() if m.optimization != "bilevel"}
+    assert set(others) == {"joint_alternating", "joint_simultaneous"}
+    assert {method.step_class for method in others.values()} == {BilevelStep, SimultaneousStep}
+    assert joint.__doc__.startswith("The joint baselines")
+
+
+def test_every_member_says_what_it_is():
+    members = [part for kind in methods.KINDS for part in methods.parts(kind).values()]
+    for member in (*members, *methods.methods().values()):
+        assert len(member.about) > 10, member.name

@@ -1,0 +1,54 @@
+"""P-DARTS' limit on skip connections."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tf_darts.cells.space import find_space
+from tf_darts.config.presets import configure
+from tf_darts.errors import UserError
+from tf_darts.methods.skip_limit import SkipLimit
+
+CELLS = find_space("convolutional").topologies
+
+
+def derived(normal, reduce, **settings):
+    edges = SkipLimit(**settings).edges({"normal": normal, "reduce": reduce}, CELLS)
+    return {
+        kind: [[name, source] for node in nodes for name, source in node]
+        for kind, nodes in edges.items()
+    }
+
+
+def skips(cell):
+    return sum(name == "skip_connect" for name, _ in cell)
+
+
+def test_golden_cells(shared):
+    cases = json.loads((shared / "golden" / "derivations.json").read_text())["skip_limit"]
+    for case in cases:
+        logits = np.array(case["alpha"])
+        weights = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        found = derived(weights, weights, most_skips=case["limit"])
+        assert found["normal"] == case["cell"], case["note"]
+        assert skips(found["normal"]) == case["skips"]
+        # The reduction cell has no limit.
+        assert found["reduce"] == case["cell_without_limit"]
+
+
+@pytest.mark.parametrize("limit", range(9))
+def test_exactly_so_many_where_every_skip_is_the_largest(limit):
+    weights = np.random.default_rng(0).uniform(0.0, 0.1, (14, 8))
+    weights[:, 3] += 0.3
+    before = weights.copy()
+    found = derived(weights, weights, most_skips=limit)
+    assert (skips(found["normal"]), skips(found["reduce"])) == (limit, 8)
+    assert (weights == before).all()
+
+
+def test_a_search_without_skips_has_nothing_to_limit():
+    asked = {"mode": "search", "dataset": "cifar10", "derivation": "skip_limit"}
+    assert configure(asked | {"operations": "s2"}).label == "darts+skip_limit"
+    with pytest.raises(UserError, match="no skip connection that could be limited"):
+        configure(asked | {"operations": "sep_conv_3x3,max_pool_3x3"})

@@ -1,0 +1,71 @@
+"""The example's method by the ordinary commands, and through the checks of its doors."""
+
+import json
+import runpy
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.paths import ROOT
+from tf_darts.config import methods
+from tf_darts.testing import check_method
+
+OWN = ROOT / "examples" / "own_method.py"
+WORDS = " the cat <unk> sat on the mat \n"
+
+
+@pytest.fixture
+def loaded(monkeypatch):
+    methods.methods()
+    monkeypatch.setattr(methods, "_methods", dict(methods._methods))
+    monkeypatch.setattr(methods, "_parts", {k: dict(v) for k, v in methods._parts.items()})
+    runpy.run_path(str(OWN))
+
+
+def test_a_method_takes_forty_lines_at_most():
+    assert len(OWN.read_text(encoding="utf-8").splitlines()) <= 40
+
+
+@pytest.mark.slow
+def test_it_is_a_method(loaded):
+    check_method("exploring_darts")
+    check_method("exploring_darts", hypergradient="exact", first_share=0.9)
+
+
+def run(cwd, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "tf_darts.main", f"--load={OWN}", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(cwd)},
+    )
+
+
+@pytest.mark.slow
+def test_the_ordinary_commands(tmp_path):
+    for part in ("train", "valid", "test"):
+        (tmp_path / f"{part}.txt").write_text(WORDS * 40, encoding="utf-8")
+    text = ["--dataset=text", f"--data_dir={tmp_path}"]
+    sizes = "units=4,bptt=6,batch_size=4,epochs=1,steps_per_epoch=2"
+    select = ["--mode=select", "--candidates=exploring_darts,random", "--count=1", *text]
+    select += [f"--search_settings={sizes},first_share=0.3", f"--train_settings={sizes}"]
+    done = run(tmp_path, *select, "--run_dir=study")
+    assert done.returncode == 0, done.stderr
+    ranking = json.loads((tmp_path / "study" / "ranking.json").read_text())
+    assert {row["source"] for row in ranking["candidates"]} == {"exploring_darts", "random"}
+    search = tmp_path / "study" / "candidates" / "exploring_darts_seed0" / "search"
+    settings = json.loads((search / "config.json").read_text())["settings"]
+    assert (settings["method"], settings["first_share"]) == ("exploring_darts", 0.3)
+    done = run(tmp_path, "--mode=report", f"--run_dir={search},study", "--report_dir=report")
+    assert done.returncode == 0, done.stderr
+    assert "exploring_darts" in (tmp_path / "report" / "report.md").read_text()
+
+
+def test_its_settings_are_flags_and_a_wrong_one_is_a_sentence(tmp_path):
+    asked = ["--mode=search", "--dataset=ptb", "--method=exploring_darts"]
+    done = run(tmp_path, *asked, "--first_share=1")
+    assert done.returncode == 2
+    assert "--first_share=1.0: out of range" in done.stderr.splitlines()[-1]

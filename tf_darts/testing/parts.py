@@ -1,0 +1,227 @@
+"""Whether classes are the parts of a search method: what a search relies on."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_darts.bilevel.alpha_terms import AlphaTerm
+from tf_darts.bilevel.relaxation import Moment, Relaxation
+from tf_darts.cells.space import spaces
+from tf_darts.cells.topology import CellTopology
+from tf_darts.config import methods
+from tf_darts.testing.comparison import differ, expect, expect_equal, float64
+from tf_darts.testing.derivatives import random
+from tf_darts.testing.differences import check_gradient
+
+# The usual spaces, and one in which every edge is kept and `none` competes.
+CELLS: dict[str, Mapping[str, CellTopology]] = {
+    "one kind of cell": {
+        "cell": CellTopology(1, 3, None, ("none", "skip_connect", "conv"), none_competes=True)
+    }
+}
+SEEDS = [tf.constant(seed, tf.int32) for seed in ([1, 2], [3, 4])]
+
+
+def check_relaxation(relaxation: Relaxation | str) -> None:
+    """Tries a relaxation as a search uses it, in float64: a second.
+
+    Checked are its variables; that mixing weights have a row for each edge, sum to 1 where it says
+    so, and give nothing to what is not allowed; that they are a function of the arguments, compiled
+    or not, and are traced once; that their gradients are those of their values; that the reading
+    draws nothing.
+
+    Args:
+      relaxation: a name, or a relaxation with its settings.
+
+    Raises:
+      AssertionError: one sentence that names the class and what failed.
+    """
+    relaxation = made("relaxation", relaxation)
+    name = type(relaxation).__name__
+    with float64():
+        for what, cells in all_cells().items():
+            where = f"{name}, {what}"
+            alphas = _check_variables(relaxation, cells, where)
+            for progress in (0.0, 0.5, 1.0):
+                moment = _moment(progress, {})
+                _check_mixing(relaxation, alphas, cells, moment, where)
+            moment = _moment(0.5, _some_allowed(cells))
+            _check_mixing(relaxation, alphas, cells, moment, f"{where}, operations forbidden")
+            _check_functions(relaxation, alphas, where)
+
+
+def made(kind: str, part: Any) -> Any:
+    """The part itself; one that is named has its usual settings."""
+    return methods.find_parts(kind, part)[0]() if isinstance(part, str) else part
+
+
+def all_cells() -> dict[str, Mapping[str, CellTopology]]:
+    """The topologies that parts are tried on, by what they are."""
+    usual = {f"the {s.name} space": s.topologies for s in spaces().values() if s.default}
+    return usual | CELLS
+
+
+def _moment(progress: float, allowed: Mapping[str, tf.Tensor], seed: int = 0) -> Moment:
+    share = tf.constant(progress, tf.float64)
+    return Moment(SEEDS[seed], share, share, allowed)
+
+
+def _some_allowed(cells: Mapping[str, CellTopology]) -> dict[str, tf.Tensor]:
+    """Of the first edge all, of the second one operation, of the third none, of others half."""
+    tables = {}
+    for name, topology in cells.items():
+        table = np.ones([topology.edges, topology.columns])
+        table[3:, ::2] = 0.0
+        table[1], table[2] = 0.0, 0.0
+        table[1, -1] = 1.0
+        tables[name] = tf.constant(table, tf.float64)
+    return tables
+
+
+def _check_variables(
+    relaxation: Relaxation, cells: Mapping[str, CellTopology], where: str
+) -> dict[str, tf.Tensor]:
+    made = [relaxation.variables(cells, 1.0, seed) for seed in (7, 7, 8)]
+    values = [{k: tf.convert_to_tensor(v) for k, v in variables.items()} for variables in made]
+    for kind, topology in cells.items():
+        shape = (topology.edges, topology.columns)
+        expect(
+            kind in values[0] and values[0][kind].shape == shape,
+            f"{where}: its variables have no table {shape} for the cell {kind!r}.",
+        )
+    expect_equal(values[1], values[0], f"{where}: variables of one seed differ")
+    # Logits of some size: those of a search's start are all alike.
+    return {
+        kind: random(700 + i, *value.shape) for i, (kind, value) in enumerate(values[0].items())
+    }
+
+
+def _check_mixing(
+    relaxation: Relaxation,
+    alphas: Mapping[str, tf.Tensor],
+    cells: Mapping[str, CellTopology],
+    moment: Moment,
+    where: str,
+) -> None:
+    functions = (relaxation.mixing, relaxation.weight_mixing, relaxation.reading)
+    for function in functions:
+        what = f"{where}: {function.__name__}"
+        mixing = function(alphas, moment)
+        expect(set(mixing) == set(cells), f"{what} is of {set(mixing)}, not of {set(cells)}.")
+        for kind, topology in cells.items():
+            table = np.asarray(mixing[kind])
+            shape = (topology.edges, topology.columns)
+            expect(table.shape == shape, f"{what} of {kind!r} is {table.shape}, not {shape}.")
+            expect(np.isfinite(table).all(), f"{what} of {kind!r} has values that are no numbers.")
+            allowed = np.asarray(moment.allowed[kind]) if moment.allowed else np.ones(shape)
+            expect(
+                (table[allowed == 0] == 0).all(),
+                f"{what} of {kind!r} gives weight to operations that are not allowed.",
+            )
+            sums, free = table.sum(axis=1), allowed.any(axis=1)
+            if relaxation.normalized:
+                expect(
+                    np.allclose(sums[free], 1.0, atol=1e-9) and (table >= 0).all(),
+                    f"{what} of {kind!r} has rows that sum to {sums[free].min():.6g} …"
+                    f" {sums[free].max():.6g}; set `normalized` to False, or make it 1.",
+                )
+    factors = relaxation.edge_factors(alphas, moment)
+    for kind, topology in cells.items() if factors is not None else ():
+        shape = tuple(factors[kind].shape)
+        expect(shape == (topology.edges,), f"{where}: edge_factors of {kind!r} is {shape}.")
+    for function in functions[:2]:
+        _check_slopes(function, alphas, moment, f"{where}: {function.__name__}")
+
+
+def _check_slopes(
+    function: Callable[..., Any], alphas: Mapping[str, tf.Tensor], moment: Moment, what: str
+) -> None:
+    kinds = list(alphas)
+
+    def value(tables: list[tf.Tensor]) -> tf.Tensor:
+        mixing = function(dict(zip(kinds, tables, strict=True)), moment)
+        return tf.add_n([tf.reduce_sum(m * random(800, *m.shape)) for m in mixing.values()])
+
+    arguments = list(alphas.values())
+    with tf.GradientTape() as tape:
+        tape.watch(arguments)
+        total = value(arguments)
+    gradients = tape.gradient(total, arguments, unconnected_gradients="zero")
+    check_gradient(value, arguments, gradients, kinds, what)
+
+
+def _check_functions(relaxation: Relaxation, alphas: Mapping[str, tf.Tensor], where: str) -> None:
+    """Whether values follow from the arguments alone, in a graph too."""
+    moments = [_moment(progress, {}, seed) for progress in (0.0, 0.75) for seed in (0, 1)]
+    for function in (relaxation.mixing, relaxation.weight_mixing, relaxation.reading):
+        what = f"{where}: {function.__name__}"
+        compiled, traces = _counted(function)
+        for moment in moments:
+            value = function(alphas, moment)
+            expect_equal(function(alphas, moment), value, f"{what} is not the same twice")
+            expect_equal(compiled(alphas, moment), value, f"{what} is another compiled")
+        expect(len(traces) == 1, f"{what} is traced {len(traces)} times, where once is enough.")
+    readings = [relaxation.reading(alphas, moment) for moment in moments[:2]]
+    expect(not differ(*readings), f"{where}: reading depends on the seed; it may draw nothing.")
+
+
+def _counted(function: Callable[..., Any]) -> tuple[Callable[..., Any], list[str]]:
+    """The function compiled, and a list that is as long as it was traced often."""
+    traces: list[str] = []
+
+    def body(alphas: Any, moment: Moment) -> Any:
+        traces.append("")
+        return function(alphas, moment)
+
+    return tf.function(body, autograph=False), traces
+
+
+def check_alpha_term(term: AlphaTerm | str) -> None:
+    """Tries an alpha term as a search uses it, in float64: a second.
+
+    Checked are that it is a scalar, the same at the same arguments, compiled or not, and that its
+    gradient, where it gives one, is that of its value.
+
+    Args:
+      term: a name, or a term with its settings.
+
+    Raises:
+      AssertionError: one sentence that names the class and what failed.
+    """
+    term = made("alpha_terms", term)
+    name = type(term).__name__
+    with float64():
+        for what, cells in all_cells().items():
+            alphas = {
+                kind: random(900 + i, topology.edges, topology.columns)
+                for i, (kind, topology) in enumerate(cells.items())
+            }
+            for allowed in ({}, _some_allowed(cells)):
+                _check_term(term, alphas, _moment(0.5, allowed), f"{name}, {what}")
+
+
+def _check_term(
+    term: AlphaTerm, alphas: Mapping[str, tf.Tensor], moment: Moment, where: str
+) -> None:
+    kinds, relaxation = list(alphas), Relaxation()
+
+    def value(tables: list[tf.Tensor]) -> tf.Tensor:
+        at = dict(zip(kinds, tables, strict=True))
+        return term.value(at, relaxation.mixing(at, moment), moment)
+
+    arguments = list(alphas.values())
+    with tf.GradientTape() as tape:
+        tape.watch(arguments)
+        total = value(arguments)
+    expect(total.shape == (), f"{where}: its value is {total.shape}, and a scalar is wanted.")
+    expect(np.isfinite(float(total)), f"{where}: its value is no number.")
+    expect_equal(value(arguments), total, f"{where} is not the same twice")
+    compiled = tf.function(value, autograph=False)(arguments)
+    expect_equal(compiled, total, f"{where} is another compiled")
+    gradients = tape.gradient(total, arguments, unconnected_gradients="zero")
+    own = term.gradient(alphas, relaxation.mixing(alphas, moment), moment)
+    if own is not NotImplemented:
+        gradients = [own[kind] for kind in kinds]
+    check_gradient(value, arguments, gradients, kinds, where)

@@ -1,0 +1,150 @@
+"""Whether classes are the rules and derivations of a search method."""
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tf_darts.bilevel.derivation import Derivation
+from tf_darts.bilevel.epoch_rules import Directions, EpochRule, SearchFacts, SearchProbe
+from tf_darts.bilevel.strongest_edges import derive
+from tf_darts.cells.genotype import Edge
+from tf_darts.cells.topology import CellTopology
+from tf_darts.testing.comparison import expect, expect_equal
+from tf_darts.testing.parts import all_cells, made
+
+EPOCHS = 4  # of the searches whose records rules are given
+
+
+def check_rule(rule: EpochRule | str) -> None:
+    """Tries a rule on the records of a search that never was: a second.
+
+    Checked are that its directions follow from the records alone, as they are read from a file
+    again; that a stop names an epoch that there was, tables of what is allowed fit the cells, and
+    what it measures are numbers with names of their own.
+
+    Args:
+      rule: a name, or a rule with its settings; also a derivation.
+
+    Raises:
+      AssertionError: one sentence that names the class and what failed.
+    """
+    rule = made("rules", rule)
+    for what, cells in all_cells().items():
+        _check_rule(rule, cells, f"{type(rule).__name__}, {what}")
+
+
+def _check_rule(rule: EpochRule, cells: Mapping[str, CellTopology], where: str) -> None:
+    facts = SearchFacts(cells, EPOCHS)
+    history: list[dict[str, Any]] = []
+    for epoch in range(EPOCHS + 1):
+        before = copy.deepcopy(history)
+        directions = rule.directions(history, facts)
+        expect(history == before, f"{where}: directions changes the records that it is given.")
+        read_again = json.loads(json.dumps(history))
+        again = rule.directions(read_again, facts)
+        expect(
+            _as_json(again) == _as_json(directions),
+            f"{where}: directions after {epoch} epochs differ when the records are read again.",
+        )
+        _check_directions(directions, epoch, cells, where)
+        if directions.stop is not None or epoch == EPOCHS:
+            return
+        record, probe = _record(epoch, cells)
+        measured = rule.measure(probe)
+        for name, value in measured.items():
+            expect(
+                isinstance(value, int | float | np.number) and np.isfinite(value),
+                f"{where}: measures {name!r} as {value!r}; it must be a number.",
+            )
+            expect("/" in name, f"{where}: measures {name!r}; a name is GROUP/NAME.")
+        history.append(record | {"monitors": {k: float(v) for k, v in measured.items()}})
+
+
+def _record(epoch: int, cells: Mapping[str, CellTopology]) -> tuple[dict[str, Any], SearchProbe]:
+    """The record of an epoch in which edges have come nearer to a choice, and the probe of it."""
+    mixing = {}
+    for i, (kind, topology) in enumerate(cells.items()):
+        logits = np.random.default_rng(i).standard_normal((topology.edges, topology.columns))
+        powers = np.exp(logits * (1 + epoch))
+        mixing[kind] = powers / powers.sum(axis=1, keepdims=True)
+    edges = derive(mixing, cells)
+    scores = {"loss": 2.0 / (1 + epoch), "score": 1.0 + epoch}
+    record = {
+        "epoch": epoch + 1,
+        "step": 5 * (epoch + 1),
+        "entropy": 1.0 / (1 + epoch),
+        "mixing": {kind: table.tolist() for kind, table in mixing.items()},
+        "cell": str(edges),
+        **{f"validation_{name}": value for name, value in scores.items()},
+    }
+    return record, SearchProbe(cells, epoch + 1, EPOCHS, mixing, edges, lambda *_: scores)
+
+
+def _as_json(directions: Directions) -> Any:
+    tables = {k: np.asarray(v).tolist() for k, v in (directions.allowed or {}).items()}
+    return directions.freeze_alphas, tables, directions.stop
+
+
+def _check_directions(
+    directions: Directions, epochs: int, cells: Mapping[str, CellTopology], where: str
+) -> None:
+    stop = directions.stop
+    if stop is not None:
+        expect(
+            1 <= stop.epoch <= epochs and stop.reason,
+            f"{where}: stops after {epochs} epochs with the cell of epoch {stop.epoch}"
+            f" ({stop.reason!r}); it names one that there was, and a reason.",
+        )
+    for kind, table in (directions.allowed or {}).items():
+        expect(kind in cells, f"{where}: allows operations of {kind!r}, which is no kind of cell.")
+        shape = (cells[kind].edges, cells[kind].columns)
+        values = np.asarray(table)
+        expect(
+            values.shape == shape and np.isin(values, (0, 1)).all(),
+            f"{where}: allowed of {kind!r} is {values.shape}; it must be {shape} of 0 and 1.",
+        )
+
+
+def check_derivation(derivation: Derivation | str) -> None:
+    """Tries a derivation on random mixing weights, and as the rule that it is: a second.
+
+    Checked are that every node has edges of the topology, as many as it keeps, whose operations
+    it may have; that the same weights give the same edges and stay as they are, and that the edges
+    make a genotype of each space.
+
+    Args:
+      derivation: a name, or a derivation with its settings.
+
+    Raises:
+      AssertionError: one sentence that names the class and what failed.
+    """
+    derivation = made("derivation", derivation)
+    name = type(derivation).__name__
+    check_rule(derivation)
+    for what, cells in all_cells().items():
+        for seed in range(5):
+            mixing = _record(seed, cells)[1].mixing
+            before = copy.deepcopy(mixing)
+            edges = derivation.edges(mixing, cells)
+            expect_equal(mixing, before, f"{name}: edges changes the weights that it is given")
+            same = derivation.edges(mixing, cells) == edges
+            expect(same, f"{name}: the same weights do not give the same edges.")
+            for kind, topology in cells.items():
+                _check_edges(edges[kind], topology, f"{name}, {what}, {kind!r}")
+
+
+def _check_edges(nodes: list[list[Edge]], topology: CellTopology, where: str) -> None:
+    expect(len(nodes) == topology.nodes, f"{where}: {len(nodes)} nodes, not {topology.nodes}.")
+    for node, edges in enumerate(nodes):
+        sources = [source for _, source in edges]
+        expect(
+            len(set(sources)) == len(edges) == topology.kept(node),
+            f"{where}, node {node}: has edges from {sources}; it keeps {topology.kept(node)}"
+            " distinct ones.",
+        )
+        for name, source in edges:
+            choices = topology.choices(topology.rows(node).start + source)
+            expect(name in choices, f"{where}, node {node}: {name!r} is none of {choices}.")
