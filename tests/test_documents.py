@@ -28,8 +28,8 @@ from absl import flags
 
 import tf_darts
 from tests.support.paths import ROOT
-from tf_darts.cells import genotype, genotype_files, space
-from tf_darts.cells.space import spaces
+from tests.support.registries import forget_members
+from tf_darts.cells import genotype, genotype_files
 from tf_darts.cli import flags as command_line
 from tf_darts.cli import members
 from tf_darts.config import presets as config
@@ -98,8 +98,7 @@ def test_blocks_and_commands_are_found():
 @pytest.fixture
 def loaded(monkeypatch):
     """Registers what a command's `--load` brings in, until the test is over."""
-    spaces()
-    monkeypatch.setattr(space, "_SPACES", dict(space._SPACES))
+    forget_members(monkeypatch)
     before = set(sys.modules)
     yield lambda words: members.load_members(members.requested(words))
     for name in set(sys.modules) - before:

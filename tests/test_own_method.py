@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.support.paths import ROOT
-from tf_darts.config import methods
+from tests.support.registries import forget_members
 from tf_darts.testing import check_method
 
 OWN = ROOT / "examples" / "own_method.py"
@@ -17,9 +17,7 @@ WORDS = " the cat <unk> sat on the mat \n"
 
 @pytest.fixture
 def loaded(monkeypatch):
-    methods.methods()
-    monkeypatch.setattr(methods, "_methods", dict(methods._methods))
-    monkeypatch.setattr(methods, "_parts", {k: dict(v) for k, v in methods._parts.items()})
+    forget_members(monkeypatch)
     runpy.run_path(str(OWN))
 
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from tests.support.registries import forget_members
 from tests.support.toy_search import Events, Killed, Numbers, config, search, without_time
 from tf_darts.bilevel.epoch_rules import Directions, EpochRule, SearchFacts, Stop, combined
 from tf_darts.cells import genotype_files
@@ -37,8 +38,7 @@ def test_several_rules_together():
 @pytest.fixture
 def decide(monkeypatch):
     """A rule that decides an edge an epoch, then stops with the cell of an epoch before."""
-    methods.methods()
-    monkeypatch.setattr(methods, "_parts", {k: dict(v) for k, v in methods._parts.items()})
+    forget_members(monkeypatch)
 
     @methods.register("decide")
     class Decide(EpochRule):

@@ -5,8 +5,8 @@ import sys
 import pytest
 from absl import flags
 
+from tests.support.registries import forget_members
 from tf_darts.cli.members import load_members, requested
-from tf_darts.config import methods
 from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
 
@@ -27,9 +27,7 @@ register_method("{name}", "of a file", alpha_terms=("{name}_term",))
 
 @pytest.fixture(autouse=True)
 def registry(monkeypatch):
-    methods.methods()
-    monkeypatch.setattr(methods, "_methods", dict(methods._methods))
-    monkeypatch.setattr(methods, "_parts", {k: dict(v) for k, v in methods._parts.items()})
+    forget_members(monkeypatch)
 
 
 def file_of(tmp_path, name, text):

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests.support.registries import forget_members
 from tf_darts.bilevel.alpha_terms import AlphaTerm
 from tf_darts.bilevel.relaxation import Relaxation
 from tf_darts.config import methods
@@ -19,9 +20,7 @@ from tf_darts.study.settings import training_config
 @pytest.fixture
 def registry(monkeypatch):
     """What is registered is forgotten when the test ends."""
-    methods.methods()
-    monkeypatch.setattr(methods, "_methods", dict(methods._methods))
-    monkeypatch.setattr(methods, "_parts", {k: dict(v) for k, v in methods._parts.items()})
+    forget_members(monkeypatch)
 
 
 def search(**settings):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.registries import forget_members
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.config import methods
 from tf_darts.testing import check_method
@@ -18,8 +19,7 @@ class Forgetful(BilevelStep):
 
 
 def test_a_method_that_forgets(monkeypatch):
-    methods.methods()
-    monkeypatch.setattr(methods, "_methods", dict(methods._methods))
+    forget_members(monkeypatch)
     step = f"{__name__}:Forgetful"
     monkeypatch.setattr(methods.Method, "step_class", property(lambda self: Forgetful))
     methods.register_method("forgetful", "loses count", step=step, hypergradient="first_order")

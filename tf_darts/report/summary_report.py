@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 from matplotlib.figure import Figure
 
+from tf_darts.config.methods import current_name
 from tf_darts.errors import StorageError, UserError
 from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.entries import SUPERNET, TRAINED, Entry, Group, distinct, group
@@ -58,6 +59,7 @@ def write_report(run_dirs: Sequence[str], report_dir: str, reference: str) -> pa
     if not entries:
         raise UserError(f"--run_dir={','.join(run_dirs)}: no candidates there; nothing to report.")
     sources = sorted({entry.method for entry in entries})
+    reference = current_name(reference)
     if reference not in (*sources, REFERENCE):
         raise UserError(
             f"--reference={reference}: no such source in these runs; use one of"
