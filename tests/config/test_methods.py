@@ -143,6 +143,8 @@ def test_names_that_cannot_be(registry):
         methods.register_method("darts", "another")
     with pytest.raises(UserError, match="--relaxation=softmax: the name is taken"):
         methods.register("softmax")(type("Other", (Relaxation,), {}))
+    with pytest.raises(UserError, match="Softmax is registered as softmax already"):
+        methods.register("other")(methods.parts("relaxation")["softmax"])
     with pytest.raises(UserError, match="letters, digits and _"):
         methods.register_method("a b", "another")
 

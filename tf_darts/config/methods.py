@@ -114,6 +114,10 @@ def register(name: str) -> Callable[[type], type]:
         if cls.kind not in KINDS:
             raise UserError(f"{cls.__name__}: its kind {cls.kind!r} is none of {', '.join(KINDS)}.")
         _check_free(f"--{cls.kind}", name, _parts[cls.kind])
+        if "name" in vars(cls):
+            raise UserError(
+                f"{cls.__name__} is registered as {cls.name} already; register a class of its own."
+            )
         cls = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
         hints = typing.get_type_hints(cls)
         for field in dataclasses.fields(cls):
