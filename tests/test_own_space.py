@@ -47,6 +47,10 @@ def test_the_ordinary_commands(tmp_path):
     assert found["space"] == "bench" and len(found["cell"]["cell"]) == 6
     assert (tmp_path / "found" / "plots" / "cell.png").exists()
     assert (tmp_path / "found" / "plots" / "cell.gif").exists()
+    changed = tmp_path / "changed_space.py"
+    changed.write_text(OWN.read_text(encoding="utf-8").replace("nodes=3", "nodes=2"))
+    again = run(tmp_path, f"--load={changed}", *search, "--run_dir=found")
+    assert again.returncode == 2 and "another configuration (cells was" in again.stderr
     # The cell's space decides; --space is not given again.
     train = ["--mode=train", "--genotype=found/genotype.json", *SMALL, *TINY]
     ran(tmp_path, *train, "--run_dir=trained")

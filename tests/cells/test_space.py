@@ -1,6 +1,7 @@
 """Spaces by name, and genotypes of a space that has no class of its own."""
 
 import copy
+import dataclasses
 import json
 import pickle
 import subprocess
@@ -13,6 +14,7 @@ from tf_darts.cells import genotype_files, space
 from tf_darts.cells.genotype import SPACES, Genotype, genotype_class
 from tf_darts.cells.published import PUBLISHED, published_cells
 from tf_darts.cells.space import find_space, register_space, spaces
+from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
 from tf_darts.report.drawing.cell_drawing import cells_of, draw_genotype
 from tf_darts.spaces.convolutional.published import CELLS as CONVOLUTIONAL_CELLS
@@ -32,7 +34,7 @@ def test_the_two_are_found_by_their_folders():
 
 
 def test_no_space_needs_tensorflow():
-    program = "import sys; from tf_darts.cells.published import PUBLISHED; len(PUBLISHED)"
+    program = "import sys, tf_darts.config.presets; from tf_darts import PUBLISHED; len(PUBLISHED)"
     program += "; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
 
@@ -45,6 +47,22 @@ def test_names_that_are_taken_or_unknown(toy):
         register_space(toy_space.space(name="graph", data="molecules"))
     with pytest.raises(UserError, match=r"'recurent' \(did you mean recurrent\?\); known: convol"):
         find_space("recurent")
+
+
+def test_settings_that_cannot_be_flags(toy):
+    plain = dataclasses.make_dataclass("Plain", [("size", int, 3)], frozen=True)
+    other = dataclasses.make_dataclass("Other", [("channels", str, setting("a", "b"))], frozen=True)
+    for wrong, sentence in (
+        (plain(), r"Plain\.size is no setting; write size: TYPE = setting\(DEFAULT, HELP\)"),
+        (
+            other(),
+            r"Other\.channels has the type str, and elsewhere the setting is of int; give it",
+        ),
+        (toy_space.ToySearchConfig, "ToySearchConfig'> is no configuration; make one of a class"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            register_space(toy_space.space(name="toy2", search=wrong))
+    assert "toy2" not in spaces()
 
 
 def test_a_genotype_of_the_space(toy, tmp_path):

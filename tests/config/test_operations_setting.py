@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tf_darts
 from tests.support import toy_space
 from tf_darts.cells.genotype import genotype_class
 from tf_darts.cells.random_cells import random_cells
@@ -124,3 +125,30 @@ def test_contract_of_a_recurrent_supernet_with_some_operations():
         supernet = recurrent.supernet(config, TextFacts(7), cells)
         words = np.random.default_rng(0).integers(7, size=(3, 2))
         check_supernet(supernet, (words, words))
+
+
+@pytest.fixture
+def eagerly():
+    """Nothing is compiled: tracing a supernet takes longer than toy steps."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserWarning")
+@pytest.mark.parametrize("operations", ["s1", "s2"])
+def test_a_whole_search(eagerly, tmp_path, operations):
+    small = {"channels": 2, "layers": 3, "batch_size": 4, "train_examples": 20}
+    few = {"epochs": 1, "steps_per_epoch": 1, "method": "darts_first"}
+    given = {"dataset": "digits", "operations": operations, "run_dir": str(tmp_path)}
+    found = tf_darts.search(**given, **small, **few)
+    cells = narrowed(operations)
+    for kind, topology in cells.items():
+        assert np.shape(found.history[-1]["mixing"][kind]) == (14, 2)
+        for node, edges in enumerate(found.cell.cells[kind].nodes):
+            for name, source in edges:
+                assert name in topology.operations_of(topology.rows(node).start + source)
+    assert (tmp_path / "plots" / "alpha_normal.png").exists()
+    with pytest.raises(tf_darts.UserError, match=r"operations was .* and is now 's3'"):
+        tf_darts.search(**given | {"operations": "s3"}, **small, **few)

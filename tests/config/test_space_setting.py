@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from tests.support import toy_space
+from tf_darts import api
 from tf_darts.cells import genotype_files
 from tf_darts.cells.genotype import genotype_class
 from tf_darts.config import presets
@@ -78,6 +79,13 @@ def test_a_study_decides_the_space_of_its_runs(toy):
     assert configure_texts(base, {"width": "9"}, "search_settings").width == 9
     with pytest.raises(UserError, match="space is decided by the study"):
         configure_texts(base, {"space": "toy"}, "search_settings")
+    for wrong, sentence in (
+        ({"space": "toi"}, r"^--space: unknown space 'toi' \(did you mean toy"),
+        ({"space": "recurrent"}, "^--space=recurrent: is for texts"),
+        ({"operations": "twice"}, "^--operations=twice: 'twice' is no operation of the space conv"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            configure({"mode": "select", "dataset": "digits"} | wrong)
     study = configure({"mode": "select", "dataset": "digits", "space": "toy"})
     assert study.space == "toy" and dataclasses.is_dataclass(study)
 
@@ -91,3 +99,14 @@ def test_a_tuning_is_of_its_cells_space(toy, tmp_path):
     assert training_config(configure(given | {"space": "toy"})).epochs == 7
     with pytest.raises(UserError, match="--operations has no meaning with --genotype"):
         plan(configure(given | {"genotype": str(file), "operations": "s2"}))
+
+
+def test_a_cell_in_a_program_is_of_its_space(toy, monkeypatch):
+    cell = genotype_class("toy")(toy_space.EDGES)
+    monkeypatch.setattr(api, "run_training", lambda config, cell, stop: (config, cell))
+    config, trained = api.train(cell, dataset="digits", epochs=3)
+    assert (config.space, config.epochs, trained) == ("toy", 3, cell)
+    with pytest.raises(UserError, match="and --space=convolutional trains convolutional ones"):
+        api.train(cell, dataset="digits", space="convolutional")
+    with pytest.raises(UserError, match="a toy cell; --dataset=ptb needs a recurrent one"):
+        api.train(cell, dataset="ptb")

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from tests.support.registries import forget_members
 from tf_darts.cells import space as registry
 from tf_darts.cells.space import IMAGES, Space
 from tf_darts.cells.topology import CellTopology
@@ -42,6 +43,5 @@ def space(**changes):
 @pytest.fixture
 def toy(monkeypatch):
     """Registers the space, as long as a test lives."""
-    registry.spaces()
-    monkeypatch.setattr(registry, "_SPACES", dict(registry._SPACES))
+    forget_members(monkeypatch)
     return registry.register_space(space())

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support import toy_space
 from tests.support.paths import ROOT
+from tests.support.registries import forget_members
 from tf_darts.cells import space as registry
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.search import SearchConfig
@@ -26,8 +27,7 @@ SMALL = {
 @pytest.fixture
 def spaces(monkeypatch):
     """The registry with the example's space, as long as a test lives."""
-    registry.spaces()
-    monkeypatch.setattr(registry, "_SPACES", dict(registry._SPACES))
+    forget_members(monkeypatch)
     runpy.run_path(OWN)
     return registry._SPACES
 

@@ -11,6 +11,7 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,14 +35,6 @@ class Space:
       name: what `--space` and files call it.
       data: the kind of data that it learns from, IMAGES or TEXTS.
       graphs: by kind of cell, what makes its topology: the whole space, every operation in it.
-      fields: by kind of cell, the names in JSON of its edges and of the nodes that its output
-        joins; where a kind is not named, KIND and KIND_concat.
-      labels: by kind of cell, what is written into its drawing.
-      default: whether it is the one that data of its kind take where none is named.
-      operation_lists: names that `--operations` may have, each a list for all edges, or by kind of
-        cell a list for each edge.
-      parameter_free: operations that learn nothing, of which alone no edge is made.
-      extra_operations: what cells may have besides what is searched.
       search: its searches' settings, a `SearchConfig` for its kind of data.
       training: its trainings' settings, a `TrainingConfig` for its kind of data.
       supernet: makes a `Supernet` of a search's settings, the facts of its data (`data/facts.py`)
@@ -53,6 +46,14 @@ class Space:
       score: name of the score by which people judge, and whether "min" or "max" is best; None: of
         its kind of data.
       presets: values of its own for a mode and data set, laid over its settings.
+      default: whether it is the one that data of its kind take where none is named.
+      fields: by kind of cell, the names in JSON of its edges and of the nodes that its output
+        joins; where a kind is not named, KIND and KIND_concat.
+      labels: by kind of cell, what is written into its drawing.
+      operation_lists: names that `--operations` may have, each a list for all edges, or by kind of
+        cell a list for each edge.
+      parameter_free: operations that learn nothing, of which alone no edge is made.
+      extra_operations: what cells may have besides what is searched.
       published: cells by name, each as `Genotype.to_dict` has it; or where they are,
         "PACKAGE.MODULE:NAME".
     """
@@ -149,7 +150,8 @@ def register_space(space: Space) -> Space:
     """Makes a space known, as long as this process lives; returns it.
 
     Raises:
-      UserError: there is one of this name, or its data are of no known kind.
+      UserError: there is one of this name, its data are of no known kind, or a setting of its is
+        none or has another type than the setting of that name elsewhere.
     """
     if space.name in spaces():
         raise UserError(f"register_space: there is a space {space.name!r} already; choose a name.")
@@ -157,8 +159,36 @@ def register_space(space: Space) -> Space:
         raise UserError(
             f"register_space: {space.name!r} is for {space.data!r}; data are {IMAGES} or {TEXTS}."
         )
+    for settings in (space.search, space.training):
+        _check_settings(settings)
     _SPACES[space.name] = space
     return space
+
+
+def _check_settings(settings: Any) -> None:
+    """Raises `UserError` where the fields of a configuration cannot be flags."""
+    name = type(settings).__name__
+    if not dataclasses.is_dataclass(settings) or isinstance(settings, type):
+        raise UserError(
+            f"register_space: {settings!r:.60} is no configuration; make one of a class."
+        )
+    hints = typing.get_type_hints(type(settings))
+    others = [other for space in _SPACES.values() for other in (space.search, space.training)]
+    for field in dataclasses.fields(settings):
+        field.type = hints[field.name]  # not its text, where annotations are postponed
+        if "help" not in field.metadata:
+            raise UserError(
+                f"register_space: {name}.{field.name} is no setting; write {field.name}: TYPE ="
+                " setting(DEFAULT, HELP)."
+            )
+        kinds = {
+            f.type for other in others for f in dataclasses.fields(other) if f.name == field.name
+        }
+        if kinds - {field.type}:
+            raise UserError(
+                f"register_space: {name}.{field.name} has the type {field.type.__name__}, and"
+                f" elsewhere the setting is of {kinds.pop().__name__}; give it another name."
+            )
 
 
 def spaces() -> Mapping[str, Space]:

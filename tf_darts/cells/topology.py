@@ -60,7 +60,8 @@ class CellTopology:
 
     def get_config(self) -> dict[str, Any]:
         """Its attributes, as JSON types."""
-        return dataclasses.asdict(self)
+        operations = [o if isinstance(o, str) else list(o) for o in self.operations]
+        return dataclasses.asdict(self) | {"operations": operations}
 
     @property
     def by_edge(self) -> bool:

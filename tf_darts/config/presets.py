@@ -186,6 +186,14 @@ def _space_of_cell(reference: str, kind: str) -> str:
     return space if space in fitting else ""
 
 
+def _check_space(config: StudyConfig) -> None:
+    """Raises `UserError` where space or operations of a study cannot be those of its runs."""
+    if config.space:
+        check_fits(config.space, config.dataset)
+    space = find_space(config.space) if config.space else usual_space(kind_of(config.dataset))
+    space.narrowed(config.operations)
+
+
 def _check_dataset(mode: str, dataset: str | None, data_dir: str) -> None:
     """Raises `UserError` where a data set is not known in a mode."""
     if (mode, dataset) in PRESETS:
@@ -243,6 +251,8 @@ def configure(overrides: Mapping[str, Any]) -> Config:
         check(allowed[name], value)
     given = {name: value for name, value in overrides.items() if (name, value) != ("space", "")}
     config = dataclasses.replace(preset, **given).validated(overrides, preset)
+    if isinstance(config, StudyConfig):
+        _check_space(config)
     _check_directories(config)
     return config
 

@@ -12,7 +12,16 @@ from tf_darts.report.run_files import ADVICE
 from tf_darts.runtime import files
 
 # Settings that do not tell groups apart: seeds, what `Entry` has otherwise, how many candidates.
-_NO_SETTINGS = {"mode", "dataset", "seed", "cell", "optimization", "method", "hypergradient"}
+_NO_SETTINGS = {
+    "mode",
+    "dataset",
+    "seed",
+    "cell",
+    "cells",
+    "optimization",
+    "method",
+    "hypergradient",
+}
 _NO_SETTINGS |= {*KINDS, "step_order"}
 _NO_SETTINGS |= {"candidates", "count", "snapshots", "trials", "tuner"}
 

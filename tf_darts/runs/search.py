@@ -48,8 +48,20 @@ class SearchRun(NamedTuple):
     counts: dict[str, int]
 
 
+def cell_settings(config: SearchConfig, supernet: Supernet) -> dict[str, Any]:
+    """What of the cells is a setting of the run, since files that are loaded may change.
+
+    That is the operations that `add_operation` added, and in a space that is not a usual one the
+    topologies.
+    """
+    if config.usual_space:
+        return added_operations(supernet)
+    topologies = {kind: cell.get_config() for kind, cell in supernet.cells.items()}
+    return added_operations(supernet) | {"cells": topologies}
+
+
 def added_operations(supernet: Supernet) -> dict[str, list[str]]:
-    """The candidates that `add_operation` added, as a setting of the run, if there are any."""
+    """The candidates that `add_operation` added, if there are any."""
     candidates = (o for cell in supernet.cells.values() for o in cell.all_operations)
     added = [operation for operation in dict.fromkeys(candidates) if operation in ADDED]
     return {"added_operations": added} if added else {}
@@ -72,7 +84,7 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
     replicas = replicas_of(config)
     task = search_task(config)
     supernet = task.supernet
-    settings = settings_of(config, replicas) | added_operations(supernet)
+    settings = settings_of(config, replicas) | cell_settings(config, supernet)
     with opened_run(config, settings, replicas) as run:
         record_or_check_data(run, task.data, config, replicas)
         callbacks = [
