@@ -35,7 +35,6 @@ HOMES = {
         "testing/derivatives",
     ],
     "bilevel/test_golden_convolutional.py": ["formats/official_weights"],
-    "bilevel/test_engine.py": ["bilevel/mixture"],
     "bilevel/test_hypergradient.py": ["bilevel/loss"],
     "bilevel/test_mixed_precision.py": ["bilevel/scaled_loss"],
     "bilevel/test_search_parts.py": [
@@ -84,6 +83,7 @@ HOMES = {
     "formats/test_serving_api.py": ["formats/warmup"],
     "formats/test_versions.py": ["formats/model_card"],
     "methods/test_beta_decay.py": ["bilevel/alpha_moves", "bilevel/alpha_terms"],
+    "methods/test_eigenvalue.py": ["bilevel/curvature"],
     "methods/test_members.py": ["methods/darts", "methods/joint"],
     "methods/test_skip_limit.py": ["bilevel/derivation"],
     "report/drawing/test_cell_drawing.py": [

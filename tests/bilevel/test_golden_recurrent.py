@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.golden import error, state_of
+from tests.support.golden import check_hessian, error, state_of
 from tf_darts.bilevel import relaxation
 from tf_darts.bilevel import strongest_edges as derive
 from tf_darts.bilevel.loss import PlainLoss
@@ -218,3 +218,10 @@ def test_all_derived_cells(golden):
         cells = derive.derive({"cell": mixing}, {"cell": topology})
         expected = RecurrentGenotype.from_dict(json.loads(str(golden[f"geno_{i}"])))
         assert RecurrentGenotype.from_cells(cells) == expected, f"case {i}"
+
+
+@pytest.mark.slow
+def test_hessian_by_alpha(problem, load_golden):
+    """Its largest eigenvalue is what a search that is to stop in time looks at."""
+    golden = load_golden("conv_supernet_hessian")
+    check_hessian(problem.loss("valid"), problem.weights, problem.alphas, golden, "recurrent")

@@ -1,6 +1,8 @@
 """The loop around the bilevel step."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import keras
@@ -203,8 +205,22 @@ class SearchEngine(RunLoop):
         def evaluate(mixing: Mapping[str, np.ndarray] | None = None) -> Scalars:
             return self._score(StopRequest(), mixing)
 
-        facts = self._facts
-        probe = SearchProbe(facts.cells, epoch + 1, facts.epochs, mixing, edges, evaluate)
+        def hessian_products(batches: int) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
+            # The first ones of the first epoch, whichever epoch ends.
+            for number, batch in enumerate(itertools.islice(self._data.epoch(0), batches)):
+                yield self._step.hessian_product(batch.validation, number)
+
+        facts, parameters = self._facts, sum(math.prod(v.shape) for v in self.alphas.values())
+        probe = SearchProbe(
+            facts.cells,
+            epoch + 1,
+            facts.epochs,
+            mixing,
+            edges,
+            evaluate,
+            hessian_products,
+            parameters,
+        )
         measured: Scalars = {}
         for rule in self._rules:
             measured |= {name: float(value) for name, value in rule.measure(probe).items()}

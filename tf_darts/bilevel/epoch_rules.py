@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -66,6 +66,9 @@ class SearchProbe(NamedTuple):
       edges: those of the cell that is derived now, by node, for each kind of cell.
       evaluate: gives the supernet's scores over the validation data, at α's reading or at the
         mixing weights that it is given.
+      hessian_products: gives for so many validation batches, always the same ones, the functions
+        v -> ∇²_α L_val · v at the current (w, α), of flat vectors with `parameters` numbers.
+      parameters: how many architecture parameters there are.
     """
 
     cells: Mapping[str, CellTopology]
@@ -74,6 +77,8 @@ class SearchProbe(NamedTuple):
     mixing: Mapping[str, np.ndarray]
     edges: Mapping[str, list[list[Edge]]]
     evaluate: Callable[..., dict[str, float]]
+    hessian_products: Callable[[int], Iterable[Callable[[np.ndarray], np.ndarray]]]
+    parameters: int
 
 
 class EpochRule(Part):

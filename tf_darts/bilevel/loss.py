@@ -67,6 +67,18 @@ class Loss(abc.ABC):
             product = tf.add_n([tf.reduce_sum(g * tf.stop_gradient(v)) for g, v in slopes])
         return _gradients(product, outer, flat)
 
+    def hessian_product(
+        self, weights: Weights, alphas: Alphas, vector: Sequence[tf.Tensor]
+    ) -> list[tf.Tensor]:
+        """∇²_α L(w, α) · v at fixed w (flat) by nested tapes, for a v like α, flat."""
+        weights, flat = list(weights), tf.nest.flatten(alphas)
+        with tf.GradientTape(watch_accessed_variables=False) as outer:
+            outer.watch(flat)
+            slopes = self.gradients(weights, alphas, of_weights=False).of_alphas
+            pairs = zip(slopes, vector, strict=True)
+            product = tf.add_n([tf.reduce_sum(g * tf.stop_gradient(v)) for g, v in pairs])
+        return _gradients(product, outer, flat)
+
     def times(self, factor: tf.Variable) -> "Loss":
         """The loss times a factor, which is read whenever the multiple is evaluated."""
 

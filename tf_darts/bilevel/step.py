@@ -3,10 +3,11 @@
 It knows no space and no method: all it needs is a `Supernet` and the parts of a method.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_darts.bilevel.alpha_moves import AlphaMoves
@@ -153,6 +154,34 @@ class BilevelStep:
         if not weights_first:
             moved |= self._move_weights(train, before["train"], learning_rate, seeds)
         return moved
+
+    def hessian_product(self, batch: Any, number: int) -> Callable[[np.ndarray], np.ndarray]:
+        """The function v -> ∇²_α L_val · v at the current (w, α), for a flat vector like α.
+
+        It is the partial Hessian: w stays. The loss is that of α's step, in training mode, at the
+        beginning of a stream; masks and mixing weights are drawn by the batch's number alone.
+
+        Args:
+          batch: of the validation data.
+          number: of the batch, from 0.
+        """
+        seed = step_seed(self.config.seed, tf.constant(number), tf.constant(-1))
+        seeds = tf.random.experimental.stateless_split(seed, 4)
+        batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
+        state = self.supernet.initial_state(self.config.batch_size)
+        moment = self.mixture.moment(seeds, ALPHA_STEP)
+        loss = self._losses.for_batch(batch, state, seeds[1], moment).precise
+        weights, alphas = self._read(), self.mixture.values()
+        shapes = [alpha.shape for alpha in tf.nest.flatten(alphas)]
+        ends = np.cumsum([shape.num_elements() for shape in shapes])
+
+        def product(vector: np.ndarray) -> np.ndarray:
+            pieces = np.split(vector.astype(keras.config.floatx()), ends[:-1])
+            parts = [tf.reshape(x, shape) for x, shape in zip(pieces, shapes, strict=True)]
+            products = loss.hessian_product(weights, alphas, parts)
+            return np.concatenate([np.ravel(part) for part in products]).astype(np.float64)
+
+        return product
 
     def _loss_on(
         self,

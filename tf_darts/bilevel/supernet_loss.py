@@ -5,7 +5,7 @@ five times; here each kind of derivative (by w, by α, by both) is traced and op
 """
 
 import dataclasses
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -106,6 +106,17 @@ class CompiledLoss(SupernetLoss):
 
         point = list(weights), alphas, list(vector), self.moment
         return self._compiled("mixed", of_part, point)[0]
+
+    def hessian_product(
+        self, weights: Weights, alphas: Alphas, vector: Sequence[tf.Tensor]
+    ) -> list[tf.Tensor]:
+        def of_part(point: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:
+            weights, alphas, vector, moment = point
+            loss = self._of_part(batch, state, seed, moment)
+            return loss.hessian_product(weights, alphas, vector), ()
+
+        point = list(weights), alphas, list(vector), self.moment
+        return self._compiled("hessian", of_part, point)[0]
 
     def times(self, factor: tf.Variable) -> Loss:
         if self.factor is not None:

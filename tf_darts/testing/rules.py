@@ -80,7 +80,17 @@ def _record(epoch: int, cells: Mapping[str, CellTopology]) -> tuple[dict[str, An
         "cell": str(edges),
         **{f"validation_{name}": value for name, value in scores.items()},
     }
-    return record, SearchProbe(cells, epoch + 1, EPOCHS, mixing, edges, lambda *_: scores)
+    return record, SearchProbe(
+        cells,
+        epoch + 1,
+        EPOCHS,
+        mixing,
+        edges,
+        evaluate=lambda *_: scores,
+        # Of a bowl that grows steeper.
+        hessian_products=lambda batches: [lambda v: (1.0 + epoch) * v] * batches,
+        parameters=sum(table.size for table in mixing.values()),
+    )
 
 
 def _as_json(directions: Directions) -> Any:

@@ -1,0 +1,117 @@
+"""RobustDARTS (Zela et al., ICLR 2020): the validation loss's curvature, and its early stop."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from etils import epy
+
+from tf_darts.bilevel.epoch_rules import (
+    Directions,
+    EpochRule,
+    Record,
+    SearchFacts,
+    SearchProbe,
+    Stop,
+)
+from tf_darts.config.methods import register, register_method
+from tf_darts.config.setting import setting
+from tf_darts.errors import UserError
+
+with epy.lazy_imports():
+    from tf_darts.bilevel import curvature
+
+_NAME = "eigenvalue/largest"
+
+
+@register("eigenvalue")
+class Eigenvalue(EpochRule):
+    """A monitor: the largest eigenvalue of the validation loss's Hessian by alpha.
+
+    λ is the largest algebraic eigenvalue of ∂²L_val/∂α² at fixed w, in training mode, without α's
+    weight decay: the mean over a few validation batches, always the same ones. It is taken at
+    epochs 0, N, 2N, … and at the last one. Each batch costs about 25 products, a product about
+    three gradients. (The official code takes one batch, the last of the epoch, and its λ has the
+    weight decay 1e-3 in it.)
+    """
+
+    eigenvalue_epochs: int = setting(
+        2, "epochs from one eigenvalue to the next", minimum=1, maximum=10**6
+    )
+    eigenvalue_batches: int = setting(
+        4, "validation batches over which the eigenvalue is averaged", minimum=1, maximum=10**4
+    )
+
+    def measure(self, probe: SearchProbe) -> Mapping[str, float]:
+        if (probe.epoch - 1) % self.eigenvalue_epochs and probe.epoch != probe.epochs:
+            return {}
+        products = probe.hessian_products(self.eigenvalue_batches)
+        values = [curvature.largest_eigenvalue(product, probe.parameters) for product in products]
+        return {_NAME: float(np.mean(values))}
+
+
+@register("eigenvalue_stop")
+class EigenvalueStop(Eigenvalue):
+    """Stops a search whose largest eigenvalue grows, with the cell of an epoch before.
+
+    The mean of the last `eigenvalue_window` values (from the third on, of as many as there are) is
+    compared with that of `eigenvalue_delta` values earlier: where it is more than
+    `eigenvalue_ratio` times as large, the cell is that of the epoch at the middle of the earlier
+    window, unless that is before `eigenvalue_start`. It is a threshold of growth: 8 % from one
+    value to the next stops a search, 3 % do not, and a single outlier does. (The official code has
+    one value more: it compares at every value but the last epoch's.)
+    """
+
+    eigenvalue_window: int = setting(5, "eigenvalues of a mean", minimum=1, maximum=10**4)
+    eigenvalue_delta: int = setting(
+        4, "eigenvalues from one mean to the one compared with", minimum=1, maximum=10**4
+    )
+    eigenvalue_ratio: float = setting(
+        1.3, "of the means, above which a search stops", above=0.0, maximum=1e6
+    )
+    eigenvalue_start: int = setting(
+        10, "the first epoch, from 0, whose cell a stop may take", minimum=0, maximum=10**6
+    )
+
+    def check(self, config: Any) -> None:
+        needed = self.eigenvalue_start + self._lag
+        if needed >= config.epochs - 1:
+            raise UserError(
+                f"--rules=eigenvalue_stop looks from epoch {needed + 1} on, and"
+                f" --epochs={config.epochs}; give more epochs, or a lower --eigenvalue_start,"
+                " --eigenvalue_delta or --eigenvalue_epochs."
+            )
+
+    @property
+    def _lag(self) -> int:
+        """Epochs from the middle of the earlier window to now."""
+        return (self.eigenvalue_window // 2 + self.eigenvalue_delta) * self.eigenvalue_epochs
+
+    def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:
+        values = [
+            record["monitors"][_NAME]
+            for record in history[:: self.eigenvalue_epochs]
+            if _NAME in record.get("monitors", {})
+        ]
+        epoch = len(history) - 1  # the one that ended, from 0
+        is_new = epoch % self.eigenvalue_epochs == 0
+        chosen = epoch - self._lag
+        if not is_new or epoch + 1 >= facts.epochs or chosen < self.eigenvalue_start:
+            return Directions()
+        # From the third value on there is a mean, of as many values as there are.
+        ends = [len(values), len(values) - self.eigenvalue_delta]
+        if ends[1] < 3:
+            return Directions()
+        now, before = (np.mean(values[max(0, end - self.eigenvalue_window) : end]) for end in ends)
+        if not before > 0 or now <= self.eigenvalue_ratio * before:
+            return Directions()
+        reason = f"the largest eigenvalue of the Hessian by alpha grew {now / before:.2f} times"
+        return Directions(stop=Stop(chosen + 1, reason))
+
+
+register_method(
+    "robust_darts_es",
+    "the paper's method with RobustDARTS' early stop (Zela et al. 2020)",
+    rules=("eigenvalue_stop",),
+    colour="#5b5bd6",
+)
