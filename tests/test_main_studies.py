@@ -1,4 +1,7 @@
-"""Studies with the real command: killing, several processes, black-box tuners, wrong input."""
+"""Studies with the real command: killing, several processes, black-box tuners, wrong input.
+
+In this process, and without compiling functions, where no other process has a part in the test.
+"""
 
 import csv
 import json
@@ -8,6 +11,7 @@ import socket
 
 import pytest
 
+from tests.support import in_process
 from tf_darts.cells import genotype_files
 
 pytestmark = pytest.mark.slow
@@ -144,15 +148,17 @@ def test_a_chief_that_is_not_there(command, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tuner", ["bayesian", pytest.param("hyperband", marks=pytest.mark.long)])
-def test_black_box_search(command, tmp_path, tuner):
+def test_black_box_search(tmp_path, tuner):
     trials = [] if tuner == "hyperband" else ["--trials=2"]
-    status, _, err = command.run(
+    status, _, err = in_process.run(
+        in_process.MAIN,
         "--mode=black_box",
         "--dataset=pydoc",
         f"--tuner={tuner}",
         *trials,
         TRAIN.replace("epochs=2", "epochs=3" if trials == [] else "epochs=1"),
         f"--run_dir={tmp_path}",
+        eagerly=True,
     )
     assert status == 0, err
     rows = ranking(tmp_path)["candidates"]
@@ -167,8 +173,9 @@ def test_black_box_search(command, tmp_path, tuner):
 
 
 @pytest.mark.long
-def test_tuning_a_search_and_its_training(command, tmp_path):
-    status, _, err = command.run(
+def test_tuning_a_search_and_its_training(tmp_path):
+    status, _, err = in_process.run(
+        in_process.MAIN,
         "--mode=tune",
         "--dataset=pydoc",
         "--tune=learning_rate=0.5:4:log,search.alpha_learning_rate=0.001:0.1:log,train.units=4:9",
@@ -176,6 +183,7 @@ def test_tuning_a_search_and_its_training(command, tmp_path):
         SEARCH,
         TRAIN.replace(",learning_rate=1", ""),
         f"--run_dir={tmp_path}",
+        eagerly=True,
     )
     assert status == 0, err
     for row in ranking(tmp_path)["candidates"]:
@@ -187,14 +195,16 @@ def test_tuning_a_search_and_its_training(command, tmp_path):
 
 
 @pytest.mark.slow
-def test_no_candidate_survives(command, tmp_path):
-    status, _, err = command.run(
+def test_no_candidate_survives(tmp_path):
+    status, _, err = in_process.run(
+        in_process.MAIN,
         "--mode=select",
         "--dataset=pydoc",
         "--candidates=random,darts_v2",
         "--count=1",
         TRAIN.replace("learning_rate=1", "learning_rate=1e4,weight_decay=1e3,clip_norm=0"),
         f"--run_dir={tmp_path}",
+        eagerly=True,
     )
     assert status == 2 and "all 2 candidates failed" in err and "Traceback" not in err
     assert (pathlib.Path(tmp_path) / "ranking.md").exists()
@@ -217,10 +227,8 @@ def test_no_candidate_survives(command, tmp_path):
         ),
     ],
 )
-def test_wrong_input_is_one_sentence(command, tmp_path, arguments, words):
-    status, out, err = command.run(*arguments, f"--run_dir={tmp_path / 'r'}")
-    sentence = [line for line in err.splitlines() if line.startswith("tf_darts: ")]
+def test_wrong_input_is_one_sentence(tmp_path, arguments, words):
+    status, out, err = in_process.run(in_process.MAIN, *arguments, f"--run_dir={tmp_path / 'r'}")
     assert status == 2 and out == ""
-    assert len(sentence) == 1 and words in sentence[0]
-    assert "Traceback" not in err
+    assert words in in_process.sentence(err, "tf_darts")
     assert not (tmp_path / "r").exists(), "nothing is made before the input is known to be good"
