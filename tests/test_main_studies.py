@@ -16,7 +16,7 @@ from tf_darts.cells import genotype_files
 
 pytestmark = pytest.mark.slow
 
-TEXT = "units=8,bptt=8,epochs=2,steps_per_epoch=4,evaluation_batch_size=200"
+TEXT = "units=8,bptt=8,epochs=2,steps_per_epoch=1,evaluation_batch_size=200"
 SEARCH = f"--search_settings={TEXT},batch_size=4"
 TRAIN = f"--train_settings={TEXT},batch_size=8,learning_rate=1,averaging_patience=0"
 SELECT = [
@@ -42,10 +42,10 @@ def ranking(run_dir):
 
 
 @pytest.fixture(scope="module")
-def whole(command, tmp_path_factory):
+def whole(eager_command, tmp_path_factory):
     """A selection that nothing interrupts: its directory and output."""
     directory = tmp_path_factory.mktemp("select")
-    status, out, err = command.run(*SELECT, f"--run_dir={directory}")
+    status, out, err = eager_command.run(*SELECT, f"--run_dir={directory}")
     assert status == 0, err
     return directory, out
 
@@ -84,25 +84,27 @@ def test_a_selection_leaves_everything(whole):
 
 
 @pytest.mark.long
-def test_killed_and_resumed_it_finds_the_same(command, whole, tmp_path):
+def test_killed_and_resumed_it_finds_the_same(eager_command, whole, tmp_path):
     arguments = (*SELECT, f"--run_dir={tmp_path}")
     done = tmp_path / "candidates" / "first_order_seed1" / "search" / "history.jsonl"
-    process = command.start(*arguments)
-    command.wait_for(lambda: done.exists() and done.stat().st_size, process, "a second search")
+    process = eager_command.start(*arguments)
+    eager_command.wait_for(
+        lambda: done.exists() and done.stat().st_size, process, "a second search"
+    )
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    status, out, err = command.run(*arguments)
+    status, out, err = eager_command.run(*arguments)
     assert status == 0, err
     assert "first_order_seed0] score" not in out, "what was finished is not done again"
     assert ranking(tmp_path) == ranking(whole[0])
 
 
 @pytest.mark.slow
-def test_asked_to_stop_it_says_so(command, tmp_path):
-    process = command.start(*SELECT, f"--run_dir={tmp_path}", "--count=50")
+def test_asked_to_stop_it_says_so(eager_command, tmp_path):
+    process = eager_command.start(*SELECT, f"--run_dir={tmp_path}", "--count=50")
     history = tmp_path / "candidates" / "first_order_seed0" / "search" / "history.jsonl"
-    command.wait_for(lambda: history.exists() and history.stat().st_size, process, "an epoch")
+    eager_command.wait_for(lambda: history.exists() and history.stat().st_size, process, "an epoch")
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM, err
@@ -124,12 +126,12 @@ def member(name, port):
 
 
 @pytest.mark.slow
-def test_a_chief_and_two_workers_find_what_one_process_finds(command, whole, tmp_path):
+def test_a_chief_and_two_workers_find_what_one_process_finds(eager_command, whole, tmp_path):
     arguments, port = (*SELECT, f"--run_dir={tmp_path}"), free_port()
-    workers = [command.start(*arguments, **member(f"worker{i}", port)) for i in range(2)]
-    chief = command.start(*arguments, **member("chief", port))
-    command.wait_for((tmp_path / "config.json").exists, chief, "a configuration")
-    status, _, err = command.run(*arguments, **member("chief", free_port()))
+    workers = [eager_command.start(*arguments, **member(f"worker{i}", port)) for i in range(2)]
+    chief = eager_command.start(*arguments, **member("chief", port))
+    eager_command.wait_for((tmp_path / "config.json").exists, chief, "a configuration")
+    status, _, err = eager_command.run(*arguments, **member("chief", free_port()))
     assert status == 2 and "another process is running there" in err, "two chiefs"
     outputs = [process.communicate(timeout=280) for process in (*workers, chief)]
     for process, (_, err) in zip((*workers, chief), outputs, strict=True):

@@ -11,6 +11,7 @@ import pathlib
 import runpy
 import signal
 import sys
+import warnings
 from unittest import mock
 
 import tensorflow as tf
@@ -41,7 +42,10 @@ def run(program, *arguments, eagerly=False, cwd=ROOT):
         contextlib.redirect_stderr(err),
         mock.patch.object(sys, "argv", [file, *map(str, arguments)]),
         mock.patch.object(app, "run", _run),
+        warnings.catch_warnings(),
     ):
+        if eagerly:  # input pipelines are compiled all the same, as TensorFlow says
+            warnings.filterwarnings("ignore", "Even though the `tf.config", UserWarning)
         sys.path.insert(0, str(pathlib.Path(file).parent))  # as Python does
         tf.config.run_functions_eagerly(eagerly)
         try:
