@@ -1,7 +1,7 @@
 """The real command: train, export in each format, ask.
 
-Most is run in this process (tests/support/in_process.py); what is exported is checked by the command
-in a process of its own all the same.
+Most is run in this process (tests/support/in_process.py); what is exported is checked by the
+command in a process of its own all the same.
 """
 
 import functools
