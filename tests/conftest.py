@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import gc
 import json
 import pathlib
 import subprocess
@@ -21,6 +22,13 @@ from tensorflow_datasets.core import registered
 import tf_darts.accelerate  # noqa: F401, as every run has them
 from tests.support.paths import ROOT, SHARED
 from tf_darts.runtime.precision import set_precision
+
+
+def pytest_collection_finish():
+    """What is imported stays: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)  # traces of functions are millions of objects
 
 
 def pytest_collection_modifyitems(items):
@@ -43,11 +51,14 @@ def eagerly():
 
 
 class Command:
-    """The real command in processes of its own."""
+    """The real command in processes of its own; `program` is what Python is given to start it."""
+
+    def __init__(self, *program):
+        self.program = program
 
     def start(self, *arguments, **environment):
         return subprocess.Popen(
-            [sys.executable, "-m", "tf_darts.main", *arguments],
+            [sys.executable, *self.program, *arguments],
             cwd=ROOT,
             text=True,
             stdout=subprocess.PIPE,
@@ -83,7 +94,13 @@ def mirrored():
 
 @pytest.fixture(scope="session")
 def command():
-    return Command()
+    return Command("-m", "tf_darts.main")
+
+
+@pytest.fixture(scope="session")
+def eager_command():
+    """The command without compiled functions, for toy runs in which those are not the matter."""
+    return Command("tests/support/eagerly.py", "tf_darts/main.py")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
 
 import tf_darts
 
@@ -96,7 +97,7 @@ def test_a_cell_of_another_space():
 
 
 @pytest.mark.slow
-def test_from_a_selection_to_a_served_model(tmp_path):
+def test_from_a_selection_to_a_served_model(tmp_path, eagerly):
     folder = tmp_path / "selection"
     found = tf_darts.select(
         dataset="pydoc",
@@ -105,6 +106,7 @@ def test_from_a_selection_to_a_served_model(tmp_path):
         count=1,
         train_settings=SMALL_TEXT | {"evaluation_batch_size": 400},
     )
+    tf.config.run_functions_eagerly(False)  # for the export, which is all about graphs
     best = found.ranking["candidates"][0]
     assert found.path == folder and found.cell.to_dict() == best["genotype"]
     assert tf_darts.load_genotype(folder / "genotype.json") == found.cell

@@ -6,7 +6,8 @@
 - Every other program in a block: it must be there, and define the flags that it is given; an extra
   that pip is told to install must be one.
 - Blocks in Python must compile, and take from tf_darts what is public.
-- The steps of docs/quickstart.md are run in processes of their own, one after the other (slow).
+- The steps of docs/quickstart.md are run one after the other (slow): the training and the last one
+  in processes of their own, the others in this one, and the search without compiling functions.
   The commands of the other documents are run by tests/test_document_commands.py.
 
 The commands at the head of each flagfile are in tests/test_flagfiles.py.
@@ -27,6 +28,7 @@ import pytest
 from absl import flags
 
 import tf_darts
+from tests.support import in_process
 from tests.support.paths import ROOT
 from tests.support.registries import forget_members
 from tf_darts.cells import genotype, genotype_files
@@ -183,6 +185,13 @@ def run(tmp_path):
 
     def run_one(words):
         mode = next((word[7:] for word in words if word.startswith("--mode=")), None)
+        if mode != "train" and "answer_request" not in words[1]:
+            program, flags = (in_process.MAIN, words[3:]) if mode else (words[1], words[2:])
+            status, out, err = in_process.run(
+                *(program, *flags, *TOY.get(mode, [])), cwd=tmp_path, eagerly=mode == "search"
+            )
+            assert status == 0, err
+            return out
         done = subprocess.run(
             [sys.executable, *words[1:], *TOY.get(mode, [])],
             cwd=tmp_path,

@@ -1,7 +1,7 @@
 """Each example as somebody would run it, at toy size.
 
-Those on images are not compiled (`run_functions_eagerly`): tracing a supernet takes longer than the
-toy steps.
+Functions are not compiled (tests/support/eagerly.py): tracing a supernet takes longer than the toy
+steps.
 """
 
 import os
@@ -15,14 +15,6 @@ from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
-EAGERLY = """
-import runpy, sys, warnings
-import tensorflow as tf
-sys.argv = sys.argv[1:]
-warnings.simplefilter("ignore", UserWarning)  # pipelines are compiled all the same
-tf.config.run_functions_eagerly(True)
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
 SHORT = ["--epochs=1", "--steps_per_epoch=2"]
 # What an example is given, and what it says in the end.
 EXAMPLES = {
@@ -61,9 +53,8 @@ def test_it_runs(name, tmp_path):
         for part in ("train", "valid", "test"):
             (tmp_path / "texts" / f"{part}.txt").write_text("the cat sat on the mat\n" * 80)
     program = str(ROOT / "examples" / name)
-    start = [program] if name == "own_text.py" else ["-c", EAGERLY, program]
     done = subprocess.run(
-        [sys.executable, *start, *arguments],
+        [sys.executable, str(ROOT / "tests/support/eagerly.py"), program, *arguments],
         cwd=tmp_path,
         capture_output=True,
         text=True,

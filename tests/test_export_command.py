@@ -1,4 +1,8 @@
-"""The real command in processes of its own: train, export in each format, ask."""
+"""The real command: train, export in each format, ask.
+
+Most is run in this process (tests/support/in_process.py); what is exported is checked by the
+command in a process of its own all the same.
+"""
 
 import functools
 import json
@@ -12,6 +16,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.support import in_process
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -31,7 +36,8 @@ SMALL = {
 EXTRAS = {"litert": ["ai_edge_litert"], "onnx": ["onnxruntime", "tf2onnx"]}
 
 
-def run(*arguments):
+def run_alone(*arguments):
+    """Runs a program in a process of its own; returns its status, output and error output."""
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=ROOT,
@@ -44,21 +50,25 @@ def run(*arguments):
 
 
 def command(**settings):
-    return run("-m", "tf_darts.main", *(f"--{name}={value}" for name, value in settings.items()))
+    flags = (f"--{name}={value}" for name, value in settings.items())
+    return in_process.run(in_process.MAIN, *flags)
+
+
+def ask(folder, *arguments):
+    return in_process.run("tools/answer_request.py", f"--export_dir={folder}", *arguments)
 
 
 def asked(folder, request):
-    status, out, err = run(
-        "tools/answer_request.py", f"--export_dir={folder}", f"--request={json.dumps(request)}"
-    )
+    status, out, err = ask(folder, f"--request={json.dumps(request)}")
     assert status == 0, err
     return json.loads(out)["predictions"]
 
 
 def trained_and_exported(tmp_path, dataset):
-    done = run(
-        *("-m", "tf_darts.main", "--mode=train", "--genotype=darts_v2", f"--dataset={dataset}"),
+    done = in_process.run(
+        *(in_process.MAIN, "--mode=train", "--genotype=darts_v2", f"--dataset={dataset}"),
         *(f"--run_dir={tmp_path / 'run'}", *SMALL[dataset]),
+        eagerly=True,
     )
     assert done[0] == 0, done[2]
     folder = tmp_path / "models" / dataset
@@ -111,9 +121,7 @@ def test_an_image_classifier(digits, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8)).astype(np.uint8)
     (found,) = asked(folder, {"instances": [pixels[..., None].tolist()]})
     Image.fromarray(pixels).save(tmp_path / "picture.png")
-    status, out, err = run(
-        "tools/answer_request.py", f"--export_dir={folder}", f"--image={tmp_path / 'picture.png'}"
-    )
+    status, out, err = ask(folder, f"--image={tmp_path / 'picture.png'}")
     assert status == 0, err
     (answered,) = json.loads(out)["predictions"]
     assert answered.keys() == found.keys()
@@ -186,7 +194,7 @@ def test_small_devices_and_elsewhere(digits, in_format, form, answers, files, sa
 @pytest.mark.slow
 def test_exports_side_by_side(digits, in_format):
     folders = [digits / "models" / "digits", *(in_format(form)[0] for form in EXTRAS)]
-    status, out, err = run(
+    status, out, err = run_alone(
         *("tools/measure_exports.py", f"--run_dir={digits / 'run'}", "--images=150"),
         f"--exports={','.join(map(str, folders))}",
     )
@@ -209,10 +217,11 @@ def test_exports_side_by_side(digits, in_format):
 def test_what_cannot_be_exported(tmp_path):
     status, _, err = command(mode="export", run_dir=tmp_path / "no", export_dir=tmp_path / "out")
     assert status == 2 and "has no run in it" in err and not (tmp_path / "out").exists()
-    status, _, err = run(
+    status, out, err = run_alone(
         "tools/answer_request.py", f"--export_dir={tmp_path}", '--request={"inputs": 1}'
-    )[:3]
-    assert status == 2 and "has no exported SavedModel" in err
+    )
+    assert (status, out) == (2, "")
+    assert "has no exported SavedModel" in in_process.sentence(err, "answer_request")
 
 
 @pytest.mark.slow
@@ -228,6 +237,6 @@ def test_what_cannot_be_exported(tmp_path):
     ],
 )
 def test_what_cannot_be_asked(tmp_path, arguments, words):
-    status, out, err = run("tools/answer_request.py", f"--export_dir={tmp_path}", *arguments)
+    status, out, err = ask(tmp_path, *arguments)
     assert (status, out) == (2, "")
     assert err.splitlines()[-1].startswith("answer_request: ") and words in err.splitlines()[-1]

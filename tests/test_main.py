@@ -1,4 +1,8 @@
-"""The real command in processes of its own: what it leaves, killing, stopping, wrong input."""
+"""The real command: what it leaves, killing, stopping, wrong input.
+
+It is run in processes of its own where it is killed, stopped or what it leaves is looked at, and in
+this one where the test is about a sentence (tests/support/in_process.py).
+"""
 
 import functools
 import json
@@ -10,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support import in_process
 from tf_darts.cells import genotype, genotype_files
 
 pytestmark = pytest.mark.slow
@@ -118,12 +123,19 @@ def test_a_search_on_images_leaves_everything(whole_run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("space", ["text", pytest.param("images", marks=pytest.mark.long)])
-def test_killed_and_resumed_it_is_bit_identical(command, whole_run, tmp_path, space):
+@pytest.mark.parametrize(
+    ("space", "steps"),
+    [
+        ("text", [8]),  # in the second epoch
+        pytest.param("text", [4, 8], marks=pytest.mark.long),
+        pytest.param("images", [4, 8], marks=pytest.mark.long),
+    ],
+)
+def test_killed_and_resumed_it_is_bit_identical(command, whole_run, tmp_path, space, steps):
     whole = whole_run(space)
     arguments = (*SPACES[space], f"--run_dir={tmp_path}")
     latest = tmp_path / "checkpoints" / "latest"
-    for step in (4, 8):
+    for step in steps:
         process = command.start(*arguments)
         command.wait_for(lambda s=step: saved_steps(latest) >= s, process, f"step {step}")
         process.kill()
@@ -203,28 +215,32 @@ def test_a_found_cell_is_trained_killed_resumed_and_tested(command, whole, tmp_p
 
 
 @pytest.mark.slow
-def test_a_report_of_a_search(command, whole, tmp_path):
+def test_a_report_of_a_search(whole, tmp_path):
     arguments = ["--mode=report", f"--report_dir={tmp_path}"]
-    status, out, err = command.run(*arguments, f"--run_dir={whole[0]}")
+    status, out, err = in_process.run(in_process.MAIN, *arguments, f"--run_dir={whole[0]}")
     assert status == 0, err
     assert f"Report: {tmp_path / 'report.md'}" in out and "tensorboard --logdir=" in out
     text = (tmp_path / "report.md").read_text()
     assert "## pydoc: perplexity" in text and "| finite_difference | 1 |" in text
-    status, _, err = command.run(*arguments, f"--run_dir={whole[0]},{tmp_path / 'nothing'}")
+    status, _, err = in_process.run(
+        in_process.MAIN, *arguments, f"--run_dir={whole[0]},{tmp_path / 'nothing'}"
+    )
     assert status == 2 and "nothing: has no run in it" in err and "Traceback" not in err
 
 
 @pytest.mark.slow
-def test_another_configuration_is_refused(command, whole):
-    status, _, err = command.run(*SMALL, f"--run_dir={whole[0]}", "--units=9", "--seed=4")
+def test_another_configuration_is_refused(whole):
+    status, _, err = in_process.run(
+        in_process.MAIN, *SMALL, f"--run_dir={whole[0]}", "--units=9", "--seed=4"
+    )
     assert status == 2
     assert "seed was 0 and is now 4; units was 8 and is now 9" in err
     assert "Traceback" not in err
 
 
 @pytest.mark.slow
-def test_a_finished_run_says_so_again(command, whole):
-    status, out, _ = command.run(*SMALL, f"--run_dir={whole[0]}")
+def test_a_finished_run_says_so_again(whole):
+    status, out, _ = in_process.run(in_process.MAIN, *SMALL, f"--run_dir={whole[0]}")
     assert status == 0 and "Found after 2 epochs" in out
 
 
@@ -285,12 +301,20 @@ def test_ctrl_c_while_it_imports_is_one_line(command, tmp_path, module):
         (["--mode=train", "--dataset=pydoc", "--genotype=none.json"], "none.json: cannot be read"),
     ],
 )
-def test_wrong_input_is_one_sentence(command, tmp_path, arguments, words):
-    status, out, err = command.run(
-        *arguments, *([f"--run_dir={tmp_path / 'r'}"] if arguments else [])
+def test_wrong_input_is_one_sentence(tmp_path, arguments, words):
+    status, out, err = in_process.run(
+        in_process.MAIN, *arguments, *([f"--run_dir={tmp_path / 'r'}"] if arguments else [])
     )
-    sentence = [line for line in err.splitlines() if line.startswith("tf_darts: ")]
     assert status == 2 and out == ""
-    assert len(sentence) == 1 and words in sentence[0]
-    assert "Traceback" not in err
+    assert words in in_process.sentence(err, "tf_darts")
     assert not (tmp_path / "r").exists(), "nothing is made before the input is known to be good"
+
+
+@pytest.mark.slow
+def test_wrong_input_in_a_process_of_its_own(command, tmp_path):
+    """With sizes that data do not allow, so after TensorFlow has begun."""
+    given = ["--mode=search", "--dataset=digits", "--batch_size=4000"]
+    status, out, err = command.run(*given, f"--run_dir={tmp_path / 'r'}")
+    assert status == 2 and out == ""
+    assert "--batch_size" in in_process.sentence(err, "tf_darts")
+    assert not (tmp_path / "r").exists()

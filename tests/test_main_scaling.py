@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from tests.support import in_process
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -62,7 +63,8 @@ def _losses(directory):
 
 @pytest.mark.slow
 def test_a_worker_is_killed_or_stopped_and_the_run_goes_on(command, tmp_path):
-    status, _, err = command.run(*SETTINGS, f"--run_dir={tmp_path / 'one'}")
+    alone = (*SETTINGS, f"--run_dir={tmp_path / 'one'}")
+    status, _, err = in_process.run(in_process.MAIN, *alone, eagerly=True)
     assert status == 0, err
 
     directory = tmp_path / "two"

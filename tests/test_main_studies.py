@@ -1,4 +1,7 @@
-"""Studies with the real command: killing, several processes, black-box tuners, wrong input."""
+"""Studies with the real command: killing, several processes, black-box tuners, wrong input.
+
+In this process, and without compiling functions, where no other process has a part in the test.
+"""
 
 import csv
 import json
@@ -8,11 +11,12 @@ import socket
 
 import pytest
 
+from tests.support import in_process
 from tf_darts.cells import genotype_files
 
 pytestmark = pytest.mark.slow
 
-TEXT = "units=8,bptt=8,epochs=2,steps_per_epoch=4,evaluation_batch_size=200"
+TEXT = "units=8,bptt=8,epochs=2,steps_per_epoch=1,evaluation_batch_size=200"
 SEARCH = f"--search_settings={TEXT},batch_size=4"
 TRAIN = f"--train_settings={TEXT},batch_size=8,learning_rate=1,averaging_patience=0"
 SELECT = [
@@ -38,10 +42,10 @@ def ranking(run_dir):
 
 
 @pytest.fixture(scope="module")
-def whole(command, tmp_path_factory):
+def whole(eager_command, tmp_path_factory):
     """A selection that nothing interrupts: its directory and output."""
     directory = tmp_path_factory.mktemp("select")
-    status, out, err = command.run(*SELECT, f"--run_dir={directory}")
+    status, out, err = eager_command.run(*SELECT, f"--run_dir={directory}")
     assert status == 0, err
     return directory, out
 
@@ -80,25 +84,27 @@ def test_a_selection_leaves_everything(whole):
 
 
 @pytest.mark.long
-def test_killed_and_resumed_it_finds_the_same(command, whole, tmp_path):
+def test_killed_and_resumed_it_finds_the_same(eager_command, whole, tmp_path):
     arguments = (*SELECT, f"--run_dir={tmp_path}")
     done = tmp_path / "candidates" / "first_order_seed1" / "search" / "history.jsonl"
-    process = command.start(*arguments)
-    command.wait_for(lambda: done.exists() and done.stat().st_size, process, "a second search")
+    process = eager_command.start(*arguments)
+    eager_command.wait_for(
+        lambda: done.exists() and done.stat().st_size, process, "a second search"
+    )
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    status, out, err = command.run(*arguments)
+    status, out, err = eager_command.run(*arguments)
     assert status == 0, err
     assert "first_order_seed0] score" not in out, "what was finished is not done again"
     assert ranking(tmp_path) == ranking(whole[0])
 
 
 @pytest.mark.slow
-def test_asked_to_stop_it_says_so(command, tmp_path):
-    process = command.start(*SELECT, f"--run_dir={tmp_path}", "--count=50")
+def test_asked_to_stop_it_says_so(eager_command, tmp_path):
+    process = eager_command.start(*SELECT, f"--run_dir={tmp_path}", "--count=50")
     history = tmp_path / "candidates" / "first_order_seed0" / "search" / "history.jsonl"
-    command.wait_for(lambda: history.exists() and history.stat().st_size, process, "an epoch")
+    eager_command.wait_for(lambda: history.exists() and history.stat().st_size, process, "an epoch")
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM, err
@@ -120,12 +126,12 @@ def member(name, port):
 
 
 @pytest.mark.slow
-def test_a_chief_and_two_workers_find_what_one_process_finds(command, whole, tmp_path):
+def test_a_chief_and_two_workers_find_what_one_process_finds(eager_command, whole, tmp_path):
     arguments, port = (*SELECT, f"--run_dir={tmp_path}"), free_port()
-    workers = [command.start(*arguments, **member(f"worker{i}", port)) for i in range(2)]
-    chief = command.start(*arguments, **member("chief", port))
-    command.wait_for((tmp_path / "config.json").exists, chief, "a configuration")
-    status, _, err = command.run(*arguments, **member("chief", free_port()))
+    workers = [eager_command.start(*arguments, **member(f"worker{i}", port)) for i in range(2)]
+    chief = eager_command.start(*arguments, **member("chief", port))
+    eager_command.wait_for((tmp_path / "config.json").exists, chief, "a configuration")
+    status, _, err = eager_command.run(*arguments, **member("chief", free_port()))
     assert status == 2 and "another process is running there" in err, "two chiefs"
     outputs = [process.communicate(timeout=280) for process in (*workers, chief)]
     for process, (_, err) in zip((*workers, chief), outputs, strict=True):
@@ -144,15 +150,17 @@ def test_a_chief_that_is_not_there(command, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tuner", ["bayesian", pytest.param("hyperband", marks=pytest.mark.long)])
-def test_black_box_search(command, tmp_path, tuner):
+def test_black_box_search(tmp_path, tuner):
     trials = [] if tuner == "hyperband" else ["--trials=2"]
-    status, _, err = command.run(
+    status, _, err = in_process.run(
+        in_process.MAIN,
         "--mode=black_box",
         "--dataset=pydoc",
         f"--tuner={tuner}",
         *trials,
         TRAIN.replace("epochs=2", "epochs=3" if trials == [] else "epochs=1"),
         f"--run_dir={tmp_path}",
+        eagerly=True,
     )
     assert status == 0, err
     rows = ranking(tmp_path)["candidates"]
@@ -167,8 +175,9 @@ def test_black_box_search(command, tmp_path, tuner):
 
 
 @pytest.mark.long
-def test_tuning_a_search_and_its_training(command, tmp_path):
-    status, _, err = command.run(
+def test_tuning_a_search_and_its_training(tmp_path):
+    status, _, err = in_process.run(
+        in_process.MAIN,
         "--mode=tune",
         "--dataset=pydoc",
         "--tune=learning_rate=0.5:4:log,search.alpha_learning_rate=0.001:0.1:log,train.units=4:9",
@@ -176,6 +185,7 @@ def test_tuning_a_search_and_its_training(command, tmp_path):
         SEARCH,
         TRAIN.replace(",learning_rate=1", ""),
         f"--run_dir={tmp_path}",
+        eagerly=True,
     )
     assert status == 0, err
     for row in ranking(tmp_path)["candidates"]:
@@ -187,14 +197,16 @@ def test_tuning_a_search_and_its_training(command, tmp_path):
 
 
 @pytest.mark.slow
-def test_no_candidate_survives(command, tmp_path):
-    status, _, err = command.run(
+def test_no_candidate_survives(tmp_path):
+    status, _, err = in_process.run(
+        in_process.MAIN,
         "--mode=select",
         "--dataset=pydoc",
         "--candidates=random,darts_v2",
         "--count=1",
         TRAIN.replace("learning_rate=1", "learning_rate=1e4,weight_decay=1e3,clip_norm=0"),
         f"--run_dir={tmp_path}",
+        eagerly=True,
     )
     assert status == 2 and "all 2 candidates failed" in err and "Traceback" not in err
     assert (pathlib.Path(tmp_path) / "ranking.md").exists()
@@ -217,10 +229,8 @@ def test_no_candidate_survives(command, tmp_path):
         ),
     ],
 )
-def test_wrong_input_is_one_sentence(command, tmp_path, arguments, words):
-    status, out, err = command.run(*arguments, f"--run_dir={tmp_path / 'r'}")
-    sentence = [line for line in err.splitlines() if line.startswith("tf_darts: ")]
+def test_wrong_input_is_one_sentence(tmp_path, arguments, words):
+    status, out, err = in_process.run(in_process.MAIN, *arguments, f"--run_dir={tmp_path / 'r'}")
     assert status == 2 and out == ""
-    assert len(sentence) == 1 and words in sentence[0]
-    assert "Traceback" not in err
+    assert words in in_process.sentence(err, "tf_darts")
     assert not (tmp_path / "r").exists(), "nothing is made before the input is known to be good"

@@ -1,9 +1,11 @@
 import json
 import subprocess
 import sys
+import types
 
 import pytest
 
+from tests.support import in_process
 from tests.support.paths import ROOT
 from tf_darts.cells import genotype_files
 from tf_darts.cells.published import PUBLISHED
@@ -12,6 +14,12 @@ TOOL = ROOT / "tools" / "plot_cell.py"
 
 
 def _plot(folder, *arguments):
+    status, out, err = in_process.run("tools/plot_cell.py", *arguments, cwd=folder)
+    return types.SimpleNamespace(returncode=status, stdout=out, stderr=err)
+
+
+def _plot_alone(folder, *arguments):
+    """In a process of its own."""
     return subprocess.run(
         [sys.executable, str(TOOL), *arguments], cwd=folder, capture_output=True, text=True
     )
@@ -92,7 +100,13 @@ def test_mistakes_are_one_sentence(tmp_path, arguments, sentence):
     assert set(tmp_path.iterdir()) == before
 
 
+def test_a_mistake_in_a_process_of_its_own(tmp_path):
+    done = _plot_alone(tmp_path, "nasnet", "--space=recurrent")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("plot_cell: ") and done.stderr.count("\n") == 1
+
+
 def test_help_names_arguments_and_flags(tmp_path):
-    text = _plot(tmp_path, "--help").stdout
+    text = _plot_alone(tmp_path, "--help").stdout
     for part in ("darts_v2 --space=recurrent", "RUN/genotype.json", "--output", "--space"):
         assert part in text
