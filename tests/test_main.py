@@ -221,7 +221,7 @@ def test_a_report_of_a_search(whole, tmp_path):
     assert status == 0, err
     assert f"Report: {tmp_path / 'report.md'}" in out and "tensorboard --logdir=" in out
     text = (tmp_path / "report.md").read_text()
-    assert "## pydoc: perplexity" in text and "| finite_difference | 1 |" in text
+    assert "## pydoc: perplexity" in text and "| darts | 1 |" in text
     status, _, err = in_process.run(
         in_process.MAIN, *arguments, f"--run_dir={whole[0]},{tmp_path / 'nothing'}"
     )

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support import in_process
 from tf_darts.cells import genotype_files
+from tf_darts.config.methods import current_name
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +59,7 @@ def test_a_selection_leaves_everything(whole):
     assert [row["score"] for row in rows] == sorted(row["score"] for row in rows)
     best = genotype_files.load(directory / "genotype.json")
     assert best.to_dict() == rows[0]["genotype"]
-    assert best.provenance["method"] == rows[0]["source"]
+    assert best.provenance["method"] == current_name(rows[0]["source"])
     assert best.provenance["seed"] == rows[0]["seed"]
     for row in rows:
         runs = directory / "candidates" / row["name"]
