@@ -35,7 +35,6 @@ HOMES = {
         "testing/derivatives",
     ],
     "bilevel/test_golden_convolutional.py": ["formats/official_weights"],
-    "bilevel/test_engine.py": ["bilevel/mixture"],
     "bilevel/test_hypergradient.py": ["bilevel/loss"],
     "bilevel/test_mixed_precision.py": ["bilevel/scaled_loss"],
     "bilevel/test_search_parts.py": [
