@@ -52,6 +52,7 @@ HOMES = {
         "spaces/recurrent/published",
         "spaces/recurrent/space",
     ],
+    "config/test_datasets.py": ["data/images/own", "data/own_sets"],
     "config/test_hypergradients.py": ["report/ranking_plot", "runs/memory_estimates"],
     "config/test_operations_setting.py": ["spaces/convolutional/operation_lists"],
     "config/test_presets.py": [

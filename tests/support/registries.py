@@ -1,13 +1,18 @@
 """What a test registers is forgotten when it ends."""
 
 from tf_darts.cells import space
-from tf_darts.config import methods
+from tf_darts.config import methods, presets
+from tf_darts.data import own_sets
 
 
 def forget_members(monkeypatch):
-    """Spaces, methods and their parts are those of before, once `monkeypatch` is undone."""
+    """Spaces, methods, their parts and data sets are those of before, once it is undone."""
     space.spaces()
     methods.methods()
     monkeypatch.setattr(space, "_SPACES", dict(space._SPACES))
     monkeypatch.setattr(methods, "_methods", dict(methods._methods))
     monkeypatch.setattr(methods, "_parts", {k: dict(v) for k, v in methods._parts.items()})
+    monkeypatch.setattr(presets, "PRESETS", dict(presets.PRESETS))
+    monkeypatch.setattr(presets, "LAYERS", {k: dict(v) for k, v in presets.LAYERS.items()})
+    monkeypatch.setattr(own_sets, "IMAGES", dict(own_sets.IMAGES))
+    monkeypatch.setattr(own_sets, "TEXTS", dict(own_sets.TEXTS))

@@ -40,7 +40,7 @@ _FOLDER = {"division": "by_class"}
 # the settings of a space, of which `Space.presets` has what is its own. The paper searches on ptb
 # and cifar10, and trains on wikitext2 and imagenet2012 too; other texts and images take their
 # settings.
-LAYERS: Mapping[str, Mapping[tuple[str, str], Mapping[str, Any]]] = {
+LAYERS: Mapping[str, dict[tuple[str, str], Mapping[str, Any]]] = {
     TEXTS: {
         (mode, dataset): {}
         for mode in ("search", "train")
@@ -103,7 +103,7 @@ def preset_for(mode: str, dataset: str, space: str = "") -> RunConfig:
 
 
 # By mode and data set, in the usual space.
-PRESETS: Mapping[tuple[str, str], RunConfig] = {
+PRESETS: dict[tuple[str, str], RunConfig] = {
     (mode, dataset): preset_for(mode, dataset)
     for layers in LAYERS.values()
     for mode, dataset in layers

@@ -1,7 +1,7 @@
 """The image data sets by name.
 
-To add one, write its `load(data_dir, image_size, part)` in a file of its own and add a line to
-`IMAGE_DATASETS`. The image classification sets of TensorFlow Datasets need none.
+The image classification sets of TensorFlow Datasets need no line here, nor those that files of
+others register (`config/datasets.py`).
 """
 
 import os
@@ -9,8 +9,9 @@ import pathlib
 from collections.abc import Callable
 from typing import Literal
 
+from tf_darts.data import own_sets
 from tf_darts.data.directory import data_directory
-from tf_darts.data.images import digits
+from tf_darts.data.images import digits, own
 from tf_darts.data.images import folder as image_folder
 from tf_darts.data.images import tfds as tfds_images
 from tf_darts.data.images.image_set import ImageSet
@@ -33,7 +34,8 @@ def load(
     Loading the one part does not read the images of the other (a download for TFDS prepares both).
 
     Args:
-      name: one of `IMAGE_DATASETS`, or an image classification set of TensorFlow Datasets.
+      name: one of `IMAGE_DATASETS`, a registered one, or an image classification set of TensorFlow
+        Datasets.
       data_dir: the directory of the images, or of TFDS's prepared data sets; empty or None is
         TFDS's default directory.
       image_size: images become squares with so many pixels a side; 0 keeps them as they are.
@@ -56,7 +58,10 @@ def load(
         )
     if image_size < 0:
         raise UserError(f"--image_size={image_size}: give 1 or more pixels, or 0 to keep the size.")
-    directory = data_directory(data_dir, downloads=name not in IMAGE_DATASETS)
+    ours = name in IMAGE_DATASETS or name in own_sets.IMAGES
+    directory = data_directory(data_dir, downloads=not ours)
+    if name in own_sets.IMAGES:
+        return own.load(name, directory, image_size, part)
     if name in IMAGE_DATASETS:
         return IMAGE_DATASETS[name](directory, image_size, part)
     return tfds_images.load(name, directory, image_size, part)

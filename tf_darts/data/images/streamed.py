@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 from absl import logging
 
+from tf_darts.data import own_sets
 from tf_darts.data.asset_files import LABELS_FILE, listed
 from tf_darts.data.batches import TrainingBatch
 from tf_darts.data.fingerprint import Fingerprint, fingerprint_of_images
@@ -115,7 +116,7 @@ class StreamedImageData:
             )
         if name == "folder":
             source = StreamedFolder(_directory(data_dir), division, train_on_all)
-        elif name in IMAGE_DATASETS:
+        elif name in IMAGE_DATASETS or name in own_sets.IMAGES:
             raise UserError(
                 f"--stream_images reads photographs of --dataset=folder or of TensorFlow Datasets;"
                 f" the images of --dataset={name} are always in memory: leave it out."

@@ -1,14 +1,14 @@
 """The text data sets by name.
 
-To add one, write its `load(data_dir, min_count, with_test)` in a file of its own and add a line to
-`TEXT_DATASETS`.
+Those that files of others register need no line here (`config/datasets.py`).
 """
 
 import functools
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from tf_darts.data import own_sets
 from tf_darts.data.directory import data_directory
 from tf_darts.data.texts import corpus, pydoc
 from tf_darts.data.texts import tfds_text as published
@@ -39,6 +39,22 @@ TEXT_DATASETS: dict[str, Callable[[pathlib.Path | None, int, bool], corpus.Corpu
 }
 
 
+def _load_registered(
+    name: str, directory: pathlib.Path | None, min_count: int, with_test: bool
+) -> corpus.Corpus:
+    """A text whose loader a file of others has registered."""
+    given = own_sets.loaded(name, own_sets.TEXTS[name], directory, with_test)
+    wanted = corpus.PARTS if with_test else corpus.PARTS[:2]
+    missing = [part for part in wanted if not isinstance(given, Mapping) or not given.get(part)]
+    if missing:
+        raise UserError(
+            f"--dataset={name}: its loader gives no lines of {missing[0]}; it gives the lines of"
+            f" {', '.join(wanted)}, by these names."
+        )
+    parts = {part: corpus.Lines(f"{name}, {part}", list(given[part])) for part in wanted}
+    return corpus.from_lines(name, parts, min_count)
+
+
 def load(
     name: str,
     data_dir: str | os.PathLike[str] | None = None,
@@ -48,7 +64,7 @@ def load(
     """Loads a text data set.
 
     Args:
-      name: one of `TEXT_DATASETS`.
+      name: one of `TEXT_DATASETS`, or a registered one.
       data_dir: a directory with the raw files, or with TFDS's prepared data sets; empty or None
         is TFDS's default directory.
       min_count: words seen less often in the training part become `<unk>`.
@@ -58,6 +74,9 @@ def load(
     Raises:
       UserError: the name is unknown, or the data are absent, incomplete or unreadable.
     """
+    if name in own_sets.TEXTS:
+        directory = data_directory(data_dir, downloads=False)
+        return _load_registered(name, directory, min_count, with_test)
     if name not in TEXT_DATASETS:
         raise UserError(
             f"--dataset={shown(name)} is not a text data set; use one of"

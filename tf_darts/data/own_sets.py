@@ -1,0 +1,25 @@
+"""Data sets that files of others register: their loaders, by name, without TensorFlow.
+
+`config/datasets.py` fills the tables, because flags are read before data are.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tf_darts.errors import UserError
+
+IMAGES: dict[str, Callable[[Any, str], tuple[Any, Any, Sequence[str]]]] = {}
+TEXTS: dict[str, Callable[[Any, bool], Mapping[str, Sequence[str]]]] = {}
+
+
+def loaded(name: str, load: Callable[..., Any], *arguments: Any) -> Any:
+    """What a loader gives; raises `UserError` where it fails in whatever way."""
+    try:
+        return load(*arguments)
+    except UserError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(
+            f"--dataset={name}: its loader failed ({reason:.200}); mend the file that registers it."
+        ) from error
