@@ -7,7 +7,9 @@ import pytest
 
 from tests.support.registries import forget_members
 from tests.support.toy_search import Events, Killed, Numbers, config, search, without_time
+from tf_darts.bilevel.derivation import Derivation
 from tf_darts.bilevel.epoch_rules import Directions, EpochRule, SearchFacts, Stop, combined
+from tf_darts.bilevel.strongest_edges import derive
 from tf_darts.cells import genotype_files
 from tf_darts.config import methods
 from tf_darts.config.setting import setting
@@ -110,3 +112,65 @@ def test_killed_it_is_told_the_same(tmp_path, decide, step):
     resumed = search(tmp_path / "killed", made=made)
     assert (resumed[0] == alpha).all() and (resumed[1] == weights).all()
     assert without_time(resumed[2]) == without_time(history)
+
+
+@pytest.fixture
+def perturb(monkeypatch):
+    """Decides an edge at a time by what its operations are worth, and trains on in between."""
+    forget_members(monkeypatch)
+
+    @methods.register("perturb")
+    class Perturb(Derivation):
+        """Keeps the operation whose removal hurts most (as Wang et al. 2021), edge by edge."""
+
+        def more_epochs(self, cells):
+            return cells["cell"].edges
+
+        def measure(self, probe):
+            edge = probe.epoch - probe.epochs
+            if not 0 <= edge < probe.cells["cell"].edges:
+                return {}
+            losses = []
+            for column in range(1, probe.cells["cell"].columns):  # but `none`
+                table = np.array(probe.mixing["cell"])
+                table[edge, column] = 0.0
+                losses.append(probe.evaluate({"cell": table})["loss"])
+            return {f"decided/{edge}": 1.0 + np.argmax(losses)}
+
+        def directions(self, history, facts):
+            topology = facts.cells["cell"]
+            table = np.ones([topology.edges, topology.columns])
+            for record in history:
+                for name, choice in record["monitors"].items():
+                    if name.startswith("decided/"):
+                        row = int(name.split("/")[1])
+                        table[row] = np.arange(topology.columns) == choice
+            rate = 1e-3 if len(history) >= facts.epochs else None
+            return Directions(allowed={"cell": table}, weight_learning_rate=rate)
+
+        def edges(self, mixing, cells):
+            return derive(mixing, cells)
+
+    return "perturb"
+
+
+def test_a_derivation_that_trains_on_between_decisions(tmp_path, perturb):
+    made = config(derivation=perturb, epochs=2, alpha_scale=1.0).composed({"derivation": perturb})
+    events, data = Events(), Numbers()
+    alpha, weights, history = search(tmp_path / "whole", events, data, made=made)
+    assert [record["epoch"] for record in history] == [1, 2, 3, 4, 5]
+    rates = [record["learning_rate"] for record in history]
+    assert rates == pytest.approx([0.01, 0.0055, 1e-3, 1e-3, 1e-3], rel=1e-12)
+    decided = [name for record in history for name in record["monitors"] if "decided" in name]
+    assert decided == ["decided/0", "decided/1", "decided/2"]
+    for edge, record in enumerate(history[2:]):
+        choice = int(history[1 + edge]["monitors"][f"decided/{edge}"])
+        assert record["mixing"]["cell"][edge][choice] == 1.0
+    for step in (9, 12, 23):  # in the search, and between decisions
+        with pytest.raises(Killed):
+            search(tmp_path / f"killed_{step}", Events(kill_at=step), made=made)
+        resumed = search(tmp_path / f"killed_{step}", made=made)
+        assert (resumed[0] == alpha).all() and (resumed[1] == weights).all()
+        assert without_time(resumed[2]) == without_time(history)
+    result = json.loads((tmp_path / "whole" / "result.json").read_text())
+    assert (result["epoch"], result["epochs"]) == (5, 5)

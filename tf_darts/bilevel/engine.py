@@ -80,10 +80,11 @@ class SearchEngine(RunLoop):
         )
         self._facts = SearchFacts(supernet.cells, config.epochs)
         self._saved_genotype: Any = None
+        self._given_rate: float | None = None
         super().__init__(
             run,
             callbacks,
-            epochs=config.epochs + self._derivation.more_epochs(supernet.cells),
+            epochs=config.all_epochs(supernet.cells),
             checkpoint_steps=config.checkpoint_steps,
             max_rollbacks=config.max_rollbacks,
             variables=self._step.variables,
@@ -129,6 +130,7 @@ class SearchEngine(RunLoop):
     def _begin_epoch(self, epoch: int) -> None:
         directions = self._directions()
         self._step.alphas_frozen = directions.freeze_alphas
+        self._given_rate = directions.weight_learning_rate
         self._step.mixture.begin_epoch(epoch, directions.allowed)
 
     def _streams(self) -> tuple[str, ...]:
@@ -145,9 +147,12 @@ class SearchEngine(RunLoop):
         return self._data.epoch(epoch, start_step)
 
     def _rate(self, epoch: int) -> float:
+        if self._given_rate is not None:
+            return self._given_rate
         config = self._config
         first, last = config.weight_learning_rate, config.final_weight_learning_rate
-        return cosine(first, last, epoch, config.epochs)
+        # In epochs that a derivation adds it is that of the last of the search's own.
+        return cosine(first, last, min(epoch, config.epochs - 1), config.epochs)
 
     def _take_step(self, epoch: int, batch: SearchBatch) -> StepResult:
         if batch.starts_pass:

@@ -47,11 +47,13 @@ class Directions:
       freeze_alphas: α stays where it is, and only w moves.
       allowed: by kind of cell, which operations of an edge may still be chosen (1) or not (0), an
         array [edges, operations]; None: all.
+      weight_learning_rate: of w; None: as the search's schedule has it.
       stop: there is no next epoch.
     """
 
     freeze_alphas: bool = False
     allowed: Mapping[str, np.ndarray] | None = None
+    weight_learning_rate: float | None = None
     stop: Stop | None = None
 
 
@@ -112,8 +114,12 @@ class EpochRule(Part):
 def combined(
     rules: Sequence[EpochRule], history: Sequence[Record], facts: SearchFacts
 ) -> Directions:
-    """What several rules say together: each may freeze, forbid and stop; the first stop counts."""
+    """What several rules say together.
+
+    Each may freeze and forbid; of learning rates and stops the first counts.
+    """
     each = [rule.directions(history, facts) for rule in rules]
+    rates = [rate for said in each if (rate := said.weight_learning_rate) is not None]
     allowed: dict[str, np.ndarray] = {}
     for directions in each:
         for name, table in (directions.allowed or {}).items():
@@ -121,5 +127,6 @@ def combined(
     return Directions(
         freeze_alphas=any(directions.freeze_alphas for directions in each),
         allowed=allowed or None,
+        weight_learning_rate=next(iter(rates), None),
         stop=next((directions.stop for directions in each if directions.stop), None),
     )

@@ -112,6 +112,10 @@ class SearchConfig(RunConfig):
         """The topology of each kind of cell that is searched."""
         return find_space(self.space).narrowed(self.operations)
 
+    def all_epochs(self, cells: Mapping[str, CellTopology]) -> int:
+        """The search's own epochs, and those that its derivation adds for these cells."""
+        return self.epochs + self.make_parts("derivation")[0].more_epochs(cells)
+
     def make_parts(self, kind: str) -> tuple[methods.Part, ...]:
         """The parts of a kind (`methods.KINDS`), with their settings."""
         return tuple(

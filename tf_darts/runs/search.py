@@ -88,7 +88,7 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
     with opened_run(config, settings, replicas) as run:
         record_or_check_data(run, task.data, config, replicas)
         callbacks = [
-            Progress(supernet.score, config.epochs, label),
+            Progress(supernet.score, config.all_epochs(supernet.cells), label),
             SearchReport(run.path, supernet, settings, task.baseline),
         ]
         watched = callbacks if replicas.is_chief else []
