@@ -92,6 +92,10 @@ class Relaxation(Part):
         """
         return self.mixing(alphas, moment)
 
+    def differentiated(self, alphas: Alphas, moment: Moment) -> Mixing:
+        """What `mixing` has the gradient of: itself, unless an estimate goes straight through."""
+        return self.mixing(alphas, moment)
+
     def edge_factors(self, alphas: Alphas, moment: Moment) -> Mixing | None:
         """A factor of each edge's whole output, [edges] for each kind of cell; None: 1."""
         del alphas, moment

@@ -131,23 +131,35 @@ def _check_mixing(
     for kind, topology in cells.items() if factors is not None else ():
         shape = tuple(factors[kind].shape)
         expect(shape == (topology.edges,), f"{where}: edge_factors of {kind!r} is {shape}.")
-    for function in functions[:2]:
-        _check_slopes(function, alphas, moment, f"{where}: {function.__name__}")
+    slopes = [(relaxation.mixing, relaxation.differentiated)]
+    if relaxation.two_phases():
+        slopes.append((relaxation.weight_mixing, relaxation.weight_mixing))
+    for function, differentiated in slopes:
+        what = f"{where}: {function.__name__}"
+        _check_slopes(function, differentiated, alphas, moment, what)
 
 
 def _check_slopes(
-    function: Callable[..., Any], alphas: Mapping[str, tf.Tensor], moment: Moment, what: str
+    function: Callable[..., Any],
+    differentiated: Callable[..., Any],
+    alphas: Mapping[str, tf.Tensor],
+    moment: Moment,
+    what: str,
 ) -> None:
+    """Whether the gradients of the one function are the slopes of the other."""
     kinds = list(alphas)
 
-    def value(tables: list[tf.Tensor]) -> tf.Tensor:
+    def value_of(function: Callable[..., Any], tables: list[tf.Tensor]) -> tf.Tensor:
         mixing = function(dict(zip(kinds, tables, strict=True)), moment)
         return tf.add_n([tf.reduce_sum(m * random(800, *m.shape)) for m in mixing.values()])
+
+    def value(tables: list[tf.Tensor]) -> tf.Tensor:
+        return value_of(differentiated, tables)
 
     arguments = list(alphas.values())
     with tf.GradientTape() as tape:
         tape.watch(arguments)
-        total = value(arguments)
+        total = value_of(function, arguments)
     gradients = tape.gradient(total, arguments, unconnected_gradients="zero")
     check_gradient(value, arguments, gradients, kinds, what)
 
