@@ -97,6 +97,8 @@ def test_wrong_input_is_a_sentence():
     assert configure(asked).label == "robust_darts_es"
     with pytest.raises(UserError, match=r"looks from epoch 23 on, and --epochs=20"):
         configure(asked | {"epochs": 20})
+    with pytest.raises(UserError, match="--relaxation=dirichlet have no second derivative"):
+        configure({"mode": "search", "dataset": "ptb", "method": "dr_nas", "rules": "eigenvalue"})
     with pytest.raises(UserError, match=r"it is for .*--rules=eigenvalue_stop"):
         configure({"mode": "search", "dataset": "ptb", "eigenvalue_ratio": 2.0})
 

@@ -58,10 +58,13 @@ class Relaxation(Part):
 
     Attributes:
       normalized: whether each edge's mixing weights sum to 1.
+      twice_differentiable: whether they are; the Hessian by α needs it, the mixed derivative of
+        second order does not.
     """
 
     kind: ClassVar[str] = "relaxation"
     normalized: ClassVar[bool] = True
+    twice_differentiable: ClassVar[bool] = True
 
     def variables(
         self, cells: Mapping[str, CellTopology], scale: float, seed: int
@@ -93,7 +96,11 @@ class Relaxation(Part):
         return self.mixing(alphas, moment)
 
     def differentiated(self, alphas: Alphas, moment: Moment) -> Mixing:
-        """What `mixing` has the gradient of: itself, unless an estimate goes straight through."""
+        """What `mixing` has the gradient of: itself, unless an estimate goes straight through.
+
+        `NotImplemented`: of nothing that can be computed, as where gradients are implicit and
+        right in expectation alone; a test of one's own holds them.
+        """
         return self.mixing(alphas, moment)
 
     def edge_factors(self, alphas: Alphas, moment: Moment) -> Mixing | None:

@@ -42,6 +42,13 @@ class Eigenvalue(EpochRule):
         4, "validation batches over which the eigenvalue is averaged", minimum=1, maximum=10**4
     )
 
+    def check(self, config: Any) -> None:
+        if not config.make_parts("relaxation")[0].twice_differentiable:
+            raise UserError(
+                f"--rules={self.name}: the mixing weights of --relaxation={config.relaxation} have"
+                " no second derivative, and so no Hessian; leave the rule or the relaxation out."
+            )
+
     def measure(self, probe: SearchProbe) -> Mapping[str, float]:
         if (probe.epoch - 1) % self.eigenvalue_epochs and probe.epoch != probe.epochs:
             return {}
@@ -74,6 +81,7 @@ class EigenvalueStop(Eigenvalue):
     )
 
     def check(self, config: Any) -> None:
+        super().check(config)
         needed = self.eigenvalue_start + self._lag
         if needed >= config.epochs - 1:
             raise UserError(

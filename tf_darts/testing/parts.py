@@ -131,7 +131,9 @@ def _check_mixing(
     for kind, topology in cells.items() if factors is not None else ():
         shape = tuple(factors[kind].shape)
         expect(shape == (topology.edges,), f"{where}: edge_factors of {kind!r} is {shape}.")
-    slopes = [(relaxation.mixing, relaxation.differentiated)]
+    slopes = []
+    if relaxation.differentiated(alphas, moment) is not NotImplemented:
+        slopes.append((relaxation.mixing, relaxation.differentiated))
     if relaxation.two_phases():
         slopes.append((relaxation.weight_mixing, relaxation.weight_mixing))
     for function, differentiated in slopes:
