@@ -48,8 +48,8 @@ def test_a_search_says_how_it_found_its_cell(found):
     _, run = found
     provenance = run.cell.provenance
     assert genotype_files.load(run.path / "genotype.json").provenance == provenance
-    assert (provenance["mode"], provenance["method"]) == ("search", "first_order")
-    assert (provenance["optimization"], provenance["hypergradient"]) == ("bilevel", "first_order")
+    assert (provenance["mode"], provenance["method"]) == ("search", "darts_first")
+    assert provenance["hypergradient"] == "first_order"
     assert (provenance["dataset"], provenance["seed"], provenance["step"]) == ("text", 3, 2)
     config = json.loads((run.path / "config.json").read_text())
     assert (config["kind"], config["space"]) == ("search", "recurrent")
@@ -78,7 +78,7 @@ def test_a_training_keeps_it_and_its_report_needs_no_search(found):
     finally:
         (directory / "moved").rename(run.path)
     for entry in entries:
-        assert (entry.method, entry.animation) == ("first_order", None)
+        assert (entry.method, entry.animation) == ("darts_first", None)
         assert entry.settings["search.weight_learning_rate"] == 0.5
         assert entry.search_seconds == run.history[-1]["seconds"]
         assert entry.settings == before.settings
