@@ -72,9 +72,9 @@ def test_cosine():
     assert schedule.cosine(20.0, 20.0, 7, 50) == 20.0
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_weight_steps_are_sgd_with_coupled_decay(momentum):
-    optimizer = WeightOptimizer(momentum, weight_decay=0.1, clip_norm=1.0)
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
+def test_weight_steps_are_sgd_with_coupled_decay(momentum, nesterov):
+    optimizer = WeightOptimizer(momentum, weight_decay=0.1, clip_norm=1.0, nesterov=nesterov)
     w = m = np.array([3.0, -4.0])
     m = np.zeros(2)
     weights = [tf.constant(w)]
@@ -85,10 +85,28 @@ def test_weight_steps_are_sgd_with_coupled_decay(momentum):
         weights, velocities = optimizer.step(
             weights, velocities, [tf.constant(gradient)], factor, 0.5
         )
-        m = momentum * m + min(1.0, 1.0 / (norm + 1e-6)) * gradient + 0.1 * w
-        w = w - 0.5 * m
+        d = min(1.0, 1.0 / (norm + 1e-6)) * gradient + 0.1 * w
+        m = momentum * m + d
+        w = w - 0.5 * (d + momentum * m if nesterov else m)
         np.testing.assert_allclose(weights[0], w, rtol=1e-12)
     assert len(velocities) == (1 if momentum else 0)
+
+
+@pytest.mark.parametrize(
+    ("momentum", "nesterov"), [(0.0, False), (0.0, True), (0.9, False), (0.9, True)]
+)
+def test_reach_is_how_far_the_gradient_moves_the_weights(momentum, nesterov):
+    optimizer = WeightOptimizer(momentum, weight_decay=0.1, nesterov=nesterov)
+    rate, factor = tf.constant(0.5, tf.float64), tf.constant(0.25, tf.float64)
+    gradient = tf.constant([3.0, -4.0], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(gradient)
+        velocities = [tf.ones_like(gradient)] if momentum else []
+        ((moved,), _) = optimizer.step(
+            [tf.ones_like(gradient)], velocities, [gradient], factor, rate
+        )
+    slope = -tape.gradient(moved, gradient)
+    np.testing.assert_allclose(slope, [float(optimizer.reach(factor, rate))] * 2, rtol=1e-12)
 
 
 def test_the_clip_factor_is_a_constant_of_the_gradient():

@@ -34,6 +34,7 @@ PAPER = {
     "weight_learning_rate": 20.0,
     "final_weight_learning_rate": 20.0,
     "momentum": 0.0,
+    "nesterov": False,
     "weight_decay": 5e-7,
     "clip_norm": 0.25,
     "alpha_learning_rate": 3e-3,
@@ -152,7 +153,7 @@ def test_given_validation_images_must_be_there(tmp_path):
 
 
 def test_runs_of_before_the_division_were_shuffled():
-    assert config.legacy_settings() == {"division": "shuffled"}
+    assert config.legacy_settings() == {"division": "shuffled", "nesterov": False}
 
 
 def test_there_are_no_other_presets():
@@ -315,12 +316,16 @@ def test_computed_settings_leave_out_what_does_not_matter():
         "checkpoint_steps",
         "max_rollbacks",
         "accelerate",
+        "nesterov",
         "space",
         "operations",
     }
     # Runs from before there was the setting have none in their config.json, and go on.
     off = config.computed_settings(_search(accelerate="off"))
     assert off == config.computed_settings(_search()) | {"accelerate": "off"}
+    fast = config.computed_settings(_search(nesterov=True, momentum=0.9))
+    assert fast == config.computed_settings(_search(momentum=0.9)) | {"nesterov": True}
+    assert config.legacy_settings()["nesterov"] is False
 
 
 def test_computed_settings_survive_json():
@@ -450,6 +455,7 @@ def test_a_training_is_named_after_its_search():
             " photograph.",
         ),
         ({"dataset": "cifar10", "drop_path": 1.0}, "--drop_path=1.0: out of range"),
+        ({"nesterov": True}, "--nesterov has no meaning for --momentum=0; add --momentum=N"),
     ],
 )
 def test_trainings_that_cannot_be(overrides, sentence):

@@ -48,7 +48,7 @@ class BilevelStep:
         self.mixture = Mixture(supernet, config, replicas)
         self.alphas_frozen = False
         self._weight_optimizer = WeightOptimizer(
-            config.momentum, config.weight_decay, config.clip_norm
+            config.momentum, config.weight_decay, config.clip_norm, config.nesterov
         )
         self.alphas = self.mixture.alphas
         self._alpha_moves = AlphaMoves(self.alphas, self.mixture.relaxation, config)
@@ -224,13 +224,13 @@ class BilevelStep:
         )
 
     def _unrolled(self, gradients: Weights, learning_rate: tf.Tensor) -> tuple[Weights, tf.Tensor]:
-        """The virtual step: w', and the factor ξ·clip with which the gradient entered it."""
+        """The virtual step: w', and the factor, as ξ·clip, with which the gradient entered it."""
         factor = self._weight_optimizer.clip_factor(tf.linalg.global_norm(gradients))
         velocities = [tf.convert_to_tensor(velocity) for velocity in self._velocities]
         unrolled_weights, _ = self._weight_optimizer.step(
             self._flat_weights(), velocities, gradients, factor, learning_rate
         )
-        return unrolled_weights, learning_rate * factor
+        return unrolled_weights, self._weight_optimizer.reach(factor, learning_rate)
 
     def _advanced(
         self, gradients: Weights, learning_rate: tf.Tensor, statistics: tf.Tensor

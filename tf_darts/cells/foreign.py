@@ -1,7 +1,7 @@
 """Cells as other programs write them, made into the JSON types of ours; nothing is evaluated.
 
 The official release and most that followed it print `Genotype(normal=[...], ...)`; NNI writes JSON
-of its own. docs/own_cell.md shows all forms.
+of its own; other forms are their space's (`Space.text_form`). docs/own_cell.md shows all.
 """
 
 import ast
@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from tf_darts.cells.space import spaces
+from tf_darts.cells.space import Space, resolved, spaces
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import shown
 
@@ -36,33 +36,41 @@ _OPERATIONS = {
     "dilconv3x3": "dil_conv_3x3",
     "dilconv5x5": "dil_conv_5x5",
 }
-_TEXT = re.compile(r"\s*(\w+\s*=\s*)?[\w.]*Genotype\s*\(|\s*\{|\s*\|?\s*\w+~\d+\s*\|")
-_BENCH_201 = re.compile(r"\s*\|?\s*\w+~\d+\s*\|")
+_TEXT = re.compile(r"\s*(\w+\s*=\s*)?[\w.]*Genotype\s*\(|\s*\{")
 _EDGE = re.compile(r"(normal|reduce)_n(\d+)_(?:p(\d+)|switch)")
 _NUMBERED_EDGE = re.compile(r"(normal|reduce)/(op|input)_(\d+)_(\d+)")
 
 
 def is_text(reference: str) -> bool:
     """Whether this is a cell itself, and not a file's or a published cell's name."""
-    return bool(_TEXT.match(reference))
+    return bool(_TEXT.match(reference)) or _space_of_text(reference) is not None
+
+
+def _space_of_text(text: str) -> Space | None:
+    """The space that has a form of its own, if this is in it."""
+    forms = (space for space in spaces().values() if space.text_form)
+    return next((space for space in forms if re.match(space.text_form[0], text)), None)
 
 
 def from_python(text: str, name: str | None = None, source: str = "FILE") -> dict[str, Any]:
     """The fields of the cell in the text of a Python program.
 
     Args:
-      text: `Genotype(...)`, or lines `NAME = Genotype(...)`; all else in it is passed over.
+      text: `Genotype(...)`, or lines `NAME = Genotype(...)`; all else in it is passed over. Or
+        one cell in a form of its space's.
       name: which of several is meant.
       source: the file, for the sentence that asks for a name.
 
     Raises:
       UserError: it is no such text, or has no such cell, or several and `name` is None.
     """
-    if _BENCH_201.match(text):
-        raise UserError(
-            "this is a cell of NAS-Bench-201, operations on the edges between four nodes; that"
-            f" space is not here, only those of DARTS are; {FORMS}."
-        )
+    own = _space_of_text(text)
+    if own is not None:
+        if name is not None:
+            raise UserError(
+                f"it is one cell, in which nothing is named {shown(name)}; leave that out."
+            )
+        return dict(resolved(own.text_form[1])(text))
     cells = _calls(text)
     if not cells:
         raise UserError(f"it has no cell; {FORMS}.")

@@ -56,6 +56,9 @@ class Space:
       extra_operations: what cells may have besides what is searched.
       published: cells by name, each as `Genotype.to_dict` has it; or where they are,
         "PACKAGE.MODULE:NAME".
+      text_form: how other programs write a cell of it, where they have a form of their own: a
+        pattern that a text begins with which is one, and what makes of it a cell as
+        `Genotype.to_dict` has it (or where that is; it raises `UserError` for texts that are none).
     """
 
     name: str
@@ -75,6 +78,7 @@ class Space:
     parameter_free: tuple[str, ...] = ("none",)
     extra_operations: tuple[str, ...] = ()
     published: Mapping[str, Mapping[str, Any]] | str = dataclasses.field(default_factory=dict)
+    text_form: tuple[str, Callable[[str], Mapping[str, Any]] | str] | None = None
 
     @property
     def judged_by(self) -> tuple[str, str]:

@@ -306,8 +306,8 @@ def computed_settings(config: RunConfig) -> dict[str, Any]:
     """The settings that decide what a run computes, as JSON types: a resumed run shares them.
 
     `accelerate` is among them where it is "off": it changes how numbers are rounded; `space` where
-    it is not the usual one of the data; `operations` where some are named. Runs from before there
-    were these settings are as with "auto", the usual one and all.
+    it is not the usual one of the data; `operations` where some are named; `nesterov` where it is
+    so. Runs from before there were these settings are as with "auto", the usual one, all and not.
     """
     computed = config.recorded(
         {
@@ -318,6 +318,8 @@ def computed_settings(config: RunConfig) -> dict[str, Any]:
     )
     if computed["accelerate"] == "auto":
         del computed["accelerate"]
+    if not computed["nesterov"]:
+        del computed["nesterov"]
     if config.usual_space:
         del computed["space"]
     if not computed.get("operations", "all"):

@@ -52,6 +52,7 @@ class RunConfig(abc.ABC):
         10, "examples of a batch in evaluation", minimum=1, maximum=2**20
     )
     momentum: float = setting(0.0, "of the weights' SGD", minimum=0.0, below=1.0)
+    nesterov: bool = setting(False, "the weights' momentum is Nesterov's", legacy=False)
     weight_decay: float = setting(
         5e-7, "of the weights, added to the gradient", minimum=0.0, maximum=1e3
     )
@@ -149,6 +150,13 @@ class RunConfig(abc.ABC):
             raise UserError(
                 "--check_replicas has no meaning for --distribution=one_device, where there is"
                 " nothing to compare; leave it out."
+            )
+
+    def check_momentum(self, overrides: Mapping[str, Any]) -> None:
+        """Raises `UserError` where a kind of momentum is asked for and there is none."""
+        if self.nesterov and not self.momentum and overrides.get("nesterov"):
+            raise UserError(
+                "--nesterov has no meaning for --momentum=0; add --momentum=N, or leave it out."
             )
 
     def check_falling(self, first: str, last: str) -> None:

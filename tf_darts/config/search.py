@@ -126,6 +126,9 @@ class SearchConfig(RunConfig):
     def composed(self, overrides: Mapping[str, Any]) -> "SearchConfig":
         """This preset as a method's: with its parts, their settings as fields, and its values.
 
+        Where the method moves α and w in the paper's order, a space may have another one of its
+        own (`step_order`), unless the order means nothing for the method.
+
         Args:
           overrides: the settings that the user gave; those that name parts count.
 
@@ -133,7 +136,10 @@ class SearchConfig(RunConfig):
           UserError: there is no such method or part.
         """
         method = methods.find_method(str(overrides.get("method", self.method)))
-        chosen = {name: str(overrides.get(name, value)) for name, value in method.parts.items()}
+        usual = dict(method.parts)
+        if usual["step_order"] == methods.ORDERS[0] and "step_order" not in method.unused:
+            usual["step_order"] = self.step_order
+        chosen = {name: str(overrides.get(name, value)) for name, value in usual.items()}
         parts = [part for kind in methods.KINDS for part in methods.find_parts(kind, chosen[kind])]
         values = {name: getattr(self, name) for name in fields(self)} | chosen
         return _with_settings_of(type(self), tuple(parts))(
@@ -166,6 +172,7 @@ class SearchConfig(RunConfig):
             if name in overrides:
                 raise UserError(f"--{name} has no meaning for {why}; leave it out.")
         self.check_devices()
+        self.check_momentum(overrides)
         if self.operations:
             find_space(self.space).narrowed(self.operations)
         config, first, last = self, "weight_learning_rate", "final_weight_learning_rate"

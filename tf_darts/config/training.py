@@ -43,8 +43,9 @@ class TrainingConfig(RunConfig):
     learning_rate: float = setting(20.0, "of the weights, at its start", above=0.0, maximum=1e4)
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
-        del overrides, preset
+        del preset
         self.check_devices()
+        self.check_momentum(overrides)
         if not self.genotype:
             published = ", ".join(published_cells(self.space))
             theirs = f", or a published one, for --dataset={self.dataset} one of {published}"

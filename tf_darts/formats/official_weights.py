@@ -24,7 +24,7 @@ from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageMode
 from tf_darts.spaces.recurrent.word_model import WordModel
 
 _DENSE = (1, 0)  # [out, in] -> [in, out]
-_CONVOLUTION = (2, 3, 1, 0)  # [out, in, h, w] -> [h, w, in, out]; a 1×1 one to [in, out]
+CONVOLUTION = (2, 3, 1, 0)  # [out, in, h, w] -> [h, w, in, out]; a 1×1 one to [in, out]
 _DEPTHWISE = (2, 3, 0, 1)  # [channels, 1, h, w] -> [h, w, channels, 1]
 
 
@@ -94,15 +94,15 @@ def language_model_official_names(model: WordModel) -> dict[str, OfficialWeight]
 def convolutional_official_names(model: RelaxedImageClassifier) -> dict[str, OfficialWeight]:
     """The variables of a convolutional supernet by their official names."""
     names = {
-        "stem.0.weight": OfficialWeight(model.stem_kernel, _CONVOLUTION),
-        **_prefixed("stem.1", _batch_norm(model.stem_norm)),
+        "stem.0.weight": OfficialWeight(model.stem_kernel, CONVOLUTION),
+        **prefixed("stem.1", batch_norm_names(model.stem_norm)),
     }
     for i, cell in enumerate(model.cells):
         for j, layer in enumerate(cell.preprocess):
-            names |= _prefixed(f"cells.{i}.preprocess{j}", _operation(layer))
+            names |= prefixed(f"cells.{i}.preprocess{j}", _operation(layer))
         for e, edge in enumerate(cell.edges):
             for k, operation in enumerate(edge.operations.values()):
-                names |= _prefixed(f"cells.{i}._ops.{e}._ops.{k}", _operation(operation))
+                names |= prefixed(f"cells.{i}._ops.{e}._ops.{k}", _operation(operation))
     return names | {
         "classifier.weight": OfficialWeight(model.head_kernel, _DENSE),
         "classifier.bias": OfficialWeight(model.head_bias),
@@ -119,39 +119,42 @@ def image_network_official_names(model: DerivedNetwork) -> dict[str, OfficialWei
     names = {}
     for place, layer in zip(stem, model.stem.convolutions, strict=True):
         sequence, number = place.split(".")
-        names[f"{place}.weight"] = OfficialWeight(layer.kernel, _CONVOLUTION)
-        names |= _prefixed(f"{sequence}.{int(number) + 1}", _batch_norm(layer.norm))
+        names[f"{place}.weight"] = OfficialWeight(layer.kernel, CONVOLUTION)
+        names |= prefixed(f"{sequence}.{int(number) + 1}", batch_norm_names(layer.norm))
     for i, cell in enumerate(model.cells):
         for j, layer in enumerate(cell.preprocess):
-            names |= _prefixed(f"cells.{i}.preprocess{j}", _operation(layer))
+            names |= prefixed(f"cells.{i}.preprocess{j}", _operation(layer))
         for e, operation in enumerate(cell.edges):
-            names |= _prefixed(f"cells.{i}._ops.{e}", _operation(operation))
+            names |= prefixed(f"cells.{i}._ops.{e}", _operation(operation))
     if model.auxiliary:
-        names |= _prefixed("auxiliary_head", _auxiliary_head(model.auxiliary_head))
-    return names | _prefixed("classifier", _linear(model.classifier))
+        names |= prefixed("auxiliary_head", _auxiliary_head(model.auxiliary_head))
+    return names | prefixed("classifier", linear_names(model.classifier))
 
 
-def _linear(layer: keras.layers.Dense) -> Iterator[tuple[str, OfficialWeight]]:
+def linear_names(layer: keras.layers.Dense) -> Iterator[tuple[str, OfficialWeight]]:
+    """Of a linear layer."""
     yield "weight", OfficialWeight(layer.kernel, _DENSE)
     yield "bias", OfficialWeight(layer.bias)
 
 
 def _auxiliary_head(layer: AuxiliaryHead) -> Iterator[tuple[str, OfficialWeight]]:
-    yield "features.2.weight", OfficialWeight(layer.middle_kernel, _CONVOLUTION)
-    yield from _prefixed("features.3", _batch_norm(layer.middle_norm)).items()
-    yield "features.5.weight", OfficialWeight(layer.kernel, _CONVOLUTION)
+    yield "features.2.weight", OfficialWeight(layer.middle_kernel, CONVOLUTION)
+    yield from prefixed("features.3", batch_norm_names(layer.middle_norm)).items()
+    yield "features.5.weight", OfficialWeight(layer.kernel, CONVOLUTION)
     if layer.normalized:
-        yield from _prefixed("features.6", _batch_norm(layer.norm)).items()
-    yield from _prefixed("classifier", _linear(layer.classifier)).items()
+        yield from prefixed("features.6", batch_norm_names(layer.norm)).items()
+    yield from prefixed("classifier", linear_names(layer.classifier)).items()
 
 
-def _prefixed(
+def prefixed(
     prefix: str, names: Iterator[tuple[str, OfficialWeight]]
 ) -> dict[str, OfficialWeight]:
+    """Names of a part as the whole has them."""
     return {f"{prefix}.{name}": weight for name, weight in names}
 
 
-def _batch_norm(layer: BatchNorm) -> Iterator[tuple[str, OfficialWeight]]:
+def batch_norm_names(layer: BatchNorm) -> Iterator[tuple[str, OfficialWeight]]:
+    """Of a batch norm."""
     if layer.affine:
         yield "weight", OfficialWeight(layer.scale)
         yield "bias", OfficialWeight(layer.offset)
@@ -164,8 +167,8 @@ def _depthwise_separable(
 ) -> Iterator[tuple[str, OfficialWeight]]:
     """ReLU, depthwise, pointwise, norm: the parts of a sequence from number `start` on."""
     yield f"op.{start + 1}.weight", OfficialWeight(layer.depthwise_kernel, _DEPTHWISE)
-    yield f"op.{start + 2}.weight", OfficialWeight(layer.pointwise_kernel, _CONVOLUTION)
-    yield from _prefixed(f"op.{start + 3}", _batch_norm(layer.norm)).items()
+    yield f"op.{start + 2}.weight", OfficialWeight(layer.pointwise_kernel, CONVOLUTION)
+    yield from prefixed(f"op.{start + 3}", batch_norm_names(layer.norm)).items()
 
 
 def _operation(layer: Operation) -> Iterator[tuple[str, OfficialWeight]]:
@@ -175,18 +178,18 @@ def _operation(layer: Operation) -> Iterator[tuple[str, OfficialWeight]]:
     elif isinstance(layer, DepthwiseSeparable):
         yield from _depthwise_separable(layer, 0)
     elif isinstance(layer, FactorizedConvolution):
-        yield "op.1.weight", OfficialWeight(layer.row_kernel, _CONVOLUTION)
-        yield "op.2.weight", OfficialWeight(layer.column_kernel, _CONVOLUTION)
-        yield from _prefixed("op.3", _batch_norm(layer.norm)).items()
+        yield "op.1.weight", OfficialWeight(layer.row_kernel, CONVOLUTION)
+        yield "op.2.weight", OfficialWeight(layer.column_kernel, CONVOLUTION)
+        yield from prefixed("op.3", batch_norm_names(layer.norm)).items()
     elif isinstance(layer, FactorizedReduction):
-        yield "conv_1.weight", OfficialWeight(layer.even_kernel, _CONVOLUTION)
-        yield "conv_2.weight", OfficialWeight(layer.odd_kernel, _CONVOLUTION)
-        yield from _prefixed("bn", _batch_norm(layer.norm)).items()
+        yield "conv_1.weight", OfficialWeight(layer.even_kernel, CONVOLUTION)
+        yield "conv_2.weight", OfficialWeight(layer.odd_kernel, CONVOLUTION)
+        yield from prefixed("bn", batch_norm_names(layer.norm)).items()
     elif isinstance(layer, ReluConvBatchNorm):
-        yield "op.1.weight", OfficialWeight(layer.kernel, _CONVOLUTION)
-        yield from _prefixed("op.2", _batch_norm(layer.norm)).items()
+        yield "op.1.weight", OfficialWeight(layer.kernel, CONVOLUTION)
+        yield from prefixed("op.2", batch_norm_names(layer.norm)).items()
     elif isinstance(layer, Pooling) and layer.normalized:
-        yield from _prefixed("1", _batch_norm(layer.norm)).items()
+        yield from prefixed("1", batch_norm_names(layer.norm)).items()
 
 
 def assign_official(

@@ -18,11 +18,13 @@ class WeightOptimizer:
       momentum: μ.
       weight_decay: λ.
       clip_norm: the largest global norm of a gradient; 0 means no clipping.
+      nesterov: whether the momentum is Nesterov's (Sutskever et al., ICML 2013, as PyTorch has it).
     """
 
     momentum: float = 0.0
     weight_decay: float = 0.0
     clip_norm: float = 0.0
+    nesterov: bool = False
 
     def clip_factor(self, norm: tf.Tensor) -> tf.Tensor:
         """min(1, clip / (norm + 1e-6)), a constant in every gradient."""
@@ -38,7 +40,7 @@ class WeightOptimizer:
         factor: tf.Tensor,
         learning_rate: tf.Tensor,
     ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        """One step: m' = μ m + (factor·g + λ w), w' = w - ξ m'.
+        """One step: d = factor·g + λ w, m' = μ m + d, w' = w - ξ m'; Nesterov: w - ξ (d + μ m').
 
         Args:
           weights: w.
@@ -56,8 +58,26 @@ class WeightOptimizer:
         if not self.momentum:
             velocities = []
         else:
-            directions = velocities = [
+            velocities = [
                 self.momentum * m + d for m, d in zip(velocities, directions, strict=True)
             ]
+            if self.nesterov:
+                directions = [
+                    d + self.momentum * m for d, m in zip(directions, velocities, strict=True)
+                ]
+            else:
+                directions = velocities
         new_weights = [w - learning_rate * d for w, d in zip(weights, directions, strict=True)]
         return new_weights, list(velocities)
+
+    def reach(self, factor: tf.Tensor, learning_rate: tf.Tensor) -> tf.Tensor:
+        """-∂w'/∂g of one `step`: how far a unit of the gradient moves w, scalar.
+
+            ξ·factor, and with Nesterov's momentum, which counts it twice, ξ·factor·(1 + μ)
+
+        Args:
+          factor: `clip_factor`, which is a constant here.
+          learning_rate: ξ, scalar.
+        """
+        share = 1.0 + self.momentum if self.nesterov else 1.0
+        return learning_rate * factor * share

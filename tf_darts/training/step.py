@@ -46,7 +46,9 @@ class TrainingStep:
         self.objective = objective
         self._config = config
         self._weights = list(objective.weights)
-        self._optimizer = WeightOptimizer(config.momentum, config.weight_decay, config.clip_norm)
+        self._optimizer = WeightOptimizer(
+            config.momentum, config.weight_decay, config.clip_norm, config.nesterov
+        )
         self._groups = WeightGroups(self._weights)
         self._velocities = [
             tf.Variable(tf.zeros([size], self._weights[0].dtype), trainable=False)
@@ -157,7 +159,11 @@ class TrainingStep:
                 scaled = result.loss if scale is None else result.loss * scale.value
             # Read inside the scope: what the loss made of them, or what they were.
             statistics = [tf.convert_to_tensor(v) for v in self.objective.statistics]
-        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(scaled, weights)]
+        # Zeros for what reaches nothing, as edges of a cell may do whose space has `none`.
+        gradients = tape.gradient(
+            scaled, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         return (result.loss, dict(result.means), gradients, statistics), result.state
 
     def _advanced(

@@ -10,30 +10,35 @@ from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
 
 
 def rematerialized_cell(
-    cell: keras.layers.Layer, inputs: tuple[tf.Tensor, tf.Tensor], edge_factors: tf.Tensor | None
+    cell: keras.layers.Layer,
+    inputs: tf.Tensor | tuple[tf.Tensor, ...],
+    edge_factors: tf.Tensor | None,
 ) -> tf.Tensor:
     """`cell(inputs, edge_factors, training=True)`, of which only the arguments are kept.
 
     Running statistics are moved, or written down, by the first computation only.
 
     Args:
-      cell: a `RelaxedCell` or a `DerivedCell`; it is built.
-      inputs: the outputs of the cell before the last, and of the last.
+      cell: relaxed or derived; it is built.
+      inputs: the cell's input, or its inputs: in the convolutional space the outputs of the cell
+        before the last, and of the last.
       edge_factors: mixing weights, or drop-path's factors, if any.
     """
     variables = cell.trainable_variables
     values = [tf.convert_to_tensor(variable) for variable in variables]
+    given = list(inputs) if isinstance(inputs, tuple) else [inputs]
     extra_arguments = [] if edge_factors is None else [edge_factors]
     ledgers: list[StatisticsLedger] = []
 
     def run(arguments: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        count = 2 + len(extra_arguments)
+        count = len(given) + len(extra_arguments)
+        own = tuple(arguments[: len(given)]) if isinstance(inputs, tuple) else arguments[0]
         mapping = list(zip(variables, arguments[count:], strict=True))
         with keras.StatelessScope(state_mapping=mapping), StatisticsLedger() as ledger:
-            output = cell(tuple(arguments[:2]), *arguments[2:count], training=True)
+            output = cell(own, *arguments[len(given) : count], training=True)
         ledgers.append(ledger)
         return [output, *(tf.stop_gradient(value) for value in ledger.values)]
 
-    output, *statistics = rematerialized(run, [*inputs, *extra_arguments, *values])
+    output, *statistics = rematerialized(run, [*given, *extra_arguments, *values])
     ledgers[0].hand_over(statistics)
     return output

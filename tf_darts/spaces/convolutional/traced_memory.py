@@ -17,18 +17,25 @@ class Cell(NamedTuple):
     """A cell with what it gets.
 
     Attributes:
-      layer: of `RelaxedCell` or `DerivedCell`; it is built.
-      shapes: of both inputs, [B, H, W, channels].
+      layer: a relaxed or derived cell; it is built.
+      shapes: of its inputs, [B, H, W, channels], or the shape of its only one.
       output: the shape of what comes out.
       edge_factors: the shape of what else it takes, if anything.
       constant: whether that has no gradient.
     """
 
     layer: keras.layers.Layer
-    shapes: Sequence[Shape]
+    shapes: Sequence[Shape] | Shape
     output: Shape
     edge_factors: Shape | None = None
     constant: bool = False
+
+    @property
+    def kind(self) -> tuple[bool, bool]:
+        """What cells of one kind have in common but for their size."""
+        return getattr(self.layer, "reduction", False), getattr(
+            self.layer, "reduction_before", False
+        )
 
     def counted(self, order: int = 1) -> TracedMemory:
         """By `layer_memory`."""
@@ -88,8 +95,7 @@ def cells_memory(
     parts: list[TracedMemory] = []
     second = 1.0  # what second derivatives take, over what first ones do
     for cell in cells:
-        layer, numbers = cell.layer, _numbers(cell.output)
-        kind = layer.reduction, layer.reduction_before
+        layer, numbers, kind = cell.layer, _numbers(cell.output), cell.kind
         if kind not in kinds:
             counted = cell.counted()
             if order == 2 and not kinds:

@@ -1,0 +1,65 @@
+"""The names under which NAS-Bench-201's authors keep the weights of its networks (PyTorch).
+
+A cell's edges are numbered in a derived network (`cells.0.layers.2`), and named by their nodes in
+the search (`cells.0.edges.2<-1`, then the operation's number).
+"""
+
+from collections.abc import Iterator
+
+import keras
+
+from tf_darts.formats.official_weights import (
+    CONVOLUTION,
+    OfficialWeight,
+    batch_norm_names,
+    linear_names,
+    prefixed,
+)
+from tf_darts.spaces.convolutional.derived.stems import ConvBatchNorm
+from tf_darts.spaces.nasbench201.cells import RelaxedBenchCell
+from tf_darts.spaces.nasbench201.network import BenchNetwork, ResidualBlock
+from tf_darts.spaces.nasbench201.operations import ReluConvNorm
+
+
+def nasbench201_official_names(model: BenchNetwork) -> dict[str, OfficialWeight]:
+    """The variables of a network of NAS-Bench-201 by their official names.
+
+    Args:
+      model: a supernet or a derived network; it is built.
+    """
+    names = prefixed("stem", _convolution(model.stem, 0))
+    for i, layer in enumerate(model.cells):
+        if isinstance(layer, ResidualBlock):
+            names |= prefixed(f"cells.{i}", _block(layer))
+        elif isinstance(layer, RelaxedBenchCell):
+            for row, edge in enumerate(layer.edges):
+                source, target = layer.topology.edge_names[row].split("→")
+                for k, operation in enumerate(edge.operations):
+                    place = f"cells.{i}.edges.{target}<-{source}.{k}"
+                    names |= prefixed(place, _operation(operation))
+        else:
+            for row, operation in enumerate(layer.edges):
+                names |= prefixed(f"cells.{i}.layers.{row}", _operation(operation))
+    names |= prefixed("lastact.0", batch_norm_names(model.last_norm))
+    return names | prefixed("classifier", linear_names(model.classifier))
+
+
+def _operation(layer: keras.layers.Layer) -> Iterator[tuple[str, OfficialWeight]]:
+    if isinstance(layer, ReluConvNorm):
+        yield from prefixed("op", _convolution(layer, 1)).items()
+
+
+def _convolution(
+    layer: ReluConvNorm | ConvBatchNorm, place: int
+) -> Iterator[tuple[str, OfficialWeight]]:
+    """A convolution, number `place` of a sequence, and the batch norm behind it."""
+    yield f"{place}.weight", OfficialWeight(layer.kernel, CONVOLUTION)
+    if isinstance(layer, ReluConvNorm) and not layer.affine:
+        yield f"{place}.bias", OfficialWeight(layer.bias)
+    yield from prefixed(f"{place + 1}", batch_norm_names(layer.norm)).items()
+
+
+def _block(layer: ResidualBlock) -> Iterator[tuple[str, OfficialWeight]]:
+    for name, convolution in (("conv_a", layer.conv_a), ("conv_b", layer.conv_b)):
+        yield from prefixed(name, _operation(convolution)).items()
+    yield "downsample.1.weight", OfficialWeight(layer.shortcut_kernel, CONVOLUTION)

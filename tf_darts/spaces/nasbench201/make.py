@@ -1,0 +1,116 @@
+"""What the settings of a run make of the space of NAS-Bench-201."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tf_darts.cells.genotype import Genotype
+from tf_darts.cells.topology import CellTopology
+from tf_darts.data.facts import ImageFacts
+from tf_darts.runtime.memory.traced import TracedMemory, in_order
+from tf_darts.runtime.seeds import sub_seed
+from tf_darts.spaces.convolutional.traced_memory import Cell, cells_memory, layer_memory
+from tf_darts.spaces.image_doors import ImageObjective, ImageSupernet
+from tf_darts.spaces.nasbench201 import counts as sizes
+from tf_darts.spaces.nasbench201.network import (
+    BenchNetwork,
+    NasBench201Network,
+    RelaxedBenchNetwork,
+    ResidualBlock,
+)
+from tf_darts.spaces.nasbench201.settings import (
+    NasBench201SearchConfig,
+    NasBench201TrainingConfig,
+)
+
+
+class BenchSupernet(ImageSupernet):
+    """Image classification with relaxed cells; all of them share the one table of α, "cell"."""
+
+    model: RelaxedBenchNetwork
+
+    def traced_memory(self, batch: Any, *, order: int = 1, replicas: int = 1) -> TracedMemory:
+        del replicas  # each takes the same form
+        topology = self.model.topology
+        table = (topology.edges, topology.columns)
+        return _memory(self.model, (batch[0].shape[0], *self.image_shape), table, order)
+
+
+class BenchObjective(ImageObjective):
+    """The training of a derived network by its cross-entropy."""
+
+    model: NasBench201Network
+
+    def traced_memory(self, batch: Any) -> TracedMemory:
+        return _memory(self.model, (batch[0].shape[0], *self.image_shape))
+
+
+def _memory(
+    model: BenchNetwork,
+    images: tuple[int, int, int, int],
+    mixing: tuple[int, int] | None = None,
+    order: int = 1,
+) -> TracedMemory:
+    """Of the gradient of a network's logits; images are [B, H, W, channels]."""
+    layers = model.layer_shapes(images)
+    cells = [
+        Cell(layer, shape, shape, mixing)
+        for layer, shape in layers[1:-2]
+        if not isinstance(layer, ResidualBlock)
+    ]
+    of_cells = iter(cells_memory(cells, order=order, rematerialize=model.rematerialize))
+    inside = layers[1:-2]
+    return in_order(
+        [
+            layer_memory(*layers[0]),
+            *(
+                layer_memory(*place) if isinstance(place[0], ResidualBlock) else next(of_cells)
+                for place in inside
+            ),
+            *(layer_memory(*place) for place in layers[-2:]),
+        ]
+    )
+
+
+def supernet(
+    config: NasBench201SearchConfig, facts: ImageFacts, cells: Mapping[str, CellTopology]
+) -> BenchSupernet:
+    """What a search goes through, with random weights."""
+    model = RelaxedBenchNetwork(
+        cells["cell"],
+        classes=facts.classes,
+        channels=config.channels,
+        cells_per_stage=config.cells_per_stage,
+        seed=sub_seed(config.seed, "weights"),
+    )
+    model.rematerialize = config.rematerialize
+    return BenchSupernet(model, facts.shape, "nasbench201", cells)
+
+
+def objective(
+    config: NasBench201TrainingConfig, cell: Genotype, facts: ImageFacts
+) -> BenchObjective:
+    """The training of a derived network, with random weights."""
+    model = NasBench201Network(
+        cell,
+        classes=facts.classes,
+        channels=config.channels,
+        cells_per_stage=config.cells_per_stage,
+        seed=sub_seed(config.seed, "weights"),
+    )
+    model.rematerialize = config.rematerialize
+    return BenchObjective(
+        model,
+        facts.shape,
+        multiply_adds=counts(config, cell, facts)["multiply-adds an image"],
+        batch_size=config.batch_size,
+    )
+
+
+def counts(config: NasBench201TrainingConfig, cell: Genotype, facts: ImageFacts) -> dict[str, int]:
+    """How large the network is, as its authors count; its weights are not made."""
+    edges = sizes.convolutions(cell)
+    form = {"channels": config.channels, "cells_per_stage": config.cells_per_stage}
+    return {
+        "weights": sizes.weight_count(edges, facts.classes, image_channels=facts.shape[2], **form),
+        "multiply-adds an image": sizes.multiply_adds(edges, facts.classes, facts.shape, **form),
+    }
