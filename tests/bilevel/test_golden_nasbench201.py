@@ -147,9 +147,7 @@ def test_forward_in_both_modes(golden, float64):
     mixing, model = relaxation.softmax(problem.alphas), problem.supernet.model
     assert error(model(images, mixing), golden["logits_eval"]) < EXACT
     assert error(model(images, mixing, training=True), golden["logits"]) < EXACT
-    moved = problem.flat(
-        problem.supernet.statistics, "buffer_order", problem.supernet.statistics
-    )
+    moved = problem.flat(problem.supernet.statistics, "buffer_order", problem.supernet.statistics)
     assert error(moved, golden["buffers_after_train_forward"]) < EXACT
 
 

@@ -142,10 +142,31 @@ def test_what_is_read_from_a_file_and_from_the_command_line(tmp_path, text, cell
         assert config.run_dir == f"runs/train_{dataset}_{references.identifier(cell)}_seed0"
 
 
+@pytest.mark.parametrize("text", [BENCH_201, f"\n {BENCH_201} \n", BENCH_201.strip("|")])
+def test_a_space_s_own_form_is_read_too(tmp_path, text):
+    file = tmp_path / "cell.txt"
+    file.write_text(text, encoding="utf-8")
+    cell = genotype_files.load(file)
+    assert cell == genotype_files.parse(text) == references.read(text)
+    assert cell.space == "nasbench201" and is_text(text)
+    assert [name for node in cell.cells["cell"].nodes for name, _ in node] == [
+        *("nor_conv_3x3", "skip_connect", "none", "nor_conv_3x3", "avg_pool_3x3", "none"),
+    ]
+    config = configure({"mode": "train", "dataset": "digits", "genotype": text})
+    assert (config.space, find_cell(config)) == ("nasbench201", cell)
+    name = references.identifier(cell)
+    assert config.run_dir == f"runs/train_digits_nasbench201_{name}_seed0"
+    assert references.provenance(text, cell) == {"mode": "train", "given": name, "text": text}
+    with pytest.raises(UserError, match="it is one cell, in which nothing is named MINE; leave"):
+        genotype_files.load(f"{file}:MINE")
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (BENCH_201, "this is a cell of NAS-Bench-201, operations on the edges between four nodes"),
+        (BENCH_201.replace("none~1", "sep~1"), "unknown operation 'sep' of NAS-Bench-201; use one"),
+        (BENCH_201.replace("none~1", "none~0"), "node 2 of the cell reads the nodes [0, 0]"),
+        (BENCH_201.replace("+", ""), "is written like |nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+"),
         ("Genotype(normal=[('sep_conv_3x3', 0), …", "neither JSON nor a line of Python (line 1: "),
         (FLAT.replace("skip_connect", "none"), "unknown operation 'none'; use one of max_pool_3x3"),
         (FLAT.replace("'skip_connect'", "None"), "expected a list of [operation, predecessor]"),

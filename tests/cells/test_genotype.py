@@ -100,7 +100,7 @@ def test_published_convolutional_counts(name, nodes, normal_concat, reduce_conca
 
 
 def test_the_two_spaces_publish_these():
-    assert set(PUBLISHED) == set(genotype.SPACES) == {"recurrent", "convolutional"}
+    assert set(PUBLISHED) == set(genotype.SPACES) == {"recurrent", "convolutional", "nasbench201"}
     assert set(PUBLISHED["recurrent"]) == {"darts_v1", "darts_v2", "enas"}
     assert set(PUBLISHED["convolutional"]) == {"darts_v1", "darts_v2", "nasnet", "amoebanet"}
 

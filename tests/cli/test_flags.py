@@ -42,6 +42,7 @@ def _settings():
 NEEDED = {
     "cpu_replicas": ["--distribution=mirrored"],
     "learning_rate_decay": ["--schedule=exponential"],
+    "nesterov": ["--momentum=0.5"],
     "color_jitter": ["--stream_images", "--image_size=8"],
     "hue_jitter": ["--stream_images", "--image_size=8"],
     "stream_images": ["--image_size=8"],

@@ -20,6 +20,7 @@ SMALL = {
         {"channels": 2, "layers": 3, "auxiliary_weight": 0.0},
     ),
     "recurrent": ({"units": 4}, {"units": 4}),
+    "nasbench201": ({"channels": 2, "cells_per_stage": 1},) * 2,
     "bench": ({"width": 2, "depth": 1}, {"width": 2, "depth": 1}),
 }
 

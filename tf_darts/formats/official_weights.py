@@ -146,9 +146,7 @@ def _auxiliary_head(layer: AuxiliaryHead) -> Iterator[tuple[str, OfficialWeight]
     yield from prefixed("classifier", linear_names(layer.classifier)).items()
 
 
-def prefixed(
-    prefix: str, names: Iterator[tuple[str, OfficialWeight]]
-) -> dict[str, OfficialWeight]:
+def prefixed(prefix: str, names: Iterator[tuple[str, OfficialWeight]]) -> dict[str, OfficialWeight]:
     """Names of a part as the whole has them."""
     return {f"{prefix}.{name}": weight for name, weight in names}
 

@@ -152,7 +152,12 @@ def _check_objective(
 ) -> None:
     config: TrainingConfig = dataclasses.replace(space.training, space=space.name, **settings)
     config = dataclasses.replace(config, batch_size=len(np.transpose(batch[1])))
-    cell = genotype_class(space.name).from_cells(random_cells(space.topologies, 1))
+    # Without `none`, which may cut an edge off: here every weight must count.
+    whole = {
+        kind: dataclasses.replace(topology, none_competes=False)
+        for kind, topology in space.topologies.items()
+    }
+    cell = genotype_class(space.name).from_cells(random_cells(whole, 1))
     objective = resolved(space.objective)(config, cell, facts)
     _check_score(space, objective, f"{name}: its objective")
     if space.counts is not None:
