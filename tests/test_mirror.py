@@ -35,6 +35,7 @@ HOMES = {
         "testing/derivatives",
     ],
     "bilevel/test_golden_convolutional.py": ["formats/official_weights"],
+    "bilevel/test_golden_nasbench201.py": ["formats/nasbench201_weights"],
     "bilevel/test_hypergradient.py": ["bilevel/loss"],
     "bilevel/test_mixed_precision.py": ["bilevel/scaled_loss"],
     "bilevel/test_search_parts.py": [
@@ -138,6 +139,15 @@ HOMES = {
     "spaces/convolutional/relaxed/test_classifier.py": [
         "spaces/convolutional/layout",
         "spaces/convolutional/relaxed/supernet",
+    ],
+    "spaces/nasbench201/test_network.py": [
+        "spaces/nasbench201/cells",
+        "spaces/nasbench201/operations",
+    ],
+    "spaces/nasbench201/test_space.py": [
+        "spaces/nasbench201/make",
+        "spaces/nasbench201/published",
+        "spaces/nasbench201/settings",
     ],
     "spaces/recurrent/derived/test_objective.py": ["spaces/recurrent/derived/counts"],
     "spaces/recurrent/test_layers.py": [

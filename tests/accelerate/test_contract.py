@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_darts.accelerate  # noqa: F401, registers the forms
 from tf_darts.cells.genotype import ConvolutionalGenotype
 from tf_darts.cells.published import PUBLISHED
+from tf_darts.cells.space import find_space
 from tf_darts.spaces import fast_forms
 from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
 from tf_darts.spaces.convolutional.derived.objective import CifarNetwork
@@ -15,6 +16,7 @@ from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm
 from tf_darts.spaces.convolutional.operations.convolutions import DepthwiseSeparable
 from tf_darts.spaces.convolutional.relaxed.cell import RelaxedCell
 from tf_darts.spaces.fast_forms import without
+from tf_darts.spaces.nasbench201.cells import RelaxedBenchCell
 from tf_darts.spaces.recurrent.derived.cell import DerivedRecurrentCell
 from tf_darts.spaces.recurrent.derived.objective import LanguageModel
 from tf_darts.spaces.recurrent.relaxed.cell import RelaxedRecurrentCell
@@ -86,6 +88,13 @@ def _word_model(dtype: str) -> Case:
     return Case(model, lambda x: model.cross_entropy(x, targets), [dropped])
 
 
+def _relaxed_bench_cell(dtype: str) -> Case:
+    cell = RelaxedBenchCell(3, find_space("nasbench201").topologies["cell"], seed=1)
+    inputs, mixing = random(1, 3, 5, 6, 3, dtype=dtype), random(2, 6, 5, dtype=dtype)
+    cell.build(inputs.shape)
+    return Case(cell, lambda x, p: cell(x, p, training=True), [inputs, tf.nn.softmax(mixing)])
+
+
 CASES: dict[type, Callable[[str], Case]] = {
     RelaxedCell: _relaxed_cell,
     DerivedNetwork: _derived_network,
@@ -93,6 +102,7 @@ CASES: dict[type, Callable[[str], Case]] = {
     DerivedRecurrentCell: _derived_recurrent_cell,
     BatchNorm: _batch_norm,
     DepthwiseSeparable: _depthwise,
+    RelaxedBenchCell: _relaxed_bench_cell,
     WordModel: _word_model,
 }
 

@@ -3,6 +3,7 @@
 Its numbers are from the authors' network definitions; see `load_golden`.
 """
 
+import contextlib
 import dataclasses
 import json
 
@@ -21,6 +22,7 @@ from tf_darts.data.facts import ImageFacts
 from tf_darts.formats.nasbench201_weights import nasbench201_official_names
 from tf_darts.formats.official_weights import assign_official
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
+from tf_darts.spaces import fast_forms
 from tf_darts.spaces.nasbench201 import make, strings
 from tf_darts.spaces.nasbench201.settings import NasBench201SearchConfig
 
@@ -123,12 +125,13 @@ class Problem:
 _made = []
 
 
-@pytest.fixture
-def problem(golden, float64):
-    """One for the tests in float64 that change nothing in it."""
+@pytest.fixture(params=["fast", "clear"])
+def problem(golden, float64, request):
+    """One for the tests in float64 that change nothing in it; by the fast forms and without."""
     if not _made:
         _made.append(Problem(golden))
-    return _made[0]
+    with fast_forms.without() if request.param == "clear" else contextlib.nullcontext():
+        yield _made[0]
 
 
 def of(gradient):

@@ -10,6 +10,7 @@ from tf_darts.accelerate.convolutional import (  # noqa: F401
     derived_stack,
     relaxed_cell,
 )
+from tf_darts.accelerate.nasbench201 import relaxed_bench_cell  # noqa: F401
 from tf_darts.accelerate.recurrent import (  # noqa: F401
     derived_recurrence,
     relaxed_recurrence,

@@ -77,6 +77,14 @@ class Supernet(abc.ABC):
         """The trainable weights w, in the order in which `loss` takes their values."""
 
     @property
+    def idle_weights(self) -> Sequence[keras.Variable]:
+        """Those of `weights` by which a batch's loss has no gradient.
+
+        Such is a bias before a batch norm: the mean takes it away, and only what is measured moves.
+        """
+        return ()
+
+    @property
     def regularizes(self) -> bool:
         """Whether the weight step's loss has terms of its own, see `loss`."""
         return False

@@ -22,9 +22,10 @@ def check_supernet(supernet: Supernet, batch: Any, *, random_masks: bool | None 
     """Tries a supernet as a search uses it: seconds, for a toy one.
 
     Checked are topologies and genotypes, measures and scores; that the loss assigns nothing, says
-    the same at the same arguments, compiled or not, and depends on every weight and edge that it
-    is given; its gradients by w and α, against differences of its values; that state and statistics
-    are cut off and only returned; that sums of evaluations add up, and that memory grows.
+    the same at the same arguments, compiled or not, and depends on every edge and weight that it
+    is given, but for `idle_weights`; its gradients by w and α, against differences of its values;
+    that state and statistics are cut off and only returned; that sums of evaluations add up, and
+    that memory grows.
 
     Args:
       supernet: made inside `with tf_darts.testing.float64():`.
@@ -186,7 +187,11 @@ class _Trial:
         slopes = [tf.convert_to_tensor(slope) for slope in slopes]
         weights = [f"the weight {weight.path!r}" for weight in self.supernet.weights]
         names = [*weights, *(f"α of {kind!r}" for kind in self.kinds)]
-        check_influence(slopes[: len(weights)], weights, f"{self.name}: the loss")
+        idle = {id(weight) for weight in self.supernet.idle_weights}
+        busy = [i for i, weight in enumerate(self.supernet.weights) if id(weight) not in idle]
+        check_influence(
+            [slopes[i] for i in busy], [weights[i] for i in busy], f"{self.name}: the loss"
+        )
         for kind, table in zip(self.kinds, slopes[len(weights) :], strict=True):
             edges = self.supernet.cells[kind].edge_names
             rows = [f"edge {edge} of {kind!r}" for edge in edges]

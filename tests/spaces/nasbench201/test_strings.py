@@ -51,7 +51,7 @@ def test_what_is_no_string(text, sentence):
 
 @pytest.mark.parametrize("text", ["3/33/33", "3/33/33x", "333333", "", "3/33/333\n"])
 def test_what_is_no_short_form(text):
-    with pytest.raises(UserError, match="the short form .* is like 3/-3/s-s"):
+    with pytest.raises(UserError, match=r"the short form .* is like 3/-3/s-s"):
         strings.from_short(text)
 
 

@@ -34,7 +34,7 @@ from tf_darts.spaces.convolutional.relaxed.cell import RelaxedCell
 from tf_darts.spaces.fast_forms import register
 
 
-class _Source:
+class Source:
     """A node, and what its outgoing edges share.
 
     Attributes:
@@ -56,9 +56,16 @@ class _Source:
         self._shared_terms: list[tuple[tf.Tensor, tf.Tensor]] = []
 
     def norm(
-        self, inputs: tf.Tensor, norms: Sequence[BatchNorm], mixing: tf.Tensor | None = None
+        self,
+        inputs: tf.Tensor,
+        norms: Sequence[BatchNorm],
+        mixing: tf.Tensor | None = None,
+        bias: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """The edges' batch norms at once; `mixing` [n] multiplies their results."""
+        """The edges' batch norms at once; `mixing` [n] multiplies their results.
+
+        `bias` is what their convolutions would have added, see `normalize`.
+        """
         channels = inputs.shape[-1]
         dtype = norms[0].variable_dtype  # not that of activations, which may have 16 bits
         scale = tf.constant(1.0, dtype, [channels])
@@ -66,7 +73,7 @@ class _Source:
             copies = np.ones([1, channels // len(norms)])
             scale = tf.reshape(tf.reshape(mixing, [-1, 1]) * copies, [channels])
         offset = tf.constant(0.0, dtype, [channels])
-        return normalize(inputs, norms, scale, offset, self.training)
+        return normalize(inputs, norms, scale, offset, self.training, bias)
 
     def tiled(self, view: str) -> tf.Tensor:
         """The rectified node n times side by side, [.., .., .., n·C].
@@ -167,7 +174,7 @@ def edges_from(
     Returns:
       What each edge brings to its target, [B, H', W', C].
     """
-    shared = _Source(source, len(edges), stride, training)
+    shared = Source(source, len(edges), stride, training)
     terms = []
     columns = tf.unstack(mixing, axis=1)
     for operations, weights in zip(zip(*edges, strict=True), columns, strict=True):
@@ -176,20 +183,18 @@ def edges_from(
     return tf.split(tf.add_n(terms + shared.added_terms()), len(edges), axis=-1)
 
 
-def _none(source: _Source, operations: Sequence[Zero], mixing: tf.Tensor) -> list[tf.Tensor]:
+def _none(source: Source, operations: Sequence[Zero], mixing: tf.Tensor) -> list[tf.Tensor]:
     del source, operations, mixing
     return []
 
 
-def _identity(
-    source: _Source, operations: Sequence[Identity], mixing: tf.Tensor
-) -> list[tf.Tensor]:
+def _identity(source: Source, operations: Sequence[Identity], mixing: tf.Tensor) -> list[tf.Tensor]:
     del operations
     source.add_shared_term(source.value, mixing)
     return []
 
 
-def _pooling(source: _Source, operations: Sequence[Pooling], mixing: tf.Tensor) -> list[tf.Tensor]:
+def _pooling(source: Source, operations: Sequence[Pooling], mixing: tf.Tensor) -> list[tf.Tensor]:
     """Pooling and its batch norm depend on the source only: once for all edges."""
     if isinstance(operations[0], MaxPooling):
         pooled = max_pool(source.value, source.stride)
@@ -207,7 +212,7 @@ def _pooling(source: _Source, operations: Sequence[Pooling], mixing: tf.Tensor) 
 
 
 def _factorized_reduction(
-    source: _Source, operations: Sequence[FactorizedReduction], mixing: tf.Tensor
+    source: Source, operations: Sequence[FactorizedReduction], mixing: tf.Tensor
 ) -> list[tf.Tensor]:
     """One product: an edge's first half of channels sees the even pixels, the second the odd."""
     halves = []
@@ -221,7 +226,7 @@ def _factorized_reduction(
 
 
 def _separable(
-    source: _Source, operations: Sequence[SeparableConvolution], mixing: tf.Tensor
+    source: Source, operations: Sequence[SeparableConvolution], mixing: tf.Tensor
 ) -> list[tf.Tensor]:
     first = [operation.first for operation in operations]
     second = [operation.second for operation in operations]
@@ -233,7 +238,7 @@ def _separable(
 
 
 def _dilated(
-    source: _Source, operations: Sequence[DilatedConvolution], mixing: tf.Tensor
+    source: Source, operations: Sequence[DilatedConvolution], mixing: tf.Tensor
 ) -> list[tf.Tensor]:
     norms = [operation.norm for operation in operations]
     height, width = source.value.shape[1:3]
@@ -260,7 +265,7 @@ def _pointwise(layers: Sequence[DepthwiseSeparable], inputs: tf.Tensor) -> tf.Te
 
 
 def _by_layer(
-    source: _Source, operations: Sequence[Operation], mixing: tf.Tensor
+    source: Source, operations: Sequence[Operation], mixing: tf.Tensor
 ) -> list[tf.Tensor]:
     """Operations that have none of these forms."""
     outputs = [operation(source.value, training=source.training) for operation in operations]

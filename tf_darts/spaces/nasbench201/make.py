@@ -1,7 +1,9 @@
 """What the settings of a run make of the space of NAS-Bench-201."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import keras
 
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.topology import CellTopology
@@ -17,6 +19,7 @@ from tf_darts.spaces.nasbench201.network import (
     RelaxedBenchNetwork,
     ResidualBlock,
 )
+from tf_darts.spaces.nasbench201.operations import ReluConvNorm
 from tf_darts.spaces.nasbench201.settings import (
     NasBench201SearchConfig,
     NasBench201TrainingConfig,
@@ -27,6 +30,12 @@ class BenchSupernet(ImageSupernet):
     """Image classification with relaxed cells; all of them share the one table of α, "cell"."""
 
     model: RelaxedBenchNetwork
+
+    @property
+    def idle_weights(self) -> Sequence[keras.Variable]:
+        edges = [edge for cell in self.model.relaxed_cells for edge in cell.edges]
+        operations = [operation for edge in edges for operation in edge.operations]
+        return [layer.bias for layer in operations if isinstance(layer, ReluConvNorm)]
 
     def traced_memory(self, batch: Any, *, order: int = 1, replicas: int = 1) -> TracedMemory:
         del replicas  # each takes the same form

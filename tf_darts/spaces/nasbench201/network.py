@@ -209,6 +209,11 @@ class RelaxedBenchNetwork(BenchNetwork):
         """Of the cell."""
         return self._topology[0]
 
+    @property
+    def relaxed_cells(self) -> list[RelaxedBenchCell]:
+        """The cells, without the blocks between them."""
+        return [layer for layer in self.cells if isinstance(layer, RelaxedBenchCell)]
+
     def call(
         self, images: tf.Tensor, mixing: Mapping[str, tf.Tensor], training: bool = False
     ) -> tf.Tensor:

@@ -60,9 +60,8 @@ class ReluConvNorm(Operation):
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         value = convolve(tf.nn.relu(inputs), self.kernel, self.stride)
-        if not self.affine:
-            value = tf.nn.bias_add(value, like(tf.convert_to_tensor(self.bias), value))
-        return self.norm(value, training=training)
+        bias = None if self.affine else tf.convert_to_tensor(self.bias)
+        return self.norm(value, training=training, bias=bias)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (*super().compute_output_shape(input_shape)[:-1], self.channels)

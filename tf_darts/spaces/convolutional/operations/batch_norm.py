@@ -136,10 +136,13 @@ def normalize(
     scale: tf.Tensor,
     offset: tf.Tensor,
     training: bool,
+    bias: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Several batch norms at once, of channels that stand side by side.
 
     In training, a single layer's worth of channels may stand for all the layers: they see the same.
+    A bias that a convolution would have added goes with the mean there, so it only moves what is
+    measured.
 
     Args:
       inputs: [B, H, W, layers·C], or in training [B, H, W, C].
@@ -147,6 +150,7 @@ def normalize(
       scale: of the inputs' channels.
       offset: of the inputs' channels.
       training: by the batch's own statistics, or by the running ones.
+      bias: what is missing in `inputs`, of their channels; None: nothing.
     """
     names = ("running_mean", "running_variance")
     running = [[getattr(layer, name) for layer in layers] for name in names]
@@ -155,9 +159,13 @@ def normalize(
             tf.concat([tf.convert_to_tensor(variable) for variable in variables], axis=0)
             for variables in running
         )
+        if bias is not None:
+            mean -= bias
         factor = scale * tf.math.rsqrt(variance + EPSILON)
         return like(full(inputs) * factor + (offset - mean * factor), inputs)
     outputs, *batch = normalize_batch(inputs, scale, offset)
+    if bias is not None:
+        batch[0] += bias
     shared = inputs.shape[-1] == running[0][0].shape[0]
     for variables, values in zip(running, batch, strict=True):
         StatisticsLedger.record(variables, values, shared=shared)
@@ -194,12 +202,20 @@ class BatchNorm(keras.layers.Layer):
             name="running_variance", shape=shape, initializer="ones", trainable=False
         )
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns `inputs` [B, H, W, C], normalised by their own or by the running statistics."""
+    def call(
+        self, inputs: tf.Tensor, training: bool = False, bias: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Returns `inputs` [B, H, W, C], normalised by their own or by the running statistics.
+
+        Args:
+          inputs: what a convolution gives.
+          training: by their own statistics.
+          bias: of that convolution [C], not yet added; None: it has none.
+        """
         channels, dtype = [inputs.shape[-1]], self.variable_dtype
         scale = tf.convert_to_tensor(self.scale) if self.affine else tf.ones(channels, dtype)
         offset = tf.convert_to_tensor(self.offset) if self.affine else tf.zeros(channels, dtype)
-        return normalize(inputs, [self], scale, offset, training)
+        return normalize(inputs, [self], scale, offset, training, bias)
 
     def get_config(self) -> dict[str, Any]:
         """Round-trips through `from_config`."""

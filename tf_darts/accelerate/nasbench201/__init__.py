@@ -1,0 +1,1 @@
+"""Fast forms of the space of NAS-Bench-201."""
