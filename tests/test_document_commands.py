@@ -43,6 +43,7 @@ NOT_RUN = {
     r"^(tools/test.sh|tools/quickstart.sh)": "installs a Python environment; is the whole of CI",
     r"^python examples/": "run by tests/test_examples.py",
     r"--load=examples/own_space.py": "run by tests/test_own_space.py",
+    r"--load=examples/own_method.py": "run by tests/test_own_method.py",
     r"import_official_weights": "needs the official file; tests/export/test_official_runs.py",
     r"--task=TASK": "stands for those of the table below it",
     r"--distribution=": "makes devices or workers; tests/test_main_scaling.py",
@@ -79,6 +80,8 @@ SMALL_BENCHMARK = (
     *("--batch_size=2", "--units=8", "--words=20", "--bptt=4", "--channels=2", "--layers=3"),
     *("--steps=1", "--warmup=1", "--rounds=1", f"--python={sys.executable}"),
 )
+# Of NAS-Bench-201's space, in place of the layers.
+BENCH = ("layers=3", "cells_per_stage=1")
 LINKS = {"search": "SEARCH", "train": "TRAINING"}
 
 
@@ -86,9 +89,16 @@ def settings(text):
     return dict(one.split("=", 1) for one in (text or "").split(",") if one)
 
 
+def small_settings(values, mode):
+    """The settings that make a search or training small, in the space that a command has."""
+    small = SMALL[mode, values.dataset in TEXTS]
+    space = getattr(command_line.config_from_flags(values), "space", "")
+    return settings(small.replace(*BENCH) if space == "nasbench201" else small)
+
+
 def study_settings(values, mode):
     """The settings of a study's searches or trainings: given, made small, without what is tuned."""
-    small = settings(SMALL[mode, values.dataset in TEXTS])
+    small = small_settings(values, mode)
     tuned = {name.split(".")[-1] for name in settings(values.tune)}
     merged = settings(values[f"{mode}_settings"].value) | small
     pairs = (f"{name}={value}" for name, value in merged.items() if name not in tuned)
@@ -98,7 +108,7 @@ def study_settings(values, mode):
 def smaller(values):
     """The flags that make a command small which learns from data."""
     if values.mode in ("search", "train"):
-        small = settings(SMALL[values.mode, values.dataset in TEXTS])
+        small = small_settings(values, values.mode)
         if values.train_on_all:
             del small["validation_examples"]
         yield from (f"--{name}={value}" for name, value in small.items())
@@ -218,6 +228,7 @@ def run_all(reader, documents, stem):
     ("stem", "count"),
     [
         ("README", 12),
+        ("nasbench201", 7),
         pytest.param("own_data", 6, marks=pytest.mark.long),
         pytest.param("performance", 8, marks=pytest.mark.long),
         pytest.param("reproducing", 12, marks=pytest.mark.long),
@@ -240,7 +251,16 @@ def test_the_commands_of_serving(reader, documents):
 
 def test_no_other_document_has_commands(documents):
     """Each is in one of the lists above, or a document of which nothing can be run."""
-    stems = {"README", "own_data", "performance", "reproducing", "results", "studies", "serving"}
+    stems = {
+        "README",
+        "nasbench201",
+        "own_data",
+        "performance",
+        "reproducing",
+        "results",
+        "studies",
+        "serving",
+    }
     found = set()
     for parameters in documents["commands"](COMMAND):
         line = " ".join(parameters.values[0])

@@ -31,8 +31,8 @@ class StudyConfig(abc.ABC):
     dataset: str = setting("", "what to learn from")
     space: str = setting(
         "",
-        "what the cells are of: recurrent, convolutional, or one's own (empty: the usual one of the"
-        " data; of a training, the cell's)",
+        "what the cells are of: recurrent, convolutional, nasbench201, or one's own (empty: the"
+        " usual one of the data; of a training, the cell's)",
     )
     operations: str = operations_setting()
     data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
