@@ -17,6 +17,7 @@ from tf_darts.cells.genotype import (
     RecurrentGenotype,
 )
 from tf_darts.cells.published import PUBLISHED
+from tf_darts.cells.space import find_space
 from tf_darts.report.drawing.cell_drawing import cells_of, draw_genotype, lay_out_cell
 from tf_darts.report.drawing.cell_layout import inside, points_of
 from tf_darts.report.plots import save_figure
@@ -60,13 +61,18 @@ def _edges(genotype):
     if isinstance(genotype, RecurrentGenotype):
         edges = [(o, p, i + 1) for i, (o, p) in enumerate(genotype.edges)]
         return [(edges, genotype.concat)]
-    cells = (
-        (genotype.normal, genotype.normal_concat),
-        (genotype.reduce, genotype.reduce_concat),
-    )
+    inputs = find_space(genotype.space).topologies
     return [
-        ([(o, p, i + 2) for i, node in enumerate(nodes) for o, p in node], concat)
-        for nodes, concat in cells
+        (
+            [
+                (operation, source, i + inputs[kind].inputs)
+                for i, node in enumerate(nodes)
+                for operation, source in node
+                if operation != "none"  # no arrow
+            ],
+            concat,
+        )
+        for kind, (nodes, concat) in genotype.cells.items()
     ]
 
 
@@ -172,6 +178,8 @@ def test_a_node_that_leads_nowhere_is_drawn_left_of_the_output():
 def test_inputs_are_in_order():
     for genotype in (parameter.values[0] for parameter in GENOTYPES):
         for cell in cells_of(genotype):
+            if cell.nodes[1][0] != "input":
+                continue  # there is one only
             boxes = lay_out_cell(cell).boxes
             assert boxes[0].x == boxes[1].x
             assert boxes[0].y > boxes[1].y
