@@ -159,7 +159,7 @@ def test_broken_settings():
     draw, found = random.Random(19), collections.Counter()
     names = sorted(config.settings())
     modes = [*config.PRESETS, *((mode, None) for mode in config.COMMON)]
-    for _ in range(600):
+    for _ in range(800):
         mode, dataset = draw.choice(modes)
         settings = {"mode": mode, "run_dir": "r"} | ({"dataset": dataset} if dataset else {})
         preset = config.PRESETS.get((mode, dataset)) or config.COMMON[mode]

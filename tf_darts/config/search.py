@@ -135,11 +135,13 @@ class SearchConfig(RunConfig):
         Raises:
           UserError: there is no such method or part.
         """
-        method = methods.find_method(str(overrides.get("method", self.method)))
+        # What is no text is refused where settings are checked.
+        texts = {name: value for name, value in overrides.items() if isinstance(value, str)}
+        method = methods.find_method(texts.get("method", self.method))
         usual = dict(method.parts)
         if usual["step_order"] == methods.ORDERS[0] and "step_order" not in method.unused:
             usual["step_order"] = self.step_order
-        chosen = {name: str(overrides.get(name, value)) for name, value in usual.items()}
+        chosen = {name: texts.get(name, value) for name, value in usual.items()}
         parts = [part for kind in methods.KINDS for part in methods.find_parts(kind, chosen[kind])]
         values = {name: getattr(self, name) for name in fields(self)} | chosen
         return _with_settings_of(type(self), tuple(parts))(

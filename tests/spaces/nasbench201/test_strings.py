@@ -38,6 +38,7 @@ def test_what_is_read(text):
         ("|none~0|", "is written like"),
         (strings.EXAMPLE + "+|none~0|", "is written like"),
         (strings.EXAMPLE.replace("none~0", "none-0"), "is written like"),
+        (strings.EXAMPLE.replace("none~0", f"none~{chr(57) * 5000}"), "is written like"),
         (strings.EXAMPLE.replace("none~0", "none~2"), r"reads the nodes \[2, 1\]; .* 0 to 1"),
         (strings.EXAMPLE.replace("none~1|", ""), r"node 3 .* reads the nodes \[0, 2\]; .* 0 to 2"),
         (strings.EXAMPLE.replace("none~1", "sep~1"), "unknown operation 'sep' of NAS-Bench-201"),

@@ -23,7 +23,7 @@ LETTERS = dict(zip(OPERATIONS, "-s13a", strict=True))  # of the short form
 
 Architecture = tuple[str, ...]  # six operations
 
-_SEPARATED = re.compile(r"\|?((?:\w+~\d+\|)*\w+~\d+)\|?")
+_SEPARATED = re.compile(r"\|?((?:\w+~[0-9]{1,3}\|)*\w+~[0-9]{1,3})\|?")
 EXAMPLE = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
 
 
