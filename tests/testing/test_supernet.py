@@ -215,7 +215,7 @@ def test_a_stranger_s_passes(float64):
 
 
 def test_differences_need_float64():
-    with pytest.raises(AssertionError, match=r"Toy: 'w' is float32; make it inside"):
+    with pytest.raises(AssertionError, match=r"ToySupernet: 'w' is float32; make it inside"):
         check_supernet(Toy(), NUMBERS)
     assert keras.config.floatx() == "float32"
 
@@ -223,7 +223,7 @@ def test_differences_need_float64():
 @pytest.mark.parametrize(
     ("batch", "sentence"),
     [
-        ((NUMBERS, NUMBERS), "Toy: the batch has 2 tensors, and batch_signature 1"),
+        ((NUMBERS, NUMBERS), "ToySupernet: the batch has 2 tensors, and batch_signature 1"),
         (np.ones((2, 2)), r"a tensor of the batch, \(2, 2\), does not fit TensorSpec"),
         (np.ones(1), "the batch has 1 examples; give two or more"),
     ],

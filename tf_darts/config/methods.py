@@ -14,6 +14,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from tf_darts.cells.space import find_space
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.setting import fields
 from tf_darts.errors import UserError
@@ -244,7 +245,7 @@ def named(settings: Mapping[str, Any]) -> str:
         settled = all(settings.get(n, v) == v for n, v in method.settings.items())
         if method is not own and not (settled and method.optimization == own.optimization):
             return len(chosen)
-        return sum(method.parts[name] != value for name, value in chosen.items())
+        return len(_others(method, chosen, settings))
 
     return min((own, *methods().values()), key=distance).name
 
@@ -277,10 +278,26 @@ def label(settings: Mapping[str, Any]) -> str:
         return str(name)
     settings = {**settings, "method": name}
     name = named(settings)
-    own = methods()[name].parts
     chosen = {key: str(settings.get(key, usual)) for key, usual in PAPERS.parts.items()}
-    others = [value or f"no_{key}" for key, value in chosen.items() if value != own[key]]
+    others = _others(methods()[name], chosen, settings)
     return "+".join([name, *others]).replace(",", "+")
+
+
+def _others(method: Method, chosen: Mapping[str, str], settings: Mapping[str, Any]) -> list[str]:
+    """The parts that are not a method's own, as a label names them.
+
+    Where a space has an order of the two steps, that is no choice.
+    """
+    own = method.parts
+    try:
+        space_order = find_space(settings.get("space", "")).search.step_order
+    except UserError:
+        space_order = own["step_order"]
+    return [
+        value or f"no_{key}"
+        for key, value in chosen.items()
+        if value != own[key] and (key != "step_order" or value != space_order)
+    ]
 
 
 # What every search was before there were methods.

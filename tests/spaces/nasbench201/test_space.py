@@ -77,8 +77,8 @@ def test_trainings_have_the_benchmark_s_settings():
 @pytest.mark.parametrize(
     ("given", "order", "label"),
     [
-        ({}, "weights_first", "darts_first+weights_first"),
-        ({"method": "darts"}, "weights_first", "darts+weights_first"),
+        ({}, "weights_first", "darts_first"),
+        ({"method": "darts"}, "weights_first", "darts"),
         ({"step_order": "alpha_first"}, "alpha_first", "darts_first"),
         ({"method": "joint_simultaneous"}, "alpha_first", "joint_simultaneous"),
     ],
