@@ -177,6 +177,7 @@ class Reader:
             program = runpy.run_path(words[0])
             if "gemm_rate" in program:  # a benchmark's measure of the machine
                 program["gemm_rate"].__defaults__ = (64,)
+            program.get("define_flags", lambda: None)()
             return program["main"](flags.FLAGS(words)) or 0
         finally:
             sys.path.remove(str(ROOT / "tools"))

@@ -73,7 +73,7 @@ def test_a_selection_leaves_everything(whole):
             found = genotype_files.load(runs / "search" / "genotype.json")
             assert found.to_dict() == row["genotype"]
         kept = genotype_files.load(runs / "genotype.json").provenance
-        assert (kept["method"], kept["seed"]) == (row["source"], row["seed"])
+        assert (kept["method"], kept["seed"]) == (current_name(row["source"]), row["seed"])
         assert ("settings" in kept) == searched
         trained = genotype_files.load(runs / "train" / "genotype.json").provenance
         assert kept.items() <= trained.items()

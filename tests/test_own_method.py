@@ -47,9 +47,10 @@ def test_the_ordinary_commands(tmp_path):
     for part in ("train", "valid", "test"):
         (tmp_path / f"{part}.txt").write_text(WORDS * 40, encoding="utf-8")
     text = ["--dataset=text", f"--data_dir={tmp_path}"]
-    sizes = "units=4,bptt=6,batch_size=4,epochs=1,steps_per_epoch=2"
+    sizes = "units=8,bptt=6,batch_size=4,epochs=1,steps_per_epoch=2"
     select = ["--mode=select", "--candidates=exploring_darts,random", "--count=1", *text]
-    select += [f"--search_settings={sizes},first_share=0.3", f"--train_settings={sizes}"]
+    select += [f"--search_settings={sizes},weight_learning_rate=0.1,first_share=0.3"]
+    select += [f"--train_settings={sizes},learning_rate=0.1"]
     done = run(tmp_path, *select, "--run_dir=study")
     assert done.returncode == 0, done.stderr
     ranking = json.loads((tmp_path / "study" / "ranking.json").read_text())

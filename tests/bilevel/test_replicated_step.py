@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_darts.bilevel.simultaneous import SimultaneousStep
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.cells import topologies
-from tf_darts.methods.joint import SimultaneousStep
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
