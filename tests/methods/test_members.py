@@ -70,7 +70,7 @@ def test_the_papers_method_is_the_usual_one():
 
 def test_the_baselines_learn_from_all_data():
     others = {n: m for n, m in methods.methods().items() if m.optimization != "bilevel"}
-    assert set(others) == {"joint_alternating", "joint_simultaneous"}
+    assert set(others) == {"joint_alternating", "joint_simultaneous", "snas"}
     assert {method.step_class for method in others.values()} == {BilevelStep, SimultaneousStep}
     assert joint.__doc__.startswith("The joint baselines")
 
