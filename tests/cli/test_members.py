@@ -20,6 +20,9 @@ class Term(AlphaTerm):
 
     {name}_weight: float = setting(1.0, "of the term", minimum=0.0)
 
+    def value(self, alphas, mixing, moment):
+        return 0.0
+
 
 register_method("{name}", "of a file", alpha_terms=("{name}_term",))
 '''

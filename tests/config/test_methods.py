@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.registries import forget_members
 from tf_darts.bilevel.alpha_terms import AlphaTerm
+from tf_darts.bilevel.derivation import Derivation
 from tf_darts.bilevel.relaxation import Relaxation
 from tf_darts.config import methods
 from tf_darts.config.presets import computed_settings, configure, configure_texts
@@ -163,6 +164,13 @@ def test_names_that_cannot_be(registry):
         methods.register_method("a b", "another")
 
 
+def test_a_part_that_gives_nothing_is_refused_before_any_search(registry):
+    with pytest.raises(UserError, match="Empty: gives no value and no gradient"):
+        methods.register("empty")(type("Empty", (AlphaTerm,), {}))
+    with pytest.raises(UserError, match="Nothing: gives no edges"):
+        methods.register("nothing")(type("Nothing", (Derivation,), {}))
+
+
 def test_settings_that_cannot_be(registry):
     with pytest.raises(UserError, match=r"Plain\.weight is no setting; write"):
 
@@ -172,11 +180,17 @@ def test_settings_that_cannot_be(registry):
 
             weight: float = 1.0
 
+            def value(self, alphas, mixing, moment):
+                return 0.0
+
     @methods.register("taken")
     class Taken(AlphaTerm):
         """Has a setting that every search has."""
 
         epochs: int = setting(1, "of its own")
+
+        def value(self, alphas, mixing, moment):
+            return 0.0
 
     with pytest.raises(UserError, match=r"--alpha_terms=taken: its setting epochs is one"):
         search(alpha_terms="taken")

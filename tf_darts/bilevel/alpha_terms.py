@@ -26,6 +26,7 @@ class AlphaTerm(Part):
     """
 
     kind: ClassVar[str] = "alpha_terms"
+    needs: ClassVar[tuple[str, ...]] = ("value", "gradient")
 
     def value(self, alphas: Alphas, mixing: Mixing, moment: Moment) -> tf.Tensor:
         """The term, a scalar.

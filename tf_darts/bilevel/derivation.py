@@ -20,6 +20,7 @@ class Derivation(EpochRule):
     """
 
     kind: ClassVar[str] = "derivation"
+    needs: ClassVar[tuple[str, ...]] = ("edges",)
 
     def more_epochs(self, cells: Mapping[str, CellTopology]) -> int:
         """How many epochs it needs after those that were asked for."""

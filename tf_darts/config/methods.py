@@ -34,9 +34,11 @@ class Part:
       kind: one of `KINDS`; the base class of each kind says it.
       name: as in `--relaxation=NAME`; `register` gives it.
       about: the first line of the class's docstring, for `--help`.
+      needs: methods of the base class, one of which a member must give.
     """
 
     kind: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()
     name: ClassVar[str]
     about: ClassVar[str]
 
@@ -108,7 +110,8 @@ def register(name: str) -> Callable[[type], type]:
     """A decorator: makes a class a part of that name, and a frozen dataclass of its settings.
 
     Raises:
-      UserError: the name is taken, or a setting has another meaning elsewhere.
+      UserError: the name is taken, the class gives nothing of what its kind needs, or a field is
+        no setting.
     """
 
     def decorate(cls: type) -> type:
@@ -118,6 +121,12 @@ def register(name: str) -> Callable[[type], type]:
         if "name" in vars(cls):
             raise UserError(
                 f"{cls.__name__} is registered as {cls.name} already; register a class of its own."
+            )
+        door = next(base for base in cls.__mro__ if "needs" in vars(base))
+        if cls.needs and all(getattr(cls, n) is getattr(door, n) for n in cls.needs):
+            raise UserError(
+                f"{cls.__name__}: gives no {' and no '.join(cls.needs)}, and would end a search in"
+                " the middle; add it."
             )
         cls = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
         hints = typing.get_type_hints(cls)
