@@ -114,3 +114,15 @@ def test_another_suffix_is_refused(tmp_path, name):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match="nowhere"):
         save_figure(Figure(), tmp_path / "nowhere" / "cell.png")
+
+
+def test_what_is_measured_now_and_then_is_one_line():
+    history = [{"epoch": e, "loss": 1.0, "skips/a": e, "skips/b": 0} for e in range(1, 6)]
+    for record in history[::2]:
+        record["eigenvalue/largest"] = 0.1 * record["epoch"]
+    monitors = ["skips/a", "skips/b", "eigenvalue/largest"]
+    figure = learning_curves(history, {"l": "loss"}, score_name="loss", monitors=monitors)
+    _, skips, eigenvalue = figure.axes
+    assert len({line.get_color() for line in skips.lines}) == 2
+    (line,) = eigenvalue.lines
+    assert list(line.get_xdata()) == [1, 3, 5] and eigenvalue.get_ylabel() == "eigenvalue"

@@ -123,7 +123,8 @@ def learning_curves(
       scores: the curves of the first panel, name to key, such as {"training": "train_ppl"}.
       score_name: what the scores are, such as "perplexity".
       entropies: the curves of the second panel, name to key; no panel without any.
-      monitors: further curves, keys of the form GROUP/NAME, with a panel for each group.
+      monitors: further curves, keys of the form GROUP/NAME, with a panel for each group; what is
+        not measured in every epoch is one line all the same.
       baseline: name and value of a horizontal line in the first panel.
       logarithmic: whether the scores' axis is, as suits perplexities.
       title: what stands above.
@@ -148,7 +149,9 @@ def learning_curves(
         axes[1].ticklabel_format(useOffset=False)  # it may hardly move
     for panel, group in zip(axes[panels - len(groups) :], groups, strict=True):
         members = [key for key in monitors if key.partition("/")[0] == group]
-        _curves(panel, history, {key.partition("/")[2] or key: key for key in members})
+        for key in members:
+            measured = [record for record in history if record.get(key) is not None]
+            _curves(panel, measured, {key.partition("/")[2] or key: key}, members.index(key))
         panel.set_ylabel(group.replace("_", " "))
     for panel in axes:
         panel.legend(frameon=False, fontsize=9)
@@ -161,10 +164,13 @@ def learning_curves(
 
 
 def _curves(
-    axes: Axes, history: Sequence[Mapping[str, float | None]], keys: Mapping[str, str]
+    axes: Axes,
+    history: Sequence[Mapping[str, float | None]],
+    keys: Mapping[str, str],
+    first_colour: int = 0,
 ) -> None:
     epochs = [record["epoch"] for record in history]
-    for i, (name, key) in enumerate(keys.items()):
+    for i, (name, key) in enumerate(keys.items(), start=first_colour):
         values = [record.get(key) for record in history]
         points = [np.nan if value is None else value for value in values]
         colour = _COLOURS[i % len(_COLOURS)]
