@@ -73,6 +73,8 @@ def test_help_says_what_is_allowed(flag_values):
         "one of first_order, finite_difference, exact"
     )
     assert all(flag_values[name].help for name in flag_values)
+    assert "darts (the paper's method, second order" in flag_values["method"].help
+    assert "warm_up (Only w moves in the first epochs)" in flag_values["rules"].help
 
 
 @pytest.mark.parametrize(

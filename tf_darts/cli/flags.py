@@ -23,8 +23,10 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     for name, field in config.settings().items():
         about = field.metadata["help"]
         choices = config.modes() if name == "mode" else field.metadata["choices"]
-        if name in methods.SEVERAL:
-            choices = methods.parts(name)
+        registered = methods.methods() if name == "method" else {}
+        registered = methods.parts(name) if name in methods.KINDS else registered
+        if registered:
+            choices = [f"{member} ({registered[member].about})" for member in registered]
         if choices:
             about += f"; one of {', '.join(choices)}"
         _DEFINE[field.type](name, None, about, flag_values=flag_values)

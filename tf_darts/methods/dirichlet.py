@@ -84,7 +84,7 @@ class KullbackLeibler(AlphaTerm):
 
 register_method(
     "dr_nas",
-    "first-order DARTS with Dirichlet samples and their divergence (Chen et al. 2021)",
+    "Dirichlet samples and their divergence, first order, without pruning (Chen et al. 2021)",
     relaxation="dirichlet",
     alpha_terms=("kullback_leibler",),
     hypergradient="first_order",

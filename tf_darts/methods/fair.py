@@ -53,7 +53,7 @@ class ZeroOne(AlphaTerm):
 
 register_method(
     "fair_darts",
-    "first order, sigmoids in place of the softmax, and the zero-one term (Chu et al. 2020)",
+    "first order, sigmoids and the zero-one term, without a threshold (Chu et al. 2020)",
     relaxation="sigmoid",
     alpha_terms=("zero_one",),
     hypergradient="first_order",
