@@ -22,6 +22,7 @@ from tensorflow_datasets.core import registered
 import tf_darts.accelerate  # noqa: F401, as every run has them
 from tests.support.paths import ROOT, SHARED
 from tf_darts.runtime.precision import set_precision
+from tf_darts.spaces.fast_forms import set_acceleration
 
 
 def pytest_collection_finish():
@@ -40,6 +41,13 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_setup(item):
     if item.get_closest_marker("long") and not os.environ.get("TF_DARTS_LONG_TESTS"):
         pytest.skip("minutes; TF_DARTS_LONG_TESTS=1 runs it")
+
+
+@pytest.fixture(autouse=True)
+def _fast_forms_as_ever():
+    """A program in the tests' own process may have turned them off (`--accelerate=off`)."""
+    yield
+    set_acceleration("auto")
 
 
 @pytest.fixture
