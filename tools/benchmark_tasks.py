@@ -1,6 +1,7 @@
 """The steps that `tools/benchmark.py` times, at sizes given by flags."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,8 +11,10 @@ from absl import flags
 
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.cells.published import PUBLISHED
+from tf_darts.cells.space import find_space, resolved
 from tf_darts.config.hypergradients import HYPERGRADIENTS
-from tf_darts.config.presets import PRESETS
+from tf_darts.config.presets import PRESETS, configure_texts
+from tf_darts.data.facts import ImageFacts
 from tf_darts.data.images import registry as images
 from tf_darts.data.images.search_batches import ImageSearchData
 from tf_darts.data.images.streamed import StreamedImageData
@@ -19,8 +22,6 @@ from tf_darts.runs.memory_estimates import search_memory, training_memory
 from tf_darts.runtime.memory.estimate import MemoryEstimate
 from tf_darts.runtime.threads import use_inter_op_threads
 from tf_darts.spaces.convolutional.make import image_objective
-from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
-from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet
 from tf_darts.spaces.recurrent.make import language_objective
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
@@ -44,6 +45,9 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_integer("layers", None, "convolutional: cells (default: the paper's)", lower_bound=3)
 flags.DEFINE_integer("image_size", 32, "convolutional: pixels of a side", lower_bound=4)
+flags.DEFINE_multi_string(
+    "setting", [], "of a search on images: NAME=VALUE of another setting of it, as method=gdas"
+)
 flags.DEFINE_bool("dropout", True, "units, and paths of a network in training, are dropped")
 flags.DEFINE_string("dataset", "digits", "image_input: whose images")
 flags.DEFINE_string("data_dir", "", "image_input: where they are")
@@ -171,30 +175,30 @@ def convolutional_training_step() -> Task:
     return Task(step, (batch, config.learning_rate, dropped), flops, sizes, need)
 
 
-def convolutional_step() -> Task:
-    """A whole step of the convolutional search on random images of ten classes.
+def image_search_step(space: str) -> Task:
+    """A whole step of a search on random images of ten classes, in a space for images.
 
-    With the threads that `--mode=search` would have.
+    With the threads and settings that `--mode=search` would have.
     """
     use_inter_op_threads()
-    batch_size, size = FLAGS.batch_size, FLAGS.image_size
-    config = dataclasses.replace(
-        PRESETS["search", "cifar10"], batch_size=batch_size, hypergradient=FLAGS.hypergradient
-    )
-    channels, layers = FLAGS.channels or config.channels, FLAGS.layers or config.layers
-    model = RelaxedImageClassifier(10, channels, layers, seed=0)
-    supernet = ConvolutionalSupernet(model, (size, size, 3), FLAGS.rematerialize)
+    own = {"channels": FLAGS.channels, "layers": FLAGS.layers, "rematerialize": FLAGS.rematerialize}
+    given = {name: value for name, value in own.items() if value}
+    base = {"mode": "search", "dataset": "cifar10", "space": space} | given
+    base |= {"batch_size": FLAGS.batch_size, "hypergradient": FLAGS.hypergradient}
+    config = configure_texts(base, dict(text.split("=", 1) for text in FLAGS.setting), "setting")
+    facts = ImageFacts((FLAGS.image_size, FLAGS.image_size, 3), classes=10)
+    supernet = resolved(find_space(space).supernet)(config, facts, config.cells)
     need = search_memory(supernet, config)
     step = BilevelStep(supernet, config)
     random = np.random.default_rng(0)
     train, validation = (
         (
-            random.standard_normal((batch_size, size, size, 3), np.float32),
-            random.integers(10, size=batch_size, dtype=np.int32),
+            random.standard_normal((FLAGS.batch_size, *facts.shape), np.float32),
+            random.integers(10, size=FLAGS.batch_size, dtype=np.int32),
         )
         for _ in range(2)
     )
-    sizes = {"channels": channels, "layers": layers, "image_size": size}
+    sizes = {"method": config.label, "image_size": FLAGS.image_size} | given
     arguments = train, validation, config.weight_learning_rate
     return Task(step, arguments, None, sizes, need)
 
@@ -224,7 +228,8 @@ def image_input() -> Task:
 
 TASKS = {
     "rnn_search": recurrent_step,
-    "cnn_search": convolutional_step,
+    "cnn_search": functools.partial(image_search_step, "convolutional"),
+    "nb201_search": functools.partial(image_search_step, "nasbench201"),
     "rnn_train": recurrent_training_step,
     "cnn_train": convolutional_training_step,
     "image_input": image_input,

@@ -4,6 +4,7 @@ Importing this package registers all of them (`spaces/fast_forms.py`); docs/perf
 them, with conditions and gains.
 """
 
+from tf_darts.accelerate import sampled_operation  # noqa: F401
 from tf_darts.accelerate.convolutional import (  # noqa: F401
     batch_norm,
     depthwise,

@@ -60,11 +60,14 @@ class Relaxation(Part):
       normalized: whether each edge's mixing weights sum to 1.
       twice_differentiable: whether they are; the Hessian by α needs it, the mixed derivative of
         second order does not.
+      one_hot: whether all mixing weights but one of an edge are 0: only that operation counts
+        (`spaces/sampled.py`).
     """
 
     kind: ClassVar[str] = "relaxation"
     normalized: ClassVar[bool] = True
     twice_differentiable: ClassVar[bool] = True
+    one_hot: ClassVar[bool] = False
 
     def variables(
         self, cells: Mapping[str, CellTopology], scale: float, seed: int

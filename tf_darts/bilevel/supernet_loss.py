@@ -15,6 +15,7 @@ from tf_darts.bilevel.loss import Gradients, Loss
 from tf_darts.bilevel.relaxation import Moment, Relaxation, beginning, folded
 from tf_darts.runtime.precision import Precision, current, using
 from tf_darts.runtime.replicas import SINGLE_REPLICA, BatchFunction, Replicas
+from tf_darts.spaces.sampled import one_hot_mixing
 from tf_darts.spaces.supernet import Alphas, Mixing, State, Supernet, Weights
 
 
@@ -52,16 +53,17 @@ class SupernetLoss(Loss):
         relaxation = self.losses.relaxation
         relax = relaxation.weight_mixing if self.of_weight_step else relaxation.mixing
         mixing, factors = self.losses.arguments(relax(alphas, self.moment), alphas, self.moment)
-        result = self.losses.supernet.loss(
-            self.losses.layout.unflatten(weights[0]),
-            mixing,
-            self.batch,
-            self.state,
-            self.seed,
-            **factors,
-            progress=self.moment.progress,
-            regularized=self.regularized,
-        )
+        with one_hot_mixing(relaxation.one_hot):
+            result = self.losses.supernet.loss(
+                self.losses.layout.unflatten(weights[0]),
+                mixing,
+                self.batch,
+                self.state,
+                self.seed,
+                **factors,
+                progress=self.moment.progress,
+                regularized=self.regularized,
+            )
         statistics = self.losses.statistics_layout.flatten(result.statistics)
         return result.loss, LossOutputs(result.state, result.means, statistics)
 
@@ -144,7 +146,8 @@ class CompiledLoss(SupernetLoss):
         key = kind, self.regularized, self.of_weight_step, self.precision, factor
         arguments = point, self.batch, self.state, self.seed
         function = self.losses.compiled(key, of_part, arguments)
-        with using(self.precision):  # traced when it is first called
+        one_hot = self.losses.relaxation.one_hot
+        with using(self.precision), one_hot_mixing(one_hot):  # traced when it is first called
             return function(*arguments)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from etils import epy
 
@@ -68,7 +68,11 @@ class GumbelHard(Gumbel):
 
     h = onehot(argmax s) - stop(s) + s: forward exactly one-hot, the gradient that of s at the same
     noise (straight-through). It is biased: the gradient of an expectation over samples is another.
+    Only the sampled operation is computed, where the space can do without the others, see
+    `spaces/sampled.py`.
     """
+
+    one_hot: ClassVar[bool] = True
 
     def mixing(self, alphas: Alphas, moment: Moment) -> Mixing:
         return {name: _hard(soft) for name, soft in self.sample(alphas, moment).items()}

@@ -32,6 +32,7 @@ from tf_darts.spaces.convolutional.operations.pooling import AveragePooling, Max
 from tf_darts.spaces.convolutional.operations.registry import Identity, Zero
 from tf_darts.spaces.convolutional.relaxed.cell import RelaxedCell
 from tf_darts.spaces.fast_forms import register
+from tf_darts.spaces.sampled import is_one_hot
 
 
 class Source:
@@ -122,10 +123,10 @@ class Source:
 
 
 def _alike(cell: RelaxedCell, *_: Any) -> bool:
-    return not cell.topology.by_edge
+    return not (cell.topology.by_edge or is_one_hot())
 
 
-@register(RelaxedCell, "all edges have the same operations", _alike)
+@register(RelaxedCell, "all edges have the same operations, and all of them count", _alike)
 def relaxed_cell(
     cell: RelaxedCell,
     inputs: Sequence[tf.Tensor],

@@ -16,15 +16,16 @@ from tf_darts.runtime.precision import like
 from tf_darts.spaces.fast_forms import register
 from tf_darts.spaces.nasbench201.cells import RelaxedBenchCell
 from tf_darts.spaces.nasbench201.operations import ReluConvNorm, convolve
+from tf_darts.spaces.sampled import is_one_hot
 
 _WITHOUT_WEIGHTS = ("skip_connect", "avg_pool_3x3")
 
 
 def _alike(cell: RelaxedBenchCell, *_: Any) -> bool:
-    return not cell.topology.by_edge
+    return not (cell.topology.by_edge or is_one_hot())
 
 
-@register(RelaxedBenchCell, "all edges have the same operations", _alike)
+@register(RelaxedBenchCell, "all edges have the same operations, and all of them count", _alike)
 def relaxed_bench_cell(
     cell: RelaxedBenchCell, inputs: tf.Tensor, mixing: tf.Tensor, training: bool
 ) -> tf.Tensor:

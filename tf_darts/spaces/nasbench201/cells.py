@@ -12,6 +12,7 @@ from tf_darts.runtime.precision import full, like
 from tf_darts.spaces.convolutional.operations.base import child_seed
 from tf_darts.spaces.fast_forms import fast_form
 from tf_darts.spaces.nasbench201.operations import make_operation
+from tf_darts.spaces.sampled import is_one_hot, sampled_operation
 
 Shape = tuple[int | None, ...]
 
@@ -56,6 +57,8 @@ class RelaxedEdge(keras.layers.Layer):
           mixing: [operations].
           training: batch or running statistics.
         """
+        if is_one_hot():
+            return sampled_operation(self, self.operations, inputs, mixing, training)
         outputs = [
             like(mixing[column] * full(operation(inputs, training=training)), inputs)
             for column, (name, operation) in enumerate(

@@ -114,16 +114,18 @@ class StatisticsLedger:
     def __contains__(self, variable: keras.Variable) -> bool:
         return id(variable) in self._starts
 
+    def measured(self, variables: Sequence[keras.Variable]) -> tf.Tensor:
+        """What was recorded for running statistics, one after another."""
+        places = [
+            np.arange(variable.shape[0]) + self._starts[id(variable)] for variable in variables
+        ]
+        return tf.gather(tf.concat(self._values, axis=0), np.concatenate(places))
+
     def new_statistics(self, variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
         """The new values of running statistics, all of which were recorded."""
-        lengths = [variable.shape[0] for variable in variables]
-        places = [
-            np.arange(length) + self._starts[id(variable)]
-            for variable, length in zip(variables, lengths, strict=True)
-        ]
-        batch = tf.gather(tf.concat(self._values, axis=0), np.concatenate(places))
         old = tf.concat([tf.convert_to_tensor(variable) for variable in variables], axis=0)
-        return tf.split(_running_average(old, batch), lengths)
+        lengths = [variable.shape[0] for variable in variables]
+        return tf.split(_running_average(old, self.measured(variables)), lengths)
 
 
 def _running_average(old: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:

@@ -17,6 +17,7 @@ from tf_darts.spaces.convolutional.operations.convolutions import (
 )
 from tf_darts.spaces.convolutional.operations.registry import make_operation
 from tf_darts.spaces.fast_forms import fast_form
+from tf_darts.spaces.sampled import is_one_hot, sampled_operation
 
 
 class MixedOperation(keras.layers.Layer):
@@ -72,6 +73,9 @@ class MixedOperation(keras.layers.Layer):
           mixing: [operations].
           training: batch or running statistics.
         """
+        if is_one_hot():
+            operations = list(self.operations.values())
+            return sampled_operation(self, operations, inputs, mixing, training)
         outputs = [
             like(mixing[k] * full(operation(inputs, training=training)), inputs)
             for k, operation in enumerate(self.operations.values())
