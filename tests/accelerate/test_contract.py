@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import keras
 import pytest
 import tensorflow as tf
 
@@ -14,13 +15,14 @@ from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
 from tf_darts.spaces.convolutional.derived.objective import CifarNetwork
 from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm
 from tf_darts.spaces.convolutional.operations.convolutions import DepthwiseSeparable
-from tf_darts.spaces.convolutional.relaxed.cell import RelaxedCell
+from tf_darts.spaces.convolutional.relaxed.cell import MixedOperation, RelaxedCell
 from tf_darts.spaces.fast_forms import without
-from tf_darts.spaces.nasbench201.cells import RelaxedBenchCell
+from tf_darts.spaces.nasbench201.cells import RelaxedBenchCell, RelaxedEdge
 from tf_darts.spaces.recurrent.derived.cell import DerivedRecurrentCell
 from tf_darts.spaces.recurrent.derived.objective import LanguageModel
 from tf_darts.spaces.recurrent.relaxed.cell import RelaxedRecurrentCell
 from tf_darts.spaces.recurrent.word_model import WordModel
+from tf_darts.spaces.sampled import one_hot_mixing
 from tf_darts.testing import Case, check_accelerated
 from tf_darts.testing.derivatives import random
 
@@ -95,6 +97,27 @@ def _relaxed_bench_cell(dtype: str) -> Case:
     return Case(cell, lambda x, p: cell(x, p, training=True), [inputs, tf.nn.softmax(mixing)])
 
 
+def _sampled(layer: keras.layers.Layer, operations: int, chosen: int, dtype: str) -> Case:
+    inputs = random(1, 3, 5, 6, layer.channels, dtype=dtype)
+    layer.build(inputs.shape)
+
+    def call(x: tf.Tensor, h: tf.Tensor) -> tf.Tensor:
+        with one_hot_mixing(True):
+            return layer(x, h, training=True)
+
+    return Case(layer, call, [inputs, tf.one_hot(chosen, operations, dtype=dtype)])
+
+
+def _mixed_operation(dtype: str) -> Case:
+    names = ("none", "sep_conv_3x3", "skip_connect")
+    return _sampled(MixedOperation(4, stride=2, primitives=names, seed=1), 3, 1, dtype)
+
+
+def _relaxed_edge(dtype: str) -> Case:
+    names = find_space("nasbench201").topologies["cell"].operations
+    return _sampled(RelaxedEdge(3, names, seed=1), 5, 3, dtype)
+
+
 CASES: dict[type, Callable[[str], Case]] = {
     RelaxedCell: _relaxed_cell,
     DerivedNetwork: _derived_network,
@@ -104,6 +127,8 @@ CASES: dict[type, Callable[[str], Case]] = {
     DepthwiseSeparable: _depthwise,
     RelaxedBenchCell: _relaxed_bench_cell,
     WordModel: _word_model,
+    MixedOperation: _mixed_operation,
+    RelaxedEdge: _relaxed_edge,
 }
 
 

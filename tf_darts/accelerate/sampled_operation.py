@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -27,24 +28,52 @@ def switch(
     mixing: tf.Tensor,
     training: bool,
 ) -> tf.Tensor:
-    """`sampled_operation` of these arguments; what it keeps for the gradient is one operation's."""
-    layers = operations if training else ()
-    variables = [v for layer in layers for v in layer.non_trainable_variables if "float" in v.dtype]
+    """`sampled_operation` of these arguments.
+
+    For the gradient the operation is computed again, inside of its branch: what TensorFlow would
+    hand from the branches of one switch to those of another takes longer to trace.
+    """
+    sampled = tf.argmax(mixing, output_type=tf.int32)
+    floats = [v for layer in operations for v in layer.variables if "float" in v.dtype]
+    moving = [v for v in floats if not v.trainable] if training else []
     apply: dict[int, Callable[[tf.Tensor], None]] = {}  # by id; eagerly, of one branch alone
 
-    def branch(operation: keras.layers.Layer) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        output, moved = apart(operation, inputs, training)
-        apply.update((id(statistic.variable), statistic.apply) for statistic in moved)
-        new = {id(statistic.variable): statistic.value for statistic in moved}
-        return output, [new.get(id(v), tf.convert_to_tensor(v)) for v in variables]
+    def value(
+        operation: keras.layers.Layer, arguments: Sequence[tf.Tensor]
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        inputs, weight, *values = arguments
+        with keras.StatelessScope(state_mapping=list(zip(floats, values, strict=True))):
+            output, moved = apart(operation, inputs, training)
+            apply.update((id(statistic.variable), statistic.apply) for statistic in moved)
+            new = {id(statistic.variable): statistic.value for statistic in moved}
+            return weight * output, [new.get(id(v), tf.convert_to_tensor(v)) for v in moving]
 
-    sampled = tf.argmax(mixing, output_type=tf.int32)
-    branches = [functools.partial(branch, operation) for operation in operations]
-    output, values = tf.switch_case(sampled, branches)
-    for variable, value in zip(variables, values, strict=True):
-        if id(variable) in apply:
-            apply[id(variable)](value)
+    def slopes(
+        operation: keras.layers.Layer, arguments: Sequence[tf.Tensor], upstream: tf.Tensor
+    ) -> list[tf.Tensor]:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(arguments)
+            output, _ = value(operation, arguments)
+        zero = tf.UnconnectedGradients.ZERO
+        found = tape.gradient(output, arguments, upstream, unconnected_gradients=zero)
+        return [tf.convert_to_tensor(slope) for slope in found]
+
+    def of_sampled(function: Callable[..., Any], *arguments: Any) -> Any:
+        branches = [functools.partial(function, layer, *arguments) for layer in operations]
+        return tf.switch_case(sampled, branches)
+
+    @tf.custom_gradient
+    def run(*arguments: tf.Tensor) -> tuple[Any, Callable[..., Any]]:
+        def gradient(upstream: tf.Tensor, *_: tf.Tensor) -> list[tf.Tensor]:
+            return of_sampled(slopes, arguments, upstream)
+
+        return of_sampled(value, arguments), gradient
+
     weight = tf.gather(mixing, sampled)
+    output, values = run(inputs, weight, *(tf.convert_to_tensor(v) for v in floats))
+    for variable, value_of in zip(moving, values, strict=True):
+        if id(variable) in apply:
+            apply[id(variable)](tf.stop_gradient(value_of))
     # 0, whose gradient is that of the other operations' weights, each with a tensor of ones.
     others = tf.reduce_sum(mixing) - weight
-    return like(weight * output + others, inputs)
+    return like(output + others, inputs)

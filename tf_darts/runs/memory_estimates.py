@@ -6,6 +6,7 @@ from tf_darts.config.training import TrainingConfig
 from tf_darts.runtime.memory import estimate as memory
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.spaces.objective import TrainingObjective
+from tf_darts.spaces.sampled import one_hot_mixing
 from tf_darts.spaces.supernet import Supernet
 
 _VECTORS = (
@@ -27,7 +28,8 @@ def search_memory(
     examples = replicas.examples_at_once(config.batch_size)
     batch = memory.sized(supernet.batch_signature, supernet.batch_axis, examples, longest)
     kind = HYPERGRADIENTS[config.hypergradient]
-    gradient = supernet.traced_memory(batch, order=kind.order, replicas=replicas.count)
+    with one_hot_mixing(config.make_parts("relaxation")[0].one_hot):
+        gradient = supernet.traced_memory(batch, order=kind.order, replicas=replicas.count)
     if gradient is None:
         return None
     graphs = 2 if supernet.joint_gradients else kind.graphs

@@ -37,6 +37,7 @@ class FastForm(NamedTuple):
 _forms: dict[type, FastForm] = {}
 # The forms of these classes, and of those derived of them, are not taken.
 _disabled: tuple[type, ...] = ()
+_counted = False
 _records: list[list[type]] = []  # what is written down, see `recorded`
 
 
@@ -99,6 +100,22 @@ def without(*layers: type) -> Iterator[None]:
         yield
     finally:
         _disabled = outer
+
+
+@contextlib.contextmanager
+def counted() -> Iterator[None]:
+    """Inside, the operations of what is traced are counted: no form hides them in a function."""
+    global _counted
+    outer, _counted = _counted, True
+    try:
+        yield
+    finally:
+        _counted = outer
+
+
+def is_counted() -> bool:
+    """Whether this is inside of `counted`."""
+    return _counted
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tf_darts.runtime.memory.traced import TracedMemory, traced
 from tf_darts.runtime.precision import activations
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
+from tf_darts.spaces.fast_forms import counted
 
 Shape = tuple[int, ...]
 
@@ -69,7 +70,7 @@ def layer_memory(
         if constant:
             extras = [tf.stop_gradient(extra) for extra in extras]
         mapping = list(zip(variables, values, strict=True))
-        with keras.StatelessScope(state_mapping=mapping), StatisticsLedger():
+        with keras.StatelessScope(state_mapping=mapping), StatisticsLedger(), counted():
             inputs = [activations(x) for x in inputs]
             return layer(tuple(inputs) if many_inputs else inputs[0], *extras, training=True)
 
@@ -97,13 +98,13 @@ def cells_memory(
     for cell in cells:
         layer, numbers, kind = cell.layer, _numbers(cell.output), cell.kind
         if kind not in kinds:
-            counted = cell.counted()
+            once = cell.counted()
             if order == 2 and not kinds:
                 twice = cell.counted(order=2)
-                second = twice.peak / counted.peak
-            kinds[kind] = counted.scaled(second), numbers
-        counted, of_numbers = kinds[kind]
-        part = counted.scaled(numbers / of_numbers)
+                second = twice.peak / once.peak
+            kinds[kind] = once.scaled(second), numbers
+        counted_part, of_numbers = kinds[kind]
+        part = counted_part.scaled(numbers / of_numbers)
         if rematerialize:
             retained = numbers * activations(tf.zeros([], layer.compute_dtype)).dtype.size
             part = TracedMemory(retained, part.peak, 3 * part.operations // 2)

@@ -1,7 +1,7 @@
 """Batch normalisation with the settings of this space, differentiable twice (float64: always)."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -106,10 +106,20 @@ class StatisticsLedger:
         """What was recorded, one after another."""
         return list(self._values)
 
-    def hand_over(self, values: Sequence[tf.Tensor]) -> None:
-        """Records `values` in place of this ledger's own where that is right when it is closed."""
+    def hand_over(
+        self,
+        values: Sequence[tf.Tensor],
+        own: Mapping[int, keras.Variable] | None = None,
+    ) -> None:
+        """Records `values` in place of this ledger's own where that is right when it is closed.
+
+        Args:
+          values: as in `values`.
+          own: by id of a variable, the one that is moved in its place; None: itself.
+        """
         for (variables, shared), value in zip(self._owners, values, strict=True):
-            self.record(variables, value, shared=shared)
+            moved = variables if own is None else [own[id(variable)] for variable in variables]
+            self.record(moved, value, shared=shared)
 
     def __contains__(self, variable: keras.Variable) -> bool:
         return id(variable) in self._starts
