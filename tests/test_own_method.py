@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.support import in_process
 from tests.support.paths import ROOT
 from tests.support.registries import forget_members
 from tf_darts.testing import check_method
@@ -42,6 +43,13 @@ def run(cwd, *arguments):
     )
 
 
+def ran(cwd, *arguments):
+    status, _, err = in_process.run(
+        in_process.MAIN, f"--load={OWN}", *arguments, cwd=cwd, eagerly=True
+    )
+    assert status == 0, err
+
+
 @pytest.mark.slow
 def test_the_ordinary_commands(tmp_path):
     for part in ("train", "valid", "test"):
@@ -51,15 +59,13 @@ def test_the_ordinary_commands(tmp_path):
     select = ["--mode=select", "--candidates=exploring_darts,random", "--count=1", *text]
     select += [f"--search_settings={sizes},weight_learning_rate=0.1,first_share=0.3"]
     select += [f"--train_settings={sizes},learning_rate=0.1"]
-    done = run(tmp_path, *select, "--run_dir=study")
-    assert done.returncode == 0, done.stderr
+    ran(tmp_path, *select, "--run_dir=study")
     ranking = json.loads((tmp_path / "study" / "ranking.json").read_text())
     assert {row["source"] for row in ranking["candidates"]} == {"exploring_darts", "random"}
     search = tmp_path / "study" / "candidates" / "exploring_darts_seed0" / "search"
     settings = json.loads((search / "config.json").read_text())["settings"]
     assert (settings["method"], settings["first_share"]) == ("exploring_darts", 0.3)
-    done = run(tmp_path, "--mode=report", f"--run_dir={search},study", "--report_dir=report")
-    assert done.returncode == 0, done.stderr
+    ran(tmp_path, "--mode=report", f"--run_dir={search},study", "--report_dir=report")
     assert "exploring_darts" in (tmp_path / "report" / "report.md").read_text()
 
 

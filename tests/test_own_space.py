@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.support import in_process
 from tests.support.paths import ROOT
 
 OWN = ROOT / "examples" / "own_space.py"
@@ -28,10 +29,13 @@ def run(cwd, *arguments, program=("-m", "tf_darts.main")):
     )
 
 
-def ran(cwd, *arguments):
-    done = run(cwd, f"--load={OWN}", *arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def ran(cwd, *arguments, program=in_process.MAIN, eagerly=True):
+    """What a program says; functions are not compiled where that is not the matter."""
+    status, out, err = in_process.run(
+        program, f"--load={OWN}", *arguments, cwd=cwd, eagerly=eagerly
+    )
+    assert status == 0, err
+    return out
 
 
 @pytest.mark.slow
@@ -49,22 +53,20 @@ def test_the_ordinary_commands(tmp_path):
     assert (tmp_path / "found" / "plots" / "cell.gif").exists()
     changed = tmp_path / "changed_space.py"
     changed.write_text(OWN.read_text(encoding="utf-8").replace("nodes=3", "nodes=2"))
-    again = run(tmp_path, f"--load={changed}", *search, "--run_dir=found")
-    assert again.returncode == 2 and "another configuration (cells was" in again.stderr
+    again = [f"--load={changed}", *search, "--run_dir=found"]
+    status, _, err = in_process.run(in_process.MAIN, *again, cwd=tmp_path)
+    assert status == 2 and "another configuration (cells was" in err
     # The cell's space decides; --space is not given again.
     train = ["--mode=train", "--genotype=found/genotype.json", *SMALL, *TINY]
     ran(tmp_path, *train, "--run_dir=trained")
     counts = json.loads((tmp_path / "trained" / "counts.json").read_text())
     assert counts["weights"] > 0
     assert "Test of trained: loss" in ran(tmp_path, "--mode=test", "--run_dir=trained")
-    ran(tmp_path, "--mode=export", "--run_dir=trained", "--export_dir=exported")
+    ran(tmp_path, "--mode=export", "--run_dir=trained", "--export_dir=exported", eagerly=False)
     assert (tmp_path / "exported" / "1" / "saved_model.pb").exists()
-    plot = run(
-        tmp_path,
-        *("found/genotype.json", f"--load={OWN}", "--space=bench", "--output=cell.svg"),
-        program=(str(ROOT / "tools" / "plot_cell.py"),),
-    )
-    assert plot.returncode == 0 and (tmp_path / "cell.svg").exists(), plot.stderr
+    plot = ["found/genotype.json", "--space=bench", "--output=cell.svg"]
+    ran(tmp_path, *plot, program="tools/plot_cell.py")
+    assert (tmp_path / "cell.svg").exists()
     ran(tmp_path, "--mode=report", "--run_dir=found,trained", "--report_dir=report")
     report = (tmp_path / "report" / "report.md").read_text()
     assert "### Cells trained from scratch" in report and "### Searches" in report

@@ -14,11 +14,13 @@ import sys
 import warnings
 from unittest import mock
 
+import pytest
 import tensorflow as tf
 from absl import app, flags
 from absl.testing import flagsaver
 
 from tests.support.paths import ROOT
+from tests.support.registries import forget_members
 
 MAIN = "tf_darts/main.py"
 
@@ -36,6 +38,7 @@ def run(program, *arguments, eagerly=False, cwd=ROOT):
     path, before = [*sys.path], signal.getsignal(signal.SIGINT)
     file = str(ROOT / program)
     with (
+        _own_members(),
         _optional_flags(),
         flagsaver.flagsaver(),
         contextlib.chdir(cwd),
@@ -60,6 +63,18 @@ def run(program, *arguments, eagerly=False, cwd=ROOT):
             signal.signal(signal.SIGINT, before)
     flags.FLAGS.unparse_flags()
     return status, out.getvalue(), err.getvalue()
+
+
+@contextlib.contextmanager
+def _own_members():
+    """What `--load` registers is there for the one program."""
+    modules = set(sys.modules)
+    with pytest.MonkeyPatch.context() as patch:
+        forget_members(patch)
+        yield
+    for name in set(sys.modules) - modules:
+        if name.startswith("tf_darts_members."):
+            del sys.modules[name]
 
 
 @contextlib.contextmanager
