@@ -1,12 +1,14 @@
 """An edge of which only the sampled operation counts, and is computed: a switch in the graph."""
 
 import functools
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tf_darts.accelerate.traced_once import can_be_shared, traced_once
 from tf_darts.runtime import collectives
 from tf_darts.runtime.precision import like
 from tf_darts.spaces.convolutional.relaxed.cell import MixedOperation
@@ -22,13 +24,30 @@ def _alone(*_: object) -> bool:
 
 @register(MixedOperation, "mixing weights are one-hot, one replica", _alone)
 @register(RelaxedEdge, "mixing weights are one-hot, one replica", _alone)
-def switch(
+def sampled_operation(
+    edge: keras.layers.Layer,
     operations: Sequence[keras.layers.Layer],
     inputs: tf.Tensor,
     mixing: tf.Tensor,
     training: bool,
 ) -> tf.Tensor:
-    """`sampled_operation` of these arguments.
+    """`sampled_operation` of these arguments; edges of one shape are traced once."""
+    if not can_be_shared():
+        return _switch(operations, inputs, mixing, training)
+    config = {k: v for k, v in edge.get_config().items() if k not in ("name", "seed")}
+    key = type(edge), json.dumps(config, sort_keys=True, default=str), training
+    return traced_once(
+        edge, key, lambda _, *arguments: _switch(operations, *arguments, training), [inputs, mixing]
+    )
+
+
+def _switch(
+    operations: Sequence[keras.layers.Layer],
+    inputs: tf.Tensor,
+    mixing: tf.Tensor,
+    training: bool,
+) -> tf.Tensor:
+    """The operation of the largest weight, by a switch.
 
     For the gradient the operation is computed again, inside of its branch: what TensorFlow would
     hand from the branches of one switch to those of another takes longer to trace.

@@ -65,7 +65,7 @@ def sampled_operation(
     Returns:
       y, [B, H', W', C].
     """
-    fast = fast_form(type(edge), operations, inputs, mixing, training)
+    fast = fast_form(type(edge), edge, operations, inputs, mixing, training)
     if fast is not None:
         return fast()
     sampled = tf.argmax(mixing)
