@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 
-from tf_darts.bilevel.epoch_rules import EpochRule
+from tf_darts.bilevel.epoch_rules import EpochRule, Record
 from tf_darts.cells.genotype import Edge
 from tf_darts.cells.topology import CellTopology
 
@@ -37,3 +37,19 @@ class Derivation(EpochRule):
           cells: the topology of each kind of cell.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say which edges it keeps")
+
+    def edges_after(
+        self,
+        mixing: Mapping[str, np.ndarray],
+        cells: Mapping[str, CellTopology],
+        history: Sequence[Record],
+    ) -> dict[str, list[list[Edge]]]:
+        """The same, where it depends on what was measured; by default `edges`.
+
+        Args:
+          mixing, cells: as of `edges`.
+          history: the records of the epochs that are over. At an epoch's end the last is that
+            epoch's, and has as yet only what this derivation measured, its "monitors".
+        """
+        del history
+        return self.edges(mixing, cells)

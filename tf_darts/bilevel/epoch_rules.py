@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from tf_darts.cells.costs import Costs
 from tf_darts.cells.genotype import Edge
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import Part
@@ -16,15 +17,22 @@ Record = Mapping[str, Any]
 
 
 class SearchFacts(NamedTuple):
-    """What a rule knows of its search besides the record.
+    """What a part knows of its search.
 
     Attributes:
       cells: the topology of each kind of cell.
       epochs: how many were asked for.
+      seed: the run's.
+      learning_rate: of w, in the first epoch.
+      costs: gives the multiply-adds of the networks that `--mode=train` makes of the cells; None in
+        a space that has none.
     """
 
     cells: Mapping[str, CellTopology]
     epochs: int
+    seed: int = 0
+    learning_rate: float = 0.0
+    costs: Callable[[], Costs] | None = None
 
 
 class Stop(NamedTuple):
@@ -48,13 +56,20 @@ class Directions:
       allowed: by kind of cell, which operations of an edge may still be chosen (1) or not (0), an
         array [edges, operations]; None: all.
       weight_learning_rate: of w; None: as the search's schedule has it.
+      numbers: by name, what relaxations and alpha terms find in `Moment.numbers`; the same names
+        in every epoch.
       stop: there is no next epoch.
     """
 
     freeze_alphas: bool = False
     allowed: Mapping[str, np.ndarray] | None = None
     weight_learning_rate: float | None = None
+    numbers: Mapping[str, float] = dataclasses.field(default_factory=dict)
     stop: Stop | None = None
+
+
+def _not_lent(*_: Any) -> float:
+    raise NotImplementedError("nobody lends a way to judge mixing weights here")
 
 
 class SearchProbe(NamedTuple):
@@ -71,6 +86,12 @@ class SearchProbe(NamedTuple):
       hessian_products: gives for so many validation batches, always the same ones, the functions
         v -> ∇²_α L_val · v at the current (w, α), of flat vectors with `parameters` numbers.
       parameters: how many architecture parameters there are.
+      reading: α's reading without the edges' factors, of which `mixing` is the product: what
+        `evaluate` and `worth` are given.
+      worth: of mixing weights, how good the supernet is with them on the first so many batches of
+        the validation data (0: all), always the same ones and not augmented, in training mode: at
+        the batches' own statistics. It is the score by which people judge, negative where the
+        smallest is best: the more, the better.
     """
 
     cells: Mapping[str, CellTopology]
@@ -81,6 +102,8 @@ class SearchProbe(NamedTuple):
     evaluate: Callable[..., dict[str, float]]
     hessian_products: Callable[[int], Iterable[Callable[[np.ndarray], np.ndarray]]]
     parameters: int
+    reading: Mapping[str, np.ndarray] = {}
+    worth: Callable[[Mapping[str, np.ndarray], int], float] = _not_lent
 
 
 class EpochRule(Part):
@@ -116,7 +139,7 @@ def combined(
 ) -> Directions:
     """What several rules say together.
 
-    Each may freeze and forbid; of learning rates and stops the first counts.
+    Each may freeze, forbid and give numbers; of learning rates and stops the first counts.
     """
     each = [rule.directions(history, facts) for rule in rules]
     rates = [rate for said in each if (rate := said.weight_learning_rate) is not None]
@@ -128,5 +151,6 @@ def combined(
         freeze_alphas=any(directions.freeze_alphas for directions in each),
         allowed=allowed or None,
         weight_learning_rate=next(iter(rates), None),
+        numbers={name: value for said in each for name, value in said.numbers.items()},
         stop=next((directions.stop for directions in each if directions.stop), None),
     )

@@ -1,5 +1,6 @@
 """What a configuration searches in and learns from: where spaces and data meet."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -38,9 +39,12 @@ def search_task(config: SearchConfig) -> SearchTask:
     cells = space.narrowed(config.operations)
     part = _PARTS[space.data](config)
     supernet = resolved(space.supernet)(config, part.facts, cells)
+    trained = preset_for("train", config.dataset, space.name)
+    if space.operation_costs is not None:
+        costs = resolved(space.operation_costs)
+        supernet.costs = functools.cache(lambda: costs(trained, part.facts, cells))
 
     def counts(cell: Genotype) -> dict[str, int]:
-        trained = preset_for("train", config.dataset, space.name)
         if space.counts is None:
             return resolved(space.objective)(trained, cell, part.facts).counts()
         return resolved(space.counts)(trained, cell, part.facts)
