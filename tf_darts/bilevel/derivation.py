@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from tf_darts.bilevel.epoch_rules import EpochRule, Record
 from tf_darts.cells.genotype import Edge
 from tf_darts.cells.topology import CellTopology
+from tf_darts.errors import UserError
 
 
 class Derivation(EpochRule):
@@ -47,9 +48,26 @@ class Derivation(EpochRule):
         """The same, where it depends on what was measured; by default `edges`.
 
         Args:
-          mixing, cells: as of `edges`.
+          mixing: as of `edges`.
+          cells: as of `edges`.
           history: the records of the epochs that are over. At an epoch's end the last is that
             epoch's, and has as yet only what this derivation measured, its "monitors".
         """
         del history
         return self.edges(mixing, cells)
+
+
+def check_no_stop(config: Any, derivation: Derivation) -> None:
+    """Raises `UserError` where a rule may stop a search before a derivation has chosen.
+
+    Args:
+      config: the search's.
+      derivation: which chooses after the search's last epoch.
+    """
+    for rule in config.make_parts("rules"):
+        if rule.stops:
+            raise UserError(
+                f"--rules={config.rules}: {rule.name} may stop the search before"
+                f" --derivation={derivation.name} has chosen, which it does after the last of"
+                f" --epochs={config.epochs}; leave one of the two out."
+            )

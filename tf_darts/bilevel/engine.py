@@ -41,6 +41,9 @@ class SearchData(EpochData, Protocol):
     def epoch(self, epoch: int, start_step: int = 0) -> Iterator[SearchBatch]:
         """The epoch's batches from `start_step` on, the same ones at every call."""
 
+    def sample(self) -> Iterator[Any]:
+        """Those of `evaluation`, in an order in which the first ones stand for all."""
+
 
 class SearchEngine(RunLoop):
     """Runs a search in its run directory, from where it stands to its last epoch.
@@ -223,7 +226,7 @@ class SearchEngine(RunLoop):
                 yield self._step.hessian_product(batch.validation, number)
 
         def worth(mixing: Mapping[str, np.ndarray], batches: int) -> float:
-            some = itertools.islice(self._data.evaluation(), batches or None)
+            some = itertools.islice(self._data.sample(), batches or None)
             size = self._data.evaluation_batch_size
             scores = self._step.mixture.score_in_training_mode(some, size, mixing)
             score = scores[self._supernet.score]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,10 @@ from tf_darts.cells.costs import Costs
 from tf_darts.cells.genotype import Edge
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import Part
+
+if TYPE_CHECKING:
+    from tf_darts.config.search import SearchConfig
+    from tf_darts.spaces.supernet import Supernet
 
 Record = Mapping[str, Any]
 
@@ -33,6 +37,12 @@ class SearchFacts(NamedTuple):
     seed: int = 0
     learning_rate: float = 0.0
     costs: Callable[[], Costs] | None = None
+
+    @classmethod
+    def of(cls, supernet: Supernet, config: SearchConfig) -> SearchFacts:
+        """What there is to know of a supernet's search."""
+        rate = config.weight_learning_rate
+        return cls(supernet.cells, config.epochs, config.seed, rate, supernet.costs)
 
 
 class Stop(NamedTuple):
@@ -111,9 +121,13 @@ class EpochRule(Part):
 
     A rule has no state of its own: what it must remember it measures, and finds in the record,
     which is a part of every checkpoint. So a killed search that goes on is told the same.
+
+    Attributes:
+      stops: whether it may end a search before its last epoch.
     """
 
     kind: ClassVar[str] = "rules"
+    stops: ClassVar[bool] = False
 
     def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:
         """How the epoch after those in `history` goes; asked before every epoch.

@@ -33,9 +33,7 @@ class Mixture:
     """
 
     def __init__(self, supernet: Supernet, config: SearchConfig, replicas: Replicas) -> None:
-        self.facts = SearchFacts(
-            supernet.cells, config.epochs, config.seed, config.weight_learning_rate, supernet.costs
-        )
+        self.facts = SearchFacts.of(supernet, config)
         self.relaxation: Relaxation = config.make_parts("relaxation")[0].of(self.facts)
         self.alphas = self.relaxation.variables(supernet.cells, config.alpha_scale, config.seed)
         self.losses = SupernetLosses(supernet, replicas, self.relaxation)
@@ -133,7 +131,8 @@ class Mixture:
         Masks depend on a batch's number alone, so that mixing weights are compared under the same.
 
         Args:
-          batches, batch_size: as of `score`.
+          batches: as of `score`.
+          batch_size: as of `score`.
           mixing: the mixing weights, without the edges' factors.
         """
         tables = {n: tf.convert_to_tensor(mixing[n], t.dtype) for n, t in self._reading().items()}

@@ -43,9 +43,9 @@ class Space:
         its data; or where it is.
       counts: how large the network is that `objective` trains, of the same arguments; None asks the
         objective itself, which takes longer.
-      operation_costs: the `Costs` (`cells/costs.py`) of the network that is trained, of a training's
-        settings, the facts of its data and the topology of each kind of cell; or where it is; None:
-        operations have no costs of their own, see `why_no_costs`.
+      operation_costs: makes the `Costs` (`cells/costs.py`) of the networks that are trained, of a
+        training's settings, the facts of its data and the topology of each kind of cell; or where
+        it is; None: operations have no costs of their own, see `why_no_costs`.
       why_no_costs: why that is so, as the end of "The space NAME has no costs of operations: ".
       score: name of the score by which people judge, and whether "min" or "max" is best; None: of
         its kind of data.

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 from etils import epy
 
 from tf_darts.bilevel.alpha_terms import AlphaTerm
-from tf_darts.bilevel.relaxation import Moment
+from tf_darts.bilevel.relaxation import Moment, entropy
 from tf_darts.config.methods import register
 from tf_darts.config.setting import setting
 
 with epy.lazy_imports():
     import tensorflow as tf
-
-    from tf_darts.bilevel.relaxation import entropy
 
 if TYPE_CHECKING:
     from tf_darts.spaces.supernet import Alphas, Mixing

@@ -83,11 +83,15 @@ class ExpectedMultiplyAdds(AlphaTerm):
 
     def value(self, alphas: Alphas, mixing: Mixing, moment: Moment) -> tf.Tensor:
         costs = self.facts.costs()
-        excess = costs.base / self.target_multiply_adds - 1.0 + tf.add_n(
-            [
-                tf.reduce_sum(table * (costs.tables[kind] / self.target_multiply_adds))
-                for kind, table in mixing.items()
-            ]
+        excess = (
+            costs.base / self.target_multiply_adds
+            - 1.0
+            + tf.add_n(
+                [
+                    tf.reduce_sum(table * (costs.tables[kind] / self.target_multiply_adds))
+                    for kind, table in mixing.items()
+                ]
+            )
         )
         weight = moment.numbers.get(_WEIGHT, self.multiply_adds_weight)
         return weight * tf.maximum(excess, 0.0)

@@ -15,6 +15,7 @@ from tf_darts.cells.topology import CellTopology
 from tf_darts.testing.comparison import expect, expect_equal
 from tf_darts.testing.parts import EPOCHS, all_cells, facts_of, made
 
+
 def check_rule(rule: EpochRule | str) -> None:
     """Tries a rule on the records of a search that never was: a second.
 
@@ -90,7 +91,7 @@ def _record(epoch: int, cells: Mapping[str, CellTopology]) -> tuple[dict[str, An
         parameters=sum(table.size for table in mixing.values()),
         reading=mixing,
         # Of a supernet to which every operation is worth something else.
-        worth=lambda tables, _: sum(float(np.sin(table.cumsum()).sum()) for table in tables.values()),
+        worth=lambda tables, _: float(sum(np.sin(t.cumsum()).sum() for t in tables.values())),
     )
 
 
