@@ -238,7 +238,7 @@ class SearchEngine(RunLoop):
             epoch + 1,
             facts.epochs,
             mixing,
-            self._edges(mixing),
+            {},  # not chosen yet
             evaluate,
             hessian_products,
             parameters,

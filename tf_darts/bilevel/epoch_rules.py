@@ -90,7 +90,8 @@ class SearchProbe(NamedTuple):
       epoch: the epoch that ends, counted from 1.
       epochs: how many were asked for.
       mixing: the weights by which a cell is derived now, [edges, operations] for each kind of cell.
-      edges: those of the cell that is derived now, by node, for each kind of cell.
+      edges: those of the cell that is derived now, by node, for each kind of cell; {} when the
+        derivation itself measures, on which they may depend.
       evaluate: gives the supernet's scores over the validation data, at α's reading or at the
         mixing weights that it is given.
       hessian_products: gives for so many validation batches, always the same ones, the functions
