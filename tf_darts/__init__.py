@@ -61,6 +61,7 @@ _PUBLIC = {
     "tf_darts.spaces.convolutional.operations.batch_norm": ("BatchNorm",),
     # Spaces: what a search and a training need of one, the two that there are, and one's own.
     "tf_darts.cells.space": ("IMAGES", "TEXTS", "Space", "register_space"),
+    "tf_darts.cells.costs": ("Costs",),
     # Data sets of one's own by name.
     "tf_darts.config.datasets": ("register_images", "register_texts"),
     "tf_darts.config.search": ("ImageSearchConfig", "TextSearchConfig"),

@@ -14,14 +14,18 @@ from tf_darts.testing import (
     check_rule,
 )
 
-# Where a search of two epochs needs other settings than a long one.
+# Where a search of two epochs needs other settings than a long one, or the usual ones are none.
 SETTINGS = {
+    "expected_multiply_adds": {"target_multiply_adds": 20},
     "warm_up": {"warm_up_epochs": 1},
     "eigenvalue": {"eigenvalue_batches": 1, "eigenvalue_epochs": 1},
     "eigenvalue_stop": {"eigenvalue_batches": 1, "eigenvalue_epochs": 1},
 }
 # Whose searches of two epochs are in a test of their own.
-LONGER = {"robust_darts_es"}
+LONGER = {"robust_darts_es", "darts_pt", "rsps"}
+# Parts that are not for the toy space, whose searches are in a test of their own, or for so few
+# epochs.
+NOT_HERE = {"eigenvalue_stop", "expected_multiply_adds"}
 
 
 @pytest.mark.parametrize("name", methods.parts("relaxation"))
@@ -31,7 +35,9 @@ def test_relaxations(name):
 
 @pytest.mark.parametrize("name", methods.parts("alpha_terms"))
 def test_alpha_terms(name):
-    check_alpha_term(name)
+    term = methods.parts("alpha_terms")[name](**SETTINGS.get(name, {}))
+    check_alpha_term(term)
+    check_rule(term)
 
 
 @pytest.mark.parametrize("name", methods.parts("rules"))
@@ -55,7 +61,7 @@ def test_methods(name):
 def test_parts_that_no_method_has(kind):
     """A rule that freezes and a term, in searches that are killed at every step."""
     for name in methods.parts(kind):
-        if name != "eigenvalue_stop":  # see LONGER
+        if name not in NOT_HERE:
             check_method("darts_first", **{kind: name}, **SETTINGS.get(name, {}))
 
 

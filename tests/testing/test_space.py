@@ -11,7 +11,9 @@ from tests.support.registries import forget_members
 from tf_darts.cells import space as registry
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.search import SearchConfig
+from tf_darts.data.facts import ImageFacts
 from tf_darts.testing import check_space
+from tf_darts.testing import space as checks
 
 OWN = str(ROOT / "examples" / "own_space.py")
 SMALL = {
@@ -68,6 +70,20 @@ def test_what_is_wrong_is_one_sentence(spaces, changes, sentence):
     with pytest.raises(AssertionError, match=f"the space 'bench'.*{sentence}") as error:
         check_space(wrong)
     assert "\n" not in str(error.value)
+
+
+def test_costs_that_are_not_those_of_the_counts():
+    record = registry.find_space("nasbench201")
+    arguments = record.training, record.topologies, ImageFacts((8, 8, 3), 3), "the space"
+    checks._check_costs(record, *arguments)
+
+    def dearer(config, facts, cells):
+        costs = registry.resolved(record.operation_costs)(config, facts, cells)
+        return dataclasses.replace(costs, base=costs.base + 1)
+
+    wrong = dataclasses.replace(record, operation_costs=dearer)
+    with pytest.raises(AssertionError, match=r"the space: by operation_costs a cell costs \d+"):
+        checks._check_costs(wrong, *arguments)
 
 
 def test_a_space_that_nobody_knows():

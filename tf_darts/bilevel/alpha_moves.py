@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts.bilevel.alpha_terms import AlphaTerm, WeightDecay
+from tf_darts.bilevel.epoch_rules import SearchFacts
 from tf_darts.bilevel.relaxation import Moment, Relaxation
 from tf_darts.config.search import SearchConfig
 from tf_darts.spaces.supernet import Alphas
@@ -19,17 +20,23 @@ class AlphaMoves:
       alphas: the parameters, keras Variables.
       relaxation: makes of them the mixing weights that terms may read.
       config: names the terms, and has Adam's settings.
+      facts: what the terms know of the search.
 
     Attributes:
       optimizer: Adam, whose state a checkpoint holds.
     """
 
     def __init__(
-        self, alphas: Mapping[str, keras.Variable], relaxation: Relaxation, config: SearchConfig
+        self,
+        alphas: Mapping[str, keras.Variable],
+        relaxation: Relaxation,
+        config: SearchConfig,
+        facts: SearchFacts | None = None,
     ) -> None:
         self._alphas = alphas
         self._relaxation = relaxation
-        self._terms: tuple[AlphaTerm, ...] = config.make_parts("alpha_terms")
+        made = config.make_parts("alpha_terms")
+        self._terms: tuple[AlphaTerm, ...] = tuple(term.of(facts) for term in made)
         if "alpha_weight_decay" not in config.unused:
             self._terms = (WeightDecay(config.alpha_weight_decay), *self._terms)
         # TensorFlow's form of Adam. NumPy's float64, because Keras makes a float32 of a Python

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from etils import epy
 
+from tf_darts.bilevel.epoch_rules import EpochRule
 from tf_darts.bilevel.relaxation import Moment
-from tf_darts.config.methods import Part
 
 with epy.lazy_imports():
     import tensorflow as tf
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from tf_darts.spaces.supernet import Alphas, Mixing
 
 
-class AlphaTerm(Part):
+class AlphaTerm(EpochRule):
     """A term of α's objective.
 
     It depends on α alone, so its gradient is simply added to the hypergradient.
 
-    A member gives `value`, or `gradient` where that is as short.
+    A member gives `value`, or `gradient` where that is as short. A term is a rule too: a factor
+    that depends on what was is measured, and given as one of `Directions.numbers`.
     """
 
     kind: ClassVar[str] = "alpha_terms"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
-from tf_darts.bilevel.epoch_rules import EpochRule
+from tf_darts.bilevel.epoch_rules import EpochRule, Record
 from tf_darts.cells.genotype import Edge
 from tf_darts.cells.topology import CellTopology
+from tf_darts.errors import UserError
 
 
 class Derivation(EpochRule):
@@ -37,3 +38,36 @@ class Derivation(EpochRule):
           cells: the topology of each kind of cell.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say which edges it keeps")
+
+    def edges_after(
+        self,
+        mixing: Mapping[str, np.ndarray],
+        cells: Mapping[str, CellTopology],
+        history: Sequence[Record],
+    ) -> dict[str, list[list[Edge]]]:
+        """The same, where it depends on what was measured; by default `edges`.
+
+        Args:
+          mixing: as of `edges`.
+          cells: as of `edges`.
+          history: the records of the epochs that are over. At an epoch's end the last is that
+            epoch's, and has as yet only what this derivation measured, its "monitors".
+        """
+        del history
+        return self.edges(mixing, cells)
+
+
+def check_no_stop(config: Any, derivation: Derivation) -> None:
+    """Raises `UserError` where a rule may stop a search before a derivation has chosen.
+
+    Args:
+      config: the search's.
+      derivation: which chooses after the search's last epoch.
+    """
+    for rule in config.make_parts("rules"):
+        if rule.stops:
+            raise UserError(
+                f"--rules={config.rules}: {rule.name} may stop the search before"
+                f" --derivation={derivation.name} has chosen, which it does after the last of"
+                f" --epochs={config.epochs}; leave one of the two out."
+            )

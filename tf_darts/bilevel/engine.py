@@ -17,7 +17,7 @@ from tf_darts.bilevel.epoch_rules import (
     combined,
 )
 from tf_darts.bilevel.step import BilevelStep
-from tf_darts.cells import genotype, genotype_files
+from tf_darts.cells import genotype_files
 from tf_darts.cells.genotype import Edge
 from tf_darts.config.methods import find_parts
 from tf_darts.config.search import SearchConfig
@@ -40,6 +40,9 @@ class SearchData(EpochData, Protocol):
 
     def epoch(self, epoch: int, start_step: int = 0) -> Iterator[SearchBatch]:
         """The epoch's batches from `start_step` on, the same ones at every call."""
+
+    def sample(self) -> Iterator[Any]:
+        """Those of `evaluation`, in an order in which the first ones stand for all."""
 
 
 class SearchEngine(RunLoop):
@@ -71,14 +74,15 @@ class SearchEngine(RunLoop):
         self._supernet = supernet
         self._data = data
         self._step = make_step(supernet, config, replicas=replicas)
-        self._derivation: Derivation = config.make_parts("derivation")[0]
+        self._facts: SearchFacts = self._step.mixture.facts
+        self._derivation: Derivation = config.make_parts("derivation")[0].of(self._facts)
         chosen = find_parts("rules", config.rules)
-        self._rules: tuple[EpochRule, ...] = (
+        rules: tuple[EpochRule, ...] = (
             *config.make_parts("rules"),
             *(part() for part in find_parts("rules", MONITORS) if part not in chosen),
-            self._derivation,
+            *config.make_parts("alpha_terms"),
         )
-        self._facts = SearchFacts(supernet.cells, config.epochs)
+        self._rules = tuple(rule.of(self._facts) for rule in rules)
         self._saved_genotype: Any = None
         self._given_rate: float | None = None
         super().__init__(
@@ -115,7 +119,7 @@ class SearchEngine(RunLoop):
 
     def _directions(self) -> Directions:
         """How the next epoch goes, by the records of those that are over."""
-        return combined(self._rules, self._history, self._facts)
+        return combined((*self._rules, self._derivation), self._history, self._facts)
 
     def _has_next_epoch(self) -> bool:
         return super()._has_next_epoch() and self._directions().stop is None
@@ -131,7 +135,7 @@ class SearchEngine(RunLoop):
         directions = self._directions()
         self._step.alphas_frozen = directions.freeze_alphas
         self._given_rate = directions.weight_learning_rate
-        self._step.mixture.begin_epoch(epoch, directions.allowed)
+        self._step.mixture.begin_epoch(epoch, directions.allowed, directions.numbers)
 
     def _streams(self) -> tuple[str, ...]:
         return ("train",) if self._step.alphas_frozen else ("train", "validation")
@@ -181,7 +185,7 @@ class SearchEngine(RunLoop):
         # Both streams in training mode: the batches' own statistics, dropout. Evaluation mode has
         # the running statistics, and may score much worse than the same text in training mode.
         mixing = self._step.mixture.tables()
-        edges = self._derivation.edges(mixing, self._supernet.cells)
+        monitors, edges = self._measured(epoch, mixing)
         cell = self._supernet.genotype_class.from_cells(edges)
         return {
             "learning_rate": self._rate(epoch),
@@ -192,20 +196,26 @@ class SearchEngine(RunLoop):
             },
             **{f"validation_{name}": value for name, value in scores.items()},
             "entropy": float(self._step.mixture.entropy()),
-            "monitors": self._measured(epoch, mixing, edges),
+            "monitors": monitors,
             "cell": str(cell),
             "genotype": cell.to_dict(),
             "mixing": {name: table.tolist() for name, table in mixing.items()},
         }
 
-    def _genotype(self, mixing: Mapping[str, np.ndarray]) -> genotype.Genotype:
-        edges = self._derivation.edges(mixing, self._supernet.cells)
-        return self._supernet.genotype_class.from_cells(edges)
+    def _edges(
+        self, mixing: Mapping[str, np.ndarray], measured: Sequence[Scalars] = ()
+    ) -> dict[str, list[list[Edge]]]:
+        """Of the cell that is derived now, or when the derivation has measured this besides."""
+        history = [*self._history, *({"monitors": monitors} for monitors in measured)]
+        return self._derivation.edges_after(mixing, self._supernet.cells, history)
 
     def _measured(
-        self, epoch: int, mixing: dict[str, np.ndarray], edges: dict[str, list[list[Edge]]]
-    ) -> Scalars:
-        """What rules and derivation measure of the epoch that ends."""
+        self, epoch: int, mixing: dict[str, np.ndarray]
+    ) -> tuple[Scalars, dict[str, list[list[Edge]]]]:
+        """What rules and derivation measure of the epoch that ends, and the derived cell's edges.
+
+        The derivation is first, since its cell may depend on what it measures.
+        """
 
         def evaluate(mixing: Mapping[str, np.ndarray] | None = None) -> Scalars:
             return self._score(StopRequest(), mixing)
@@ -215,21 +225,36 @@ class SearchEngine(RunLoop):
             for number, batch in enumerate(itertools.islice(self._data.epoch(0), batches)):
                 yield self._step.hessian_product(batch.validation, number)
 
+        def worth(mixing: Mapping[str, np.ndarray], batches: int) -> float:
+            some = itertools.islice(self._data.sample(), batches or None)
+            size = self._data.evaluation_batch_size
+            scores = self._step.mixture.score_in_training_mode(some, size, mixing)
+            score = scores[self._supernet.score]
+            return score if self._supernet.score_mode == "max" else -score
+
         facts, parameters = self._facts, sum(math.prod(v.shape) for v in self.alphas.values())
         probe = SearchProbe(
             facts.cells,
             epoch + 1,
             facts.epochs,
             mixing,
-            edges,
+            {},  # not chosen yet
             evaluate,
             hessian_products,
             parameters,
+            self._step.mixture.reading(),
+            worth,
         )
+
+        def measured_by(rule: EpochRule) -> Scalars:
+            return {name: float(value) for name, value in rule.measure(probe).items()}
+
+        decided = measured_by(self._derivation)
+        probe = probe._replace(edges=self._edges(mixing, [decided]))
         measured: Scalars = {}
         for rule in self._rules:
-            measured |= {name: float(value) for name, value in rule.measure(probe).items()}
-        return measured
+            measured |= measured_by(rule)
+        return measured | decided, dict(probe.edges)
 
     def _write_artefacts(self) -> None:
         """Rewrites `genotype.json` where the cell or its validation score is another."""
@@ -239,7 +264,8 @@ class SearchEngine(RunLoop):
             record, _ = self._chosen_record()
             cell, step = self._supernet.genotype_class.from_dict(record["genotype"]), record["step"]
         else:
-            cell = self._genotype(self._step.mixture.tables())
+            edges = self._edges(self._step.mixture.tables())
+            cell = self._supernet.genotype_class.from_cells(edges)
         score = f"validation_{self._supernet.score}"
         validation = {"epoch": record["epoch"], score: record[score]} if record else None
         if self._saved_genotype == (cell, validation):

@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from tf_darts.cells.costs import Costs
 from tf_darts.cells.genotype import Edge
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import Part
+
+if TYPE_CHECKING:
+    from tf_darts.config.search import SearchConfig
+    from tf_darts.spaces.supernet import Supernet
 
 Record = Mapping[str, Any]
 
 
 class SearchFacts(NamedTuple):
-    """What a rule knows of its search besides the record.
+    """What a part knows of its search.
 
     Attributes:
       cells: the topology of each kind of cell.
       epochs: how many were asked for.
+      seed: the run's.
+      learning_rate: of w, in the first epoch.
+      costs: gives the multiply-adds of the networks that `--mode=train` makes of the cells; None in
+        a space that has none.
     """
 
     cells: Mapping[str, CellTopology]
     epochs: int
+    seed: int = 0
+    learning_rate: float = 0.0
+    costs: Callable[[], Costs] | None = None
+
+    @classmethod
+    def of(cls, supernet: Supernet, config: SearchConfig) -> SearchFacts:
+        """What there is to know of a supernet's search."""
+        rate = config.weight_learning_rate
+        return cls(supernet.cells, config.epochs, config.seed, rate, supernet.costs)
 
 
 class Stop(NamedTuple):
@@ -48,13 +66,20 @@ class Directions:
       allowed: by kind of cell, which operations of an edge may still be chosen (1) or not (0), an
         array [edges, operations]; None: all.
       weight_learning_rate: of w; None: as the search's schedule has it.
+      numbers: by name, what relaxations and alpha terms find in `Moment.numbers`; the same names
+        in every epoch.
       stop: there is no next epoch.
     """
 
     freeze_alphas: bool = False
     allowed: Mapping[str, np.ndarray] | None = None
     weight_learning_rate: float | None = None
+    numbers: Mapping[str, float] = dataclasses.field(default_factory=dict)
     stop: Stop | None = None
+
+
+def _not_lent(*_: Any) -> float:
+    raise NotImplementedError("nobody lends a way to judge mixing weights here")
 
 
 class SearchProbe(NamedTuple):
@@ -65,12 +90,19 @@ class SearchProbe(NamedTuple):
       epoch: the epoch that ends, counted from 1.
       epochs: how many were asked for.
       mixing: the weights by which a cell is derived now, [edges, operations] for each kind of cell.
-      edges: those of the cell that is derived now, by node, for each kind of cell.
+      edges: those of the cell that is derived now, by node, for each kind of cell; {} when the
+        derivation itself measures, on which they may depend.
       evaluate: gives the supernet's scores over the validation data, at α's reading or at the
         mixing weights that it is given.
       hessian_products: gives for so many validation batches, always the same ones, the functions
         v -> ∇²_α L_val · v at the current (w, α), of flat vectors with `parameters` numbers.
       parameters: how many architecture parameters there are.
+      reading: α's reading without the edges' factors, of which `mixing` is the product: what
+        `evaluate` and `worth` are given.
+      worth: of mixing weights, how good the supernet is with them on the first so many batches of
+        the validation data (0: all), always the same ones and not augmented, in training mode: at
+        the batches' own statistics. It is the score by which people judge, negative where the
+        smallest is best: the more, the better.
     """
 
     cells: Mapping[str, CellTopology]
@@ -81,6 +113,8 @@ class SearchProbe(NamedTuple):
     evaluate: Callable[..., dict[str, float]]
     hessian_products: Callable[[int], Iterable[Callable[[np.ndarray], np.ndarray]]]
     parameters: int
+    reading: Mapping[str, np.ndarray] = {}
+    worth: Callable[[Mapping[str, np.ndarray], int], float] = _not_lent
 
 
 class EpochRule(Part):
@@ -88,9 +122,13 @@ class EpochRule(Part):
 
     A rule has no state of its own: what it must remember it measures, and finds in the record,
     which is a part of every checkpoint. So a killed search that goes on is told the same.
+
+    Attributes:
+      stops: whether it may end a search before its last epoch.
     """
 
     kind: ClassVar[str] = "rules"
+    stops: ClassVar[bool] = False
 
     def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:
         """How the epoch after those in `history` goes; asked before every epoch.
@@ -116,7 +154,7 @@ def combined(
 ) -> Directions:
     """What several rules say together.
 
-    Each may freeze and forbid; of learning rates and stops the first counts.
+    Each may freeze, forbid and give numbers; of learning rates and stops the first counts.
     """
     each = [rule.directions(history, facts) for rule in rules]
     rates = [rate for said in each if (rate := said.weight_learning_rate) is not None]
@@ -128,5 +166,6 @@ def combined(
         freeze_alphas=any(directions.freeze_alphas for directions in each),
         allowed=allowed or None,
         weight_learning_rate=next(iter(rates), None),
+        numbers={name: value for said in each for name, value in said.numbers.items()},
         stop=next((directions.stop for directions in each if directions.stop), None),
     )

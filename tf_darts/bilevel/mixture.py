@@ -8,11 +8,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_darts.bilevel.epoch_rules import SearchFacts
 from tf_darts.bilevel.relaxation import Moment, Relaxation, entropy, folded
 from tf_darts.bilevel.supernet_loss import SupernetLosses
 from tf_darts.config.search import SearchConfig
 from tf_darts.runtime.precision import current, using
 from tf_darts.runtime.replicas import Replicas
+from tf_darts.runtime.seeds import step_seed
 from tf_darts.spaces.evaluation import means_over
 from tf_darts.spaces.supernet import Alphas, Evaluation, Mixing, State, Supernet
 
@@ -25,28 +27,38 @@ class Mixture:
     Attributes:
       alphas: the architecture parameters by name, keras Variables: logits [edges, operations] for
         each kind of cell, and what the relaxation has besides.
+      facts: what the parts of the method know of the search.
       relaxation: makes mixing weights of them.
       losses: of the supernet's batches.
     """
 
     def __init__(self, supernet: Supernet, config: SearchConfig, replicas: Replicas) -> None:
-        self.relaxation: Relaxation = config.make_parts("relaxation")[0]
+        self.facts = SearchFacts.of(supernet, config)
+        self.relaxation: Relaxation = config.make_parts("relaxation")[0].of(self.facts)
         self.alphas = self.relaxation.variables(supernet.cells, config.alpha_scale, config.seed)
         self.losses = SupernetLosses(supernet, replicas, self.relaxation)
         self._supernet = supernet
-        self._epochs = config.epochs
         self._precision = current()
-        self._evaluate = tf.function(self._evaluated, autograph=False, reduce_retracing=True)
+        self._evaluate, self._judge = (
+            tf.function(function, autograph=False, reduce_retracing=True)
+            for function in (self._evaluated, self._judged)
+        )
         self.begin_epoch(0)
 
-    def begin_epoch(self, epoch: int, allowed: Mapping[str, np.ndarray] | None = None) -> None:
+    def begin_epoch(
+        self,
+        epoch: int,
+        allowed: Mapping[str, np.ndarray] | None = None,
+        numbers: Mapping[str, float] | None = None,
+    ) -> None:
         """Says where the search stands; nothing is traced again.
 
         Args:
           epoch: counted from 0; `progress` and `ramp` of `Moment` follow from it.
           allowed: as in `Moment`, of the kinds of cell where an operation is no longer allowed.
+          numbers: as in `Moment`.
         """
-        dtype = keras.config.floatx()
+        dtype, epochs = keras.config.floatx(), self.facts.epochs
         tables: dict[str, tf.Tensor] = {}
         if allowed:
             for name, topology in self._supernet.cells.items():
@@ -54,9 +66,10 @@ class Mixture:
                 tables[name] = tf.convert_to_tensor(allowed.get(name, all_allowed), dtype)
         self._moment = Moment(
             tf.zeros([2], tf.int32),
-            tf.constant(min(1.0, epoch / self._epochs), dtype),
-            tf.constant(min(1.0, epoch / max(1, self._epochs - 1)), dtype),
+            tf.constant(min(1.0, epoch / epochs), dtype),
+            tf.constant(min(1.0, epoch / max(1, epochs - 1)), dtype),
             tables,
+            {name: tf.constant(value, dtype) for name, value in (numbers or {}).items()},
         )
 
     def moment(self, seeds: tf.Tensor, step: int) -> Moment:
@@ -77,6 +90,10 @@ class Mixture:
         """The mixing weights by which a cell is derived: α's reading, times the edges' factors."""
         factors = self.relaxation.edge_factors(self.values(), self._moment)
         return {name: table.numpy() for name, table in folded(self._reading(), factors).items()}
+
+    def reading(self) -> dict[str, np.ndarray]:
+        """α's reading, without the edges' factors."""
+        return {name: table.numpy() for name, table in self._reading().items()}
 
     def entropy(self) -> tf.Tensor:
         """The mean entropy of the edges' mixing weights, in nats, as they are read now."""
@@ -105,6 +122,39 @@ class Mixture:
         evaluate = functools.partial(self._evaluate, *arguments)
         means = means_over(batches, state, evaluate, should_stop)
         return None if means is None else self._supernet.scores(means)
+
+    def score_in_training_mode(
+        self, batches: Any, batch_size: int, mixing: Mapping[str, np.ndarray]
+    ) -> dict[str, float]:
+        """The supernet's scores over `batches` as in a step: at the batches' own statistics.
+
+        Masks depend on a batch's number alone, so that mixing weights are compared under the same.
+
+        Args:
+          batches: as of `score`.
+          batch_size: as of `score`.
+          mixing: the mixing weights, without the edges' factors.
+        """
+        tables = {n: tf.convert_to_tensor(mixing[n], t.dtype) for n, t in self._reading().items()}
+        arguments = self.losses.arguments(tables, self.values(), self._moment)
+        state = tf.constant(0), self._supernet.initial_state(batch_size)
+        judge = functools.partial(self._judge, *arguments)
+        means = means_over(batches, state, judge, lambda: False)
+        return self._supernet.scores(means or {})
+
+    def _judged(
+        self, mixing: Mixing, factors: dict[str, Mixing | None], batch: Any, state: State
+    ) -> Evaluation:
+        number, state = state
+        seed = step_seed(self.facts.seed, number, tf.constant(-2))
+        weights = [tf.convert_to_tensor(weight) for weight in self._supernet.weights]
+        with using(self._precision):
+            result = self._supernet.loss(weights, mixing, batch, state, seed, **factors)
+        # What a batch has of predictions is not said; of the last of its tensors it has as many,
+        # or so many times as many.
+        count = tf.cast(tf.size(tf.nest.flatten(batch)[-1]), result.loss.dtype)
+        totals = {name: mean * count for name, mean in result.means.items()}
+        return Evaluation(totals, count, (number + 1, result.state))
 
     def _evaluated(
         self, mixing: Mixing, factors: dict[str, Mixing | None], batch: Any, state: State

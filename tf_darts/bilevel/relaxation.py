@@ -37,12 +37,14 @@ class Moment(NamedTuple):
       ramp: scalar, e/(T-1): 0 in the first epoch and 1 in the last; 0 where there is only one.
       allowed: by kind of cell, 1 for the operations of an edge that may still be chosen and 0 for
         the others, [edges, operations]; {} where all may be. An edge may have lost all of them.
+      numbers: scalars by name, what rules say (`Directions.numbers`).
     """
 
     seed: tf.Tensor
     progress: tf.Tensor
     ramp: tf.Tensor
     allowed: Mapping[str, tf.Tensor]
+    numbers: Mapping[str, tf.Tensor] = {}
 
 
 def beginning() -> Moment:

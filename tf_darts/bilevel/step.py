@@ -51,7 +51,9 @@ class BilevelStep:
             config.momentum, config.weight_decay, config.clip_norm, config.nesterov
         )
         self.alphas = self.mixture.alphas
-        self._alpha_moves = AlphaMoves(self.alphas, self.mixture.relaxation, config)
+        self._alpha_moves = AlphaMoves(
+            self.alphas, self.mixture.relaxation, config, self.mixture.facts
+        )
         self._losses = self.mixture.losses
         self._velocities = [
             tf.Variable(tf.zeros([self._losses.layout.size], keras.config.floatx()))

@@ -43,6 +43,10 @@ class Space:
         its data; or where it is.
       counts: how large the network is that `objective` trains, of the same arguments; None asks the
         objective itself, which takes longer.
+      operation_costs: makes the `Costs` (`cells/costs.py`) of the networks that are trained, of a
+        training's settings, the facts of its data and the topology of each kind of cell; or where
+        it is; None: operations have no costs of their own, see `why_no_costs`.
+      why_no_costs: why that is so, as the end of "The space NAME has no costs of operations: ".
       score: name of the score by which people judge, and whether "min" or "max" is best; None: of
         its kind of data.
       presets: values of its own for a mode and data set, laid over its settings.
@@ -69,6 +73,8 @@ class Space:
     supernet: Callable[..., Any] | str
     objective: Callable[..., Any] | str
     counts: Callable[..., dict[str, int]] | str | None = None
+    operation_costs: Callable[..., Any] | str | None = None
+    why_no_costs: str = "its record (tf_darts.Space) says none"
     score: tuple[str, str] | None = None
     presets: Mapping[tuple[str, str], Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     default: bool = False

@@ -6,13 +6,14 @@ else pulls on α (alpha terms), what the record of epochs leads to (rules), how 
 found there by name; files of others register theirs with `--load=FILE.py`.
 """
 
+import copy
 import dataclasses
 import difflib
 import importlib
 import pkgutil
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from tf_darts.cells.space import find_space
 from tf_darts.config.hypergradients import HYPERGRADIENTS
@@ -35,12 +36,25 @@ class Part:
       name: as in `--relaxation=NAME`; `register` gives it.
       about: the first line of the class's docstring, for `--help`.
       needs: methods of the base class, one of which a member must give.
+      facts: what a part knows of its search (`bilevel/epoch_rules.py:SearchFacts`) while that
+        runs; None before.
     """
 
     kind: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
     name: ClassVar[str]
     about: ClassVar[str]
+    facts: ClassVar[Any] = None
+
+    def of(self, facts: Any) -> Self:
+        """The part as one of a search, which it may refuse as `check` does.
+
+        Args:
+          facts: of the search.
+        """
+        part = copy.copy(self)
+        object.__setattr__(part, "facts", facts)
+        return part
 
     def check(self, config: Any) -> None:
         """Raises `UserError` where the part does not go with a search.

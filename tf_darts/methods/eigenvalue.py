@@ -1,7 +1,7 @@
 """RobustDARTS (Zela et al., ICLR 2020): the validation loss's curvature, and its early stop."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from etils import epy
@@ -68,6 +68,8 @@ class EigenvalueStop(Eigenvalue):
     value to the next stops a search, 3 % do not, and a single outlier does. (The official code has
     one value more: it compares at every value but the last epoch's.)
     """
+
+    stops: ClassVar[bool] = True
 
     eigenvalue_window: int = setting(5, "eigenvalues of a mean", minimum=1, maximum=10**4)
     eigenvalue_delta: int = setting(

@@ -1,12 +1,15 @@
 """What a configuration searches in and learns from: where spaces and data meet."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
 import tf_darts.accelerate  # noqa: F401, the fast forms of all that is made here
 from tf_darts.bilevel.engine import SearchData
+from tf_darts.bilevel.epoch_rules import SearchFacts
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.space import IMAGES, TEXTS, find_space, resolved
+from tf_darts.config.methods import KINDS
 from tf_darts.config.presets import preset_for
 from tf_darts.config.search import SearchConfig
 from tf_darts.runs import image_data, text_data
@@ -33,14 +36,21 @@ class SearchTask(NamedTuple):
 
 
 def search_task(config: SearchConfig) -> SearchTask:
-    """The task of a configuration."""
+    """The task of a configuration; raises `UserError` where a part of its method refuses it."""
     space = find_space(config.space)
     cells = space.narrowed(config.operations)
     part = _PARTS[space.data](config)
     supernet = resolved(space.supernet)(config, part.facts, cells)
+    trained = preset_for("train", config.dataset, space.name)
+    if space.operation_costs is not None:
+        costs = resolved(space.operation_costs)
+        supernet.costs = functools.cache(lambda: costs(trained, part.facts, cells))
+    facts = SearchFacts.of(supernet, config)
+    for kind in KINDS:  # what a part refuses, it does before there is a run directory
+        for member in config.make_parts(kind):
+            member.of(facts)
 
     def counts(cell: Genotype) -> dict[str, int]:
-        trained = preset_for("train", config.dataset, space.name)
         if space.counts is None:
             return resolved(space.objective)(trained, cell, part.facts).counts()
         return resolved(space.counts)(trained, cell, part.facts)

@@ -1,12 +1,13 @@
 """What a search needs from a space: the only door between `bilevel/` and a room of `spaces/`."""
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
 import tensorflow as tf
 
+from tf_darts.cells.costs import Costs
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.topology import CellTopology
 from tf_darts.runtime.memory.traced import TracedMemory
@@ -62,6 +63,8 @@ class Supernet(abc.ABC):
       score: name of the entry of `scores` by which people judge; `score_mode` "min" or "max".
       batch_axis: of the tensors of a batch, the axis along which its examples stand; in the state
         it is the first.
+      costs: gives the multiply-adds of the networks that are made of the cells; whoever makes the
+        supernet for a search sets it where the space has some.
     """
 
     cells: Mapping[str, CellTopology]
@@ -70,6 +73,7 @@ class Supernet(abc.ABC):
     score: ClassVar[str]
     score_mode: ClassVar[str]
     batch_axis: ClassVar[int] = 0
+    costs: Callable[[], Costs] | None = None
 
     @property
     @abc.abstractmethod

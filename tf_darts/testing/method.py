@@ -44,6 +44,8 @@ def check_method(name: str, **settings: Any) -> None:
     for kind in methods.KINDS:
         for part in config.make_parts(kind):
             _CHECKS[kind](part)
+            if kind == "alpha_terms":
+                rules.check_rule(part)
     with tempfile.TemporaryDirectory() as folder:
         directory = pathlib.Path(folder)
         expected = _search(directory / "whole", config)

@@ -7,7 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from tf_darts.bilevel.alpha_terms import AlphaTerm
+from tf_darts.bilevel.epoch_rules import SearchFacts
 from tf_darts.bilevel.relaxation import Moment, Relaxation
+from tf_darts.cells.costs import Costs
 from tf_darts.cells.space import spaces
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config import methods
@@ -21,6 +23,7 @@ CELLS: dict[str, Mapping[str, CellTopology]] = {
         "cell": CellTopology(1, 3, None, ("none", "skip_connect", "conv"), none_competes=True)
     }
 }
+EPOCHS = 4  # of the searches whose records rules are given
 SEEDS = [tf.constant(seed, tf.int32) for seed in ([1, 2], [3, 4])]
 
 
@@ -43,6 +46,7 @@ def check_relaxation(relaxation: Relaxation | str) -> None:
     with float64():
         for what, cells in all_cells().items():
             where = f"{name}, {what}"
+            relaxation = relaxation.of(facts_of(cells))
             alphas = _check_variables(relaxation, cells, where)
             for progress in (0.0, 0.5, 1.0):
                 moment = _moment(progress, {})
@@ -61,6 +65,16 @@ def all_cells() -> dict[str, Mapping[str, CellTopology]]:
     """The topologies that parts are tried on, by what they are."""
     usual = {f"the {s.name} space": s.topologies for s in spaces().values() if s.default}
     return usual | CELLS
+
+
+def facts_of(cells: Mapping[str, CellTopology]) -> SearchFacts:
+    """What a part knows of a search for these cells, whose operations cost what was made up."""
+    tables = {
+        kind: np.arange(topology.edges * topology.columns).reshape(-1, topology.columns) % 7
+        for kind, topology in cells.items()
+    }
+    costs = Costs(base=10, tables=tables)
+    return SearchFacts(cells, EPOCHS, seed=7, learning_rate=0.1, costs=lambda: costs)
 
 
 def _moment(progress: float, allowed: Mapping[str, tf.Tensor], seed: int = 0) -> Moment:
@@ -196,7 +210,7 @@ def check_alpha_term(term: AlphaTerm | str) -> None:
     """Tries an alpha term as a search uses it, in float64: a second.
 
     Checked are that it is a scalar, the same at the same arguments, compiled or not, and that its
-    gradient, where it gives one, is that of its value.
+    gradient, where it gives one, is that of its value. That it is a rule too, `check_rule` checks.
 
     Args:
       term: a name, or a term with its settings.
@@ -212,8 +226,15 @@ def check_alpha_term(term: AlphaTerm | str) -> None:
                 kind: random(900 + i, topology.edges, topology.columns)
                 for i, (kind, topology) in enumerate(cells.items())
             }
+            facts = facts_of(cells)
+            term = term.of(facts)
+            numbers = {
+                key: tf.constant(value, tf.float64)
+                for key, value in term.directions([], facts).numbers.items()
+            }
             for allowed in ({}, _some_allowed(cells)):
-                _check_term(term, alphas, _moment(0.5, allowed), f"{name}, {what}")
+                moment = _moment(0.5, allowed)._replace(numbers=numbers)
+                _check_term(term, alphas, moment, f"{name}, {what}")
 
 
 def _check_term(

@@ -13,9 +13,7 @@ from tf_darts.bilevel.strongest_edges import derive
 from tf_darts.cells.genotype import Edge
 from tf_darts.cells.topology import CellTopology
 from tf_darts.testing.comparison import expect, expect_equal
-from tf_darts.testing.parts import all_cells, made
-
-EPOCHS = 4  # of the searches whose records rules are given
+from tf_darts.testing.parts import EPOCHS, all_cells, facts_of, made
 
 
 def check_rule(rule: EpochRule | str) -> None:
@@ -33,11 +31,12 @@ def check_rule(rule: EpochRule | str) -> None:
     """
     rule = made("rules", rule)
     for what, cells in all_cells().items():
-        _check_rule(rule, cells, f"{type(rule).__name__}, {what}")
+        facts = facts_of(cells)
+        _check_rule(rule.of(facts), facts, f"{type(rule).__name__}, {what}")
 
 
-def _check_rule(rule: EpochRule, cells: Mapping[str, CellTopology], where: str) -> None:
-    facts = SearchFacts(cells, EPOCHS)
+def _check_rule(rule: EpochRule, facts: SearchFacts, where: str) -> None:
+    cells = facts.cells
     history: list[dict[str, Any]] = []
     for epoch in range(EPOCHS + 1):
         before = copy.deepcopy(history)
@@ -90,12 +89,16 @@ def _record(epoch: int, cells: Mapping[str, CellTopology]) -> tuple[dict[str, An
         # Of a bowl that grows steeper.
         hessian_products=lambda batches: [lambda v: (1.0 + epoch) * v] * batches,
         parameters=sum(table.size for table in mixing.values()),
+        reading=mixing,
+        # Of a supernet to which every operation is worth something else.
+        worth=lambda tables, _: float(sum(np.sin(t.cumsum()).sum() for t in tables.values())),
     )
 
 
 def _as_json(directions: Directions) -> Any:
     tables = {k: np.asarray(v).tolist() for k, v in (directions.allowed or {}).items()}
-    return directions.freeze_alphas, tables, directions.stop
+    numbers = {name: float(value) for name, value in directions.numbers.items()}
+    return directions.freeze_alphas, tables, numbers, directions.stop
 
 
 def _check_directions(
@@ -134,7 +137,9 @@ def check_derivation(derivation: Derivation | str) -> None:
     derivation = made("derivation", derivation)
     name = type(derivation).__name__
     check_rule(derivation)
+    unbound = derivation
     for what, cells in all_cells().items():
+        derivation = unbound.of(facts_of(cells))
         for seed in range(5):
             mixing = _record(seed, cells)[1].mixing
             before = copy.deepcopy(mixing)

@@ -16,6 +16,7 @@ from tf_darts.cells.genotype import Genotype, genotype_class
 from tf_darts.cells.published import published_cells
 from tf_darts.cells.random_cells import random_cells
 from tf_darts.cells.space import IMAGES, Space, find_space, resolved, spaces
+from tf_darts.cells.topology import CellTopology
 from tf_darts.config.presets import LAYERS, preset_for
 from tf_darts.config.search import ImageSearchConfig, SearchConfig, TextSearchConfig
 from tf_darts.config.setting import check, fields
@@ -43,7 +44,8 @@ def check_space(
 
     Checked are its settings, in all presets; its topologies; its genotypes, random, derived, chosen
     by a tuner and published, in JSON, files and pickles; their drawings; and, of small networks,
-    its supernet (`check_supernet`), its objective (`check_objective`) and their counts.
+    its supernet (`check_supernet`), its objective (`check_objective`), their counts, and the costs
+    of operations where it says some.
 
     Args:
       space: registered, or its name.
@@ -166,6 +168,8 @@ def _check_objective(
             counts == objective.counts(),
             f"{name}: counts says {counts}, and the objective's own {objective.counts()}.",
         )
+        if space.operation_costs is not None:
+            _check_costs(space, config, whole, facts, name)
     kept = {id(variable) for variable in objective.inference_variables}
     training_only = [weight for weight in objective.weights if id(weight) not in kept]
     check_objective(objective, batch, uncounted=training_only)
@@ -184,3 +188,21 @@ def _check_objective(
 def _check_score(space: Space, door: Any, name: str) -> None:
     score = (door.score, door.score_mode)
     expect(score == space.judged_by, f"{name} has the score {score}, the space {space.judged_by}.")
+
+
+def _check_costs(
+    space: Space, config: Any, cells: Mapping[str, CellTopology], facts: Any, name: str
+) -> None:
+    """Whether cells cost what their networks are counted to have."""
+    costs = resolved(space.operation_costs)(config, facts, cells)
+    for seed in range(5):
+        edges = random_cells(cells, seed)
+        cell = genotype_class(space.name).from_cells(edges)
+        counts = resolved(space.counts)(config, cell, facts)
+        counted = [value for what, value in counts.items() if what.startswith("multiply-adds")]
+        found = costs.of(edges, cells)
+        expect(
+            counted == [found],
+            f"{name}: by operation_costs a cell costs {found} multiply-adds, and by counts"
+            f" {counted}.",
+        )

@@ -237,6 +237,20 @@ def test_evaluation_is_the_other_half_in_order_as_it_is():
     assert data.evaluation_batch_size == 10
 
 
+def test_a_sample_is_the_evaluation_in_a_random_order_always_the_same():
+    images = make_images()
+    runs = [make(images, evaluation_batch_size=10, seed=seed) for seed in (1, 2)]
+    first, again, other = (list(data.sample()) for data in (runs[0], *runs))
+    numbers = np.concatenate([numbers for _, numbers in first])
+    validation = runs[0].validation_labels
+    assert numbers.tolist() != validation.tolist()
+    assert sorted(numbers) == sorted(validation)
+    for batches in (again, other):
+        np.testing.assert_array_equal(np.concatenate([n for _, n in batches]), numbers)
+    plain = (images.images[numbers] - runs[0].mean) / runs[0].std
+    np.testing.assert_allclose(np.concatenate([p for p, _ in first]), plain, atol=1e-5)
+
+
 def test_description():
     assert make(train_portion=0.6).description() == {
         "dataset": "numbers",

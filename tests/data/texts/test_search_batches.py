@@ -134,6 +134,9 @@ def test_evaluation_predicts_every_row_once():
     np.testing.assert_array_equal(targets.T, np.arange(7 * 85).reshape(7, 85)[:, 1:])
     for inputs, targets in pairs:
         np.testing.assert_array_equal(targets, inputs + 1)
+    # A text's sample is its beginning: states go on from one batch to the next.
+    for ours, theirs in zip(make(evaluation_batch_size=7).sample(), pairs, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_description():

@@ -168,6 +168,11 @@ class ImageSearchData:
         """
         return self._batches.plain(self._evaluation, self.evaluation_batch_size)
 
+    def sample(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """As `evaluation`, in a random order, always the same one: files may lie class by class."""
+        order = np.random.default_rng(sub_seed(0, "sample")).permutation(len(self._evaluation))
+        return self._batches.plain(self._evaluation[order], self.evaluation_batch_size)
+
     def description(self) -> dict[str, str | int | list[int]]:
         """The data set's name and its counts, for reports."""
         return dict(self._description)

@@ -56,6 +56,10 @@ class TextSearchData(TextData):
                 starts_pass=starts_pass,
             )
 
+    def sample(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """As `evaluation`: a text goes on from one batch to the next."""
+        return self.evaluation()
+
     def _lengths(self, random: np.random.Generator) -> np.ndarray:
         short = self._bptt // 2
         draws = random.random((len(self._train) - 1) // short + 1) < self._short_probability

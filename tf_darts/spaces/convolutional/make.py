@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
+from tf_darts.cells.costs import Costs
 from tf_darts.cells.genotype import ConvolutionalGenotype
+from tf_darts.cells.random_cells import random_cells
 from tf_darts.cells.topology import CellTopology
 from tf_darts.data.facts import ImageFacts
 from tf_darts.runtime.seeds import sub_seed
@@ -83,3 +85,11 @@ def counts(
 ) -> dict[str, int]:
     """How large the network is, without its auxiliary head; its weights are not made."""
     return sizes.counts(image_model(config, cell, facts.classes), facts.shape)
+
+
+def operation_costs(
+    config: ConvolutionalTrainingConfig, facts: ImageFacts, cells: Mapping[str, CellTopology]
+) -> Costs:
+    """The multiply-adds of a network by its cells' operations, which none need have."""
+    any_cell = ConvolutionalGenotype.from_cells(random_cells(cells, 0))
+    return sizes.operation_costs(image_model(config, any_cell, facts.classes), facts.shape, cells)

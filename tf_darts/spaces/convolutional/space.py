@@ -39,6 +39,7 @@ CONVOLUTIONAL = register_space(
         supernet="tf_darts.spaces.convolutional.make:supernet",
         objective="tf_darts.spaces.convolutional.make:objective",
         counts="tf_darts.spaces.convolutional.make:counts",
+        operation_costs="tf_darts.spaces.convolutional.make:operation_costs",
         labels={
             "normal": CellLabels(title="Normal cell", **_LABELS),
             "reduce": CellLabels(title="Reduction cell", **_LABELS),

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
+from tf_darts.cells.costs import Costs
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.topology import CellTopology
 from tf_darts.data.facts import ImageFacts
@@ -123,3 +125,21 @@ def counts(config: NasBench201TrainingConfig, cell: Genotype, facts: ImageFacts)
         "weights": sizes.weight_count(edges, facts.classes, image_channels=facts.shape[2], **form),
         "multiply-adds an image": sizes.multiply_adds(edges, facts.classes, facts.shape, **form),
     }
+
+
+def operation_costs(
+    config: NasBench201TrainingConfig, facts: ImageFacts, cells: Mapping[str, CellTopology]
+) -> Costs:
+    """The multiply-adds of the network by its cell's operations: only convolutions have some."""
+
+    def count(three: int, one: int) -> int:
+        form = {"channels": config.channels, "cells_per_stage": config.cells_per_stage}
+        return sizes.multiply_adds((three, one), facts.classes, facts.shape, **form)
+
+    base, topology = count(0, 0), cells["cell"]
+    costs = {"nor_conv_3x3": count(1, 0) - base, "nor_conv_1x1": count(0, 1) - base}
+    rows = [
+        [costs.get(name, 0) for name in topology.operations_of(edge)]
+        for edge in range(topology.edges)
+    ]
+    return Costs(base=base, tables={"cell": np.array(rows)})

@@ -35,6 +35,7 @@ NASBENCH201 = register_space(
         supernet="tf_darts.spaces.nasbench201.make:supernet",
         objective="tf_darts.spaces.nasbench201.make:objective",
         counts="tf_darts.spaces.nasbench201.make:counts",
+        operation_costs="tf_darts.spaces.nasbench201.make:operation_costs",
         parameter_free=("none", "skip_connect", "avg_pool_3x3"),
         published="tf_darts.spaces.nasbench201.published:CELLS",
         text_form=(r"\s*\|?\s*\w+~\d+\s*\|", "tf_darts.spaces.nasbench201.strings:fields"),

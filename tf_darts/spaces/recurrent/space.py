@@ -19,6 +19,7 @@ RECURRENT = register_space(
         supernet="tf_darts.spaces.recurrent.make:supernet",
         objective="tf_darts.spaces.recurrent.make:objective",
         counts="tf_darts.spaces.recurrent.make:counts",
+        why_no_costs="every cell has the same matrix products, whatever its activations",
         fields={"cell": ("recurrent", "concat")},
         labels={"cell": CellLabels(inputs=("$x_t$", "$h_{t-1}$"), mixed=True, output="$h_t$")},
         published="tf_darts.spaces.recurrent.published:CELLS",

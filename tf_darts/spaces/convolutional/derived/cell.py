@@ -94,7 +94,7 @@ class DerivedCell(keras.layers.Layer):
             make_operation(
                 name,
                 channels,
-                stride=2 if reduction and source < INPUTS else 1,
+                stride=self.edge_stride(source),
                 seed=child_seed(seed, "edge", node, place),
                 dtype=self.dtype_policy,
                 name=f"node_{INPUTS + node}_{place}_{name}",
@@ -114,16 +114,23 @@ class DerivedCell(keras.layers.Layer):
 
     def layer_shapes(self, shapes: tuple[Shape, Shape]) -> list[tuple[keras.layers.Layer, Shape]]:
         """The cell's layers in order, and the shape [B, H, W, channels] that each gets."""
-        batch, height, width = self.preprocess[1].compute_output_shape(shapes[1])[:3]
-        outside = (batch, height, width, self.channels)
-        inside = (*self.compute_output_shape(shapes)[:3], self.channels)
         return [
             *zip(self.preprocess, shapes, strict=True),
             *(
-                (layer, outside if source < INPUTS else inside)
+                (layer, self.edge_shape(source, shapes))
                 for layer, source in zip(self.edges, self.sources, strict=True)
             ),
         ]
+
+    def edge_shape(self, source: int, shapes: tuple[Shape, Shape]) -> Shape:
+        """The shape that an edge from a node gets, where the cell gets these."""
+        if source < INPUTS:
+            return (*self.preprocess[1].compute_output_shape(shapes[1])[:3], self.channels)
+        return (*self.compute_output_shape(shapes)[:3], self.channels)
+
+    def edge_stride(self, source: int) -> int:
+        """The stride of an edge from a node."""
+        return 2 if self.reduction and source < INPUTS else 1
 
     def compute_output_shape(self, shapes: tuple[Shape, Shape]) -> Shape:
         batch, *size, _ = shapes[1]

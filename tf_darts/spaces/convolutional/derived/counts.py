@@ -6,12 +6,16 @@
 Nothing is run and no variable is made, so an unbuilt network will do.
 """
 
+import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
+from tf_darts.cells.costs import Costs
+from tf_darts.cells.topology import CellTopology
 from tf_darts.spaces.convolutional.derived.auxiliary_head import AuxiliaryHead
 from tf_darts.spaces.convolutional.derived.cell import DerivedCell
 from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
@@ -23,7 +27,7 @@ from tf_darts.spaces.convolutional.operations.convolutions import (
     ReluConvBatchNorm,
     SeparableConvolution,
 )
-from tf_darts.spaces.convolutional.operations.registry import ADDED
+from tf_darts.spaces.convolutional.operations.registry import ADDED, make_operation
 
 
 class Part(NamedTuple):
@@ -89,6 +93,43 @@ def counts(network: DerivedNetwork, image_shape: tuple[int, int, int]) -> dict[s
         "weights": weight_count(network, image_channels=channels),
         "multiply-adds an image": multiply_adds(network, tuple(size), image_channels=channels),
     }
+
+
+def operation_costs(
+    network: DerivedNetwork,
+    image_shape: tuple[int, int, int],
+    cells: Mapping[str, CellTopology],
+) -> Costs:
+    """The multiply-adds of each operation on each edge, by the kind of its cells.
+
+    Args:
+      network: of any cell; built or not.
+      image_shape: height, width and channels of an image.
+      cells: the topology of each kind of cell, "normal" and "reduce".
+    """
+
+    @functools.cache
+    def cost(name: str, channels: int, stride: int, shape: Any) -> int:
+        layer = make_operation(name, channels, stride=stride, seed=0)
+        return sum(part.weights * part.uses for part in layer_parts(layer, shape))
+
+    tables = {
+        kind: np.zeros([topology.edges, topology.columns], np.int64)
+        for kind, topology in cells.items()
+    }
+    for cell, shapes in network.layer_shapes((None, *image_shape)):
+        if not isinstance(cell, DerivedCell):
+            continue
+        kind = "reduce" if cell.reduction else "normal"
+        for node in range(cells[kind].nodes):
+            for source, row in enumerate(range(cells[kind].edges)[cells[kind].rows(node)]):
+                place = cell.channels, cell.edge_stride(source), cell.edge_shape(source, shapes)
+                names = cells[kind].operations_of(row)
+                tables[kind][row] += [cost(name, *place) for name in names]
+    edges = {kind: cell.nodes for kind, cell in network.genotype.cells.items()}
+    *size, depth = image_shape
+    total = multiply_adds(network, tuple(size), image_channels=depth)
+    return Costs.of_total(total, edges, tables, cells)
 
 
 def _network(network: DerivedNetwork, shape: Any, auxiliary: bool) -> Iterator[Part]:
