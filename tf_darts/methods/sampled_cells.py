@@ -42,6 +42,7 @@ class Uniform(Relaxation):
 
     # Rows of edges that are not kept are 0.
     normalized: ClassVar[bool] = False
+    one_hot: ClassVar[bool] = True
     # Nor differentiable once: it does not depend on α.
     twice_differentiable: ClassVar[bool] = False
 
