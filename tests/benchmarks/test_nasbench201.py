@@ -55,7 +55,7 @@ def test_percentiles_among_cells(table):
     assert set(judged) == set(toy_table.COLUMNS)
     assert judged["cifar10"].value == own and judged["cifar10"].alike == 15 * 3**4
     assert judged["cifar10"].p == np.mean(np.array(everyone) >= own)
-    with pytest.raises(ValueError, match="among="):
+    with pytest.raises(ValueError, match=r"among=.others. is no kind"):
         table.percentile("resnet", "cifar10", "others")
 
 

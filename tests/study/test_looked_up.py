@@ -13,7 +13,7 @@ from tf_darts.cells.random_cells import random_cells
 from tf_darts.cells.space import find_space
 from tf_darts.config.presets import configure
 from tf_darts.errors import StateError, UserError
-from tf_darts.report.ranking import ranking_summary
+from tf_darts.report import ranking
 from tf_darts.report.summary_report import write_report
 from tf_darts.runtime.signals import Stopped, StopRequest
 from tf_darts.study import run_study as studies
@@ -21,7 +21,7 @@ from tf_darts.study.cell_choices import chosen_cells
 from tf_darts.study.looked_up import TableScores
 from tf_darts.study.oracles import black_box_oracle
 from tf_darts.study.run_study import run_study
-from tf_darts.study.settings import training_config
+from tf_darts.study.settings import search_config, training_config
 
 BLACK_BOX = {"mode": "black_box", "dataset": "cifar10", "space": "nasbench201", "trials": 6}
 SELECT = {
@@ -41,6 +41,12 @@ def table(tmp_path_factory):
     return toy_table.write(tmp_path_factory.mktemp("toy") / "toy.csv")
 
 
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch):
+    monkeypatch.setattr(ranking, "ranking_plot", lambda ranking: None)
+    monkeypatch.setattr(ranking, "save_figure", lambda figure, path: path.touch())
+
+
 def study(directory, table, base=BLACK_BOX, **settings):
     given = base | settings | {"table": str(table), "run_dir": str(directory)}
     return run_study(configure(given))
@@ -57,8 +63,8 @@ def score_of(row, column="cifar10"):
 
 
 def test_a_black_box_search_is_lookups(tmp_path, table):
-    ranking = study(tmp_path / "study", table)
-    rows = ranking["candidates"]
+    found = study(tmp_path / "study", table)
+    rows = found["candidates"]
     assert len(rows) == 6 and {row["status"] for row in rows} == {"completed"}
     for row in rows:
         assert row["score"] == score_of(row) and row["training_seconds"] == 0.0
@@ -66,31 +72,29 @@ def test_a_black_box_search_is_lookups(tmp_path, table):
         folder = tmp_path / "study" / "candidates" / row["name"]
         assert not (folder / "train").exists() and (folder / "genotype.json").exists()
     scores = [row["score"] for row in rows]
-    assert scores == sorted(scores, reverse=True) and ranking["score"] == "accuracy"
+    assert scores == sorted(scores, reverse=True) and found["score"] == "accuracy"
     document = (tmp_path / "study" / "ranking.md").read_text()
     assert "its column cifar10; higher is better" in document and "nothing was trained" in document
     for name in ("best of 6 random", "all_3x3", "best_cifar100", "optimum", "expected of random"):
         assert name in document
     with (tmp_path / "study" / "ranking.csv").open(newline="") as file:
-        found = [float(row["table.cifar100"]) for row in csv.DictReader(file)]
-    assert found == [score_of(row, "cifar100") for row in rows]
-    said = ranking_summary(ranking)
+        listed = [float(row["table.cifar100"]) for row in csv.DictReader(file)]
+    assert listed == [score_of(row, "cifar100") for row in rows]
+    said = ranking.ranking_summary(found)
     assert "best cifar10" in said and "percentile" in said and "optimum" in said
     # Finished, and extended: the same candidates and more.
-    assert study(tmp_path / "study", table) == ranking
+    assert study(tmp_path / "study", table) == found
     longer = study(tmp_path / "study", table, trials=8)["candidates"]
     assert {row["name"] for row in rows} < {row["name"] for row in longer} and len(longer) == 8
 
 
 def test_another_column_and_other_tables(tmp_path, table):
-    ranking = study(tmp_path / "study", table, table_score="cifar100")
-    assert all(row["score"] == score_of(row, "cifar100") for row in ranking["candidates"])
+    found = study(tmp_path / "study", table, table_score="cifar100")
+    assert all(row["score"] == score_of(row, "cifar100") for row in found["candidates"])
     moved = tmp_path / "moved.csv"
     moved.write_bytes(table.read_bytes())
-    assert (
-        study(tmp_path / "study", moved, table_score="cifar100")["candidates"]
-        == (ranking["candidates"])
-    )
+    again = study(tmp_path / "study", moved, table_score="cifar100")
+    assert again["candidates"] == found["candidates"]
     moved.write_text(moved.read_text().replace(",89.", ",88."))
     for path, column in ((moved, "cifar100"), (table, "cifar10")):
         with pytest.raises(StateError, match=r"another configuration .*table"):
@@ -98,11 +102,11 @@ def test_another_column_and_other_tables(tmp_path, table):
 
 
 def test_a_selection_is_lookups_and_tests_sources_together(tmp_path, table):
-    ranking = study(tmp_path / "study", table, SELECT)
-    rows = {row["name"]: row for row in ranking["candidates"]}
+    found = study(tmp_path / "study", table, SELECT)
+    rows = {row["name"]: row for row in found["candidates"]}
     assert set(rows) == {"random_seed0", "random_seed1", "random_seed2", "all_3x3"}
     assert rows["all_3x3"]["score"] == toy_table.scores(("nor_conv_3x3",) * 6)["cifar10"]
-    sources = {(row["cells"], row["score"]): row for row in ranking["table"]["sources"]}
+    sources = {(row["cells"], row["score"]): row for row in found["table"]["sources"]}
     assert set(sources) == {(s, c) for s in ("random", "given") for c in ("cifar10", "cifar100")}
     assert sources["random", "cifar10"]["n"] == "3" and "p (Fisher)" in sources["given", "cifar10"]
     report = write_report([str(tmp_path / "study")], str(tmp_path / "report"), "random", str(table))
@@ -217,3 +221,8 @@ def test_the_columns_of_data_sets(table):
     for dataset in ("cifar10", "cifar10:3.*.*", "cifar100"):
         config = asked(table, BLACK_BOX | {"dataset": dataset})
         assert TableScores(config, training_config(config)).column == dataset.split(":")[0]
+
+
+def test_searches_of_a_selection_are_looked_up_on_their_way(table):
+    config = asked(table, SELECT | {"candidates": "darts_first"})
+    assert search_config(config, method="darts_first").table == str(table)

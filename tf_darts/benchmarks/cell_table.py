@@ -128,6 +128,10 @@ class CellTable:
         """A cell's scores by column; raises `UserError` where the table has it not."""
         return dict(zip(self.columns, map(float, self._scores[self._row(cell)]), strict=True))
 
+    def found(self, cell: Genotype | str) -> dict[str, float]:
+        """A cell's scores by column; {} where the table has it not."""
+        return self.query(cell) if self.has(cell) else {}
+
     def column(self, score: str) -> np.ndarray:
         """A column's scores, in the order of `texts`; raises `UserError` where there is none."""
         if score not in self.columns:
@@ -151,17 +155,21 @@ class CellTable:
 
     @functools.lru_cache(maxsize=512)  # noqa: B019, a table lives as long as its process
     def _null(self, score: str, among: str, key: Hashable) -> NullDistribution:
-        chosen = [self._is_among(text, among, key) for text in self._rows]
-        return NullDistribution(self.column(score)[chosen])
+        return NullDistribution(self.column(score)[self._chosen(among, key)])
 
-    def _is_among(self, text: str, among: str, key: Hashable) -> bool:
+    def _chosen(self, among: str, key: Hashable) -> Sequence[int] | slice:
+        """The rows of a kind of cells."""
         if among not in (ALL, ALIKE):
-            raise ValueError(f"among={among!r}; it is one of {ALL}, {ALIKE}")
-        return among == ALL or self._alike[text] == key
+            raise ValueError(f"among={among!r} is no kind of cells")
+        return slice(None) if among == ALL else self._alike.get(key, [])
 
     @functools.cached_property
-    def _alike(self) -> dict[str, Hashable]:
-        return {text: self.form.alike(text) for text in self._rows}
+    def _alike(self) -> dict[Hashable, list[int]]:
+        """By what cells share, their rows."""
+        rows: dict[Hashable, list[int]] = {}
+        for text, row in self._rows.items():
+            rows.setdefault(self.form.alike(text), []).append(row)
+        return rows
 
     def percentile(self, cell: Genotype | str, score: str, among: str = ALL) -> float:
         """The percentage of the cells of a kind (see `null`) whose score is smaller."""
@@ -194,8 +202,7 @@ class CellTable:
 
     def collapse(self) -> Mapping[str, float]:
         """The scores of the cell that failed searches end in; {} where there is none."""
-        name = self.form.collapse
-        return self.query(name) if name and self.has(name) else {}
+        return self.found(self.form.collapse) if self.form.collapse else {}
 
     def _row(self, cell: Genotype | str) -> int:
         text = self.text_of(cell)

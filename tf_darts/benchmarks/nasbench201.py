@@ -43,10 +43,10 @@ class NasBench201(CellTable):
         """
         return super().percentile(cell, score, among)
 
-    def _is_among(self, text: str, among: str, key: Hashable) -> bool:
+    def _chosen(self, among: str, key: Hashable) -> Sequence[int] | slice:
         if among == WITHOUT_NONE:
-            return "none" not in strings.parse(text)
-        return super()._is_among(text, among, key)
+            return [row for row, text in enumerate(self.texts) if "none" not in strings.parse(text)]
+        return super()._chosen(among, key)
 
     def quantiles(self, score: str, probabilities: Sequence[float]) -> np.ndarray:
         """The scores that so large parts of all cells do not exceed."""

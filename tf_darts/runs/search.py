@@ -1,6 +1,5 @@
 """A whole search: a configuration in, a finished run directory out."""
 
-import functools
 import pathlib
 from typing import Any, NamedTuple
 
@@ -101,7 +100,7 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
         longest = task.data.longest
         announce_memory(search_memory(supernet, config, longest, replicas), config, label)
         make_step = find_method(config.method).step_class
-        judge = None if table is None else functools.partial(_looked_up, table)
+        judge = None if table is None else table.found
         engine = SearchEngine(config, supernet, task.data, run, watched, replicas, make_step, judge)
         history = engine.search(stop)
         cell = genotype_files.load(run.path / "genotype.json")
@@ -120,8 +119,3 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
         counts=task.counts(cell),
         table=table,
     )
-
-
-def _looked_up(table: CellTable, cell: genotype.Genotype) -> dict[str, float]:
-    """The scores of a cell by column; none of one that the table has not."""
-    return table.query(cell) if table.has(cell) else {}

@@ -7,6 +7,7 @@ architecture is the six operations in this order: edges 1←0, 2←0, 2←1, 3�
 Yang, ICLR 2020, and the authors' AutoDL-Projects. Nothing here needs TensorFlow.
 """
 
+import functools
 import itertools
 import random
 import re
@@ -27,6 +28,7 @@ _SEPARATED = re.compile(r"\|?((?:\w+~[0-9]{1,3}\|)*\w+~[0-9]{1,3})\|?")
 EXAMPLE = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
 
 
+@functools.lru_cache(maxsize=2**15)
 def parse(text: str) -> Architecture:
     """The architecture in a string; the bars at its nodes' ends may be missing.
 
