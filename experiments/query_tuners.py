@@ -37,8 +37,8 @@ _SEEDS = flags.DEFINE_integer("seeds", 20, "How many searches of each.")
 _QUERIES = flags.DEFINE_list("queries", ["50", "100", "300"], "After so many it is asked.")
 
 
-def reached(tuner: str, seed: int, queries: list[int]) -> list[float | None]:
-    """The full score of a tuner's choice after each number of queries; None where it ends before.
+def reached(tuner: str, seed: int, queries: list[int]) -> list[tuple[int, float]]:
+    """A tuner's choice after each number of queries, or where it ends: that number, its full score.
 
     Args:
       tuner: keras-tuner's name of it.
@@ -68,7 +68,8 @@ def reached(tuner: str, seed: int, queries: list[int]) -> list[float | None]:
             oracle.end_trial(trial)
             best = max(best, (scored.score, scored.table[_SCORE.value]))
             found.append(best[1])
-    return [found[n - 1] if n <= len(found) else None for n in queries]
+    counts = [min(n, len(found)) for n in queries]
+    return [(n, found[n - 1]) for n in counts]
 
 
 def main(arguments: list[str]) -> None:
@@ -96,8 +97,8 @@ def main(arguments: list[str]) -> None:
             print(f"{tuner}, seed {seed}: {searches[-1]}", file=sys.stderr, flush=True)
         row = {"tuner": tuner}
         for n, scores in zip(queries, zip(*searches, strict=True), strict=True):
-            known = [score for score in scores if score is not None]
-            row[f"{n} queries"] = str(summarise(known, "max")) if known else "ends before"
+            ended = "" if scores[0][0] == n else f" (ends at {scores[0][0]})"
+            row[f"{n} queries"] = f"{summarise([score for _, score in scores], 'max')}{ended}"
         row["CPU seconds"] = f"{(time.process_time() - start) / _SEEDS.value:.1f}"
         rows.append(row)
     print(plain_table(rows))
