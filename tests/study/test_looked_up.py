@@ -6,9 +6,10 @@ import signal
 import keras_tuner
 import numpy as np
 import pytest
+from keras_tuner.engine.trial import Trial
 
 from tests.support import toy_table
-from tf_darts.cells.genotype import genotype_class
+from tf_darts.benchmarks import NasBench201
 from tf_darts.cells.random_cells import random_cells
 from tf_darts.cells.space import find_space
 from tf_darts.config.presets import configure
@@ -17,9 +18,8 @@ from tf_darts.report import ranking
 from tf_darts.report.summary_report import write_report
 from tf_darts.runtime.signals import Stopped, StopRequest
 from tf_darts.study import run_study as studies
-from tf_darts.study.cell_choices import chosen_cells
 from tf_darts.study.looked_up import TableScores
-from tf_darts.study.oracles import black_box_oracle
+from tf_darts.study.plan import plan
 from tf_darts.study.run_study import run_study
 from tf_darts.study.settings import search_config, training_config
 
@@ -124,28 +124,37 @@ def test_hyperband_s_short_trainings_are_of_the_short_column(tmp_path, table):
     assert TableScores(asked(table, HYPERBAND), training_config(asked(table, HYPERBAND)))
 
 
+def proposed(table, seed, trials, **settings):
+    """The cells that a black-box search proposes, in their order, whatever their scores."""
+    config = configure(BLACK_BOX | settings | {"seed": seed, "trials": trials, "table": str(table)})
+    planned, cells = plan(config), []
+    oracle = planned.oracle("max")
+    for number in range(trials):
+        trial = Trial(keras_tuner.HyperParameters(), trial_id=str(number))
+        trial.hyperparameters.values = oracle.populate_space(trial.trial_id)["values"]
+        cells.append(planned.make_candidate(trial).cell)
+    return cells
+
+
 def test_random_trials_have_the_expectation_of_the_best_of_n(table):
     """keras-tuner's draws are uniform over the cells, none twice."""
-    config = asked(table, BLACK_BOX)
-    topologies, cell_class = find_space("nasbench201").topologies, genotype_class("nasbench201")
-    scores = TableScores(config, training_config(config))
-    hyperparameters = keras_tuner.HyperParameters()
-    chosen_cells(hyperparameters, topologies)
-    bests = []
-    for seed in range(60):
-        oracle = black_box_oracle(
-            "random", hyperparameters, score_mode="max", trials=5, epochs=1, seed=seed
-        )
-        found = []
-        for number in range(5):
-            values = oracle.populate_space(str(number))["values"]
-            drawn = keras_tuner.HyperParameters.from_config(hyperparameters.get_config())
-            drawn.values = values
-            found.append(scores.table.query(cell_class.from_cells(chosen_cells(drawn, topologies))))
-        bests.append(max(one["cifar10"] for one in found))
-    mean, deviation = scores.table.null("cifar10").best_of(5, replacement=False)
+    scores = NasBench201(table)
+    bests = [
+        max(scores.query(cell)["cifar10"] for cell in proposed(table, seed, 5))
+        for seed in range(60)
+    ]
+    mean, deviation = scores.null("cifar10").best_of(5, replacement=False)
     assert abs(np.mean(bests) - mean) < 4 * deviation / np.sqrt(len(bests))
     assert np.std(bests) > 0.5 * deviation
+
+
+def test_studies_of_other_seeds_have_other_cells(table):
+    first = {*proposed(table, 0, 30)}
+    for seed in (1, 6, 12):
+        assert len(first & {*proposed(table, seed, 30)}) < 3
+    # Those that train go on with the cells that they would have had.
+    trained = [{*proposed("", seed, 30)} for seed in (0, 6)]
+    assert len(trained[0] & trained[1]) == 29
 
 
 def test_a_signal_stops_between_lookups(tmp_path, table, monkeypatch):
