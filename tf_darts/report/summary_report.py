@@ -112,18 +112,10 @@ def _open_table(file: str, entries: Sequence[Entry]) -> CellTable:
     judged = sorted(space for space in spaces if find_space(space).table is not None)
     if len(judged) == 1:
         return CellTable(file, judged[0])
+    if not judged:
+        raise UserError("--table: no run here has cells of which there are tables; leave it out.")
     raise UserError(
-        "--table: "
-        + (
-            f"these runs have cells of the spaces {' and '.join(judged)}"
-            if judged
-            else "no run here"
-        )
-        + (
-            ", report them apart."
-            if judged
-            else " has cells of which there are tables; leave it out."
-        )
+        f"--table: these runs have cells of the spaces {' and '.join(judged)}; report them apart."
     )
 
 

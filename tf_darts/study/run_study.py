@@ -32,12 +32,7 @@ from tf_darts.study.cluster import Role, check_address, lost_chief, role, wait_f
 from tf_darts.study.evaluation import Evaluation
 from tf_darts.study.looked_up import TableScores, table_scores
 from tf_darts.study.plan import plan
-from tf_darts.study.train_candidate import (
-    Row,
-    load_rows,
-    ranked,
-    train_candidate,
-)
+from tf_darts.study.train_candidate import Row, load_rows, ranked, train_candidate
 from tf_darts.study.tuner import StudyTuner
 from tf_darts.training.engine import TrainingData
 
