@@ -23,6 +23,7 @@ import pytest
 import tensorflow as tf
 from absl import flags
 
+from tests.support import toy_table
 from tests.support.paths import ROOT
 from tf_darts.cli import flags as command_line
 from tf_darts.cli import modes as commands
@@ -44,6 +45,7 @@ NOT_RUN = {
     r"^python examples/": "run by tests/test_examples.py",
     r"--load=examples/own_space.py": "run by tests/test_own_space.py",
     r"--load=examples/own_method.py": "run by tests/test_own_method.py",
+    r"import_table": "needs the public file; tests/tools/test_import_table.py",
     r"import_official_weights": "needs the official file; tests/export/test_official_runs.py",
     r"--task=TASK": "stands for those of the table below it",
     r"--distribution=": "makes devices or workers; tests/test_main_scaling.py",
@@ -116,13 +118,16 @@ def smaller(values):
         yield "--count=1"
     elif values.tuner != "hyperband":
         yield "--trials=1"
-    if values.mode not in ("search", "train"):
+    elif values.table:
+        yield "--train_settings=epochs=3"
+    if values.mode not in ("search", "train") and not values.table:
         yield study_settings(values, "train")
     if values.mode == "select" or (values.mode == "tune" and not values.genotype):
         yield study_settings(values, "search")
     if values.dataset == "imagenet2012":
         yield from ("--image_size=32", "--auxiliary_weight=0")
-    if not values.data_dir and values.dataset not in ("digits", "pydoc"):
+    looked_up = values.mode == "black_box" and values.table  # nothing is read then
+    if not values.data_dir and values.dataset not in ("digits", "pydoc") and not looked_up:
         yield "--data_dir=DIR"
     if values.run_dir == "RUN":
         yield f"--run_dir=runs/number{sum(1 for _ in pathlib.Path().glob('runs/*'))}"
@@ -140,6 +145,7 @@ class Reader:
         for name in ("DIR", "PICTURES", "TEXTS", "PARTS"):
             pathlib.Path(name).symlink_to(toy_data)
         shutil.copy("docs/images/zero.png", "picture.png")
+        toy_table.write(pathlib.Path("nasbench201.csv"))
         pathlib.Path("torch_darts.py").write_text("print('{\"median_s\": 1.5}')")
 
     def type(self, words):
@@ -229,7 +235,7 @@ def run_all(reader, documents, stem):
     ("stem", "count"),
     [
         ("README", 12),
-        ("nasbench201", 7),
+        ("nasbench201", 12),
         pytest.param("own_data", 6, marks=pytest.mark.long),
         pytest.param("performance", 8, marks=pytest.mark.long),
         pytest.param("reproducing", 12, marks=pytest.mark.long),

@@ -34,6 +34,7 @@ HOMES = {
         "spaces/recurrent/word_model",
         "testing/derivatives",
     ],
+    "benchmarks/test_cell_table.py": ["cells/table_form"],
     "bilevel/test_golden_convolutional.py": ["formats/official_weights"],
     "bilevel/test_golden_nasbench201.py": ["formats/nasbench201_weights"],
     "bilevel/test_hypergradient.py": ["bilevel/loss"],
@@ -64,6 +65,7 @@ HOMES = {
         "config/search",
         "config/setting",
         "config/study",
+        "config/table",
         "config/testing",
         "config/training",
     ],
@@ -170,6 +172,7 @@ HOMES = {
     "support/toy_training.py": ["spaces/objective"],
     "test_fuzz_input.py": ["cli/program"],
     "testing/test_supernet.py": ["testing/doors"],
+    "tools/test_import_table.py": ["benchmarks/nats_file"],
     "training/test_engine.py": [
         "runtime/run_loop",
         "runtime/run_state",

@@ -16,7 +16,7 @@ FLOORS = [
     {"runs"},
     {"methods", "training", "report", "formats"},
     {"bilevel"},
-    {"accelerate"},
+    {"accelerate", "benchmarks"},
     {"spaces"},
     {"optimization", "config"},
     {"cells", "data"},

@@ -71,6 +71,7 @@ _PUBLIC = {
     "tf_darts.spaces.supernet": ("Supernet",),
     "tf_darts.spaces.objective": ("TrainingObjective",),
     "tf_darts.cells.topology": ("CellLabels", "CellTopology"),
+    "tf_darts.cells.table_form": ("TableForm",),
     "tf_darts.spaces.convolutional.relaxed.supernet": ("ConvolutionalSupernet",),
     "tf_darts.spaces.recurrent.relaxed.supernet": ("RecurrentSupernet",),
 }

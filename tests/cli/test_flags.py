@@ -40,6 +40,7 @@ def _settings():
 
 # What a setting needs beside it.
 NEEDED = {
+    "table": ["--dataset=cifar10", "--space=nasbench201"],
     "cpu_replicas": ["--distribution=mirrored"],
     "learning_rate_decay": ["--schedule=exponential"],
     "nesterov": ["--momentum=0.5"],

@@ -87,6 +87,7 @@ OURS = {
     "distribution": "auto",
     "micro_batches": 1,
     "rematerialize": False,
+    "table": "",
     "cpu_replicas": 0,
     "check_replicas": False,
     "deterministic": False,
@@ -319,6 +320,7 @@ def test_computed_settings_leave_out_what_does_not_matter():
         "nesterov",
         "space",
         "operations",
+        "table",
     }
     # Runs from before there was the setting have none in their config.json, and go on.
     off = config.computed_settings(_search(accelerate="off"))

@@ -126,3 +126,17 @@ def test_what_is_measured_now_and_then_is_one_line():
     assert len({line.get_color() for line in skips.lines}) == 2
     (line,) = eigenvalue.lines
     assert list(line.get_xdata()) == [1, 3, 5] and eigenvalue.get_ylabel() == "eigenvalue"
+
+
+def test_levels_are_lines_of_their_curve_s_colour():
+    history = [{"epoch": e, "loss": 1.0, "table/a": 90.0 + e, "table/b": 70.0} for e in (1, 2)]
+    figure = learning_curves(
+        history,
+        {"l": "loss"},
+        score_name="loss",
+        monitors=["table/a", "table/b"],
+        levels={"table/b": ("collapsed", 15.6)},
+    )
+    a, b, level = figure.axes[1].lines
+    assert level.get_color() == b.get_color() != a.get_color()
+    assert [*level.get_ydata()] == [15.6, 15.6] and level.get_label() == "b, collapsed"

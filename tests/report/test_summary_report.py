@@ -169,3 +169,10 @@ def test_hparams_have_a_session_for_each_entry(runs, tmp_path):
     assert status == api_pb2.STATUS_SUCCESS
     shown, scalars, status = found["study/random_seed99"]
     assert (scalars, status) == ({}, api_pb2.STATUS_FAILURE)
+
+
+def test_a_table_needs_cells_that_tables_have(runs, tmp_path):
+    search = str(runs.search("search"))
+    with pytest.raises(UserError, match="no run here has cells of which there are tables") as error:
+        write_report([search], str(tmp_path / "report"), "random", str(tmp_path / "table.csv"))
+    assert "\n" not in str(error.value) and not (tmp_path / "report").exists()

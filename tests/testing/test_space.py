@@ -9,6 +9,7 @@ from tests.support import toy_space
 from tests.support.paths import ROOT
 from tests.support.registries import forget_members
 from tf_darts.cells import space as registry
+from tf_darts.cells.table_form import TableForm
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.search import SearchConfig
 from tf_darts.data.facts import ImageFacts
@@ -60,6 +61,10 @@ def others(cells):
             "a node of 'cell' keeps 2 edges, and the first one has 1",
         ),
         ({"score": ("beauty", "max")}, "has the score .'accuracy', 'max'., the space .'beauty'"),
+        (
+            {"table": TableForm(written=str, read=repr, alike=len, alike_by="length", cells=1)},
+            "its table reads ",
+        ),
         ({"supernet": others({})}, "its supernet has the topologies {}, and was given {'cell'"),
     ],
 )

@@ -31,6 +31,9 @@ from tf_darts.runtime.run_loop import RunLoop, Scalars, StepResult
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.spaces.supernet import Supernet
 
+# The scores of trained cells by name, of a cell that a search held.
+Judge = Callable[[genotype.Genotype], Mapping[str, float]]
+
 # Rules that every search has: they cost next to nothing, and change nothing.
 MONITORS = "skip_count"
 
@@ -55,6 +58,9 @@ class SearchEngine(RunLoop):
 
     What the method's rules and its derivation say is a function of the history, which is a part of
     every checkpoint, so a killed search is told the same when it goes on.
+
+    A judge looks the cell of each epoch up in a table of trained cells. What it says is kept in the
+    record, under "table", for people: rules and derivations are given records without it.
     """
 
     activity: ClassVar[str] = "search"
@@ -69,8 +75,10 @@ class SearchEngine(RunLoop):
         callbacks: Sequence[Callback] = (),
         replicas: Replicas = SINGLE_REPLICA,
         make_step: type[BilevelStep] = BilevelStep,
+        judge: Judge | None = None,
     ) -> None:
         self._config = config
+        self._judge = judge
         self._supernet = supernet
         self._data = data
         self._step = make_step(supernet, config, replicas=replicas)
@@ -119,7 +127,12 @@ class SearchEngine(RunLoop):
 
     def _directions(self) -> Directions:
         """How the next epoch goes, by the records of those that are over."""
-        return combined((*self._rules, self._derivation), self._history, self._facts)
+        return combined((*self._rules, self._derivation), self._seen, self._facts)
+
+    @property
+    def _seen(self) -> list[dict[str, Any]]:
+        """The records as rules and derivation see them: without what a table says of their cells."""
+        return [{k: v for k, v in record.items() if k != "table"} for record in self._history]
 
     def _has_next_epoch(self) -> bool:
         return super()._has_next_epoch() and self._directions().stop is None
@@ -200,13 +213,14 @@ class SearchEngine(RunLoop):
             "cell": str(cell),
             "genotype": cell.to_dict(),
             "mixing": {name: table.tolist() for name, table in mixing.items()},
+            **({} if self._judge is None else {"table": dict(self._judge(cell))}),
         }
 
     def _edges(
         self, mixing: Mapping[str, np.ndarray], measured: Sequence[Scalars] = ()
     ) -> dict[str, list[list[Edge]]]:
         """Of the cell that is derived now, or when the derivation has measured this besides."""
-        history = [*self._history, *({"monitors": monitors} for monitors in measured)]
+        history = [*self._seen, *({"monitors": monitors} for monitors in measured)]
         return self._derivation.edges_after(mixing, self._supernet.cells, history)
 
     def _measured(

@@ -15,6 +15,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tf_darts.cells.table_form import TableForm
 from tf_darts.cells.topology import CellLabels, CellTopology
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import shown
@@ -63,6 +64,7 @@ class Space:
       text_form: how other programs write a cell of it, where they have a form of their own: a
         pattern that a text begins with which is one, and what makes of it a cell as
         `Genotype.to_dict` has it (or where that is; it raises `UserError` for texts that are none).
+      table: how tables of its trained cells have a cell, for `--table`; None where there are none.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Space:
     extra_operations: tuple[str, ...] = ()
     published: Mapping[str, Mapping[str, Any]] | str = dataclasses.field(default_factory=dict)
     text_form: tuple[str, Callable[[str], Mapping[str, Any]] | str] | None = None
+    table: TableForm | None = None
 
     @property
     def judged_by(self) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from tf_darts.config.testing import TrainingTestConfig
 from tf_darts.config.training import TrainingConfig
 from tf_darts.report.ranking import ranking_summary
 from tf_darts.report.summary_report import write_report
+from tf_darts.report.table_judgement import search_text
 from tf_darts.runs.export import run_export
 from tf_darts.runs.search import run_search
 from tf_darts.runs.testing import run_training_test
@@ -47,6 +48,8 @@ def search(config: SearchConfig) -> None:
         f"Cell: {run.path / 'genotype.json'}   pictures: {run.path / 'plots'}\n"
         f"TensorBoard: {_tensorboard()} --logdir={_quoted(run.path / 'tensorboard')}"
     )
+    if run.table is not None:
+        say(search_text(run.table, run.cell))
 
 
 def train(config: TrainingConfig) -> None:
@@ -100,7 +103,7 @@ def test(config: TrainingTestConfig) -> None:
 
 def report(config: ReportConfig) -> None:
     """`--mode=report`: one document over the results of several runs."""
-    file = write_report(config.run_dirs, config.report_dir, config.reference)
+    file = write_report(config.run_dirs, config.report_dir, config.reference, config.table)
     say(
         f"Report: {file}   pictures: {file.parent / 'plots'}\n"
         f"TensorBoard: {_tensorboard()} --logdir={_quoted(file.parent / 'tensorboard')}"

@@ -22,6 +22,7 @@ from tf_darts.config.run import RunConfig
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.setting import KINDS, check, fields
 from tf_darts.config.study import BlackBoxConfig, SelectConfig, StudyConfig, TuneConfig
+from tf_darts.config.table import check_has_tables
 from tf_darts.config.testing import TrainingTestConfig
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import exists, expanded, is_directory, shown
@@ -192,6 +193,8 @@ def _check_space(config: StudyConfig) -> None:
         check_fits(config.space, config.dataset)
     space = find_space(config.space) if config.space else usual_space(kind_of(config.dataset))
     space.narrowed(config.operations)
+    if getattr(config, "table", ""):
+        check_has_tables(space.name)
 
 
 def _check_dataset(mode: str, dataset: str | None, data_dir: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from tf_darts.config.setting import setting
+from tf_darts.config.table import table_setting
 from tf_darts.errors import UserError
 
 
@@ -22,6 +23,7 @@ class ReportConfig:
     )
     report_dir: str = setting("runs/report", "where a report goes", operational=True)
     reference: str = setting("random", "the source of cells that a report compares others with")
+    table: str = table_setting()
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         """The configuration, checked; arguments as of `RunConfig.validated`."""

@@ -13,6 +13,7 @@ from tf_darts.config.division import divided, division_setting
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.run import RunConfig
 from tf_darts.config.setting import MOST_EXAMPLES, again, fields, operations_setting, setting
+from tf_darts.config.table import check_has_tables, table_setting
 from tf_darts.errors import UserError
 
 
@@ -92,6 +93,7 @@ class SearchConfig(RunConfig):
     )
 
     operations: str = operations_setting()
+    table: str = table_setting()
 
     @property
     def optimization(self) -> str:
@@ -177,6 +179,8 @@ class SearchConfig(RunConfig):
         self.check_momentum(overrides)
         if self.operations:
             find_space(self.space).narrowed(self.operations)
+        if self.table:
+            check_has_tables(self.space)
         config, first, last = self, "weight_learning_rate", "final_weight_learning_rate"
         constant = getattr(preset, first) == getattr(preset, last)
         if constant and last not in overrides:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.run import PRECISION_HELP, PRECISIONS
 from tf_darts.config.setting import operations_setting, setting
+from tf_darts.config.table import table_score_setting, table_setting
 from tf_darts.errors import UserError
 from tf_darts.runtime import files
 
@@ -69,7 +70,37 @@ class StudyConfig(abc.ABC):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SelectConfig(StudyConfig):
+class LookedUpConfig(StudyConfig):
+    """Studies whose cells can be looked up in a table in place of being trained."""
+
+    # Settings that mean nothing where cells are looked up.
+    of_trainings: ClassVar[tuple[str, ...]] = ()
+
+    table: str = table_setting()
+    table_score: str = table_score_setting()
+
+    def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
+        if not self.table and self.table_score:
+            raise UserError("--table_score has no meaning without --table; leave it out.")
+        if self.table:
+            unused = [name for name in self.of_trainings if overrides.get(name)]
+            if re.sub(self.budget, "", self.train_settings.strip()):
+                unused.append("train_settings")
+            if unused:
+                raise UserError(
+                    f"--{unused[0]} has no meaning for --table, where nothing is trained; leave it"
+                    " out."
+                )
+        return super().validated(overrides, preset)
+
+    @property
+    def budget(self) -> str:
+        """A pattern of the only settings of a training that mean something for a lookup."""
+        return "$"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SelectConfig(LookedUpConfig):
     """Candidates of several sources, the best of which is selected (docs/method.md section 6)."""
 
     purpose: ClassVar[str] = "selections"
@@ -95,10 +126,11 @@ class SelectConfig(StudyConfig):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BlackBoxConfig(StudyConfig):
+class BlackBoxConfig(LookedUpConfig):
     """Black-box search: the cell itself as hyperparameters of a keras-tuner tuner."""
 
     purpose: ClassVar[str] = "black-box searches"
+    of_trainings: ClassVar[tuple[str, ...]] = ("data_dir", "precision", "deterministic")
     old_modes: ClassVar[tuple[str, ...]] = ("random_search",)
 
     mode: str = setting("black_box", "what to do", choices=("black_box",))
@@ -112,6 +144,10 @@ class BlackBoxConfig(StudyConfig):
     @property
     def kind(self) -> str:
         return self.tuner
+
+    @property
+    def budget(self) -> str:
+        return r"epochs=\d+$" if self.tuner == "hyperband" else "$"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from tf_darts.cells.genotype import Genotype
 
 # How an entry came by its score; scores that were taken in different ways do not compare.
 TRAINED = "Cells trained from scratch"
+LOOKED_UP = "Cells looked up in a table of trained ones"
 SUPERNET = "Searches: the supernet's own score, with shared weights"
 SEARCH_PREFIX = "search."  # of the settings of the search that found a trained cell
 
@@ -22,7 +23,7 @@ class Entry:
 
     Attributes:
       name: of its run directory, or study/candidate.
-      scored_by: `TRAINED` or `SUPERNET`.
+      scored_by: `TRAINED`, `LOOKED_UP` or `SUPERNET`.
       dataset, score, score_mode: what `value` is: the score's name, and "min" or "max".
       method: what found the cell: a kind of search, "random", a published cell's name, …
       cell_id: what names the cell: entries that share it are trainings of the same cell.

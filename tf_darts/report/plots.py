@@ -110,6 +110,7 @@ def learning_curves(
     score_name: str,
     entropies: Mapping[str, str] | None = None,
     monitors: Sequence[str] = (),
+    levels: Mapping[str, tuple[str, float]] | None = None,
     baseline: tuple[str, float] | None = None,
     logarithmic: bool = False,
     title: str = "",
@@ -125,6 +126,7 @@ def learning_curves(
       entropies: the curves of the second panel, name to key; no panel without any.
       monitors: further curves, keys of the form GROUP/NAME, with a panel for each group; what is
         not measured in every epoch is one line all the same.
+      levels: by key of such a curve, name and value of a horizontal line of its colour.
       baseline: name and value of a horizontal line in the first panel.
       logarithmic: whether the scores' axis is, as suits perplexities.
       title: what stands above.
@@ -151,7 +153,12 @@ def learning_curves(
         members = [key for key in monitors if key.partition("/")[0] == group]
         for key in members:
             measured = [record for record in history if record.get(key) is not None]
-            _curves(panel, measured, {key.partition("/")[2] or key: key}, members.index(key))
+            name, place = key.partition("/")[2] or key, members.index(key)
+            _curves(panel, measured, {name: key}, place)
+            if levels and key in levels:
+                about, value = levels[key]
+                style = {"color": _COLOURS[place % len(_COLOURS)], "linewidth": 1.0}
+                panel.axhline(value, linestyle="--", label=f"{name}, {about}", **style)
         panel.set_ylabel(group.replace("_", " "))
     for panel in axes:
         panel.legend(frameon=False, fontsize=9)

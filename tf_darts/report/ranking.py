@@ -7,7 +7,9 @@ A ranking is the content of `ranking.json`:
         "genotype", "space", "counts", "search_seconds", "training_seconds", "settings",
         "snapshots"}, …]}
 
-with the best candidate first, and those that failed, which have no score, last.
+with the best candidate first, and those that failed, which have no score, last. Where cells were
+looked up in a table (`--table`), it has "table" too (`table_judgement.py`), and each candidate its
+scores there under the same name.
 """
 
 import json
@@ -18,6 +20,7 @@ from typing import Any
 from tf_darts.report.plots import save_figure
 from tf_darts.report.ranking_plot import ranking_plot
 from tf_darts.report.statistics import Comparison, compare, scores_by_source, summarise
+from tf_darts.report.table_judgement import ranking_document, ranking_text
 from tf_darts.report.tables import csv_table, markdown_table, plain_table, short_number
 from tf_darts.report.write_warnings import WriteWarnings
 from tf_darts.runtime.files import write_atomically
@@ -58,7 +61,8 @@ def ranking_summary(ranking: dict) -> str:
     rows = summary_rows(ranking)
     if not rows:
         return "No candidates."
-    return plain_table(rows)
+    judged = ranking.get("table")
+    return plain_table(rows) + (ranking_text(judged) if judged else "")
 
 
 def ranking_table(ranking: dict) -> str:
@@ -142,6 +146,7 @@ def _records(ranking: dict) -> list[dict[str, Any]]:
         {"place": place}
         | {name: candidate[name] for name in plain}
         | dict(candidate["counts"] or {})
+        | {f"table.{name}": value for name, value in candidate.get("table", {}).items()}
         | candidate["settings"]
         | {"cell": candidate["cell"], "reason": candidate["reason"]}
         for place, candidate in _places(ranking)
@@ -150,11 +155,16 @@ def _records(ranking: dict) -> list[dict[str, Any]]:
 
 def _document(ranking: dict) -> str:
     better = {"min": "lower", "max": "higher"}[ranking["score_mode"]]
+    judged = ranking.get("table")
+    score = f"Validation {ranking['score']} after training from scratch"
+    if judged:
+        score = f"{ranking['score'].capitalize()} in a table, its column {judged['score']}"
     return (
         f"# Candidates on {ranking['dataset']}\n\n"
-        f"Validation {ranking['score']} after training from scratch; {better} is better.\n\n"
+        f"{score}; {better} is better.\n\n"
         f"{markdown_table(summary_rows(ranking))}\n"
         "Mean ± standard deviation (of n - 1). p values are two-sided: Welch's t-test, and the\n"
         "permutation test of the same difference.\n\n"
         f"![candidates](plots/ranking.png)\n\n{ranking_table(ranking)}"
+        f"{ranking_document(judged) if judged else ''}"
     )

@@ -18,7 +18,7 @@ from tf_darts.report.cell_provenance import (
     group_settings,
     search_in,
 )
-from tf_darts.report.entries import SEARCH_PREFIX, SUPERNET, TRAINED, Entry
+from tf_darts.report.entries import LOOKED_UP, SEARCH_PREFIX, SUPERNET, TRAINED, Entry
 from tf_darts.report.run_files import (
     need,
     read_cell,
@@ -250,7 +250,7 @@ def _candidate_entry(
             fields |= search_fields | {"animation": animation_of(search)}
     return Entry(
         name=name,
-        scored_by=TRAINED,
+        scored_by=LOOKED_UP if "table" in ranking else TRAINED,
         dataset=ranking["dataset"],
         score=ranking["score"],
         score_mode=ranking["score_mode"],

@@ -6,6 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from tf_darts.benchmarks import CellTable
+from tf_darts.cells.genotype import genotype_class
 from tf_darts.report.entries import Entry
 from tf_darts.report.ranking_plot import colours
 from tf_darts.report.statistics import summarise
@@ -71,6 +73,45 @@ def overlaid_curves(entries: Sequence[Entry]) -> Figure | None:
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("{x:g}")
         axes.tick_params(which="minor", labelsize=8)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    _legend(axes)
+    return figure
+
+
+def looked_up_curves(entries: Sequence[Entry], table: CellTable, column: str) -> Figure | None:
+    """The scores in a table of the cells that searches held, by epoch, a line an entry.
+
+    A dashed line is the level of the cell that failed searches end in.
+
+    Args:
+      entries: those with records of cells that the table has make a line each.
+      table: where the cells are looked up; the records need not have been.
+      column: of the table.
+
+    Returns:
+      None where no entry has such records.
+    """
+    lines = []
+    for entry in entries:
+        if entry.cell is None or entry.cell.space != table.space:
+            continue
+        cells = [(r["epoch"], r["genotype"]) for r in entry.history if "genotype" in r]
+        held = [(epoch, genotype_class(table.space).from_dict(cell)) for epoch, cell in cells]
+        points = [(epoch, table.query(cell)[column]) for epoch, cell in held if table.has(cell)]
+        if points:
+            lines.append((entry.method, points))
+    if not lines:
+        return None
+    figure, axes = _axes(entries[0])
+    axes.set_ylabel(f"{column} in the table")
+    colour = colours([method for method, _ in lines])
+    for method, points in lines:
+        style = {"color": colour[method], "label": method, "linewidth": 1.3}
+        axes.plot(*zip(*points, strict=True), "o-", markersize=3, alpha=0.8, **style)
+    if column in table.collapse():
+        level = table.collapse()[column]
+        axes.axhline(level, color="#666666", linestyle="--", label=table.form.collapse)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     _legend(axes)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tf_darts.benchmarks import CellTable
 from tf_darts.report.drawing.cell_animation import search_animation
 from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.plots import alpha_heatmap, by_operation, learning_curves
@@ -35,6 +36,7 @@ class SearchReport(RunReport):
       supernet: names the cells, operations and the score.
       settings: the configuration, shown as text.
       baseline: name and value of a score to compare with, or None.
+      table: where the epochs' cells were looked up, drawn with its level of collapse; or None.
     """
 
     activity: ClassVar[str] = "search"
@@ -45,9 +47,17 @@ class SearchReport(RunReport):
         supernet: Supernet,
         settings: dict[str, Any],
         baseline: tuple[str, float] | None = None,
+        table: CellTable | None = None,
     ) -> None:
         super().__init__(directory, settings, baseline)
         self._supernet = supernet
+        self._columns = () if table is None else table.full_columns
+        collapse = {} if table is None else table.collapse()
+        self._levels = {
+            f"table/{name}": (table.form.collapse, collapse[name])
+            for name in self._columns
+            if name in collapse
+        }
 
     def on_step(self, step: int, metrics: dict[str, float]) -> None:
         score = self._supernet.score
@@ -64,6 +74,7 @@ class SearchReport(RunReport):
                 "loss/validation": record["validation_loss"],
                 f"{score}/validation": record[f"validation_{score}"],
                 **record.get("monitors", {}),
+                **self._looked_up(record),
             },
             step,
         )
@@ -82,7 +93,7 @@ class SearchReport(RunReport):
             self._log.figure(name, figure, step)
         self._log.text("genotype", json_block(record["genotype"]), step)
         # Records of older versions have no monitors, and leave gaps.
-        monitored = [{**r, **r.get("monitors", {})} for r in history]
+        monitored = [{**r, **r.get("monitors", {}), **self._looked_up(r)} for r in history]
         figures["curves"] = learning_curves(
             monitored,
             {
@@ -92,12 +103,18 @@ class SearchReport(RunReport):
             },
             score_name=score,
             entropies={"mean over edges": "entropy"},
-            monitors=list(record.get("monitors", {})),
+            monitors=[*record.get("monitors", {}), *self._looked_up(record)],
+            levels=self._levels,
             baseline=self._baseline,
             logarithmic=self._supernet.score_mode == "min",
         )
         for name, figure in figures.items():
             self._picture(f"{name}.png", figure)
+
+    def _looked_up(self, record: dict[str, Any]) -> dict[str, float]:
+        """The scores in the table of a record's cell, but those after few epochs."""
+        found = record.get("table", {})
+        return {f"table/{name}": found[name] for name in self._columns if name in found}
 
     def on_finish(self, history: Sequence[dict[str, Any]]) -> None:
         self._picture("cell.gif", search_animation(history, self._supernet.genotype_class))

@@ -8,18 +8,21 @@ from collections.abc import Sequence
 import tensorflow as tf
 from matplotlib.figure import Figure
 
+from tf_darts.benchmarks import CellTable
+from tf_darts.cells.space import find_space
 from tf_darts.config.methods import current_name
 from tf_darts.errors import StorageError, UserError
 from tf_darts.report.drawing.cell_drawing import draw_genotype
-from tf_darts.report.entries import SUPERNET, TRAINED, Entry, Group, distinct, group
+from tf_darts.report.entries import LOOKED_UP, SUPERNET, TRAINED, Entry, Group, distinct, group
 from tf_darts.report.hparams import write_sessions
 from tf_darts.report.plots import save_figure
 from tf_darts.report.ranking import REFERENCE, ranking_table
 from tf_darts.report.ranking_plot import ranking_plot
 from tf_darts.report.read_runs import read_entries
 from tf_darts.report.report_directory import check_report_directory, empty_report_directory
-from tf_darts.report.report_plots import cost_plot, overlaid_curves
+from tf_darts.report.report_plots import cost_plot, looked_up_curves, overlaid_curves
 from tf_darts.report.report_tables import comparison_rows, paper_rows, ranking_of, reference_of
+from tf_darts.report.table_judgement import report_section
 from tf_darts.report.tables import markdown_table
 from tf_darts.runtime.files import read_bytes, write_atomically
 
@@ -30,13 +33,20 @@ without the trainings that choose among its cells. Empty: not known.
 _SUPERNET_NOTE = """
 These scores are of supernets with shared weights. They do not rank cells: for that, train them.
 """
+_LOOKED_UP_NOTE = """
+These scores are a table's, each study's ranking says of which column: nothing was trained, and they
+are no validation.
+"""
+_NOTES = {TRAINED: "", LOOKED_UP: _LOOKED_UP_NOTE, SUPERNET: _SUPERNET_NOTE}
 _P_VALUES = """
 Differences of the means; p values are two-sided: Welch's t-test, and the permutation test of the
 same difference.
 """
 
 
-def write_report(run_dirs: Sequence[str], report_dir: str, reference: str) -> pathlib.Path:
+def write_report(
+    run_dirs: Sequence[str], report_dir: str, reference: str, table_file: str = ""
+) -> pathlib.Path:
     """Writes `report.md`, `plots/` and `tensorboard/` in a directory.
 
     An older report there is replaced.
@@ -45,13 +55,14 @@ def write_report(run_dirs: Sequence[str], report_dir: str, reference: str) -> pa
       run_dirs: of searches, trainings and studies.
       report_dir: where the report goes.
       reference: the source that the others are compared with.
+      table_file: a table of trained cells, where the cells are looked up besides; "" for none.
 
     Returns:
       The path of the Markdown file.
 
     Raises:
-      UserError: a run is missing or not finished, no run has that source, or the directory holds
-        something else.
+      UserError: a run is missing or not finished, no run has that source, the directory holds
+        something else, or there is no such table.
     """
     directory = pathlib.Path(report_dir).expanduser()
     check_report_directory(directory)
@@ -65,6 +76,7 @@ def write_report(run_dirs: Sequence[str], report_dir: str, reference: str) -> pa
             f"--reference={reference}: no such source in these runs; use one of"
             f" {', '.join(sources)}."
         )
+    table = _open_table(table_file, entries) if table_file else None
     settings = {"mode": "report", "run_dir": ",".join(run_dirs), "reference": reference}
     empty_report_directory(directory, settings)
     text = f"# Report\n\nRuns: {', '.join(f'`{path}`' for path in run_dirs)}\n"
@@ -73,10 +85,11 @@ def write_report(run_dirs: Sequence[str], report_dir: str, reference: str) -> pa
         better = {"min": "lower", "max": "higher"}[mode]
         text += f"\n## {dataset}: {score} ({better} is better)\n"
         compared = [e for e in entries if (e.dataset, e.score) == (dataset, score)]
-        for scored_by, note in ((TRAINED, ""), (SUPERNET, _SUPERNET_NOTE)):
+        for scored_by, note in _NOTES.items():
             chosen = [entry for entry in compared if entry.scored_by == scored_by]
             if chosen:
-                text += f"\n### {scored_by}\n{note}" + _Section(directory, chosen, reference).text()
+                section = _Section(directory, chosen, reference, table)
+                text += f"\n### {scored_by}\n{note}{section.text()}"
     sessions = directory / "tensorboard"
     try:
         write_sessions(sessions, entries)
@@ -93,6 +106,19 @@ def write_report(run_dirs: Sequence[str], report_dir: str, reference: str) -> pa
     return directory / "report.md"
 
 
+def _open_table(file: str, entries: Sequence[Entry]) -> CellTable:
+    """The table, of the space of the entries that has some; raises `UserError` where none has."""
+    spaces = {entry.cell.space for entry in entries if entry.cell is not None}
+    judged = sorted(space for space in spaces if find_space(space).table is not None)
+    if len(judged) == 1:
+        return CellTable(file, judged[0])
+    if not judged:
+        raise UserError("--table: no run here has cells of which there are tables; leave it out.")
+    raise UserError(
+        f"--table: these runs have cells of the spaces {' and '.join(judged)}; report them apart."
+    )
+
+
 class _Section:
     """The part of a report on scores that compare.
 
@@ -100,21 +126,29 @@ class _Section:
       directory: the report's; pictures go to its `plots/`.
       entries: at least one; all of one data set, score and way of scoring.
       reference: the source that the others are compared with.
+      table: where cells of its space are looked up besides, or None.
     """
 
-    def __init__(self, directory: pathlib.Path, entries: Sequence[Entry], reference: str) -> None:
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        entries: Sequence[Entry],
+        reference: str,
+        table: CellTable | None = None,
+    ) -> None:
         self._directory = directory
+        self._table_file = table
         self._reference = reference
         self._entries, self._repeated = distinct(entries)
         self._groups = group(self._entries)
         example = entries[0]
-        kind = {TRAINED: "trained", SUPERNET: "search"}[example.scored_by]
+        kind = {TRAINED: "trained", LOOKED_UP: "table", SUPERNET: "search"}[example.scored_by]
         self._name = _file_name(f"{example.dataset}_{kind}")
 
     def text(self) -> str:
         """The section's Markdown; its pictures are written."""
-        parts = [self._table(), self._comparisons(), self._costs(), self._curves(), self._cells()]
-        return "".join([*parts, self._ranking()])
+        parts = [self._table(), self._comparisons(), self._looked_up(), self._costs()]
+        return "".join([*parts, self._curves(), self._cells(), self._ranking()])
 
     def _table(self) -> str:
         if not self._groups:
@@ -133,9 +167,28 @@ class _Section:
         table = f"\n{markdown_table(rows)}{_P_VALUES}" if rows else ""
         return table + (f"\n{incomparable}\n" if incomparable else "")
 
+    def _looked_up(self) -> str:
+        """What the cells' scores in a table of trained ones are worth, and the searches' curves."""
+        table = self._table_file
+        if table is None:
+            return ""
+        cells, groups = {}, {}
+        for label, entries in self._groups:
+            own = {e.name: e.cell for e in entries if e.cell.space == table.space}
+            cells |= own
+            groups |= {label: list(own.values())} if own else {}
+        if not cells:
+            return ""
+        text = report_section(table, cells, groups)
+        for column in table.full_columns:
+            figure = looked_up_curves(self._entries, table, column)
+            if figure is not None:
+                text += "\n" + self._picture(f"table_{_file_name(column)}", figure, column)
+        return text
+
     def _costs(self) -> str:
         """Figure 3 of the paper."""
-        if self._entries[0].scored_by != TRAINED:
+        if self._entries[0].scored_by == SUPERNET:
             return ""
         searched = [
             entry_group

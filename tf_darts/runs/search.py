@@ -3,11 +3,13 @@
 import pathlib
 from typing import Any, NamedTuple
 
+from tf_darts.benchmarks import CellTable
 from tf_darts.bilevel.engine import SearchEngine
 from tf_darts.cells import genotype, genotype_files
 from tf_darts.config.methods import find_method
 from tf_darts.config.search import SearchConfig
 from tf_darts.report.search_report import SearchReport
+from tf_darts.report.table_judgement import search_document
 from tf_darts.runs.memory_estimates import search_memory
 from tf_darts.runs.opening import (
     announce_memory,
@@ -36,6 +38,7 @@ class SearchRun(NamedTuple):
       score: the name of the score; records have `validation_{score}`.
       baseline: name and validation score of something trivial to compare with.
       counts: how large the network is that `--mode=train` makes of the cell by default.
+      table: where the cells of its epochs were looked up (`--table`), or None.
     """
 
     path: pathlib.Path
@@ -46,6 +49,7 @@ class SearchRun(NamedTuple):
     score: str
     baseline: tuple[str, float]
     counts: dict[str, int]
+    table: CellTable | None = None
 
 
 def cell_settings(config: SearchConfig, supernet: Supernet) -> dict[str, Any]:
@@ -80,6 +84,7 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
       UserError: the data or the directory are not right, or the data are not those that the
         search began with, or it diverged.
     """
+    table = CellTable(config.table, config.space) if config.table else None
     set_arithmetic(config)
     replicas = replicas_of(config)
     task = search_task(config)
@@ -89,16 +94,19 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
         record_or_check_data(run, task.data, config, replicas)
         callbacks = [
             Progress(supernet.score, config.all_epochs(supernet.cells), label),
-            SearchReport(run.path, supernet, settings, task.baseline),
+            SearchReport(run.path, supernet, settings, task.baseline, table),
         ]
         watched = callbacks if replicas.is_chief else []
         longest = task.data.longest
         announce_memory(search_memory(supernet, config, longest, replicas), config, label)
         make_step = find_method(config.method).step_class
-        engine = SearchEngine(config, supernet, task.data, run, watched, replicas, make_step)
+        judge = None if table is None else table.found
+        engine = SearchEngine(config, supernet, task.data, run, watched, replicas, make_step, judge)
         history = engine.search(stop)
         cell = genotype_files.load(run.path / "genotype.json")
         result = run.read_result() or {}
+        if table is not None and replicas.is_chief:
+            run.write_json("table.json", search_document(table, cell))
     path = pathlib.Path(config.run_dir).expanduser()
     return SearchRun(
         path,
@@ -109,4 +117,5 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
         score=supernet.score,
         baseline=task.baseline,
         counts=task.counts(cell),
+        table=table,
     )

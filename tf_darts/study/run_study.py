@@ -9,6 +9,7 @@ import grpc
 import tensorflow as tf
 from keras_tuner.errors import FatalError
 
+from tf_darts.bilevel.engine import SearchData
 from tf_darts.cells import genotype_files
 from tf_darts.cells.genotype import Genotype, genotype_class
 from tf_darts.cells.random_cells import random_cells
@@ -17,6 +18,7 @@ from tf_darts.config.recorded import about
 from tf_darts.config.study import StudyConfig
 from tf_darts.errors import UserError
 from tf_darts.report.ranking import write_ranking
+from tf_darts.report.table_judgement import judged_ranking
 from tf_darts.report.write_warnings import WriteWarnings
 from tf_darts.runs.data_record import check_data, data_flag, write_missing
 from tf_darts.runs.opening import set_arithmetic
@@ -28,6 +30,7 @@ from tf_darts.runtime.signals import StopRequest, graceful_stop
 from tf_darts.study.candidates import Candidate
 from tf_darts.study.cluster import Role, check_address, lost_chief, role, wait_for_chief
 from tf_darts.study.evaluation import Evaluation
+from tf_darts.study.looked_up import TableScores, table_scores
 from tf_darts.study.plan import plan
 from tf_darts.study.train_candidate import Row, load_rows, ranked, train_candidate
 from tf_darts.study.tuner import StudyTuner
@@ -51,9 +54,13 @@ def run_study(config: StudyConfig) -> dict[str, Any] | None:
 def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | None:
     """See `run_study`; the stack closes the run directory."""
     part, planned = role(), plan(config)
-    score, score_mode, data = _check(planned.example)
+    looked_up = table_scores(config, planned.example.training)
+    if looked_up is None:
+        score, score_mode, data = _check(planned.example)
+    else:
+        score, score_mode, data = _check_search(planned.example)
     settings = {"mode": config.mode, "dataset": config.dataset, "seed": config.seed}
-    settings |= planned.settings
+    settings |= planned.settings | ({} if looked_up is None else looked_up.settings)
     if part is Role.WORKER:
         wait_for_chief(config.chief_patience)
         path = RunDirectory.join(config.run_dir, settings)
@@ -69,9 +76,10 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
         path = stack.enter_context(contextlib.closing(run)).path
     training = planned.example.training
     # Scores of other data are not to be ranked with those that are here.
-    check_data(path, data, data_flag(training))
-    if part is not Role.WORKER and not files.exists(path / "candidates"):
-        write_missing(path, data)
+    if data is not None:
+        check_data(path, data, data_flag(training))
+        if part is not Role.WORKER and not files.exists(path / "candidates"):
+            write_missing(path, data)
 
     warnings = WriteWarnings("study")
 
@@ -84,20 +92,26 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
             "mode": config.mode,
             "candidates": rows,
         }
+        if looked_up is not None:
+            ranking["table"] = _judged(looked_up, rows)
         write_ranking(path, ranking, warnings)
         _save_best(path, config, rows)
         return ranking
 
     tf.get_logger().addFilter(_is_no_retracing)
     with _stops(part) as stop:
+        how = (planned.snapshots, stop, *([] if looked_up is None else [looked_up]))
         evaluation = Evaluation(
             path / "candidates",
-            lambda candidate, folder: train_candidate(candidate, folder, planned.snapshots, stop),
+            lambda candidate, folder: train_candidate(candidate, folder, *how),
         )
+        # Where a candidate takes no time, pictures of what is done so far would take all of it.
+        rank_often = looked_up is None or planned.example.search is not None
         if part is Role.SINGLE_REPLICA and planned.listed is not None:
             missing, tuner = evaluation.missing(planned.listed), None
         else:
-            after_trial = rank if part is Role.SINGLE_REPLICA else lambda: None
+            alone = part is Role.SINGLE_REPLICA
+            after_trial = rank if alone and rank_often else lambda: None
             oracle = planned.oracle(score_mode)
             tuner = StudyTuner(oracle, path, planned.make_candidate, evaluation, after_trial)
             missing = []
@@ -105,7 +119,8 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
             rank()  # anew, of what is done: what cannot be written is found before any long work
         for candidate in missing:
             evaluation.evaluate(candidate)
-            rank()
+            if rank_often:
+                rank()
         if tuner is not None:
             _search(tuner)
     if part is Role.WORKER:
@@ -152,6 +167,26 @@ def _check(example: Candidate) -> tuple[str, str, TrainingData]:
         cell = genotype_class(space.name).from_cells(random_cells(space.topologies, 0))
     task = training_task(example.training, cell)
     return task.objective.score, task.objective.score_mode, task.data
+
+
+def _check_search(example: Candidate) -> tuple[str, str, SearchData | None]:
+    """As `_check` where cells are looked up: only what searches are made of is made."""
+    data = None
+    if example.search is not None:
+        set_arithmetic(example.search)
+        data = search_task(example.search).data
+    return *find_space(example.training.space).judged_by, data
+
+
+def _judged(looked_up: TableScores, rows: list[Row]) -> dict[str, Any]:
+    """What the table says of the candidates that completed."""
+    completed = [row for row in rows if row["status"] == "completed"]
+    cells = [
+        (row["name"], row["source"], genotype_class(row["space"]).from_dict(row["genotype"]))
+        for row in completed
+    ]
+    seeded = any(row["seed"] is not None for row in completed)
+    return judged_ranking(looked_up.table, looked_up.column, cells, seeded)
 
 
 def _save_best(path: pathlib.Path, config: StudyConfig, rows: list[Row]) -> None:

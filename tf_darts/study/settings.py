@@ -55,6 +55,8 @@ def search_config(
     base = _base(config, "search")
     if config.operations:
         base["operations"] = config.operations
+    if getattr(config, "table", ""):
+        base["table"] = config.table
     if lenient:
         unused = configure_texts(base, more, "search_settings").unused
         texts = {name: text for name, text in texts.items() if name not in unused}

@@ -1,17 +1,21 @@
-"""Evaluating a candidate: its search, where it has one, and trainings from scratch."""
+"""Evaluating a candidate: its search, where it has one, and trainings from scratch.
+
+Where a study has a table, its cells are looked up in place of their trainings (`looked_up.py`).
+"""
 
 import contextlib
 import dataclasses
 import fcntl
 import pathlib
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import keras
 
 from tf_darts.cells import genotype_files
 from tf_darts.cells.genotype import Genotype, genotype_class
+from tf_darts.config.training import TrainingConfig
 from tf_darts.errors import StateError
 from tf_darts.report.candidate_rows import check_row
 from tf_darts.runs.search import run_search
@@ -24,6 +28,38 @@ from tf_darts.study.sealed import load_sealed, save_sealed
 RESULT = "candidate.json"
 
 Row = dict[str, Any]  # of the ranking, see `train_candidate`
+
+
+class CellScore(NamedTuple):
+    """What a cell is worth to a study.
+
+    Attributes:
+      score: by which it is ranked.
+      epoch: of the training, whose weights have that score; None where nothing was trained.
+      counts: how large its network is; {} where it is not known.
+      seconds: of the training.
+      table: its scores in a table by column; {} where there is no table.
+    """
+
+    score: float
+    epoch: int | None
+    counts: Mapping[str, int] = {}
+    seconds: float = 0.0
+    table: Mapping[str, float] = {}
+
+
+# The score of a cell, of the settings of its training; asks `stop`, and begins lines with a label.
+ScoreCell = Callable[[TrainingConfig, Genotype, StopRequest, str], CellScore]
+
+
+def trained_score(
+    training: TrainingConfig, cell: Genotype, stop: StopRequest, label: str
+) -> CellScore:
+    """Trains the cell from scratch, or goes on with that; raises as `run_training`."""
+    run = run_training(training, cell, stop, label)
+    keras.backend.clear_session()  # of its graphs: a study makes many
+    score = run.result[f"validation_{run.score}"]
+    return CellScore(score, run.result["epoch"], run.counts, run.seconds)
 
 
 def snapshot_epochs(epochs: int, snapshots: int) -> list[int]:
@@ -77,7 +113,11 @@ def description(candidate: Candidate) -> Row:
 
 
 def train_candidate(
-    candidate: Candidate, directory: pathlib.Path, snapshots: int, stop: StopRequest
+    candidate: Candidate,
+    directory: pathlib.Path,
+    snapshots: int,
+    stop: StopRequest,
+    score_cell: ScoreCell = trained_score,
 ) -> Row:
     """Finds the cell and trains it, or goes on with that.
 
@@ -86,21 +126,28 @@ def train_candidate(
       directory: where its runs are: `search/`, `train/`, and `train_epoch{e}/` for snapshots.
       snapshots: how many cells of its search are trained, see `snapshot_epochs`.
       stop: asked after every step.
+      score_cell: trains a cell, or does what stands for that.
 
     Returns:
       The candidate's row: `description`, score, cell, genotype, counts, seconds of the search and
-      of the last training, and the snapshots' scores by epoch and search cost.
+      of the last training, the snapshots' scores by epoch and search cost, and the cell's scores
+      in a table, where it was looked up in one.
 
     Raises:
-      UserError: something diverged, or cannot be made of the data.
+      UserError: something diverged, or cannot be made of the data, or is in no table.
       Stopped: `stop` was set; the same call goes on from there.
     """
     with held(directory, stop):
-        return _evaluated(candidate.in_directory(directory), directory, snapshots, stop)
+        here = candidate.in_directory(directory)
+        return _evaluated(here, directory, snapshots, stop, score_cell)
 
 
 def _evaluated(
-    candidate: Candidate, directory: pathlib.Path, snapshots: int, stop: StopRequest
+    candidate: Candidate,
+    directory: pathlib.Path,
+    snapshots: int,
+    stop: StopRequest,
+    score_cell: ScoreCell,
 ) -> Row:
     label = f"[{candidate.name}] "
     history: list[dict[str, Any]] = []
@@ -112,10 +159,8 @@ def _evaluated(
     cell = candidate.with_provenance(cell)
     run_path = pathlib.Path(candidate.training.run_dir)
     genotype_files.save(directory / "genotype.json", cell)  # beside the candidate's runs
-    trained = run_training(candidate.training, cell, stop, label)
-    keras.backend.clear_session()
-    score = trained.result[f"validation_{trained.score}"]
-    scores = {cell: score}
+    scored = score_cell(candidate.training, cell, stop, label)
+    scores = {cell: scored.score}
     points = []
     for epoch in snapshot_epochs(len(history), snapshots) if history else []:
         record = history[epoch - 1]
@@ -126,23 +171,23 @@ def _evaluated(
                 candidate.training, run_dir=str(run_path.with_name(name))
             )
             snapshot = snapshot.with_provenance(_snapshot_provenance(cell, record))
-            run = run_training(training, snapshot, stop, f"[{candidate.name}, epoch {epoch}] ")
-            keras.backend.clear_session()
-            scores[snapshot] = run.result[f"validation_{run.score}"]
+            own_label = f"[{candidate.name}, epoch {epoch}] "
+            scores[snapshot] = score_cell(training, snapshot, stop, own_label).score
         row_score = scores[snapshot]
         points.append({"epoch": epoch, "search_seconds": record["seconds"], "score": row_score})
     return {
         **description(candidate),
         "status": "completed",
         "reason": "",
-        "score": score,
-        "epoch": trained.result["epoch"],
+        "score": scored.score,
+        "epoch": scored.epoch,
         "cell": str(cell),
         "genotype": cell.to_dict(),
-        "counts": trained.counts,
+        "counts": dict(scored.counts),
         "search_seconds": history[-1]["seconds"] if history else 0.0,
-        "training_seconds": trained.seconds,
+        "training_seconds": scored.seconds,
         "snapshots": points,
+        **({"table": dict(scored.table)} if scored.table else {}),
     }
 
 

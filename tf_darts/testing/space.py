@@ -64,6 +64,7 @@ def check_space(
     check_topologies(space.topologies, name)
     for cell in _genotypes(space, name):
         _check_genotype(space, cell, name)
+    _check_table(space, name)
     facts, batch = _data(space, image_shape)
     with float64():
         _check_supernet(space, search or {}, facts, batch, name)
@@ -121,6 +122,22 @@ def _check_genotype(space: Space, cell: Genotype, name: str) -> None:
         same = copy == cell and str(copy) == str(cell) and hash(copy) == hash(cell)
         expect(same, f"{name}: {cell} is {copy} after {way}.")
     draw_genotype(cell, str(space.name))
+
+
+def _check_table(space: Space, name: str) -> None:
+    """The texts of tables of trained cells, where there are such."""
+    form, texts = space.table, {}
+    if form is None:
+        return
+    for cell in _genotypes(space, name):
+        text = form.written(cell.to_dict())
+        again = form.read(text)
+        expect(again == text, f"{name}: its table reads {text} as {again}.")
+        other = texts.setdefault(text, cell)
+        expect(other == cell, f"{name}: its table writes {cell} and {other} as {text}.")
+        expect(hash(form.alike(text)) is not None, f"{name}: its table's alike has no hash.")
+    named = {*form.references, form.collapse} - {"", *published_cells(space.name)}
+    expect(not named, f"{name}: its table names {', '.join(named)}, which are not published.")
 
 
 def _data(space: Space, shape: tuple[int, int, int]) -> tuple[ImageFacts | TextFacts, Any]:

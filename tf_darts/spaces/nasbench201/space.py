@@ -1,7 +1,9 @@
 """The space of NAS-Bench-201 as data (Dong, Yang, ICLR 2020; docs/nasbench201.md)."""
 
 from tf_darts.cells.space import IMAGES, Space, register_space
+from tf_darts.cells.table_form import TableForm
 from tf_darts.cells.topology import CellLabels, CellTopology
+from tf_darts.spaces.nasbench201 import strings
 from tf_darts.spaces.nasbench201.settings import (
     NasBench201SearchConfig,
     NasBench201TrainingConfig,
@@ -39,5 +41,14 @@ NASBENCH201 = register_space(
         parameter_free=("none", "skip_connect", "avg_pool_3x3"),
         published="tf_darts.spaces.nasbench201.published:CELLS",
         text_form=(r"\s*\|?\s*\w+~\d+\s*\|", "tf_darts.spaces.nasbench201.strings:fields"),
+        table=TableForm(
+            written=strings.of_fields,
+            read=strings.normal,
+            alike=strings.convolution_counts,
+            alike_by="numbers of 3×3 and 1×1 convolutions",
+            references=("all_3x3", "best_cifar100"),
+            collapse="collapsed",
+            cells=len(OPERATIONS) ** strings.EDGES,
+        ),
     )
 )

@@ -7,10 +7,11 @@ architecture is the six operations in this order: edges 1←0, 2←0, 2←1, 3�
 Yang, ICLR 2020, and the authors' AutoDL-Projects. Nothing here needs TensorFlow.
 """
 
+import functools
 import itertools
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import shown
@@ -27,6 +28,7 @@ _SEPARATED = re.compile(r"\|?((?:\w+~[0-9]{1,3}\|)*\w+~[0-9]{1,3})\|?")
 EXAMPLE = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
 
 
+@functools.lru_cache(maxsize=2**15)
 def parse(text: str) -> Architecture:
     """The architecture in a string; the bars at its nodes' ends may be missing.
 
@@ -92,6 +94,25 @@ def written(architecture: Sequence[str]) -> str:
     )
 
 
+def of_fields(cell: Mapping[str, Sequence[tuple[str, int]]]) -> str:
+    """The string of a cell in a genotype's fields; the inverse of `fields`.
+
+    A node's edges may stand in another order there; in a string they do not.
+
+    Example:
+      >>> of_fields(fields(EXAMPLE)) == EXAMPLE
+      True
+    """
+    edges = iter(cell["nasbench201"])
+    nodes = [sorted((next(edges) for _ in range(node)), key=lambda e: e[1]) for node in (1, 2, 3)]
+    return written([name for node in nodes for name, _ in node])
+
+
+def normal(text: str) -> str:
+    """A string as `written` has it; raises `UserError` as `parse`."""
+    return written(parse(text))
+
+
 def short(architecture: Sequence[str]) -> str:
     """A letter for each edge, node by node: `3`, `1` convolutions, `s`kip, `a`verage, `-` none.
 
@@ -143,6 +164,11 @@ def convolutions(architecture: Sequence[str]) -> tuple[int, int]:
     """How many edges are 3×3 and 1×1 convolutions; those that reach nothing are counted."""
     operations = checked(architecture)
     return operations.count("nor_conv_3x3"), operations.count("nor_conv_1x1")
+
+
+def convolution_counts(text: str) -> tuple[int, int]:
+    """`convolutions` of the architecture in a string."""
+    return convolutions(parse(text))
 
 
 def is_connected(architecture: Sequence[str]) -> bool:
