@@ -18,7 +18,7 @@ from tf_darts.bilevel.epoch_rules import (
 )
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.cells import genotype_files
-from tf_darts.cells.genotype import Edge
+from tf_darts.cells.genotype import Edge, Genotype
 from tf_darts.config.methods import find_parts
 from tf_darts.config.search import SearchConfig
 from tf_darts.data.batches import EpochData, SearchBatch
@@ -32,7 +32,7 @@ from tf_darts.runtime.signals import StopRequest
 from tf_darts.spaces.supernet import Supernet
 
 # The scores of trained cells by name, of a cell that a search held.
-Judge = Callable[[genotype.Genotype], Mapping[str, float]]
+Judge = Callable[[Genotype], Mapping[str, float]]
 
 # Rules that every search has: they cost next to nothing, and change nothing.
 MONITORS = "skip_count"
@@ -131,7 +131,7 @@ class SearchEngine(RunLoop):
 
     @property
     def _seen(self) -> list[dict[str, Any]]:
-        """The records as rules and derivation see them: without what a table says of their cells."""
+        """The records as rules and derivation see them: without what a table says of cells."""
         return [{k: v for k, v in record.items() if k != "table"} for record in self._history]
 
     def _has_next_epoch(self) -> bool:
