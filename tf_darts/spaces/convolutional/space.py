@@ -23,6 +23,7 @@ CONVOLUTIONAL = register_space(
         presets={
             # Too small for the auxiliary head, which needs 32 pixels.
             ("train", "digits"): {"auxiliary_weight": 0.0},
+            ("train", "planted"): {"auxiliary_weight": 0.0},
             ("train", "imagenet2012"): {
                 "epochs": 250,
                 "batch_size": 128,
