@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_darts.runtime.precision import full
@@ -53,8 +54,11 @@ class SpreadConvolution(keras.layers.Layer):
 
     def call(self, field: tf.Tensor, training: bool = False) -> tf.Tensor:
         """[B, H, W] to [B, C]."""
+        _, height, width = field.shape
+        pixels = np.arange(height * width).reshape(height, width)
         shifts = [(y * self.distance, x * self.distance) for y in _TAPS for x in _TAPS]
-        seen = tf.stack([tf.roll(field, shift, axis=(1, 2)) for shift in shifts], axis=-1)
+        places = np.stack([np.roll(pixels, shift, axis=(0, 1)) for shift in shifts], axis=-1)
+        seen = tf.gather(tf.reshape(field, [-1, height * width]), places, axis=1)
         kernel, bias = (tf.convert_to_tensor(weight) for weight in (self.kernel, self.bias))
         means = tf.reduce_mean(tf.nn.relu(seen @ kernel + bias), axis=[1, 2], keepdims=True)
         return self.norm(means, training=training)[:, 0, 0]
