@@ -4,10 +4,14 @@ import math
 
 import pytest
 
+from tests.support import toy_space
+from tests.support.registries import forget_members
 from tf_darts.cells.answers import Found, at_least, found
 from tf_darts.cells.genotype import genotype_class
 from tf_darts.cells.published import PUBLISHED
-from tf_darts.cells.space import find_space
+from tf_darts.cells.space import find_space, register_space, spaces
+from tf_darts.cells.topology import CellTopology
+from tf_darts.errors import UserError
 
 PLANTED = find_space("planted")
 EDGES = PUBLISHED["planted"]["planted"].to_dict()["planted"]
@@ -39,6 +43,17 @@ def test_fewer_candidates_are_other_odds():
 def test_other_spaces_know_no_answer():
     darts = PUBLISHED["convolutional"]["darts_v2"]
     assert found(darts, find_space("convolutional").topologies) is None
+
+
+def test_an_answer_that_no_cell_can_be_compared_with(monkeypatch):
+    forget_members(monkeypatch)
+    with pytest.raises(UserError, match=r"'toy' has no published cell 'right', .*; publish it, or"):
+        register_space(toy_space.space(answer="right"))
+    graphs = {"cell": lambda: CellTopology(1, 2, 1, ("a", "b"))}
+    published = {"right": {"cell": [["a", 0], ["b", 1]], "cell_concat": [1, 2]}}
+    with pytest.raises(UserError, match=r"do not keep every edge; give its topologies keep=None"):
+        register_space(toy_space.space(answer="right", graphs=graphs, published=published))
+    assert "toy" not in spaces()
 
 
 def test_probabilities_are_binomial_where_all_are_alike():

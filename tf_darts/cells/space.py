@@ -157,8 +157,9 @@ def register_space(space: Space) -> Space:
     """Makes a space known, as long as this process lives; returns it.
 
     Raises:
-      UserError: there is one of this name, its data are of no known kind, or a setting of its is
-        none or has another type than the setting of that name elsewhere.
+      UserError: there is one of this name, its data are of no known kind, its answer cannot be
+        compared with, or a setting of its is none or has another type than the setting of that name
+        elsewhere.
     """
     if space.name in spaces():
         raise UserError(f"register_space: there is a space {space.name!r} already; choose a name.")
@@ -168,8 +169,24 @@ def register_space(space: Space) -> Space:
         )
     for settings in (space.search, space.training):
         _check_settings(settings)
+    if space.answer is not None:
+        _check_answer(space)
     _SPACES[space.name] = space
     return space
+
+
+def _check_answer(space: Space) -> None:
+    """Raises `UserError` where searches could not say how much of the answer they found."""
+    if isinstance(space.published, Mapping) and space.answer not in space.published:
+        raise UserError(
+            f"register_space: {space.name!r} has no published cell {space.answer!r}, which is to be"
+            " its answer; publish it, or leave the answer out."
+        )
+    if any(topology.keep is not None for topology in space.topologies.values()):
+        raise UserError(
+            f"register_space: {space.name!r} has an answer, and its cells do not keep every edge;"
+            " give its topologies keep=None, or leave the answer out."
+        )
 
 
 def _check_settings(settings: Any) -> None:
