@@ -9,6 +9,8 @@ import pytest
 from tf_darts.cli import modes
 from tf_darts.config.presets import computed_settings, configure
 from tf_darts.runs.image_data import load_images, search_part
+from tf_darts.runs.search import run_search
+from tf_darts.runtime.signals import StopRequest
 
 PLANTED = {"mode": "search", "dataset": "planted", "space": "planted"}
 MINI = {"mode": "search", "dataset": "digits", "space": "s4_mini"}
@@ -30,6 +32,14 @@ def test_a_search_says_how_much_it_found(eagerly, tmp_path, capsys, given, odds)
         r"^Of the known answer, (\d) of (\d) edges have .* \(p = ", capsys.readouterr().out, re.M
     )
     assert [int(number) for number in said.groups()] == [result["right"], result["edges"]]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("given", "edges"), [(PLANTED, 6), (MINI, 5)], ids=["planted", "s4_mini"])
+def test_first_order_finds_what_is_to_be_found(tmp_path, given, edges):
+    whole = given | {"method": "darts_first", "run_dir": str(tmp_path)}
+    found = run_search(configure(whole), StopRequest()).found
+    assert (found.right, found.edges) == (edges, edges)
 
 
 def test_permuted_labels_are_the_same_ones_in_another_order():
