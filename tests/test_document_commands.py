@@ -63,6 +63,7 @@ VARIANTS = [
     r"flags/select_cifar10.flags",
     r"benchmark.py .*(--batch_size=256|cnn_search --batch_size=64)",
     r"search .*cifar10 .*--channels=8",
+    r"search .*--space=planted (--run_dir|--rules)",  # tests/runs/test_controls.py
     r"select .*cifar10 .*--count=4 --run_dir=RUN",
     r"select .*=finite_difference,random --count=4 --search",
 ]
@@ -82,8 +83,8 @@ SMALL_BENCHMARK = (
     *("--batch_size=2", "--units=8", "--words=20", "--bptt=4", "--channels=2", "--layers=3"),
     *("--steps=1", "--warmup=1", "--rounds=1", f"--python={sys.executable}"),
 )
-# Of NAS-Bench-201's space, in place of the layers.
-BENCH = ("layers=3", "cells_per_stage=1")
+# By the space, in place of the layers.
+LAYERS = {"nasbench201": ("layers=3", "cells_per_stage=1"), "planted": ("layers=3,", "")}
 LINKS = {"search": "SEARCH", "train": "TRAINING"}
 
 
@@ -95,7 +96,7 @@ def small_settings(values, mode):
     """The settings that make a search or training small, in the space that a command has."""
     small = SMALL[mode, values.dataset in TEXTS]
     space = getattr(command_line.config_from_flags(values), "space", "")
-    return settings(small.replace(*BENCH) if space == "nasbench201" else small)
+    return settings(small.replace(*LAYERS[space]) if space in LAYERS else small)
 
 
 def study_settings(values, mode):
@@ -127,7 +128,11 @@ def smaller(values):
     if values.dataset == "imagenet2012":
         yield from ("--image_size=32", "--auxiliary_weight=0")
     looked_up = values.mode == "black_box" and values.table  # nothing is read then
-    if not values.data_dir and values.dataset not in ("digits", "pydoc") and not looked_up:
+    if (
+        not values.data_dir
+        and values.dataset not in ("digits", "planted", "pydoc")
+        and not looked_up
+    ):
         yield "--data_dir=DIR"
     if values.run_dir == "RUN":
         yield f"--run_dir=runs/number{sum(1 for _ in pathlib.Path().glob('runs/*'))}"
@@ -235,6 +240,7 @@ def run_all(reader, documents, stem):
     ("stem", "count"),
     [
         ("README", 12),
+        ("controls", 2),
         ("nasbench201", 12),
         pytest.param("own_data", 6, marks=pytest.mark.long),
         pytest.param("performance", 8, marks=pytest.mark.long),
@@ -260,6 +266,7 @@ def test_no_other_document_has_commands(documents):
     """Each is in one of the lists above, or a document of which nothing can be run."""
     stems = {
         "README",
+        "controls",
         "nasbench201",
         "own_data",
         "performance",

@@ -142,6 +142,14 @@ HOMES = {
         "spaces/convolutional/layout",
         "spaces/convolutional/relaxed/supernet",
     ],
+    "data/images/test_planted.py": ["data/images/planted_answer"],
+    "spaces/convolutional/operations/test_noise.py": ["spaces/draws"],
+    "spaces/planted/test_space.py": [
+        "spaces/planted/make",
+        "spaces/planted/published",
+        "spaces/planted/settings",
+    ],
+    "spaces/s4_mini/test_space.py": ["spaces/s4_mini/make", "spaces/s4_mini/settings"],
     "spaces/nasbench201/test_network.py": [
         "spaces/nasbench201/cells",
         "spaces/nasbench201/operations",

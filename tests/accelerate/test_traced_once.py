@@ -6,7 +6,10 @@ import tensorflow as tf
 from tf_darts.cells.space import find_space
 from tf_darts.spaces import fast_forms
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
+from tf_darts.spaces.convolutional.relaxed.cell import MixedOperation
+from tf_darts.spaces.draws import drawn_by
 from tf_darts.spaces.nasbench201.cells import RelaxedBenchCell
+from tf_darts.spaces.sampled import one_hot_mixing
 from tf_darts.testing.derivatives import random
 
 
@@ -69,3 +72,18 @@ def test_counted_operations_are_in_place(float64):
     with fast_forms.counted():
         _, names = computed(cells(2), *arguments)
     assert not names
+
+
+def test_what_draws_is_not_shared(float64):
+    edges = [MixedOperation(2, primitives=("noise", "skip_connect"), seed=i) for i in range(2)]
+    for edge in edges:
+        edge.build((None, 4, 4, 2))
+    chosen = tf.constant([1.0, 0.0], tf.float64)
+
+    @tf.function(autograph=False)
+    def run(inputs):
+        with one_hot_mixing(True), drawn_by(tf.constant([1, 2])):
+            return [edge(inputs, chosen, training=True) for edge in edges]
+
+    one, other = run(random(1, 3, 4, 4, 2))
+    assert np.std(one) > 0.5 and not np.allclose(one, other)

@@ -100,7 +100,8 @@ def test_published_convolutional_counts(name, nodes, normal_concat, reduce_conca
 
 
 def test_the_two_spaces_publish_these():
-    assert set(PUBLISHED) == set(genotype.SPACES) == {"recurrent", "convolutional", "nasbench201"}
+    spaces = {"recurrent", "convolutional", "nasbench201", "planted", "s4_mini"}
+    assert set(PUBLISHED) == set(genotype.SPACES) == spaces
     assert set(PUBLISHED["recurrent"]) == {"darts_v1", "darts_v2", "enas"}
     assert set(PUBLISHED["convolutional"]) == {"darts_v1", "darts_v2", "nasnet", "amoebanet"}
 

@@ -26,7 +26,7 @@ EDGES, toy = toy_space.EDGES, toy_space.toy
 
 
 def test_ours_are_found_by_their_folders():
-    assert list(spaces()) == ["convolutional", "recurrent", "nasbench201"]
+    assert list(spaces()) == ["convolutional", "recurrent", "nasbench201", "planted", "s4_mini"]
     assert (find_space("convolutional"), find_space("recurrent")) == (CONVOLUTIONAL, RECURRENT)
     assert RECURRENT.topologies["cell"].keep == 1
     for name, cells in (("convolutional", CONVOLUTIONAL_CELLS), ("recurrent", RECURRENT_CELLS)):

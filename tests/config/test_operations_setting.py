@@ -35,6 +35,11 @@ def test_lists_by_name_and_by_names():
     assert s1["normal"].operations_of(0) == ("skip_connect", "dil_conv_3x3")
     assert s1["reduce"].operations_of(13) == ("skip_connect", "dil_conv_5x5")
     assert s1["normal"].columns == 2 and len(S1["normal"]) == s1["normal"].edges == 14
+    assert sum(cell.edges for cell in s1.values()) == 28
+    assert sum(cell.edges * cell.columns for cell in s1.values()) == 56  # logits
+    skips = [sum("skip_connect" in names for names in S1[kind]) for kind in ("normal", "reduce")]
+    assert skips == [12, 6]
+    assert narrowed("s4")["reduce"].operations == ("noise", "sep_conv_3x3")
     assert narrowed("") == find_space("convolutional").topologies
 
 
@@ -55,6 +60,7 @@ def test_the_setting_is_one_of_the_run():
         ("s7", "'s7' is no operation of the space convolutional (did you mean s"),
         ("skip_connect,max_pool_3x3", "none of these has weights, so no cell would learn anything"),
         ("none", "none of these has weights"),
+        ("noise,skip_connect", "none of these has weights"),
         ("sep_conv_3x3,sep_conv_3x3", "an operation is there twice; name each once."),
         (",", "'' is no operation of the space convolutional"),
     ],
@@ -137,7 +143,7 @@ def eagerly():
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserWarning")
-@pytest.mark.parametrize("operations", ["s1", "s2"])
+@pytest.mark.parametrize("operations", ["s1", "s2", "s4"])
 def test_a_whole_search(eagerly, tmp_path, operations):
     small = {"channels": 2, "layers": 3, "batch_size": 4, "train_examples": 20}
     few = {"epochs": 1, "steps_per_epoch": 1, "method": "darts_first"}

@@ -12,8 +12,8 @@ from tf_darts.spaces.convolutional.settings import ConvolutionalSearchConfig
 
 # What --dataset may be, in messages.
 NAMES = (
-    "ptb, wikitext2, pydoc, text, cifar10, digits, folder, or an image classification set of"
-    " TensorFlow Datasets."
+    "ptb, wikitext2, pydoc, text, cifar10, digits, planted, folder, or an image classification set"
+    " of TensorFlow Datasets."
 )
 
 MODES = "black_box, export, report, search, select, test, train, tune"
@@ -118,6 +118,7 @@ def test_presets_for_images_are_the_papers(dataset):
     small = {"crop_padding": 1, "flip": False} if dataset == "digits" else {}
     assert made == PAPER_IMAGES | OURS | small | {
         "division": "by_class" if dataset == "folder" else "shuffled",
+        "permute_labels": False,
         "mode": "search",
         "space": "convolutional",
         "operations": "",
@@ -154,11 +155,15 @@ def test_given_validation_images_must_be_there(tmp_path):
 
 
 def test_runs_of_before_the_division_were_shuffled():
-    assert config.legacy_settings() == {"division": "shuffled", "nesterov": False}
+    assert config.legacy_settings() == {
+        "division": "shuffled",
+        "nesterov": False,
+        "permute_labels": False,
+    }
 
 
 def test_there_are_no_other_presets():
-    both = ("ptb", "wikitext2", "pydoc", "text", "cifar10", "digits", "folder")
+    both = ("ptb", "wikitext2", "pydoc", "text", "cifar10", "digits", "planted", "folder")
     assert set(config.PRESETS) == {
         *(("search", dataset) for dataset in both),
         *(("train", dataset) for dataset in (*both, "imagenet2012")),

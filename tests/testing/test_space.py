@@ -24,6 +24,8 @@ SMALL = {
     ),
     "recurrent": ({"units": 4}, {"units": 4}),
     "nasbench201": ({"channels": 2, "cells_per_stage": 1},) * 2,
+    "planted": ({"channels": 2},) * 2,
+    "s4_mini": ({"channels": 2, "layers": 1},) * 2,
     "bench": ({"width": 2, "depth": 1}, {"width": 2, "depth": 1}),
 }
 

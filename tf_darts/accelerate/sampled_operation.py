@@ -32,7 +32,7 @@ def sampled_operation(
     training: bool,
 ) -> tf.Tensor:
     """`sampled_operation` of these arguments; edges of one shape are traced once."""
-    if not can_be_shared():
+    if not training or not can_be_shared():  # a layer may have constants of its own in evaluation
         return _switch(operations, inputs, mixing, training)
     config = {k: v for k, v in edge.get_config().items() if k not in ("name", "seed")}
     key = type(edge), json.dumps(config, sort_keys=True, default=str), training

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tf_darts.runtime import collectives
 from tf_darts.runtime.precision import current
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
+from tf_darts.spaces.draws import noticed
 from tf_darts.spaces.fast_forms import is_counted
 from tf_darts.spaces.sampled import is_one_hot
 
@@ -17,6 +18,9 @@ _COLLECTION = "tf_darts/traced_once"
 
 class _Traced:
     """A layer's function of its arguments and weights, in the graph that is being made.
+
+    Attributes:
+      draws: whether something in it draws, which another layer does by a seed of its own.
 
     Args:
       layer: of which it is traced; others of the same configuration call it with their weights.
@@ -39,7 +43,9 @@ class _Traced:
         function = tf.function(
             self._run, autograph=False, experimental_attributes={"_noinline": True}
         )
-        self._function = function.get_concrete_function(*specs)
+        with noticed() as numbers:
+            self._function = function.get_concrete_function(*specs)
+        self.draws = bool(numbers)
 
     def _run(self, *values: tf.Tensor) -> list[tf.Tensor]:
         variables = self._layer.variables
@@ -73,7 +79,7 @@ def traced_once(
     Args:
       layer: it is built, and all its state is batch norms' running statistics.
       key: equal for layers that compute the same but for their weights.
-      call: what is computed; it calls no random generator.
+      call: what is computed. If it draws (`spaces/draws.py`), each layer computes for itself.
       arguments: tensors.
     """
     graph = tf.compat.v1.get_default_graph()
@@ -84,4 +90,6 @@ def traced_once(
     functions, key = collection[0], (key, shapes, current(), is_one_hot())
     if key not in functions:
         functions[key] = _Traced(layer, call, arguments)
+    if functions[key].draws:
+        return call(layer, *arguments)
     return functions[key](layer, arguments)

@@ -17,7 +17,7 @@ from tf_darts.bilevel.epoch_rules import (
     combined,
 )
 from tf_darts.bilevel.step import BilevelStep
-from tf_darts.cells import genotype_files
+from tf_darts.cells import answers, genotype_files
 from tf_darts.cells.genotype import Edge, Genotype
 from tf_darts.config.methods import find_parts
 from tf_darts.config.search import SearchConfig
@@ -121,6 +121,9 @@ class SearchEngine(RunLoop):
             record, reason = self._chosen_record()
             names = ("epoch", "step", f"validation_{self._supernet.score}", "cell", "genotype")
             result = {name: record[name] for name in names} | {"epochs": len(history)}
+            cell = self._supernet.genotype_class.from_dict(record["genotype"])
+            if (found := answers.found(cell, self._supernet.cells)) is not None:
+                result["found"] = found._asdict()
             self._write_artefacts()
             self._run.write_json(RESULT, result | ({"stopped": reason} if reason else {}))
         return history

@@ -25,8 +25,9 @@ CONVOLUTIONAL_PRIMITIVES = (
     "dil_conv_3x3",
     "dil_conv_5x5",
 )
-# Outside the searched space; published cells of NASNet and AmoebaNet need them.
-EXTRA_CONVOLUTIONAL_PRIMITIVES = ("sep_conv_7x7", "conv_7x1_1x7")
+# Outside the paper's space: published cells of NASNet and AmoebaNet need the first two, and S4 of
+# RobustDARTS has the last.
+EXTRA_CONVOLUTIONAL_PRIMITIVES = ("sep_conv_7x7", "conv_7x1_1x7", "noise")
 _added_convolutional: list[str] = []
 
 

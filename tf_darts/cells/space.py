@@ -61,6 +61,8 @@ class Space:
       extra_operations: what cells may have besides what is searched.
       published: cells by name, each as `Genotype.to_dict` has it; or where they are,
         "PACKAGE.MODULE:NAME".
+      answer: of `published`, the name of the cell that is right by construction, in a space that
+        keeps every edge; None where nobody knows one.
       text_form: how other programs write a cell of it, where they have a form of their own: a
         pattern that a text begins with which is one, and what makes of it a cell as
         `Genotype.to_dict` has it (or where that is; it raises `UserError` for texts that are none).
@@ -86,6 +88,7 @@ class Space:
     parameter_free: tuple[str, ...] = ("none",)
     extra_operations: tuple[str, ...] = ()
     published: Mapping[str, Mapping[str, Any]] | str = dataclasses.field(default_factory=dict)
+    answer: str | None = None
     text_form: tuple[str, Callable[[str], Mapping[str, Any]] | str] | None = None
     table: TableForm | None = None
 
@@ -163,8 +166,9 @@ def register_space(space: Space) -> Space:
     """Makes a space known, as long as this process lives; returns it.
 
     Raises:
-      UserError: there is one of this name, its data are of no known kind, or a setting of its is
-        none or has another type than the setting of that name elsewhere.
+      UserError: there is one of this name, its data are of no known kind, its answer cannot be
+        compared with, or a setting of its is none or has another type than the setting of that name
+        elsewhere.
     """
     if space.name in spaces():
         raise UserError(f"register_space: there is a space {space.name!r} already; choose a name.")
@@ -174,8 +178,24 @@ def register_space(space: Space) -> Space:
         )
     for settings in (space.search, space.training):
         _check_settings(settings)
+    if space.answer is not None:
+        _check_answer(space)
     _SPACES[space.name] = space
     return space
+
+
+def _check_answer(space: Space) -> None:
+    """Raises `UserError` where searches could not say how much of the answer they found."""
+    if isinstance(space.published, Mapping) and space.answer not in space.published:
+        raise UserError(
+            f"register_space: {space.name!r} has no published cell {space.answer!r}, which is to be"
+            " its answer; publish it, or leave the answer out."
+        )
+    if any(topology.keep is not None for topology in space.topologies.values()):
+        raise UserError(
+            f"register_space: {space.name!r} has an answer, and its cells do not keep every edge;"
+            " give its topologies keep=None, or leave the answer out."
+        )
 
 
 def _check_settings(settings: Any) -> None:

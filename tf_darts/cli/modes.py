@@ -37,11 +37,12 @@ def search(config: SearchConfig) -> None:
             f"Stopped after epoch {last['epoch']}: {run.stopped}. The cell is that of epoch"
             f" {record['epoch']}."
         )
+    found = "" if run.found is None else f"Of the known answer, {run.found}.\n"
     on_batches = record.get(f"validation_batch_{score}")  # None where alpha stood still
     in_training = "" if on_batches is None else f"; on batches, in training mode, {on_batches:.2f}"
     say(
         f"Found after {last['epoch']} epochs and {last['seconds'] / 60:.1f} minutes: {run.cell}\n"
-        f"The supernet's validation {score} is {record[f'validation_{score}']:.2f}"
+        f"{found}The supernet's validation {score} is {record[f'validation_{score}']:.2f}"
         f"{in_training} ({baseline}: {value:.2f}).\n"
         f"Of this cell --mode=train --dataset={_quoted(config.dataset)} makes a network of"
         f" {in_words(run.counts)}.\n"

@@ -34,6 +34,8 @@ Config = RunConfig | StudyConfig | TrainingTestConfig | ReportConfig | ExportCon
 
 # Digits are not the same in a mirror, and these are 8 pixels wide.
 _DIGITS = {"crop_padding": 1, "flip": False}
+# A mirror image is of another class, and so may be what a crop leaves.
+_PLANTED = {"crop_padding": 0, "flip": False}
 # The user's own classes may be of any size, small ones too.
 _FOLDER = {"division": "by_class"}
 
@@ -50,10 +52,12 @@ LAYERS: Mapping[str, dict[tuple[str, str], Mapping[str, Any]]] = {
     IMAGES: {
         ("search", "cifar10"): {},
         ("search", "digits"): _DIGITS,
+        ("search", "planted"): _PLANTED,
         ("search", "folder"): _FOLDER,
         ("train", "cifar10"): {},
         # Too small for a square cut out.
         ("train", "digits"): _DIGITS | {"cutout": 0, "validation_examples": 300},
+        ("train", "planted"): _PLANTED | {"cutout": 0, "validation_examples": 2048},
         ("train", "folder"): _FOLDER,
         ("train", "imagenet2012"): {
             "image_size": 224,
@@ -309,8 +313,9 @@ def computed_settings(config: RunConfig) -> dict[str, Any]:
     """The settings that decide what a run computes, as JSON types: a resumed run shares them.
 
     `accelerate` is among them where it is "off": it changes how numbers are rounded; `space` where
-    it is not the usual one of the data; `operations` where some are named; `nesterov` where it is
-    so. Runs from before there were these settings are as with "auto", the usual one, all and not.
+    it is not the usual one of the data; `operations` where some are named; `nesterov` and
+    `permute_labels` where it is so. Runs from before there were these settings are as with "auto",
+    the usual one, all and not.
     """
     computed = config.recorded(
         {
@@ -323,6 +328,8 @@ def computed_settings(config: RunConfig) -> dict[str, Any]:
         del computed["accelerate"]
     if not computed["nesterov"]:
         del computed["nesterov"]
+    if not computed.get("permute_labels", True):
+        del computed["permute_labels"]
     if config.usual_space:
         del computed["space"]
     if not computed.get("operations", "all"):

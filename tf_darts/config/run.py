@@ -35,8 +35,8 @@ class RunConfig(abc.ABC):
     dataset: str = setting("ptb", "what to learn from")
     space: str = setting(
         "",
-        "what the cells are of: recurrent, convolutional, nasbench201, or one's own (empty: the"
-        " usual one of the data; of a training, the cell's)",
+        "what the cells are of: recurrent, convolutional, nasbench201, planted, s4_mini, or one's"
+        " own (empty: the usual one of the data; of a training, the cell's)",
     )
     data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
     run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)

@@ -264,6 +264,12 @@ class ImageSearchConfig(SearchConfig):
         4, "pixels around an image before its random crop", minimum=0, maximum=2**12
     )
     flip: bool = setting(True, "half of the images, left to right")
+    permute_labels: bool = setting(
+        False,
+        "gives the images each other's classes: a negative control, in which there is nothing to"
+        " be learnt",
+        legacy=False,
+    )
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         return divided(super().validated(overrides, preset), overrides, "train_portion")

@@ -60,7 +60,7 @@ def operations_setting() -> Any:
     """The field of searches and of studies."""
     return setting(
         "",
-        "the candidates on every edge: names with commas, or a list of the space's: s1, s2, s3 of"
+        "the candidates on every edge: names with commas, or a list of the space's: s1 to s4 of"
         " the convolutional one (empty: all of the space)",
     )
 

@@ -21,7 +21,7 @@ class WarmUp(EpochRule):
         if self.warm_up_epochs >= config.epochs:
             raise UserError(
                 f"--warm_up_epochs={self.warm_up_epochs} leaves none of --epochs={config.epochs} in"
-                " which alpha moves; give fewer."
+                " which alpha moves; give fewer, or --rules=frozen_alphas."
             )
 
     def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:

@@ -1,6 +1,9 @@
 """The data half of runs on images: from settings to batches, whatever the space."""
 
+import dataclasses
+
 import keras
+import numpy as np
 
 from tf_darts.config.search import ImageSearchConfig
 from tf_darts.config.training import ImageTrainingConfig
@@ -33,6 +36,9 @@ def _tell(config: ImageSearchConfig | ImageTrainingConfig, summary: str) -> None
 def search_part(config: ImageSearchConfig) -> SearchPart:
     """What a search learns from."""
     image_set = load_images(config)
+    if config.permute_labels:
+        random = np.random.default_rng(sub_seed(config.seed, "labels"))
+        image_set = dataclasses.replace(image_set, labels=random.permutation(image_set.labels))
     data = ImageSearchData(
         image_set,
         batch_size=config.batch_size,

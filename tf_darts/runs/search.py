@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from tf_darts.benchmarks import CellTable
 from tf_darts.bilevel.engine import SearchEngine
-from tf_darts.cells import genotype, genotype_files
+from tf_darts.cells import answers, genotype, genotype_files
 from tf_darts.config.methods import find_method
 from tf_darts.config.search import SearchConfig
 from tf_darts.report.search_report import SearchReport
@@ -35,6 +35,7 @@ class SearchRun(NamedTuple):
       record: that of the epoch whose cell was found: the last, unless the search stopped early.
       stopped: why it stopped early; "" where it did not.
       cell: what was found.
+      found: what it has of its space's answer; None where nobody knows one.
       score: the name of the score; records have `validation_{score}`.
       baseline: name and validation score of something trivial to compare with.
       counts: how large the network is that `--mode=train` makes of the cell by default.
@@ -46,6 +47,7 @@ class SearchRun(NamedTuple):
     record: dict[str, Any]
     stopped: str
     cell: genotype.Genotype
+    found: answers.Found | None
     score: str
     baseline: tuple[str, float]
     counts: dict[str, int]
@@ -114,6 +116,7 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
         record=next((r for r in history if r["epoch"] == result.get("epoch")), history[-1]),
         stopped=result.get("stopped", ""),
         cell=cell,
+        found=answers.found(cell, supernet.cells),
         score=supernet.score,
         baseline=task.baseline,
         counts=task.counts(cell),

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tf_darts.cells.genotype import genotype_class
 from tf_darts.cells.topology import CellTopology
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
+from tf_darts.spaces.draws import drawn_by
 from tf_darts.spaces.objective import TrainingLoss, TrainingObjective
 from tf_darts.spaces.supernet import Evaluation, LossResult, Mixing, Supernet, Weights
 
@@ -37,7 +38,8 @@ def _running(model: keras.Layer) -> list[keras.Variable]:
 class ImageSupernet(Supernet):
     """Image classification with relaxed cells.
 
-    It has no state, and no randomness: `seed` is not used.
+    It has no state. What its layers draw, if they do, is drawn by the loss's seed
+    (`spaces/draws.py`).
 
     Args:
       model: gives logits [B, classes] as `model(images, mixing, training=...)`, `mixing` being
@@ -97,11 +99,11 @@ class ImageSupernet(Supernet):
         progress: tf.Tensor | float = 0.0,
         regularized: bool = False,
     ) -> LossResult:
-        # Nothing is dropped or changes with time, and weight decay is the optimiser's.
-        del seed, progress, regularized
+        # Nothing changes with time, and weight decay is the optimiser's.
+        del progress, regularized
         images, labels = batch
-        mapping = list(zip(self.weights, weights, strict=True))
-        with keras.StatelessScope(state_mapping=mapping) as scope, StatisticsLedger() as ledger:
+        scope = keras.StatelessScope(list(zip(self.weights, weights, strict=True)))
+        with scope, StatisticsLedger() as ledger, drawn_by(seed):
             logits = self.model(images, mixing, training=True)
         sums = classification_sums(logits, labels)
         count = tf.cast(tf.size(labels), logits.dtype)
@@ -185,9 +187,9 @@ class ImageObjective(TrainingObjective):
     def loss(
         self, batch: Batch, state: tuple[()], seed: tf.Tensor, progress: tf.Tensor
     ) -> TrainingLoss:
-        del seed, progress  # nothing is dropped
+        del progress
         images, labels = batch
-        with StatisticsLedger() as ledger:
+        with StatisticsLedger() as ledger, drawn_by(seed):
             logits = self.model(images, training=True)
         self.assign_statistics(ledger)
         means = self.means_of(logits, labels)

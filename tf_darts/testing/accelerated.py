@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tf_darts.spaces import fast_forms
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
+from tf_darts.spaces.draws import drawn_by
 from tf_darts.testing.comparison import expect, float64
 from tf_darts.testing.derivatives import agree, gradients, second_derivatives
 
@@ -43,10 +44,11 @@ class Case(NamedTuple):
         return [*inputs, *(weight.path for weight in self.layer.trainable_variables)]
 
     def at(self, *arguments: tf.Tensor) -> tf.Tensor:
-        """The layer's result at these `arguments`; nothing is assigned."""
+        """The layer's result at these `arguments`; nothing is assigned, the same is drawn."""
         count = len(self.inputs)
         mapping = zip(self.layer.trainable_variables, arguments[count:], strict=True)
-        with keras.StatelessScope(state_mapping=list(mapping)), StatisticsLedger():
+        scope = keras.StatelessScope(state_mapping=list(mapping))
+        with scope, StatisticsLedger(), drawn_by(tf.constant([1, 2])):
             return self.call(*arguments[:count])
 
 

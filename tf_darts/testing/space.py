@@ -171,11 +171,8 @@ def _check_objective(
 ) -> None:
     config: TrainingConfig = dataclasses.replace(space.training, space=space.name, **settings)
     config = dataclasses.replace(config, batch_size=len(np.transpose(batch[1])))
-    # Without `none`, which may cut an edge off: here every weight must count.
-    whole = {
-        kind: dataclasses.replace(topology, none_competes=False)
-        for kind, topology in space.topologies.items()
-    }
+    # Without what may cut an edge off: here every weight must count.
+    whole = {kind: _without_cuts(topology) for kind, topology in space.topologies.items()}
     cell = genotype_class(space.name).from_cells(random_cells(whole, 1))
     objective = resolved(space.objective)(config, cell, facts)
     _check_score(space, objective, f"{name}: its objective")
@@ -200,6 +197,14 @@ def _check_objective(
         f"{name}: inference_variables of a trained network are {shapes[0]}, and of the exported"
         f" one {shapes[1]}.",
     )
+
+
+def _without_cuts(topology: CellTopology) -> CellTopology:
+    """A topology whose cells have no `none`, and no `noise` where all edges are alike."""
+    names = topology.operations
+    if not topology.by_edge:
+        names = tuple(name for name in names if name != "noise")
+    return dataclasses.replace(topology, none_competes=False, operations=names)
 
 
 def _check_score(space: Space, door: Any, name: str) -> None:

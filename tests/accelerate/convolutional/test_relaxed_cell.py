@@ -9,6 +9,7 @@ from tf_darts.cells.genotype import CONVOLUTIONAL_PRIMITIVES, EXTRA_CONVOLUTIONA
 from tf_darts.cells.topology import CellTopology
 from tf_darts.spaces.convolutional.operations.registry import make_operation
 from tf_darts.spaces.convolutional.relaxed.cell import MixedOperation, RelaxedCell
+from tf_darts.spaces.draws import drawn_by
 from tf_darts.spaces.fast_forms import recorded, without
 
 TOLERANCES = {"float64": 1e-12, "float32": 1e-5}
@@ -71,7 +72,7 @@ def evaluate(function, inputs, mixing, layers, training):
     weights = [weight for layer in layers for weight in layer.trainable_variables]
     running = [value for layer in layers for value in layer.non_trainable_variables]
     before = [value.numpy() for value in running]
-    with tf.GradientTape() as tape:
+    with tf.GradientTape() as tape, drawn_by(tf.constant([1, 2])):
         tape.watch([*inputs, mixing])
         outputs = function(inputs, mixing, training=training)
         probe = np.random.default_rng(3).standard_normal(outputs.shape)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from tf_darts.data import own_sets
 from tf_darts.data.directory import data_directory
-from tf_darts.data.images import digits, own
+from tf_darts.data.images import digits, own, planted
 from tf_darts.data.images import folder as image_folder
 from tf_darts.data.images import tfds as tfds_images
 from tf_darts.data.images.image_set import ImageSet
@@ -19,6 +19,7 @@ from tf_darts.errors import UserError
 
 IMAGE_DATASETS: dict[str, Callable[[pathlib.Path | None, int, str], ImageSet]] = {
     "digits": digits.load,
+    "planted": planted.load,
     "folder": image_folder.load,
 }
 

@@ -1,6 +1,7 @@
-"""Smaller sets of operations: the spaces S1 to S3 of RobustDARTS (Zela et al., ICLR 2020).
+"""Smaller sets of operations: the spaces S1 to S4 of RobustDARTS (Zela et al., ICLR 2020).
 
-Where DARTS fails in these, most of its cells are skip connections. S1 has two operations on each
+Where DARTS fails in the first three, most of its cells are skip connections; S4 has noise to find
+out. S1 has two operations on each
 edge, which differ from edge to edge; edges are in the order of α's rows.
 """
 
@@ -30,3 +31,4 @@ S1 = {
 }
 S2 = ("skip_connect", "sep_conv_3x3")
 S3 = ("none", "skip_connect", "sep_conv_3x3")
+S4 = ("noise", "sep_conv_3x3")

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_darts.runtime.rematerialize import rematerialized
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
+from tf_darts.spaces.draws import current_seed, drawn_by
 
 
 def rematerialized_cell(
@@ -29,12 +30,14 @@ def rematerialized_cell(
     given = list(inputs) if isinstance(inputs, tuple) else [inputs]
     extra_arguments = [] if edge_factors is None else [edge_factors]
     ledgers: list[StatisticsLedger] = []
+    seed = current_seed()  # the second computation, long after, draws the same
 
     def run(arguments: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         count = len(given) + len(extra_arguments)
         own = tuple(arguments[: len(given)]) if isinstance(inputs, tuple) else arguments[0]
         mapping = list(zip(variables, arguments[count:], strict=True))
-        with keras.StatelessScope(state_mapping=mapping), StatisticsLedger() as ledger:
+        scope = keras.StatelessScope(state_mapping=mapping)
+        with scope, StatisticsLedger() as ledger, drawn_by(seed):
             output = cell(own, *arguments[len(given) : count], training=True)
         ledgers.append(ledger)
         return [output, *(tf.stop_gradient(value) for value in ledger.values)]

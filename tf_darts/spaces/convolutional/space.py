@@ -4,7 +4,7 @@ from tf_darts.cells.genotype import EXTRA_CONVOLUTIONAL_PRIMITIVES
 from tf_darts.cells.space import IMAGES, Space, register_space
 from tf_darts.cells.topologies import convolutional_topology
 from tf_darts.cells.topology import CellLabels
-from tf_darts.spaces.convolutional.operation_lists import S1, S2, S3
+from tf_darts.spaces.convolutional.operation_lists import S1, S2, S3, S4
 from tf_darts.spaces.convolutional.settings import (
     ConvolutionalSearchConfig,
     ConvolutionalTrainingConfig,
@@ -23,6 +23,7 @@ CONVOLUTIONAL = register_space(
         presets={
             # Too small for the auxiliary head, which needs 32 pixels.
             ("train", "digits"): {"auxiliary_weight": 0.0},
+            ("train", "planted"): {"auxiliary_weight": 0.0},
             ("train", "imagenet2012"): {
                 "epochs": 250,
                 "batch_size": 128,
@@ -44,8 +45,8 @@ CONVOLUTIONAL = register_space(
             "normal": CellLabels(title="Normal cell", **_LABELS),
             "reduce": CellLabels(title="Reduction cell", **_LABELS),
         },
-        operation_lists={"s1": S1, "s2": S2, "s3": S3},
-        parameter_free=("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect"),
+        operation_lists={"s1": S1, "s2": S2, "s3": S3, "s4": S4},
+        parameter_free=("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "noise"),
         extra_operations=EXTRA_CONVOLUTIONAL_PRIMITIVES,
         published="tf_darts.spaces.convolutional.published:CELLS",
     )

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tf_darts.runtime.memory.traced import TracedMemory, traced
 from tf_darts.runtime.precision import activations
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
+from tf_darts.spaces.draws import drawn_by
 from tf_darts.spaces.fast_forms import counted
 
 Shape = tuple[int, ...]
@@ -69,8 +70,8 @@ def layer_memory(
     def call(inputs: list[tf.Tensor], extras: list[tf.Tensor], values: list[tf.Tensor]) -> Any:
         if constant:
             extras = [tf.stop_gradient(extra) for extra in extras]
-        mapping = list(zip(variables, values, strict=True))
-        with keras.StatelessScope(state_mapping=mapping), StatisticsLedger(), counted():
+        scope = keras.StatelessScope(list(zip(variables, values, strict=True)))
+        with scope, StatisticsLedger(), drawn_by(tf.zeros([2], tf.int32)), counted():
             inputs = [activations(x) for x in inputs]
             return layer(tuple(inputs) if many_inputs else inputs[0], *extras, training=True)
 

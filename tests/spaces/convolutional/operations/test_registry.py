@@ -11,8 +11,10 @@ from tf_darts.spaces.convolutional.operations.convolutions import (
     ReluConvBatchNorm,
 )
 from tf_darts.spaces.convolutional.operations.registry import OPERATIONS, make_operation
+from tf_darts.spaces.draws import drawn_by
 
 SIZES = [(6, 6), (7, 5)]
+SEED = (1, 2)  # of what operations draw
 
 
 def relu(x):
@@ -118,6 +120,12 @@ def pooling_reference(choose):
     return reference
 
 
+def noise_reference(x, layer, stride):
+    seed = tf.random.experimental.stateless_fold_in(SEED, layer.seed)
+    shape = zero_reference(x, layer, stride).shape
+    return tf.random.stateless_normal(shape, seed, dtype=tf.float64)
+
+
 REFERENCES = {
     "none": zero_reference,
     "max_pool_3x3": pooling_reference(lambda seen: seen.max(axis=0)),
@@ -129,6 +137,7 @@ REFERENCES = {
     "dil_conv_3x3": dilated_reference,
     "dil_conv_5x5": dilated_reference,
     "conv_7x1_1x7": factorized_convolution_reference,
+    "noise": noise_reference,
 }
 KERNEL_SIZES = {
     "sep_conv_3x3": 3,
@@ -167,7 +176,8 @@ def test_operation(name, stride, size, affine, float64):
     layer = make_operation(name, 4, stride=stride, affine=affine, seed=3)
     layer.build(inputs.shape)
     randomize(layer)
-    outputs = layer(tf.constant(inputs), training=True)
+    with drawn_by(SEED):
+        outputs = layer(tf.constant(inputs), training=True)
     assert outputs.dtype == tf.float64
     assert outputs.shape == layer.compute_output_shape(inputs.shape)
     assert layer.compute_output_shape((None, None, None, 4)) == (None, None, None, 4)

@@ -14,7 +14,9 @@ from tf_darts.spaces.convolutional.derived.cell import DerivedCell, drop_path_fa
 from tf_darts.spaces.convolutional.derived.stems import Stem
 from tf_darts.spaces.convolutional.layout import auxiliary_place, cell_places
 from tf_darts.spaces.convolutional.operations.base import child_seed, keep_activations
+from tf_darts.spaces.convolutional.operations.noise import Noise
 from tf_darts.spaces.convolutional.rematerialized import rematerialized_cell
+from tf_darts.spaces.draws import drawn_by
 from tf_darts.spaces.fast_forms import fast_form
 
 AUXILIARY_WEIGHT = 0.4  # of the auxiliary head's loss
@@ -182,7 +184,7 @@ class DerivedNetwork(keras.Model):
         Args:
           images: [B, H, W, channels], normalised.
           training: batch statistics and drop-path, or running statistics.
-          seed: int32 [2], of drop-path's masks; None takes the model's generator.
+          seed: int32 [2], of drop-path's masks and of noise; None takes the model's generator.
           drop_path: rate, scalar; None takes the model's.
         """
         if not self.built:
@@ -197,14 +199,21 @@ class DerivedNetwork(keras.Model):
         drop_path: tf.Tensor | float | None,
         auxiliary: bool,
     ) -> Heads:
-        factors = self._factors(tf.shape(images)[0], seed, drop_path) if training else None
+        rate = self.drop_path if drop_path is None else drop_path
+        dropped = not (isinstance(rate, int | float) and rate == 0)
+        if training and seed is None and (dropped or self.noisy):
+            seed = tf.cast(self.mask_seeds.next(), tf.int64)
+        factors = None
+        if training and dropped:
+            factors = self._factors(tf.shape(images)[0], seed, rate)
         place = auxiliary_place(self.layers_count) if auxiliary else None
         inputs = self.stem(images, training=training)
         fast = fast_form(DerivedNetwork, self, inputs, factors, training, place)
         auxiliary_logits = None
-        for i, last in self._outputs(inputs, factors, training) if fast is None else fast():
-            if i == place:
-                auxiliary_logits = self.auxiliary_head(last, training=training)
+        with drawn_by(seed):
+            for i, last in self._outputs(inputs, factors, training) if fast is None else fast():
+                if i == place:
+                    auxiliary_logits = self.auxiliary_head(last, training=training)
         return Heads(self.classifier(tf.reduce_mean(full(last), axis=[1, 2])), auxiliary_logits)
 
     def _outputs(
@@ -230,15 +239,15 @@ class DerivedNetwork(keras.Model):
             previous, last = last, result
             yield i, last
 
+    @property
+    def noisy(self) -> bool:
+        """Whether some operation draws in training."""
+        return any(isinstance(edge, Noise) for cell in self.cells for edge in cell.edges)
+
     def _factors(
-        self, batch: tf.Tensor, seed: tf.Tensor | None, drop_path: tf.Tensor | float | None
-    ) -> list[tf.Tensor] | None:
-        """What drop-path multiplies each cell's edges with, [edges, B]; None: nothing."""
-        rate = self.drop_path if drop_path is None else drop_path
-        if isinstance(rate, int | float) and rate == 0:
-            return None
-        if seed is None:
-            seed = tf.cast(self.mask_seeds.next(), tf.int64)
+        self, batch: tf.Tensor, seed: tf.Tensor, rate: tf.Tensor | float
+    ) -> list[tf.Tensor]:
+        """What drop-path multiplies each cell's edges with, [edges, B]."""
         counts = [len(cell.edges) for cell in self.cells]
         factors = drop_path_factors(seed, rate, sum(counts), batch, self.compute_dtype)
         return tf.split(factors, counts)

@@ -19,6 +19,7 @@ from tf_darts.spaces.convolutional.operations.convolutions import (
     FactorizedReduction,
     SeparableConvolution,
 )
+from tf_darts.spaces.convolutional.operations.noise import Noise
 from tf_darts.spaces.convolutional.operations.pooling import AveragePooling, MaxPooling
 
 
@@ -68,6 +69,7 @@ OPERATIONS: dict[str, Callable[..., Operation]] = {
     "dil_conv_3x3": _without_channels(DilatedConvolution, size=3),
     "dil_conv_5x5": _without_channels(DilatedConvolution, size=5),
     "conv_7x1_1x7": _without_channels(FactorizedConvolution),
+    "noise": _without_channels(Noise),
 }
 
 ADDED: dict[str, type[Operation]] = {}  # of these, what `add_operation` added
