@@ -56,6 +56,8 @@ class Space:
       extra_operations: what cells may have besides what is searched.
       published: cells by name, each as `Genotype.to_dict` has it; or where they are,
         "PACKAGE.MODULE:NAME".
+      wraps_edges: whether its supernet puts the edge options of a search around its edges
+        (`spaces/edge_wrappers.py`).
       text_form: how other programs write a cell of it, where they have a form of their own: a
         pattern that a text begins with which is one, and what makes of it a cell as
         `Genotype.to_dict` has it (or where that is; it raises `UserError` for texts that are none).
@@ -78,6 +80,7 @@ class Space:
     parameter_free: tuple[str, ...] = ("none",)
     extra_operations: tuple[str, ...] = ()
     published: Mapping[str, Mapping[str, Any]] | str = dataclasses.field(default_factory=dict)
+    wraps_edges: bool = False
     text_form: tuple[str, Callable[[str], Mapping[str, Any]] | str] | None = None
 
     @property

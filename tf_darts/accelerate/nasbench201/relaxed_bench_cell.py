@@ -14,17 +14,17 @@ from tf_darts.accelerate.convolutional.relaxed_cell import Source
 from tf_darts.accelerate.convolutional.side_by_side import concat
 from tf_darts.runtime.precision import like
 from tf_darts.spaces.fast_forms import register
-from tf_darts.spaces.nasbench201.cells import RelaxedBenchCell
+from tf_darts.spaces.nasbench201.cells import RelaxedBenchCell, RelaxedEdge
 from tf_darts.spaces.nasbench201.operations import ReluConvNorm, convolve
 
 _WITHOUT_WEIGHTS = ("skip_connect", "avg_pool_3x3")
 
 
 def _alike(cell: RelaxedBenchCell, *_: Any) -> bool:
-    return not cell.topology.by_edge
+    return not cell.topology.by_edge and isinstance(cell.edges[0], RelaxedEdge)
 
 
-@register(RelaxedBenchCell, "all edges have the same operations", _alike)
+@register(RelaxedBenchCell, "all edges have the same operations and no options", _alike)
 def relaxed_bench_cell(
     cell: RelaxedBenchCell, inputs: tf.Tensor, mixing: tf.Tensor, training: bool
 ) -> tf.Tensor:

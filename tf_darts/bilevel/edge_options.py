@@ -1,0 +1,91 @@
+"""What edges are besides their mixtures: the fifth door of a search method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from etils import epy
+
+from tf_darts.bilevel.relaxation import Moment, Relaxation
+from tf_darts.cells.topology import CellTopology
+from tf_darts.config.methods import Part
+
+with epy.lazy_imports():
+    import keras
+    import tensorflow as tf
+
+if TYPE_CHECKING:
+    from tf_darts.spaces.edge_wrappers import EdgeMaker, EdgePlace
+    from tf_darts.spaces.supernet import Alphas, Mixing
+
+
+class EdgeOption(Part):
+    """An option of every edge, whatever the relaxation is.
+
+    A member gives `edge_factors`, which any space takes; or `wrapped`, which puts a layer around
+    the mixed operation, in spaces whose record says that their edges take such (`wraps_edges`). It
+    has no state; what changes with time are `numbers` of the edge's row.
+
+    Attributes:
+      numbers: how many its layer takes behind the row of the layer inside.
+    """
+
+    kind: ClassVar[str] = "edge_options"
+    needs: ClassVar[tuple[str, ...]] = ("edge_factors", "wrapped")
+    numbers: ClassVar[int] = 0
+
+    def variables(
+        self, cells: Mapping[str, CellTopology], scale: float, seed: int
+    ) -> dict[str, keras.Variable]:
+        """Architecture parameters of its own; arguments as of `Relaxation.variables`."""
+        del cells, scale, seed
+        return {}
+
+    def edge_factors(
+        self, alphas: Alphas, moment: Moment, cells: Mapping[str, CellTopology]
+    ) -> Mixing | None:
+        """A factor of each edge's whole output, [edges] for each kind of cell; None: 1."""
+        del alphas, moment, cells
+        return None
+
+    def wrapped(self, make: EdgeMaker, place: EdgePlace) -> EdgeMaker:
+        """Makes of what makes an edge's layer what makes another one around it.
+
+        A layer is called as `edge(inputs, row, training=...)`: inputs [B, H, W, C], and a row that
+        has the inner edge's numbers first and then its own.
+
+        Args:
+          make: gives the inner layer for so many channels.
+          place: of the edge.
+        """
+        del place
+        return make
+
+    def numbers_at(self, moment: Moment) -> Sequence[tf.Tensor]:
+        """Its `numbers`, scalars, alike for all edges."""
+        del moment
+        return ()
+
+    @classmethod
+    def wraps(cls) -> bool:
+        """Whether it changes what an edge computes."""
+        return cls.wrapped is not EdgeOption.wrapped
+
+
+def edge_factors(
+    relaxation: Relaxation,
+    options: Sequence[EdgeOption],
+    alphas: Alphas,
+    moment: Moment,
+    cells: Mapping[str, CellTopology],
+) -> Mixing | None:
+    """The product of all factors, [edges] for each kind of cell; None where there are none."""
+    product = relaxation.edge_factors(alphas, moment)
+    for option in options:
+        factors = option.edge_factors(alphas, moment, cells)
+        if product is None:
+            product = factors
+        elif factors is not None:
+            product = {kind: product[kind] * factors[kind] for kind in product}
+    return product

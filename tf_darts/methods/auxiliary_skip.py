@@ -1,0 +1,62 @@
+"""DARTS- (Chu et al., ICLR 2021): an auxiliary skip connection that fades, beside every edge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from etils import epy
+
+from tf_darts.bilevel.edge_options import EdgeOption
+from tf_darts.bilevel.relaxation import Moment
+from tf_darts.config.methods import register, register_method
+from tf_darts.errors import UserError
+from tf_darts.methods.skip_count import IDENTITIES
+
+with epy.lazy_imports():
+    import tensorflow as tf
+
+    from tf_darts.spaces.convolutional.relaxed import auxiliary_skip
+
+if TYPE_CHECKING:
+    from tf_darts.spaces.edge_wrappers import EdgeMaker, EdgePlace
+
+
+@register("auxiliary_skip")
+class AuxiliarySkip(EdgeOption):
+    """Beside an edge's mixture β·x, with β = 1 - e/T: the search learns well without its own skips.
+
+    At stride 2 it is β times a factorized reduction with weights of its own. The skip connection
+    stays a candidate, whose weight then says how good it is as an operation; β fades to 1/T in the
+    last epoch, and the derived cell has none.
+    """
+
+    numbers: ClassVar[int] = 1
+
+    def check(self, config: Any) -> None:
+        check_skips(self.name, config)
+
+    def wrapped(self, make: EdgeMaker, place: EdgePlace) -> EdgeMaker:
+        return lambda channels: auxiliary_skip.AuxiliarySkip(make(channels), channels, place)
+
+    def numbers_at(self, moment: Moment) -> Sequence[tf.Tensor]:
+        return (1.0 - moment.progress,)
+
+
+def check_skips(name: str, config: Any) -> None:
+    """Raises `UserError` where an option is about skip connections and a search has none."""
+    if any(set(topology.all_operations) & set(IDENTITIES) for topology in config.cells.values()):
+        return
+    raise UserError(
+        f"--edge_options={name}: it is there for the sake of skip connections, and the cells of"
+        " this search cannot have any; add skip_connect to --operations, or leave the option out."
+    )
+
+
+register_method(
+    "darts_minus",
+    "first order beside an auxiliary skip connection that fades (Chu et al. 2021)",
+    hypergradient="first_order",
+    edge_options=("auxiliary_skip",),
+    colour="#577590",
+)
