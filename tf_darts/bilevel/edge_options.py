@@ -73,19 +73,63 @@ class EdgeOption(Part):
         return cls.wrapped is not EdgeOption.wrapped
 
 
-def edge_factors(
-    relaxation: Relaxation,
-    options: Sequence[EdgeOption],
-    alphas: Alphas,
-    moment: Moment,
-    cells: Mapping[str, CellTopology],
-) -> Mixing | None:
-    """The product of all factors, [edges] for each kind of cell; None where there are none."""
-    product = relaxation.edge_factors(alphas, moment)
-    for option in options:
-        factors = option.edge_factors(alphas, moment, cells)
-        if product is None:
-            product = factors
-        elif factors is not None:
-            product = {kind: product[kind] * factors[kind] for kind in product}
-    return product
+class OptionedRelaxation(Relaxation):
+    """A relaxation beside edge options, which have factors and parameters of their own.
+
+    The relaxation sees its own parameters alone.
+
+    Args:
+      relaxation: makes the mixing weights.
+      options: of the edges.
+      cells: the topology of each kind of cell.
+    """
+
+    def __init__(
+        self,
+        relaxation: Relaxation,
+        options: Sequence[EdgeOption],
+        cells: Mapping[str, CellTopology],
+    ) -> None:
+        self._relaxation = relaxation
+        self._options = tuple(options)
+        self._cells = cells
+        self._option_names = {
+            name for option in options for name in option.variables(cells, 0.0, 0)
+        }
+
+    @property
+    def normalized(self) -> bool:  # type: ignore[override]
+        return self._relaxation.normalized
+
+    def two_phases(self) -> bool:  # type: ignore[override]
+        return self._relaxation.two_phases()
+
+    def variables(
+        self, cells: Mapping[str, CellTopology], scale: float, seed: int
+    ) -> dict[str, keras.Variable]:
+        variables = self._relaxation.variables(cells, scale, seed)
+        for option in self._options:
+            variables |= option.variables(cells, scale, seed)
+        return variables
+
+    def mixing(self, alphas: Alphas, moment: Moment) -> Mixing:
+        return self._relaxation.mixing(self._own(alphas), moment)
+
+    def weight_mixing(self, alphas: Alphas, moment: Moment) -> Mixing:
+        return self._relaxation.weight_mixing(self._own(alphas), moment)
+
+    def reading(self, alphas: Alphas, moment: Moment) -> Mixing:
+        return self._relaxation.reading(self._own(alphas), moment)
+
+    def edge_factors(self, alphas: Alphas, moment: Moment) -> Mixing | None:
+        product = self._relaxation.edge_factors(self._own(alphas), moment)
+        for option in self._options:
+            factors = option.edge_factors(alphas, moment, self._cells)
+            if product is None:
+                product = factors
+            elif factors is not None:
+                product = {kind: product[kind] * factors[kind] for kind in product}
+        return product
+
+    def _own(self, alphas: Alphas) -> Alphas:
+        return {name: a for name, a in alphas.items() if name not in self._option_names}

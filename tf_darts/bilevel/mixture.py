@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_darts.bilevel.edge_options import EdgeOption
+from tf_darts.bilevel.edge_options import OptionedRelaxation
 from tf_darts.bilevel.relaxation import Moment, Relaxation, entropy, folded
 from tf_darts.bilevel.supernet_loss import SupernetLosses
 from tf_darts.config.search import SearchConfig
@@ -32,13 +32,12 @@ class Mixture:
 
     def __init__(self, supernet: Supernet, config: SearchConfig, replicas: Replicas) -> None:
         self.relaxation: Relaxation = config.make_parts("relaxation")[0]
-        options: tuple[EdgeOption, ...] = config.make_parts("edge_options")
-        alphas: dict[str, keras.Variable] = {}
-        for part in (self.relaxation, *options):
-            alphas |= part.variables(supernet.cells, config.alpha_scale, config.seed)
+        if options := config.make_parts("edge_options"):
+            self.relaxation = OptionedRelaxation(self.relaxation, options, supernet.cells)
+        alphas = self.relaxation.variables(supernet.cells, config.alpha_scale, config.seed)
         # In the order in which TensorFlow flattens them: gradients are lists of that order.
         self.alphas = dict(sorted(alphas.items()))
-        self.losses = SupernetLosses(supernet, replicas, self.relaxation, options)
+        self.losses = SupernetLosses(supernet, replicas, self.relaxation)
         self._supernet = supernet
         self._epochs = config.epochs
         self._precision = current()
@@ -81,7 +80,7 @@ class Mixture:
 
     def tables(self) -> dict[str, np.ndarray]:
         """The mixing weights by which a cell is derived: α's reading, times the edges' factors."""
-        factors = self.losses.edge_factors(self.values(), self._moment)
+        factors = self.relaxation.edge_factors(self.values(), self._moment)
         return {name: table.numpy() for name, table in folded(self._reading(), factors).items()}
 
     def entropy(self) -> tf.Tensor:

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_darts.bilevel.edge_options import EdgeOption, edge_factors
 from tf_darts.bilevel.flat import FlatLayout
 from tf_darts.bilevel.loss import Gradients, Loss
 from tf_darts.bilevel.relaxation import Moment, Relaxation, beginning, folded
@@ -157,10 +156,9 @@ class SupernetLosses:
       supernet: whose losses they are.
       replicas: each takes its part of every batch.
       relaxation: makes mixing weights of α; all replicas make the same.
-      options: of the supernet's edges.
 
     Attributes:
-      supernet, relaxation, options: as given.
+      supernet, relaxation: as given.
       layout: where each weight stands in the vector of all of w.
       statistics_layout: the same for the running statistics.
     """
@@ -170,11 +168,9 @@ class SupernetLosses:
         supernet: Supernet,
         replicas: Replicas = SINGLE_REPLICA,
         relaxation: Relaxation | None = None,
-        options: Sequence[EdgeOption] = (),
     ) -> None:
         self.supernet = supernet
         self.relaxation = relaxation or Relaxation()
-        self.options = tuple(options)
         self.layout = FlatLayout(supernet.weights)
         self.statistics_layout = FlatLayout(supernet.statistics)
         self._replicas = replicas
@@ -204,17 +200,13 @@ class SupernetLosses:
         self, mixing: Mixing, alphas: Alphas, moment: Moment
     ) -> tuple[Mixing, dict[str, Mixing | None]]:
         """The mixing weights as the supernet takes them, and the edges' factors if beside them."""
-        factors = self.edge_factors(alphas, moment)
+        factors = self.relaxation.edge_factors(alphas, moment)
         if wrappers := self.supernet.edge_options:
             numbers = [number for option in wrappers for number in option.numbers_at(moment)]
             return rows(mixing, numbers, factors), {}
         if self.supernet.takes_edge_factors:
             return mixing, {"edge_factors": factors}
         return folded(mixing, factors), {}
-
-    def edge_factors(self, alphas: Alphas, moment: Moment) -> Mixing | None:
-        """What multiplies whole edges, [edges] for each kind of cell; None: nothing."""
-        return edge_factors(self.relaxation, self.options, alphas, moment, self.supernet.cells)
 
     def compiled(
         self, key: Hashable, of_part: BatchFunction, arguments: tuple[Any, ...]

@@ -45,9 +45,9 @@ def check_relaxation(relaxation: Relaxation | str) -> None:
             where = f"{name}, {what}"
             alphas = _check_variables(relaxation, cells, where)
             for progress in (0.0, 0.5, 1.0):
-                moment = _moment(progress, {})
+                moment = moment_at(progress, {})
                 _check_mixing(relaxation, alphas, cells, moment, where)
-            moment = _moment(0.5, _some_allowed(cells))
+            moment = moment_at(0.5, some_allowed(cells))
             _check_mixing(relaxation, alphas, cells, moment, f"{where}, operations forbidden")
             _check_functions(relaxation, alphas, where)
 
@@ -63,12 +63,13 @@ def all_cells() -> dict[str, Mapping[str, CellTopology]]:
     return usual | CELLS
 
 
-def _moment(progress: float, allowed: Mapping[str, tf.Tensor], seed: int = 0) -> Moment:
+def moment_at(progress: float, allowed: Mapping[str, tf.Tensor], seed: int = 0) -> Moment:
+    """So far in a search; `ramp` is `progress` too, and the seed one of `SEEDS`."""
     share = tf.constant(progress, tf.float64)
     return Moment(SEEDS[seed], share, share, allowed)
 
 
-def _some_allowed(cells: Mapping[str, CellTopology]) -> dict[str, tf.Tensor]:
+def some_allowed(cells: Mapping[str, CellTopology]) -> dict[str, tf.Tensor]:
     """Of the first edge all, of the second one operation, of the third none, of others half."""
     tables = {}
     for name, topology in cells.items():
@@ -168,7 +169,7 @@ def _check_slopes(
 
 def _check_functions(relaxation: Relaxation, alphas: Mapping[str, tf.Tensor], where: str) -> None:
     """Whether values follow from the arguments alone, in a graph too."""
-    moments = [_moment(progress, {}, seed) for progress in (0.0, 0.75) for seed in (0, 1)]
+    moments = [moment_at(progress, {}, seed) for progress in (0.0, 0.75) for seed in (0, 1)]
     for function in (relaxation.mixing, relaxation.weight_mixing, relaxation.reading):
         what = f"{where}: {function.__name__}"
         compiled, traces = _counted(function)
@@ -212,8 +213,8 @@ def check_alpha_term(term: AlphaTerm | str) -> None:
                 kind: random(900 + i, topology.edges, topology.columns)
                 for i, (kind, topology) in enumerate(cells.items())
             }
-            for allowed in ({}, _some_allowed(cells)):
-                _check_term(term, alphas, _moment(0.5, allowed), f"{name}, {what}")
+            for allowed in ({}, some_allowed(cells)):
+                _check_term(term, alphas, moment_at(0.5, allowed), f"{name}, {what}")
 
 
 def _check_term(
