@@ -79,7 +79,7 @@ def test_beta_falls_with_the_epochs():
     def beta(epoch, epochs=50):
         share = tf.constant(epoch / epochs, tf.float64)
         moment = Moment(tf.zeros([2], tf.int32), share, tf.constant(epoch / (epochs - 1)), {})
-        return float(AuxiliarySkip().numbers_at(moment)[0])
+        return float(AuxiliarySkip().numbers_at(moment, epochs)[0])
 
     assert beta(0) == 1.0
     assert beta(49) == pytest.approx(0.02, rel=1e-12)

@@ -48,7 +48,7 @@ class Problem:
         tables = {kind: golden[f"alphas_{kind}"] for kind in CELLS}
         betas = {f"beta_{kind}": golden[f"betas_{kind}"] for kind in CELLS}
         self.alphas = {name: tf.constant(value) for name, value in (tables | betas).items()}
-        self.relaxation = OptionedRelaxation(Relaxation(), OPTIONS, self.supernet.cells)
+        self.relaxation = OptionedRelaxation(Relaxation(), OPTIONS, self.supernet.cells, 50)
         self.losses = SupernetLosses(self.supernet, relaxation=self.relaxation)
         self.weights = [tf.convert_to_tensor(variable) for variable in self.supernet.weights]
         self.batches = {
@@ -156,7 +156,7 @@ def test_derived_cells(shared):
     """A cell is read off softmax(α) times the edges' factors; by α alone it would be another."""
     cases = json.loads((shared / "golden" / "derivations.json").read_text())["pc_darts"]
     cells = {"normal": find_space("convolutional").topologies["normal"]}
-    relaxation, others = OptionedRelaxation(Relaxation(), OPTIONS, cells), 0
+    relaxation, others = OptionedRelaxation(Relaxation(), OPTIONS, cells, 50), 0
     for case in cases:
         alphas = {
             "normal": tf.constant(case["alpha"], tf.float64),

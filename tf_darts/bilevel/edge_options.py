@@ -62,9 +62,14 @@ class EdgeOption(Part):
         del place
         return make
 
-    def numbers_at(self, moment: Moment) -> Sequence[tf.Tensor]:
-        """Its `numbers`, scalars, alike for all edges."""
-        del moment
+    def numbers_at(self, moment: Moment, epochs: int) -> Sequence[tf.Tensor]:
+        """Its `numbers`, scalars, alike for all edges.
+
+        Args:
+          moment: where the search stands.
+          epochs: T, how many epochs were asked for.
+        """
+        del moment, epochs
         return ()
 
     @classmethod
@@ -82,6 +87,7 @@ class OptionedRelaxation(Relaxation):
       relaxation: makes the mixing weights.
       options: of the edges.
       cells: the topology of each kind of cell.
+      epochs: T, how many epochs were asked for.
     """
 
     def __init__(
@@ -89,10 +95,12 @@ class OptionedRelaxation(Relaxation):
         relaxation: Relaxation,
         options: Sequence[EdgeOption],
         cells: Mapping[str, CellTopology],
+        epochs: int,
     ) -> None:
         self._relaxation = relaxation
         self._options = tuple(options)
         self._cells = cells
+        self._epochs = epochs
         self._option_names = {
             name for option in options for name in option.variables(cells, 0.0, 0)
         }
@@ -130,6 +138,9 @@ class OptionedRelaxation(Relaxation):
             elif factors is not None:
                 product = {kind: product[kind] * factors[kind] for kind in product}
         return product
+
+    def edge_numbers(self, moment: Moment) -> list[tf.Tensor]:
+        return [n for option in self._options for n in option.numbers_at(moment, self._epochs)]
 
     def _own(self, alphas: Alphas) -> Alphas:
         return {name: a for name, a in alphas.items() if name not in self._option_names}

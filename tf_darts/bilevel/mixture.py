@@ -33,7 +33,9 @@ class Mixture:
     def __init__(self, supernet: Supernet, config: SearchConfig, replicas: Replicas) -> None:
         self.relaxation: Relaxation = config.make_parts("relaxation")[0]
         if options := config.make_parts("edge_options"):
-            self.relaxation = OptionedRelaxation(self.relaxation, options, supernet.cells)
+            self.relaxation = OptionedRelaxation(
+                self.relaxation, options, supernet.cells, config.epochs
+            )
         alphas = self.relaxation.variables(supernet.cells, config.alpha_scale, config.seed)
         # In the order in which TensorFlow flattens them: gradients are lists of that order.
         self.alphas = dict(sorted(alphas.items()))

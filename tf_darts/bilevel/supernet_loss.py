@@ -201,9 +201,8 @@ class SupernetLosses:
     ) -> tuple[Mixing, dict[str, Mixing | None]]:
         """The mixing weights as the supernet takes them, and the edges' factors if beside them."""
         factors = self.relaxation.edge_factors(alphas, moment)
-        if wrappers := self.supernet.edge_options:
-            numbers = [number for option in wrappers for number in option.numbers_at(moment)]
-            return rows(mixing, numbers, factors), {}
+        if self.supernet.edge_options:
+            return rows(mixing, self.relaxation.edge_numbers(moment), factors), {}
         if self.supernet.takes_edge_factors:
             return mixing, {"edge_factors": factors}
         return folded(mixing, factors), {}

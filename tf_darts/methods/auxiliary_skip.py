@@ -39,7 +39,8 @@ class AuxiliarySkip(EdgeOption):
     def wrapped(self, make: EdgeMaker, place: EdgePlace) -> EdgeMaker:
         return lambda channels: auxiliary_skip.AuxiliarySkip(make(channels), channels, place)
 
-    def numbers_at(self, moment: Moment) -> Sequence[tf.Tensor]:
+    def numbers_at(self, moment: Moment, epochs: int) -> Sequence[tf.Tensor]:
+        del epochs
         return (1.0 - moment.progress,)
 
 

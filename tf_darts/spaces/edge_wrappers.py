@@ -28,12 +28,14 @@ class EdgePlace(NamedTuple):
     Attributes:
       channels: C of what comes in and goes out.
       stride: 1 or 2.
+      operations: the candidates, in the order of the mixing weights.
       seed: integer for the initial weights; None draws from Keras' global generator.
       dtype: of the cell, a Keras policy or its name.
     """
 
     channels: int
     stride: int
+    operations: tuple[str, ...]
     seed: int | None
     dtype: Any
 

@@ -81,7 +81,7 @@ def _check_factors(
 
 
 def _check_edge(option: EdgeOption, stride: int, where: str) -> None:
-    place = EdgePlace(_CHANNELS, stride, 1, "float64")
+    place = EdgePlace(_CHANNELS, stride, _OPERATIONS, 1, "float64")
 
     def mixed(channels: int) -> MixedOperation:
         return MixedOperation(channels, stride, _OPERATIONS, seed=2, dtype="float64")
@@ -89,7 +89,7 @@ def _check_edge(option: EdgeOption, stride: int, where: str) -> None:
     edge = make_edge(mixed, place, [option], "edge")
     inputs = random(1, 3, _PIXELS, _PIXELS, _CHANNELS)
     edge.build(inputs.shape)
-    numbers = option.numbers_at(parts.moment_at(0.5, {}))
+    numbers = option.numbers_at(parts.moment_at(0.5, {}), 10)
     expect(
         len(numbers) == option.numbers,
         f"{where}: numbers_at gives {len(numbers)}, and numbers is {option.numbers}.",

@@ -86,7 +86,7 @@ def toy_config(method: str, **settings: Any) -> SearchConfig:
         alpha_learning_rate=0.1,
         checkpoint_steps=2,
         run_dir="given",
-        **({"channels": 4, "cells_per_stage": 1} if images else {}),
+        **({"channels": 4, "operations": "skip_connect,nor_conv_3x3"} if images else {}),
     )
     composed = toy.composed({"method": method, **settings})
     return dataclasses.replace(composed, **settings).validated(settings, composed)

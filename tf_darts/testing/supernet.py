@@ -106,7 +106,7 @@ def _mixing(supernet: Supernet, alphas: Mapping[str, tf.Tensor]) -> Mixing:
     options = supernet.edge_options
     if not options:
         return softmax(alphas)
-    numbers = [number for option in options for number in option.numbers_at(beginning())]
+    numbers = [number for option in options for number in option.numbers_at(beginning(), 1)]
     return rows(softmax(alphas), numbers, None)
 
 

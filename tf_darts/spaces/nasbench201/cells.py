@@ -110,12 +110,12 @@ class RelaxedBenchCell(keras.layers.Layer):
     def _edge(self, row: int) -> keras.layers.Layer:
         """The layer of an edge."""
         name, seed = f"edge_{row}", child_seed(self.seed, "edge", row)
+        operations = self.topology.operations_of(row)
 
         def relaxed(channels: int) -> RelaxedEdge:
-            operations = self.topology.operations_of(row)
             return RelaxedEdge(channels, operations, seed, dtype=self.dtype_policy, name=name)
 
-        place = EdgePlace(self.channels, 1, seed, self.dtype_policy)
+        place = EdgePlace(self.channels, 1, operations, seed, self.dtype_policy)
         return make_edge(relaxed, place, self.edge_options, name)
 
     @property

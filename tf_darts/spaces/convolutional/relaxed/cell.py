@@ -151,19 +151,20 @@ class RelaxedCell(keras.layers.Layer):
         """The layer of the edge from a node to a searched one."""
         inputs, name = self.topology.inputs, f"edge_{source}_{self.topology.inputs + node}"
         stride = 2 if self.reduction and source < inputs else 1
+        operations = self.topology.operations_of(row)
         seed = child_seed(self.seed, "edge", source, node)
 
         def mixed(channels: int) -> MixedOperation:
             return MixedOperation(
                 channels,
                 stride=stride,
-                primitives=self.topology.operations_of(row),
+                primitives=operations,
                 seed=seed,
                 dtype=self.dtype_policy,
                 name=name,
             )
 
-        place = EdgePlace(self.channels, stride, seed, self.dtype_policy)
+        place = EdgePlace(self.channels, stride, operations, seed, self.dtype_policy)
         return make_edge(mixed, place, self.edge_options, name)
 
     def _rows(self, node: int) -> range:
