@@ -46,15 +46,10 @@ def test_paths_of_images_are_dropped_alike_at_the_rate_of_the_epoch():
 def test_edges_and_steps_draw_apart_and_one_seed_draws_alike():
     option = DropPath(search_drop_path=0.5)
     first, other = edges_of(option)[:2]
-    at = row(option, moment(49))
+    at, later = row(option, moment(49)), row(option, moment(49, seed=1))
     outputs = [
-        edge(INPUTS, r, training=True).numpy()
-        for edge, r in (
-            (first, at),
-            (first, at),
-            (other, at),
-            (first, row(option, moment(49, seed=1))),
-        )
+        edge(INPUTS, numbers, training=True).numpy()
+        for edge, numbers in ((first, at), (first, at), (other, at), (first, later))
     ]
     assert (outputs[0] == outputs[1]).all()
     assert (outputs[0] != outputs[2]).any() and (outputs[0] != outputs[3]).any()
@@ -92,7 +87,7 @@ def test_what_cannot_be_is_a_sentence():
     asked = {"mode": "search", "dataset": "cifar10", "method": "darts_first"}
     both = "skip_dropout,partial_channels"
     assert configure(asked | {"edge_options": both}).skip_dropout == 0.1
-    with pytest.raises(UserError, match="skip_dropout drops inside .* name it first"):
+    with pytest.raises(UserError, match=r"skip_dropout drops inside .* name it first"):
         configure(asked | {"edge_options": "partial_channels,skip_dropout"})
     with pytest.raises(UserError, match="cannot have any; add skip_connect"):
         configure(asked | {"edge_options": "skip_dropout", "operations": "sep_conv_3x3"})

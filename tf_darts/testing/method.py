@@ -26,7 +26,10 @@ _CHECKS = {
     "edge_options": edge_options.check_edge_option,
 }
 
-_STEPS = 3  # of an epoch
+
+def _steps(config: SearchConfig) -> int:
+    """How many steps an epoch has: fewer where each search compiles a cell."""
+    return 2 if isinstance(config, ImageSearchConfig) else 3
 
 
 def check_method(name: str, **settings: Any) -> None:
@@ -50,7 +53,7 @@ def check_method(name: str, **settings: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         directory = pathlib.Path(folder)
         expected = _search(directory / "whole", config)
-        steps = len(expected[2]) * _STEPS
+        steps = len(expected[2]) * _steps(config)
         for step in range(1, steps):
             path = directory / f"killed_{step}"
             try:
@@ -84,7 +87,7 @@ def toy_config(method: str, **settings: Any) -> SearchConfig:
         final_weight_learning_rate=0.001,
         momentum=0.9,
         alpha_learning_rate=0.1,
-        checkpoint_steps=2,
+        checkpoint_steps=1 if images else 2,
         run_dir="given",
         **({"channels": 4, "operations": "skip_connect,nor_conv_3x3"} if images else {}),
     )
@@ -114,7 +117,7 @@ def _search(
     try:
         step = methods.find_method(config.method).step_class
         images = isinstance(config, ImageSearchConfig)
-        data = ToyImages(steps=_STEPS) if images else ToyNumbers(steps=_STEPS)
+        data = (ToyImages if images else ToyNumbers)(steps=_steps(config))
         supernet = toy_image_supernet(config) if images else ToySupernet()
         engine = SearchEngine(config, supernet, data, run, callbacks, make_step=step)
         history = engine.search(StopRequest())
