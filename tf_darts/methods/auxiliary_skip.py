@@ -10,8 +10,7 @@ from etils import epy
 from tf_darts.bilevel.edge_options import EdgeOption
 from tf_darts.bilevel.relaxation import Moment
 from tf_darts.config.methods import register, register_method
-from tf_darts.errors import UserError
-from tf_darts.methods.skip_count import IDENTITIES
+from tf_darts.methods.skip_count import check_skips
 
 with epy.lazy_imports():
     import tensorflow as tf
@@ -42,16 +41,6 @@ class AuxiliarySkip(EdgeOption):
     def numbers_at(self, moment: Moment, epochs: int) -> Sequence[tf.Tensor]:
         del epochs
         return (1.0 - moment.progress,)
-
-
-def check_skips(name: str, config: Any) -> None:
-    """Raises `UserError` where an option is about skip connections and a search has none."""
-    if any(set(topology.all_operations) & set(IDENTITIES) for topology in config.cells.values()):
-        return
-    raise UserError(
-        f"--edge_options={name}: it is there for the sake of skip connections, and the cells of"
-        " this search cannot have any; add skip_connect to --operations, or leave the option out."
-    )
 
 
 register_method(

@@ -12,7 +12,7 @@ from tf_darts.bilevel.relaxation import Moment
 from tf_darts.config.methods import register
 from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
-from tf_darts.methods.auxiliary_skip import check_skips
+from tf_darts.methods.skip_count import check_skips
 
 with epy.lazy_imports():
     import tensorflow as tf
