@@ -236,7 +236,7 @@ def run_all(reader, documents, stem):
     [
         ("README", 12),
         ("nasbench201", 7),
-        ("own_method", 3),
+        pytest.param("own_method", 3, marks=pytest.mark.long),
         pytest.param("own_data", 6, marks=pytest.mark.long),
         pytest.param("performance", 8, marks=pytest.mark.long),
         pytest.param("reproducing", 12, marks=pytest.mark.long),
