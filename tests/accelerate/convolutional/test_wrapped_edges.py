@@ -3,6 +3,7 @@
 import pytest
 import tensorflow as tf
 
+from tf_darts.cells.topology import CellTopology
 from tf_darts.methods.auxiliary_skip import AuxiliarySkip
 from tf_darts.methods.partial_channels import PartialChannels
 from tf_darts.spaces import fast_forms
@@ -11,15 +12,16 @@ from tf_darts.spaces.edge_wrappers import rows
 from tf_darts.testing import Case, check_accelerated
 from tf_darts.testing.derivatives import random
 
+TOPOLOGY = CellTopology(2, 2, 2, ("skip_connect", "max_pool_3x3", "sep_conv_3x3"))
 PARTIAL, SKIP = PartialChannels(partial_channels=2), AuxiliarySkip()
 
 
 def case(options, reduction, dtype):
-    cell = RelaxedCell(4, reduction=reduction, nodes=2, seed=1, edge_options=options)
+    cell = RelaxedCell(4, reduction=reduction, topology=TOPOLOGY, seed=1, edge_options=options)
     shape = (3, 6, 6, 4)
     cell.build((shape, shape))
     inputs = [random(i, *shape, dtype=dtype) for i in range(2)]
-    mixing = {"cell": tf.nn.softmax(random(2, 5, 8, dtype=dtype))}
+    mixing = {"cell": tf.nn.softmax(random(2, 5, 3, dtype=dtype))}
     numbers = [tf.constant(0.7, dtype)] * sum(option.numbers for option in options)
     factors = {"cell": tf.nn.softmax(random(3, 5, dtype=dtype))}
     table = rows(mixing, numbers, factors)["cell"]
