@@ -95,8 +95,14 @@ def settings(text):
 def small_settings(values, mode):
     """The settings that make a search or training small, in the space that a command has."""
     small = SMALL[mode, values.dataset in TEXTS]
-    space = getattr(command_line.config_from_flags(values), "space", "")
-    return settings(small.replace(*LAYERS[space]) if space in LAYERS else small)
+    config = command_line.config_from_flags(values)
+    space = getattr(config, "space", "")
+    made = settings(small.replace(*LAYERS[space]) if space in LAYERS else small)
+    if hasattr(config, "partial_channels"):
+        made["channels"] = str(config.partial_channels)
+    if hasattr(config, "warm_up_epochs"):
+        made |= {"epochs": "2", "warm_up_epochs": "1"}
+    return made
 
 
 def study_settings(values, mode):
@@ -242,6 +248,7 @@ def run_all(reader, documents, stem):
         ("README", 12),
         ("controls", 2),
         ("nasbench201", 12),
+        pytest.param("own_method", 3, marks=pytest.mark.long),
         pytest.param("own_data", 6, marks=pytest.mark.long),
         pytest.param("performance", 8, marks=pytest.mark.long),
         pytest.param("reproducing", 12, marks=pytest.mark.long),
@@ -269,6 +276,7 @@ def test_no_other_document_has_commands(documents):
         "controls",
         "nasbench201",
         "own_data",
+        "own_method",
         "performance",
         "reproducing",
         "results",

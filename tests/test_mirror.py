@@ -88,7 +88,10 @@ HOMES = {
     "formats/test_versions.py": ["formats/model_card"],
     "methods/test_beta_decay.py": ["bilevel/alpha_moves", "bilevel/alpha_terms"],
     "methods/test_eigenvalue.py": ["bilevel/curvature"],
+    "methods/test_auxiliary_skip.py": ["spaces/convolutional/relaxed/auxiliary_skip"],
+    "methods/test_dropped_edges.py": ["spaces/convolutional/relaxed/dropped_edge"],
     "methods/test_members.py": ["methods/darts", "methods/joint"],
+    "methods/test_partial_channels.py": ["spaces/convolutional/relaxed/partial_edge"],
     "methods/test_skip_limit.py": ["bilevel/derivation"],
     "report/drawing/test_cell_drawing.py": [
         "report/drawing/cell_layout",

@@ -90,7 +90,8 @@ def test_each_flag_sets_its_field(flag_values, name):
         value = [choice for choice in field.metadata["choices"] if choice != "given"][-1]
     if name in methods.SEVERAL:
         value = ",".join(methods.parts(name))
-    value = {"space": "recurrent", "operations": "relu,tanh"}.get(name, value)
+    fitting = {"space": "recurrent", "operations": "relu,tanh"}
+    value = (fitting | {"edge_options": "edge_normalization"}).get(name, value)
     argument = f"--{name}" if field.type is bool else f"--{name}={value}"
     needed = NEEDED.get(name, [])
     if name in config.fields(config.ExportConfig) and name not in config.fields(config.RunConfig):

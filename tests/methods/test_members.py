@@ -9,6 +9,7 @@ from tf_darts.methods import darts, joint
 from tf_darts.testing import (
     check_alpha_term,
     check_derivation,
+    check_edge_option,
     check_method,
     check_relaxation,
     check_rule,
@@ -21,6 +22,8 @@ SETTINGS = {
     "eigenvalue": {"eigenvalue_batches": 1, "eigenvalue_epochs": 1},
     "eigenvalue_stop": {"eigenvalue_batches": 1, "eigenvalue_epochs": 1},
 }
+# The same of methods.
+METHOD_SETTINGS = {"pc_darts": SETTINGS["warm_up"] | {"batch_size": 4}}
 # Whose searches of two epochs are in a test of their own.
 LONGER = {"robust_darts_es", "darts_pt", "rsps"}
 # Parts that are not for the toy space, whose searches are in a test of their own, or for so few
@@ -51,13 +54,19 @@ def test_derivations(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(methods.methods().keys() - LONGER))
-def test_methods(name):
-    check_method(name)
+@pytest.mark.parametrize("name", methods.parts("edge_options"))
+def test_edge_options(name):
+    check_edge_option(name)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", methods.SEVERAL)
+@pytest.mark.parametrize("name", sorted(methods.methods().keys() - LONGER))
+def test_methods(name):
+    check_method(name, **METHOD_SETTINGS.get(name, {}))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["alpha_terms", "rules"])
 def test_parts_that_no_method_has(kind):
     """A rule that freezes and a term, in searches that are killed at every step."""
     for name in methods.parts(kind):

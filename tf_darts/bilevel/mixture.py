@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_darts.bilevel.edge_options import OptionedRelaxation
 from tf_darts.bilevel.epoch_rules import SearchFacts
 from tf_darts.bilevel.relaxation import Moment, Relaxation, entropy, folded
 from tf_darts.bilevel.supernet_loss import SupernetLosses
@@ -26,7 +27,7 @@ class Mixture:
 
     Attributes:
       alphas: the architecture parameters by name, keras Variables: logits [edges, operations] for
-        each kind of cell, and what the relaxation has besides.
+        each kind of cell, and what the relaxation and the edges' options have besides.
       facts: what the parts of the method know of the search.
       relaxation: makes mixing weights of them.
       losses: of the supernet's batches.
@@ -35,7 +36,14 @@ class Mixture:
     def __init__(self, supernet: Supernet, config: SearchConfig, replicas: Replicas) -> None:
         self.facts = SearchFacts.of(supernet, config)
         self.relaxation: Relaxation = config.make_parts("relaxation")[0].of(self.facts)
-        self.alphas = self.relaxation.variables(supernet.cells, config.alpha_scale, config.seed)
+        if options := config.make_parts("edge_options"):
+            options = [option.of(self.facts) for option in options]
+            self.relaxation = OptionedRelaxation(
+                self.relaxation, options, supernet.cells, config.epochs
+            )
+        alphas = self.relaxation.variables(supernet.cells, config.alpha_scale, config.seed)
+        # In the order in which TensorFlow flattens them: gradients are lists of that order.
+        self.alphas = dict(sorted(alphas.items()))
         self.losses = SupernetLosses(supernet, replicas, self.relaxation)
         self._supernet = supernet
         self._precision = current()

@@ -6,7 +6,7 @@ TensorFlow is imported when something is first computed: whoever lists the membe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
@@ -112,6 +112,11 @@ class Relaxation(Part):
         """A factor of each edge's whole output, [edges] for each kind of cell; None: 1."""
         del alphas, moment
         return None
+
+    def edge_numbers(self, moment: Moment) -> Sequence[tf.Tensor]:
+        """What layers around the edges take (`bilevel/edge_options.py`); a relaxation has none."""
+        del moment
+        return ()
 
     @classmethod
     def two_phases(cls) -> bool:

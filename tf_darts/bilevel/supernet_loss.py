@@ -15,6 +15,7 @@ from tf_darts.bilevel.loss import Gradients, Loss
 from tf_darts.bilevel.relaxation import Moment, Relaxation, beginning, folded
 from tf_darts.runtime.precision import Precision, current, using
 from tf_darts.runtime.replicas import SINGLE_REPLICA, BatchFunction, Replicas
+from tf_darts.spaces.edge_wrappers import rows
 from tf_darts.spaces.sampled import one_hot_mixing
 from tf_darts.spaces.supernet import Alphas, Mixing, State, Supernet, Weights
 
@@ -203,6 +204,8 @@ class SupernetLosses:
     ) -> tuple[Mixing, dict[str, Mixing | None]]:
         """The mixing weights as the supernet takes them, and the edges' factors if beside them."""
         factors = self.relaxation.edge_factors(alphas, moment)
+        if self.supernet.edge_options:
+            return rows(mixing, self.relaxation.edge_numbers(moment), factors), {}
         if self.supernet.takes_edge_factors:
             return mixing, {"edge_factors": factors}
         return folded(mixing, factors), {}

@@ -63,6 +63,8 @@ class Space:
         "PACKAGE.MODULE:NAME".
       answer: of `published`, the name of the cell that is right by construction, in a space that
         keeps every edge; None where nobody knows one.
+      wraps_edges: whether its supernet puts the edge options of a search around its edges
+        (`spaces/edge_wrappers.py`).
       text_form: how other programs write a cell of it, where they have a form of their own: a
         pattern that a text begins with which is one, and what makes of it a cell as
         `Genotype.to_dict` has it (or where that is; it raises `UserError` for texts that are none).
@@ -89,6 +91,7 @@ class Space:
     extra_operations: tuple[str, ...] = ()
     published: Mapping[str, Mapping[str, Any]] | str = dataclasses.field(default_factory=dict)
     answer: str | None = None
+    wraps_edges: bool = False
     text_form: tuple[str, Callable[[str], Mapping[str, Any]] | str] | None = None
     table: TableForm | None = None
 

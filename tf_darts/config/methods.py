@@ -2,8 +2,9 @@
 
 A part is a class that says one thing of a search: how α becomes mixing weights (a relaxation), what
 else pulls on α (alpha terms), what the record of epochs leads to (rules), how a cell is read off
-(a derivation). A method is a composition of parts, as data. Both are files of `methods/`, which are
-found there by name; files of others register theirs with `--load=FILE.py`.
+(a derivation), what edges are besides their mixtures (edge options). A method is a composition of
+parts, as data. Both are files of `methods/`, which are found there by name; files of others
+register theirs with `--load=FILE.py`.
 """
 
 import copy
@@ -22,8 +23,8 @@ from tf_darts.errors import UserError
 from tf_darts.runtime.files import shown
 
 # The kinds of parts, by the setting that names them; those of which there may be several.
-KINDS = ("relaxation", "alpha_terms", "rules", "derivation")
-SEVERAL = ("alpha_terms", "rules")
+KINDS = ("relaxation", "alpha_terms", "rules", "derivation", "edge_options")
+SEVERAL = ("alpha_terms", "rules", "edge_options")
 
 ORDERS = ("alpha_first", "weights_first")
 
@@ -71,7 +72,7 @@ class Method:
     Attributes:
       name: as in `--method=NAME`.
       about: what it is, for `--help`.
-      relaxation, alpha_terms, rules, derivation: the names of its parts.
+      relaxation, alpha_terms, rules, derivation, edge_options: the names of its parts.
       hypergradient: the name of its estimate, unless the user chooses another.
       step_order: whether α moves before w, as in the paper, or after it.
       step: the class of its step, "PACKAGE.MODULE:NAME".
@@ -88,6 +89,7 @@ class Method:
     alpha_terms: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     derivation: str = "strongest_edges"
+    edge_options: tuple[str, ...] = ()
     hypergradient: str = "finite_difference"
     step_order: str = "alpha_first"
     step: str = "tf_darts.bilevel.step:BilevelStep"
@@ -109,6 +111,7 @@ class Method:
             "alpha_terms": ",".join(self.alpha_terms),
             "rules": ",".join(self.rules),
             "derivation": self.derivation,
+            "edge_options": ",".join(self.edge_options),
             "hypergradient": self.hypergradient,
             "step_order": self.step_order,
         }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
-from tf_darts.cells.space import find_space
+from tf_darts.cells.space import find_space, spaces
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config import methods
 from tf_darts.config.division import divided, division_setting
@@ -66,6 +66,11 @@ class SearchConfig(RunConfig):
         "strongest_edges",
         "how the discrete cell is read off",
         choices=Members(functools.partial(methods.parts, "derivation")),
+    )
+    edge_options: str = setting(
+        "",
+        "what an edge is besides its mixture, several with commas, the innermost first (empty:"
+        " nothing)",
     )
     step_order: str = setting(
         "alpha_first",
@@ -188,12 +193,26 @@ class SearchConfig(RunConfig):
             config = dataclasses.replace(config, final_weight_learning_rate=getattr(self, first))
         config.check_falling(first, last)
         config = dataclasses.replace(config, method=methods.named(config._settings))
+        config._check_edge_options()
         for kind in methods.KINDS:
             for part in config.make_parts(kind):
                 part.check(config)
         # Searches of the paper's method were called by their estimate once.
         old = config.hypergradient if config.recorded(config._settings)["method"] == "darts" else ""
         return config.with_run_dir(re.sub(r"\W+", "_", config.label), old)
+
+    def _check_edge_options(self) -> None:
+        """Raises `UserError` where an option changes edges that take no such option."""
+        if find_space(self.space).wraps_edges:
+            return
+        fitting = ", ".join(name for name, space in spaces().items() if space.wraps_edges)
+        for part in self.make_parts("edge_options"):
+            if part.wraps():
+                raise UserError(
+                    f"--edge_options={part.name}: it changes what an edge computes, which the edges"
+                    f" of the space {self.space} do not offer; search in one of {fitting}, or give"
+                    " --edge_options= without it."
+                )
 
 
 @functools.cache

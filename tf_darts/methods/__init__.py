@@ -6,6 +6,7 @@ something is computed.
 
 from tf_darts.bilevel.alpha_terms import AlphaTerm
 from tf_darts.bilevel.derivation import Derivation
+from tf_darts.bilevel.edge_options import EdgeOption
 from tf_darts.bilevel.epoch_rules import Directions, EpochRule, SearchFacts, SearchProbe, Stop
 from tf_darts.bilevel.relaxation import Moment, Relaxation, softmax
 from tf_darts.config.methods import register, register_method
@@ -15,6 +16,7 @@ __all__ = [
     "AlphaTerm",
     "Derivation",
     "Directions",
+    "EdgeOption",
     "EpochRule",
     "Moment",
     "Relaxation",

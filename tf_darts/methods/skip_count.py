@@ -1,12 +1,25 @@
 """How many edges of the derived cell compute nothing: the sign of a search that collapses."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from tf_darts.bilevel.epoch_rules import EpochRule, SearchProbe
 from tf_darts.config.methods import register
+from tf_darts.errors import UserError
 
 # The operations that hand on their input as it is.
 IDENTITIES = ("skip_connect", "identity")
+
+
+# Before the class: whoever registers first imports all members, which want this.
+def check_skips(name: str, config: Any) -> None:
+    """Raises `UserError` where an option is about skip connections and a search has none."""
+    if any(set(topology.all_operations) & set(IDENTITIES) for topology in config.cells.values()):
+        return
+    raise UserError(
+        f"--edge_options={name}: it is there for the sake of skip connections, and the cells of"
+        " this search cannot have any; add skip_connect to --operations, or leave the option out."
+    )
 
 
 @register("skip_count")

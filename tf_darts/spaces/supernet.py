@@ -102,6 +102,15 @@ class Supernet(abc.ABC):
         return False
 
     @property
+    def edge_options(self) -> Sequence[Any]:
+        """The options of edges that it was made with; the innermost first.
+
+        Where there are some, the rows of what `loss` and `evaluation_sums` get as mixing weights
+        are longer, as `spaces/edge_wrappers.py` says.
+        """
+        return ()
+
+    @property
     def joint_gradients(self) -> bool:
         """Whether ∇_α costs so little beside ∇_w that one compiled function may give both."""
         return False

@@ -15,6 +15,7 @@ from typing import Any
 _MODULES = {
     "check_accelerated": "tf_darts.testing.accelerated",
     "check_alpha_term": "tf_darts.testing.parts",
+    "check_edge_option": "tf_darts.testing.edge_options",
     "check_derivation": "tf_darts.testing.rules",
     "check_method": "tf_darts.testing.method",
     "check_relaxation": "tf_darts.testing.parts",

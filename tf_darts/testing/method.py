@@ -8,30 +8,36 @@ from typing import Any
 import numpy as np
 
 from tf_darts.bilevel.engine import SearchEngine
+from tf_darts.cells.space import find_space
 from tf_darts.config import methods
-from tf_darts.config.search import SearchConfig
+from tf_darts.config.search import ImageSearchConfig, SearchConfig
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest
-from tf_darts.testing import parts, rules
+from tf_darts.testing import edge_options, parts, rules
 from tf_darts.testing.comparison import expect
-from tf_darts.testing.toy_search import ToyNumbers, ToySupernet
+from tf_darts.testing.toy_search import ToyImages, ToyNumbers, ToySupernet, toy_image_supernet
 
 _CHECKS = {
     "relaxation": parts.check_relaxation,
     "alpha_terms": parts.check_alpha_term,
     "rules": rules.check_rule,
     "derivation": rules.check_derivation,
+    "edge_options": edge_options.check_edge_option,
 }
 
-_STEPS = 3  # of an epoch
+
+def _steps(config: SearchConfig) -> int:
+    """How many steps an epoch has: fewer where each search compiles a cell."""
+    return 2 if isinstance(config, ImageSearchConfig) else 3
 
 
 def check_method(name: str, **settings: Any) -> None:
     """Tries a method: its parts, and a search in a toy space that is killed at every step.
 
     Checked are each part by itself; that the search ends; and that one which is killed after any
-    step and goes on has the same bits of α, w and records in the end as one that was not.
+    step and goes on has the same bits of α, w and records in the end as one that was not. The toy
+    space is a number that is fitted; where options change the edges, a cell of NAS-Bench-201.
 
     Args:
       name: of the method.
@@ -49,7 +55,7 @@ def check_method(name: str, **settings: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         directory = pathlib.Path(folder)
         expected = _search(directory / "whole", config)
-        steps = len(expected[2]) * _STEPS
+        steps = len(expected[2]) * _steps(config)
         for step in range(1, steps):
             path = directory / f"killed_{step}"
             try:
@@ -71,17 +77,21 @@ def check_method(name: str, **settings: Any) -> None:
 
 def toy_config(method: str, **settings: Any) -> SearchConfig:
     """The settings of a toy search of two epochs by a method; raises `UserError`."""
-    toy = SearchConfig(
-        dataset="ptb",
-        space="recurrent",
+    names = settings.get("edge_options", ",".join(methods.find_method(method).edge_options))
+    images = any(part.wraps() for part in methods.find_parts("edge_options", names))
+    space = find_space("nasbench201" if images else "recurrent")
+    toy = dataclasses.replace(
+        space.search if images else SearchConfig(space="recurrent"),
+        dataset="digits" if images else "ptb",
         epochs=2,
         batch_size=4,
         weight_learning_rate=0.01,
         final_weight_learning_rate=0.001,
         momentum=0.9,
         alpha_learning_rate=0.1,
-        checkpoint_steps=2,
+        checkpoint_steps=1 if images else 2,
         run_dir="given",
+        **({"channels": 4, "operations": "skip_connect,nor_conv_3x3"} if images else {}),
     )
     composed = toy.composed({"method": method, **settings})
     return dataclasses.replace(composed, **settings).validated(settings, composed)
@@ -108,8 +118,10 @@ def _search(
     run = RunDirectory(path, {})
     try:
         step = methods.find_method(config.method).step_class
-        data = ToyNumbers(steps=_STEPS)
-        engine = SearchEngine(config, ToySupernet(), data, run, callbacks, make_step=step)
+        images = isinstance(config, ImageSearchConfig)
+        data = (ToyImages if images else ToyNumbers)(steps=_steps(config))
+        supernet = toy_image_supernet(config) if images else ToySupernet()
+        engine = SearchEngine(config, supernet, data, run, callbacks, make_step=step)
         history = engine.search(StopRequest())
         alphas = {name: value.numpy() for name, value in engine.alphas.items()}
         weights = [weight.numpy() for weight in engine.supernet.weights]

@@ -49,9 +49,9 @@ def check_relaxation(relaxation: Relaxation | str) -> None:
             relaxation = relaxation.of(facts_of(cells))
             alphas = _check_variables(relaxation, cells, where)
             for progress in (0.0, 0.5, 1.0):
-                moment = _moment(progress, {})
+                moment = moment_at(progress, {})
                 _check_mixing(relaxation, alphas, cells, moment, where)
-            moment = _moment(0.5, _some_allowed(cells))
+            moment = moment_at(0.5, some_allowed(cells))
             _check_mixing(relaxation, alphas, cells, moment, f"{where}, operations forbidden")
             _check_functions(relaxation, alphas, where)
 
@@ -77,12 +77,13 @@ def facts_of(cells: Mapping[str, CellTopology]) -> SearchFacts:
     return SearchFacts(cells, EPOCHS, seed=7, learning_rate=0.1, costs=lambda: costs)
 
 
-def _moment(progress: float, allowed: Mapping[str, tf.Tensor], seed: int = 0) -> Moment:
+def moment_at(progress: float, allowed: Mapping[str, tf.Tensor], seed: int = 0) -> Moment:
+    """So far in a search; `ramp` is `progress` too, and the seed one of `SEEDS`."""
     share = tf.constant(progress, tf.float64)
     return Moment(SEEDS[seed], share, share, allowed)
 
 
-def _some_allowed(cells: Mapping[str, CellTopology]) -> dict[str, tf.Tensor]:
+def some_allowed(cells: Mapping[str, CellTopology]) -> dict[str, tf.Tensor]:
     """Of the first edge all, of the second one operation, of the third none, of others half."""
     tables = {}
     for name, topology in cells.items():
@@ -182,7 +183,7 @@ def _check_slopes(
 
 def _check_functions(relaxation: Relaxation, alphas: Mapping[str, tf.Tensor], where: str) -> None:
     """Whether values follow from the arguments alone, in a graph too."""
-    moments = [_moment(progress, {}, seed) for progress in (0.0, 0.75) for seed in (0, 1)]
+    moments = [moment_at(progress, {}, seed) for progress in (0.0, 0.75) for seed in (0, 1)]
     for function in (relaxation.mixing, relaxation.weight_mixing, relaxation.reading):
         what = f"{where}: {function.__name__}"
         compiled, traces = _counted(function)
@@ -232,8 +233,8 @@ def check_alpha_term(term: AlphaTerm | str) -> None:
                 key: tf.constant(value, tf.float64)
                 for key, value in term.directions([], facts).numbers.items()
             }
-            for allowed in ({}, _some_allowed(cells)):
-                moment = _moment(0.5, allowed)._replace(numbers=numbers)
+            for allowed in ({}, some_allowed(cells)):
+                moment = moment_at(0.5, allowed)._replace(numbers=numbers)
                 _check_term(term, alphas, moment, f"{name}, {what}")
 
 

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_darts.bilevel.relaxation import softmax
+from tf_darts.bilevel.relaxation import beginning, softmax
 from tf_darts.bilevel.strongest_edges import derive
 from tf_darts.cells.topology import CellTopology
-from tf_darts.spaces.supernet import LossResult, State, Supernet
+from tf_darts.spaces.edge_wrappers import rows
+from tf_darts.spaces.supernet import LossResult, Mixing, State, Supernet
 from tf_darts.testing import doors
 from tf_darts.testing.comparison import differ, expect, expect_equal, float64, unchanged
 from tf_darts.testing.derivatives import random
@@ -48,7 +49,7 @@ def check_supernet(supernet: Supernet, batch: Any, *, random_masks: bool | None 
             trial.check_seeds(random_masks)
             trial.check_regularization()
             trial.check_gradients()
-        mixing = softmax(trial.alphas)
+        mixing = _mixing(supernet, trial.alphas)
         with unchanged(variables, f"{name}.evaluation_sums"):
             doors.check_evaluation(
                 supernet,
@@ -100,6 +101,15 @@ def _alphas(supernet: Supernet) -> dict[str, tf.Tensor]:
     }
 
 
+def _mixing(supernet: Supernet, alphas: Mapping[str, tf.Tensor]) -> Mixing:
+    """What the supernet takes as mixing weights, with what the options of its edges take."""
+    options = supernet.edge_options
+    if not options:
+        return softmax(alphas)
+    numbers = [number for option in options for number in option.numbers_at(beginning(), 1)]
+    return rows(softmax(alphas), numbers, None)
+
+
 class _Trial:
     """A supernet at weights of its own, some α, a batch and a state."""
 
@@ -118,7 +128,7 @@ class _Trial:
         self, weights: Any, alphas: Mapping[str, tf.Tensor], seed: tf.Tensor, **settings: Any
     ) -> LossResult:
         return self.supernet.loss(
-            weights, softmax(alphas), self.batch, self.state, seed, **settings
+            weights, _mixing(self.supernet, alphas), self.batch, self.state, seed, **settings
         )
 
     def _value(self, arguments: list[tf.Tensor], seed: tf.Tensor) -> tf.Tensor:

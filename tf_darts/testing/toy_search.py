@@ -1,4 +1,4 @@
-"""A search in a space of its own, tiny and quadratic, for checks that need whole searches."""
+"""Tiny searches, for checks that need whole ones: a number that is fitted, and a small cell."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -10,6 +10,11 @@ import tensorflow as tf
 from tf_darts.cells.genotype import RECURRENT_PRIMITIVES, RecurrentGenotype
 from tf_darts.cells.topology import CellTopology
 from tf_darts.data.batches import SearchBatch
+from tf_darts.data.facts import ImageFacts
+from tf_darts.spaces.edge_wrappers import wrapping_options
+from tf_darts.spaces.image_doors import ImageSupernet
+from tf_darts.spaces.nasbench201.cells import RelaxedBenchCell
+from tf_darts.spaces.nasbench201.operations import ReluConvNorm
 from tf_darts.spaces.supernet import Evaluation, LossResult, Mixing, Supernet, Weights
 
 
@@ -118,3 +123,77 @@ class ToyNumbers:
     def sample(self) -> Iterator[Any]:
         """The same two."""
         return self.evaluation()
+
+
+class ToyClassifier(keras.layers.Layer):
+    """One relaxed cell of NAS-Bench-201 between the images and a linear layer.
+
+    Args:
+      config: of a search; its channels, operations and edge options count.
+      classes: how many there are.
+    """
+
+    def __init__(self, config: Any, classes: int) -> None:
+        super().__init__()
+        self.cell = RelaxedBenchCell(
+            config.channels,
+            config.cells["cell"],
+            seed=1,
+            edge_options=wrapping_options(config),
+            name="cell",
+        )
+        self.classes = classes
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        random = keras.initializers.RandomUniform(-1.0, 1.0, seed=2)
+        channels = self.cell.channels
+        self.stem = self.add_weight(
+            name="stem", shape=(input_shape[-1], channels), initializer=random
+        )
+        self.head = self.add_weight(name="head", shape=(channels, self.classes), initializer=random)
+        self.cell.build((*input_shape[:-1], channels))
+
+    def call(self, images: tf.Tensor, mixing: Mixing, training: bool = False) -> tf.Tensor:
+        """Returns the logits [B, classes]."""
+        value = tf.tensordot(images, tf.convert_to_tensor(self.stem), 1)
+        value = self.cell(value, mixing["cell"], training=training)
+        return tf.matmul(tf.reduce_mean(value, [1, 2]), tf.convert_to_tensor(self.head))
+
+
+def toy_image_supernet(config: Any) -> ImageSupernet:
+    """A supernet for `ToyImages`, with a search's edge options and NAS-Bench-201's genotypes."""
+    return _ToyImageSupernet(
+        ToyClassifier(config, _FACTS.classes), _FACTS.shape, "nasbench201", config.cells
+    )
+
+
+class _ToyImageSupernet(ImageSupernet):
+    @property
+    def edge_options(self) -> Sequence[Any]:
+        return self.model.cell.edge_options
+
+    @property
+    def idle_weights(self) -> Sequence[keras.Variable]:
+        layers = self.model.cell._flatten_layers()
+        return [layer.bias for layer in layers if isinstance(layer, ReluConvNorm)]
+
+
+_FACTS = ImageFacts((4, 4, 2), 3)
+
+
+class ToyImages(ToyNumbers):
+    """Random images, in so many batches an epoch; arguments as of `ToyNumbers`."""
+
+    def epoch(self, epoch: int, start_step: int = 0) -> Iterator[SearchBatch]:
+        for step in range(start_step, self._steps):
+            random = np.random.default_rng([epoch, step])
+            yield SearchBatch(_images(random, 4), _images(random, 4), 1.0, step == 0)
+
+    def evaluation(self) -> Iterator[Any]:
+        for i in range(2):
+            yield _images(np.random.default_rng(i), 3)
+
+
+def _images(random: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+    images = random.standard_normal((count, *_FACTS.shape)).astype(keras.config.floatx())
+    return images, random.integers(_FACTS.classes, size=count, dtype=np.int32)

@@ -8,6 +8,7 @@ the batch norm that ends it, so weighting costs nothing. An operation that has n
 `_SIDE_BY_SIDE` is computed by its layer.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ import tensorflow as tf
 
 from tf_darts.accelerate.convolutional.max_pooling import max_pool
 from tf_darts.accelerate.convolutional.side_by_side import concat, tile_channels, wide_pointwise
+from tf_darts.accelerate.convolutional.wrapped_edges import Brought, brought, has_form, joined
 from tf_darts.runtime.precision import full, like
 from tf_darts.spaces.convolutional.operations.base import Operation
 from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm, normalize
@@ -123,10 +125,14 @@ class Source:
 
 
 def _alike(cell: RelaxedCell, *_: Any) -> bool:
-    return not (cell.topology.by_edge or is_one_hot())
+    return not (cell.topology.by_edge or is_one_hot()) and has_form(cell.edges[0])
 
 
-@register(RelaxedCell, "all edges have the same operations, and all of them count", _alike)
+@register(
+    RelaxedCell,
+    "all edges have the same operations, all of them count, and one option at most",
+    _alike,
+)
 def relaxed_cell(
     cell: RelaxedCell,
     inputs: Sequence[tf.Tensor],
@@ -136,23 +142,19 @@ def relaxed_cell(
     """`cell(inputs, mixing, training)`, node by node from the first."""
     nodes = cell.given_nodes(inputs, training)
     # What has come together at each searched node.
-    arriving: list[list[tf.Tensor]] = [[] for _ in range(cell.topology.nodes)]
+    arriving: list[list[Brought]] = [[] for _ in range(cell.topology.nodes)]
     input_count = cell.topology.inputs
     for source in range(input_count + cell.topology.nodes - 1):
         if source >= input_count:
-            nodes.append(tf.add_n(arriving[source - input_count]))
+            nodes.append(joined(cell.edges[0], arriving[source - input_count]))
         targets = range(max(0, source - input_count + 1), cell.topology.nodes)
         rows = [cell.topology.rows(target).start + source for target in targets]
-        terms = edges_from(
-            nodes[source],
-            [list(cell.edges[row].operations.values()) for row in rows],
-            tf.gather(mixing, rows),
-            cell.edges[rows[0]].stride,
-            training,
-        )
+        edges = [cell.edges[row] for row in rows]
+        mixtures = functools.partial(edges_from, stride=edges[0].stride, training=training)
+        terms = brought(edges, nodes[source], tf.gather(mixing, rows), mixtures)
         for target, term in zip(targets, terms, strict=True):
             arriving[target].append(term)
-    nodes.append(tf.add_n(arriving[-1]))
+    nodes.append(joined(cell.edges[0], arriving[-1]))
     return cell.output_of(nodes)
 
 

@@ -15,11 +15,15 @@ from tf_darts.accelerate.convolutional.side_by_side import concat
 from tf_darts.accelerate.traced_once import can_be_shared, traced_once
 from tf_darts.runtime.precision import like
 from tf_darts.spaces.fast_forms import register, without
-from tf_darts.spaces.nasbench201.cells import RelaxedBenchCell
+from tf_darts.spaces.nasbench201.cells import RelaxedBenchCell, RelaxedEdge
 from tf_darts.spaces.nasbench201.operations import ReluConvNorm, convolve
 from tf_darts.spaces.sampled import is_one_hot
 
 _WITHOUT_WEIGHTS = ("skip_connect", "avg_pool_3x3")
+
+
+def _plain(cell: RelaxedBenchCell) -> bool:
+    return isinstance(cell.edges[0], RelaxedEdge)
 
 
 def _alike(cell: RelaxedBenchCell) -> bool:
@@ -28,8 +32,9 @@ def _alike(cell: RelaxedBenchCell) -> bool:
 
 @register(
     RelaxedBenchCell,
-    "in a compiled function, one replica; or all edges have the same operations, and all count",
-    lambda cell, *_: can_be_shared() or _alike(cell),
+    "no edge options; in a compiled function, one replica, or all edges have the same operations,"
+    " and all count",
+    lambda cell, *_: _plain(cell) and (can_be_shared() or _alike(cell)),
 )
 def relaxed_bench_cell(
     cell: RelaxedBenchCell, inputs: tf.Tensor, mixing: tf.Tensor, training: bool

@@ -21,6 +21,7 @@ from tf_darts.spaces.convolutional.settings import (
     ConvolutionalSearchConfig,
     ConvolutionalTrainingConfig,
 )
+from tf_darts.spaces.edge_wrappers import wrapping_options
 
 MANY_CLASSES = 100  # from so many on, whether the right one is among the first five says something
 
@@ -35,6 +36,7 @@ def supernet(
         layers=config.layers,
         seed=sub_seed(config.seed, "weights"),
         topologies=cells,
+        edge_options=wrapping_options(config),
     )
     return ConvolutionalSupernet(model, facts.shape, config.rematerialize)
 

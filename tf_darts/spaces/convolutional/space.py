@@ -49,5 +49,6 @@ CONVOLUTIONAL = register_space(
         parameter_free=("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "noise"),
         extra_operations=EXTRA_CONVOLUTIONAL_PRIMITIVES,
         published="tf_darts.spaces.convolutional.published:CELLS",
+        wraps_edges=True,
     )
 )

@@ -10,6 +10,14 @@ from tf_darts.cells.genotype import Edge
 from tf_darts.cells.topology import CellTopology
 from tf_darts.runtime.precision import full, like
 from tf_darts.spaces.convolutional.operations.base import child_seed
+from tf_darts.spaces.edge_wrappers import (
+    EdgePlace,
+    EdgeWrapper,
+    further_columns,
+    make_edge,
+    wrappers_config,
+    wrappers_from,
+)
 from tf_darts.spaces.fast_forms import fast_form
 from tf_darts.spaces.nasbench201.operations import make_operation
 from tf_darts.spaces.sampled import is_one_hot, sampled_operation
@@ -81,6 +89,8 @@ class RelaxedBenchCell(keras.layers.Layer):
       channels: C of every node.
       topology: the graph, with each edge's operations; or what its `get_config` gives.
       seed: integer for the initial weights; None draws from Keras' global generator.
+      edge_options: what is around every relaxed edge, the innermost first: options, or what
+        `get_config` gives.
     """
 
     def __init__(
@@ -88,6 +98,7 @@ class RelaxedBenchCell(keras.layers.Layer):
         channels: int,
         topology: CellTopology | Mapping[str, Any],
         seed: int | None = None,
+        edge_options: Sequence[EdgeWrapper | Mapping[str, Any]] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -96,16 +107,24 @@ class RelaxedBenchCell(keras.layers.Layer):
         self.channels = channels
         self.topology = topology
         self.seed = seed
-        self.edges = [
-            RelaxedEdge(
-                channels,
-                topology.operations_of(row),
-                seed=child_seed(seed, "edge", row),
-                dtype=self.dtype_policy,
-                name=f"edge_{row}",
-            )
-            for row in range(topology.edges)
-        ]
+        self.edge_options = wrappers_from(edge_options)
+        self.edges = [self._edge(row) for row in range(topology.edges)]
+
+    def _edge(self, row: int) -> keras.layers.Layer:
+        """The layer of an edge."""
+        name, seed = f"edge_{row}", child_seed(self.seed, "edge", row)
+        operations = self.topology.operations_of(row)
+
+        def relaxed(channels: int) -> RelaxedEdge:
+            return RelaxedEdge(channels, operations, seed, dtype=self.dtype_policy, name=name)
+
+        place = EdgePlace(self.channels, 1, operations, seed, self.dtype_policy)
+        return make_edge(relaxed, place, self.edge_options, name)
+
+    @property
+    def columns(self) -> int:
+        """How many numbers an edge's row has."""
+        return self.topology.columns + further_columns(self.edge_options)
 
     def build(self, input_shape: Shape) -> None:
         for edge in self.edges:
@@ -119,7 +138,7 @@ class RelaxedBenchCell(keras.layers.Layer):
 
         Args:
           inputs: node 0, [B, H, W, C].
-          mixing: [edges, operations].
+          mixing: [edges, operations]; with `edge_options`, as `spaces/edge_wrappers.py` says.
           training: batch or running statistics.
         """
         if (fast := fast_form(RelaxedBenchCell, self, inputs, mixing, training)) is not None:
@@ -137,6 +156,7 @@ class RelaxedBenchCell(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Round-trips through `from_config`."""
         own = {"channels": self.channels, "seed": self.seed}
+        own["edge_options"] = wrappers_config(self.edge_options)
         return super().get_config() | own | {"topology": self.topology.get_config()}
 
 

@@ -13,6 +13,7 @@ from tf_darts.data.facts import ImageFacts
 from tf_darts.runtime.memory.traced import TracedMemory, in_order
 from tf_darts.runtime.seeds import sub_seed
 from tf_darts.spaces.convolutional.traced_memory import Cell, cells_memory, layer_memory
+from tf_darts.spaces.edge_wrappers import wrapping_options
 from tf_darts.spaces.image_doors import ImageObjective, ImageSupernet
 from tf_darts.spaces.nasbench201 import counts as sizes
 from tf_darts.spaces.nasbench201.network import (
@@ -39,10 +40,13 @@ class BenchSupernet(ImageSupernet):
         operations = [operation for edge in edges for operation in edge.operations]
         return [layer.bias for layer in operations if isinstance(layer, ReluConvNorm)]
 
+    @property
+    def edge_options(self) -> Sequence[Any]:
+        return self.model.edge_options
+
     def traced_memory(self, batch: Any, *, order: int = 1, replicas: int = 1) -> TracedMemory:
         del replicas  # each takes the same form
-        topology = self.model.topology
-        table = (topology.edges, topology.columns)
+        table = (self.model.topology.edges, self.model.relaxed_cells[0].columns)
         return _memory(self.model, (batch[0].shape[0], *self.image_shape), table, order)
 
 
@@ -92,6 +96,7 @@ def supernet(
         channels=config.channels,
         cells_per_stage=config.cells_per_stage,
         seed=sub_seed(config.seed, "weights"),
+        edge_options=wrapping_options(config),
     )
     model.rematerialize = config.rematerialize
     return BenchSupernet(model, facts.shape, "nasbench201", cells)

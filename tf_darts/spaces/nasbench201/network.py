@@ -8,7 +8,7 @@ Stem, blocks and last batch norm have scale and offset and no biases, in the sea
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -23,6 +23,7 @@ from tf_darts.spaces.convolutional.derived.stems import ConvBatchNorm
 from tf_darts.spaces.convolutional.operations.base import child_seed, keep_activations, uniform
 from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm
 from tf_darts.spaces.convolutional.rematerialized import rematerialized_cell
+from tf_darts.spaces.edge_wrappers import EdgeWrapper, wrappers_config, wrappers_from
 from tf_darts.spaces.nasbench201.cells import DerivedBenchCell, RelaxedBenchCell
 from tf_darts.spaces.nasbench201.counts import STAGES
 from tf_darts.spaces.nasbench201.operations import ReluConvNorm, convolve
@@ -195,13 +196,22 @@ class RelaxedBenchNetwork(BenchNetwork):
 
     Args:
       topology: of the cell, or what its `get_config` gives.
+      edge_options: see `RelaxedBenchCell`.
       **kwargs: see `BenchNetwork`.
     """
 
-    def __init__(self, topology: CellTopology | Mapping[str, Any], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        topology: CellTopology | Mapping[str, Any],
+        edge_options: Sequence[EdgeWrapper | Mapping[str, Any]] = (),
+        **kwargs: Any,
+    ) -> None:
         if isinstance(topology, Mapping):
             topology = CellTopology.from_config(topology)
-        super().__init__(functools.partial(RelaxedBenchCell, topology=topology), **kwargs)
+        options = wrappers_from(edge_options)
+        cell = functools.partial(RelaxedBenchCell, topology=topology, edge_options=options)
+        super().__init__(cell, **kwargs)
+        self.edge_options = options
         self._topology = (topology,)  # in a tuple: Keras takes other data apart
 
     @property
@@ -228,7 +238,8 @@ class RelaxedBenchNetwork(BenchNetwork):
 
     def get_config(self) -> dict[str, Any]:
         """Round-trips through `from_config`."""
-        return super().get_config() | {"topology": self.topology.get_config()}
+        options = {"edge_options": wrappers_config(self.edge_options)}
+        return super().get_config() | options | {"topology": self.topology.get_config()}
 
 
 @keras.saving.register_keras_serializable(package="tf_darts")

@@ -40,6 +40,7 @@ NASBENCH201 = register_space(
         operation_costs="tf_darts.spaces.nasbench201.make:operation_costs",
         parameter_free=("none", "skip_connect", "avg_pool_3x3"),
         published="tf_darts.spaces.nasbench201.published:CELLS",
+        wraps_edges=True,
         text_form=(r"\s*\|?\s*\w+~\d+\s*\|", "tf_darts.spaces.nasbench201.strings:fields"),
         table=TableForm(
             written=strings.of_fields,

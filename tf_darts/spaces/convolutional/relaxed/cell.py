@@ -16,6 +16,14 @@ from tf_darts.spaces.convolutional.operations.convolutions import (
     ReluConvBatchNorm,
 )
 from tf_darts.spaces.convolutional.operations.registry import make_operation
+from tf_darts.spaces.edge_wrappers import (
+    EdgePlace,
+    EdgeWrapper,
+    further_columns,
+    make_edge,
+    wrappers_config,
+    wrappers_from,
+)
 from tf_darts.spaces.fast_forms import fast_form
 from tf_darts.spaces.sampled import is_one_hot, sampled_operation
 
@@ -103,6 +111,8 @@ class RelaxedCell(keras.layers.Layer):
         what its `get_config` gives; None: the convolutional space's of `nodes` nodes.
       preprocessed: whether the inputs go through ReLU, convolution and batch norm first, which give
         them C channels; without it they have these.
+      edge_options: what is around every mixed operation, the innermost first: options, or what
+        `get_config` gives.
     """
 
     def __init__(
@@ -114,6 +124,7 @@ class RelaxedCell(keras.layers.Layer):
         seed: int | None = None,
         topology: CellTopology | Mapping[str, Any] | None = None,
         preprocessed: bool = True,
+        edge_options: Sequence[EdgeWrapper | Mapping[str, Any]] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -125,6 +136,7 @@ class RelaxedCell(keras.layers.Layer):
         self.seed = seed
         self.topology = topology or convolutional_topology(nodes)
         self.preprocessed = preprocessed
+        self.edge_options = wrappers_from(edge_options)
         inputs = self.topology.inputs
         common = {"affine": False, "dtype": self.dtype_policy}
         first = FactorizedReduction if reduction_before and inputs > 1 else ReluConvBatchNorm
@@ -134,17 +146,30 @@ class RelaxedCell(keras.layers.Layer):
             if preprocessed
         ]
         self.edges = [
-            MixedOperation(
-                channels,
-                stride=2 if reduction and source < inputs else 1,
-                primitives=self.topology.operations_of(row),
-                seed=child_seed(seed, "edge", source, node),
-                dtype=self.dtype_policy,
-                name=f"edge_{source}_{inputs + node}",
-            )
+            self._edge(source, node, row)
             for node in range(self.topology.nodes)
             for source, row in enumerate(self._rows(node))
         ]
+
+    def _edge(self, source: int, node: int, row: int) -> keras.layers.Layer:
+        """The layer of the edge from a node to a searched one."""
+        inputs, name = self.topology.inputs, f"edge_{source}_{self.topology.inputs + node}"
+        stride = 2 if self.reduction and source < inputs else 1
+        operations = self.topology.operations_of(row)
+        seed = child_seed(self.seed, "edge", source, node)
+
+        def mixed(channels: int) -> MixedOperation:
+            return MixedOperation(
+                channels,
+                stride=stride,
+                primitives=operations,
+                seed=seed,
+                dtype=self.dtype_policy,
+                name=name,
+            )
+
+        place = EdgePlace(self.channels, stride, operations, seed, self.dtype_policy)
+        return make_edge(mixed, place, self.edge_options, name)
 
     def _rows(self, node: int) -> range:
         """The rows of α of the edges into a searched node."""
@@ -154,6 +179,11 @@ class RelaxedCell(keras.layers.Layer):
     def output_channels(self) -> int:
         """How many channels the output has."""
         return self.channels * (self.topology.nodes if self.topology.output == "concat" else 1)
+
+    @property
+    def columns(self) -> int:
+        """How many numbers an edge's row has."""
+        return self.topology.columns + further_columns(self.edge_options)
 
     def build(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
         for layer, shape in zip(self.preprocess, shapes, strict=self.preprocessed):
@@ -195,7 +225,7 @@ class RelaxedCell(keras.layers.Layer):
 
         Args:
           inputs: one for each given node: the outputs of the cell before the last, and of the last.
-          mixing: [edges, columns].
+          mixing: [edges, columns]; with `edge_options`, as `spaces/edge_wrappers.py` says.
           training: batch or running statistics.
         """
         if (fast := fast_form(RelaxedCell, self, inputs, mixing, training)) is not None:
@@ -213,4 +243,5 @@ class RelaxedCell(keras.layers.Layer):
         """Round-trips through `from_config`."""
         names = ("channels", "reduction", "reduction_before", "seed", "preprocessed")
         own = {name: getattr(self, name) for name in names}
-        return super().get_config() | own | {"topology": self.topology.get_config()}
+        options = {"edge_options": wrappers_config(self.edge_options)}
+        return super().get_config() | own | options | {"topology": self.topology.get_config()}

@@ -1,6 +1,6 @@
 """The image classifier around the relaxed cells: stem, cells, global pooling, linear."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -14,6 +14,7 @@ from tf_darts.spaces.convolutional.operations.base import child_seed, keep_activ
 from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm
 from tf_darts.spaces.convolutional.relaxed.cell import RelaxedCell
 from tf_darts.spaces.convolutional.rematerialized import rematerialized_cell
+from tf_darts.spaces.edge_wrappers import EdgeWrapper, wrappers_config, wrappers_from
 
 STEM_FACTOR = 3  # the stem has so many times the first cell's channels
 
@@ -32,6 +33,7 @@ class RelaxedImageClassifier(keras.layers.Layer):
       seed: integer for the initial weights; None draws from Keras' global generator.
       topologies: "normal" and "reduce", the graphs of the two kinds of cells, or what their
         `get_config` gives; None: the convolutional space's of `nodes` nodes.
+      edge_options: see `RelaxedCell`.
 
     Attributes:
       rematerialize: whether cells are computed again in the backward pass; it may be set.
@@ -51,6 +53,7 @@ class RelaxedImageClassifier(keras.layers.Layer):
         nodes: int = 4,
         seed: int | None = None,
         topologies: Mapping[str, CellTopology | Mapping[str, Any]] | None = None,
+        edge_options: Sequence[EdgeWrapper | Mapping[str, Any]] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -65,6 +68,7 @@ class RelaxedImageClassifier(keras.layers.Layer):
         self.channels = channels
         self.layers = layers
         self.seed = seed
+        self.edge_options = wrappers_from(edge_options)
         self.rematerialize = False
         self.stem_norm = BatchNorm(dtype=self.dtype_policy, name="stem_norm")
         self.cells = [
@@ -72,6 +76,7 @@ class RelaxedImageClassifier(keras.layers.Layer):
                 **place._asdict(),
                 topology=self.topologies["reduce" if place.reduction else "normal"],
                 seed=child_seed(seed, "cell", i),
+                edge_options=self.edge_options,
                 dtype=self.dtype_policy,
                 name=f"cell_{i}",
             )
@@ -152,4 +157,5 @@ class RelaxedImageClassifier(keras.layers.Layer):
         names = ("classes", "channels", "layers", "seed")
         own = {name: getattr(self, name) for name in names}
         topologies = {kind: graph.get_config() for kind, graph in self.topologies.items()}
-        return super().get_config() | own | {"topologies": topologies}
+        options = {"edge_options": wrappers_config(self.edge_options)}
+        return super().get_config() | own | options | {"topologies": topologies}

@@ -1,5 +1,6 @@
 """The convolutional space behind the `Supernet` door: an image classifier with relaxed cells."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from tf_darts.cells.genotype import ConvolutionalGenotype
@@ -31,11 +32,15 @@ class ConvolutionalSupernet(ImageSupernet):
         model.rematerialize = rematerialize
         super().__init__(model, image_shape, ConvolutionalGenotype.space, model.topologies)
 
+    @property
+    def edge_options(self) -> Sequence[Any]:
+        return self.model.edge_options
+
     def traced_memory(self, batch: Any, *, order: int = 1, replicas: int = 1) -> TracedMemory:
         del replicas  # each takes the same form
         examples, cells = batch[0].shape[0], []
         for layer, shapes, output in self.model.cell_shapes(self.image_shape):
-            mixing = (layer.topology.edges, layer.topology.columns)
+            mixing = (layer.topology.edges, layer.columns)
             input_shapes = [(examples, *shape) for shape in shapes]
             cells.append(traced_memory.Cell(layer, input_shapes, (examples, *output), mixing))
         rematerialize = self.model.rematerialize

@@ -1,0 +1,92 @@
+"""Dropout on the edges of a search: R-DARTS' drop-path, and P-DARTS' dropout after skips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from etils import epy
+
+from tf_darts.bilevel.edge_options import EdgeOption
+from tf_darts.bilevel.relaxation import Moment
+from tf_darts.config.methods import register
+from tf_darts.config.setting import setting
+from tf_darts.errors import UserError
+from tf_darts.methods.skip_count import check_skips
+
+with epy.lazy_imports():
+    import tensorflow as tf
+
+    from tf_darts.spaces.convolutional.relaxed import dropped_edge
+
+if TYPE_CHECKING:
+    from tf_darts.spaces.edge_wrappers import EdgeMaker, EdgePlace
+
+
+@register("drop_path")
+class DropPath(EdgeOption):
+    """R-DARTS' drop-path: in training each image loses whole edges, skip connections too.
+
+    The rate is p·e/(T-1); what is kept is multiplied by 1/(1 - rate) (Zela et al., ICLR 2020, who
+    vary p or the weight decay, one at a time, and take the best by validation).
+    """
+
+    numbers: ClassVar[int] = 3
+
+    search_drop_path: float = setting(
+        0.2, "of an edge of the search and an image, in the last epoch", minimum=0.0, below=1.0
+    )
+
+    def wrapped(self, make: EdgeMaker, place: EdgePlace) -> EdgeMaker:
+        return lambda channels: dropped_edge.DropPathEdge(make(channels), place)
+
+    def numbers_at(self, moment: Moment, epochs: int) -> Sequence[tf.Tensor]:
+        del epochs
+        rate = self.search_drop_path * moment.ramp
+        return [rate, *dropped_edge.draw_numbers(_seed_of(self.name, moment))]
+
+
+@register("skip_dropout")
+class SkipDropout(EdgeOption):
+    """P-DARTS' dropout, number by number, after the skip connections that are identities.
+
+    The rate is rate·(T - e - 1)/T in the first W epochs, in which α stands still there, and then
+    rate·exp(-0.2·(e - W)): skips are held back until the others have learnt (Chen et al., ICCV
+    2019). The rates of its three stages are 0.1, 0.4 and 0.7.
+    """
+
+    numbers: ClassVar[int] = 3
+
+    skip_dropout: float = setting(
+        0.1, "of the numbers that a skip connection hands on", minimum=0.0, below=1.0
+    )
+    skip_dropout_warm_up: int = setting(
+        10, "W: epochs after which the skip dropout fades fast", minimum=0, maximum=10**6
+    )
+
+    def check(self, config: Any) -> None:
+        check_skips(self.name, config)
+        first = config.edge_options.split(",")[0].strip()
+        if first != self.name:
+            raise UserError(
+                f"--edge_options={config.edge_options}: {self.name} drops inside the mixture, so it"
+                " is the innermost; name it first."
+            )
+
+    def wrapped(self, make: EdgeMaker, place: EdgePlace) -> EdgeMaker:
+        return lambda channels: dropped_edge.SkipDropoutEdge(make(channels), place)
+
+    def numbers_at(self, moment: Moment, epochs: int) -> Sequence[tf.Tensor]:
+        epoch = moment.progress * epochs
+        rising = self.skip_dropout * (1.0 - moment.progress - 1.0 / epochs)
+        after = self.skip_dropout * tf.exp(-0.2 * (epoch - self.skip_dropout_warm_up))
+        # Epochs are whole numbers; half of one is for rounding.
+        warm = epoch < self.skip_dropout_warm_up - 0.5
+        # In epochs that a derivation adds, the share that is over is 1.
+        rate = tf.maximum(tf.where(warm, rising, after), 0.0)
+        return [rate, *dropped_edge.draw_numbers(_seed_of(self.name, moment))]
+
+
+def _seed_of(name: str, moment: Moment) -> tf.Tensor:
+    """Of two options that draw, each has its own."""
+    return tf.random.experimental.stateless_fold_in(moment.seed, len(name))
