@@ -167,6 +167,7 @@ HOMES = {
         "spaces/recurrent/relaxed/language_model",
         "spaces/recurrent/relaxed/supernet",
     ],
+    "spaces/test_sampled.py": ["accelerate/sampled_operation"],
     "spaces/test_traced_memory.py": [
         "spaces/convolutional/traced_memory",
         "spaces/recurrent/traced_memory",

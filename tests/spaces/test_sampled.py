@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tf_darts.accelerate  # noqa: F401, registers the switch
+from tf_darts.accelerate import sampled_operation  # noqa: F401, registers the switch
 from tf_darts.spaces import fast_forms
 from tf_darts.spaces.nasbench201.cells import RelaxedEdge
 from tf_darts.spaces.sampled import is_one_hot, one_hot_mixing
