@@ -18,14 +18,15 @@ from tf_darts.testing import (
 SETTINGS = {
     "expected_multiply_adds": {"target_multiply_adds": 20},
     "warm_up": {"warm_up_epochs": 1},
+    "greedy_decisions": {"greedy_warm_up": 0, "greedy_epochs": 1, "greedy_criterion": 2},
     "eigenvalue": {"eigenvalue_batches": 1, "eigenvalue_epochs": 1},
     "eigenvalue_stop": {"eigenvalue_batches": 1, "eigenvalue_epochs": 1},
 }
 # Whose searches of two epochs are in a test of their own.
-LONGER = {"robust_darts_es", "darts_pt", "rsps"}
+LONGER = {"robust_darts_es", "darts_pt", "rsps", "sgas"}
 # Parts that are not for the toy space, whose searches are in a test of their own, or for so few
 # epochs.
-NOT_HERE = {"eigenvalue_stop", "expected_multiply_adds"}
+NOT_HERE = {"eigenvalue_stop", "expected_multiply_adds", "greedy_decisions"}
 
 
 @pytest.mark.parametrize("name", methods.parts("relaxation"))

@@ -52,7 +52,7 @@ def _check_rule(rule: EpochRule, facts: SearchFacts, where: str) -> None:
         if directions.stop is not None or epoch == EPOCHS:
             return
         record, probe = _record(epoch, cells)
-        measured = rule.measure(probe)
+        measured = rule.measure(probe._replace(history=tuple(history)))
         for name, value in measured.items():
             expect(
                 isinstance(value, int | float | np.number) and np.isfinite(value),
