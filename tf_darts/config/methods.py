@@ -266,13 +266,19 @@ def named(settings: Mapping[str, Any]) -> str:
     own = methods()[settings["method"]]
     chosen = {name: settings.get(name, usual) for name, usual in PAPERS.parts.items()}
 
-    def distance(method: Method) -> int:
-        """How many parts are others than the method's; all where it is out of the question."""
+    def distance(method: Method) -> tuple[int, int]:
+        """How many parts are others than the method's; all where it is out of the question.
+
+        Of equals a method's own parts that the search has not: nobody asked for them.
+        """
         settled = all(settings.get(n, v) == v for n, v in method.settings.items())
         settled = settled and not method.factors and not own.factors
-        if method is not own and not (settled and method.optimization == own.optimization):
-            return len(chosen)
-        return len(_others(method, chosen, settings))
+        if method is own:
+            return len(_others(method, chosen, settings)), 0
+        if not (settled and method.optimization == own.optimization):
+            return len(chosen), len(chosen)
+        missing = sum(v not in (chosen[n], PAPERS.parts[n]) for n, v in method.parts.items())
+        return len(_others(method, chosen, settings)), missing
 
     return min((own, *methods().values()), key=distance).name
 
