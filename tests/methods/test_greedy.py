@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.support.toy_search import check_killed, config
+from tests.support.toy_search import check_killed, config, search
 from tf_darts.bilevel.epoch_rules import SearchFacts, SearchProbe
 from tf_darts.bilevel.strongest_edges import derive
 from tf_darts.cells.space import find_space
@@ -181,9 +181,13 @@ def test_where_none_may_be_chosen_an_edge_may_have_it():
 TOY = {"greedy_warm_up": 1, "greedy_epochs": 1, "greedy_criterion": 2}
 
 
-def test_killed_at_any_step_it_is_the_same(tmp_path, eagerly):
+def toy_sgas():
     composed = config(epochs=4, alpha_scale=1.0).composed({"method": "sgas"})
-    history = check_killed(tmp_path, dataclasses.replace(composed, **TOY), steps=2)
+    return dataclasses.replace(composed, **TOY)
+
+
+def test_killed_at_any_step_it_is_the_same(tmp_path, eagerly):
+    history = check_killed(tmp_path, toy_sgas(), steps=2)
     table = np.array(history[-1]["mixing"]["cell"])
     assert sorted(table.sum(axis=1)) == [0, 1, 1] and set(table.flat) == {0, 1}
     # What is derived is what was decided.
@@ -191,6 +195,11 @@ def test_killed_at_any_step_it_is_the_same(tmp_path, eagerly):
     assert len(chosen) == 2
     for name, column in chosen.items():
         assert table[int(name.rpartition("_")[2]), int(column)] == 1
+
+
+def test_a_search_is_not_compiled_anew_after_a_decision(tmp_path):
+    _, _, history = search(tmp_path, made=toy_sgas())
+    assert set(np.ravel(history[-1]["mixing"]["cell"])) == {0, 1}
 
 
 @pytest.mark.parametrize("dataset", ["cifar10", "ptb"])

@@ -68,7 +68,7 @@ class Directions:
     Attributes:
       freeze_alphas: α stays where it is, and only w moves.
       allowed: by kind of cell, which operations of an edge may still be chosen (1) or not (0), an
-        array [edges, operations]; None: all.
+        array [edges, operations]; None: all. In every epoch of a search, or in none.
       weight_learning_rate: of w; None: as the search's schedule has it.
       numbers: by name, what relaxations and alpha terms find in `Moment.numbers`; the same names
         in every epoch.

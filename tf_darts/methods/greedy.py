@@ -70,8 +70,6 @@ class GreedyDecisions(EpochRule):
             )
 
     def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:
-        if not any(_columns(history, kind) for kind in facts.cells):
-            return Directions()
         allowed = {kind: _allowed(history, kind, t) for kind, t in facts.cells.items()}
         return Directions(allowed=allowed)
 
