@@ -92,6 +92,22 @@ def test_the_order_of_decisions_on_a_table_by_hand():
     assert derive({"cell": last}, CELLS)["cell"] == [[("a", 0), ("b", 1)], [("b", 1), ("b", 2)]]
 
 
+def test_settled_edges_count_with_the_weights_that_they_had():
+    """While no free weight moves scores stay, so the order is that of the first table's."""
+    cells = {"cell": CellTopology(2, 3, 2, ("none", "a", "b", "c"))}
+    (topology,) = cells.values()
+    for seed in range(20):
+        table = np.random.default_rng(seed).dirichlet(np.ones(4), topology.edges)
+        kept = []
+        for row in np.argsort(-np.array(scores(table)), kind="stable").tolist():
+            beside = next(rows for n in range(3) if row in (rows := range(9)[topology.rows(n)]))
+            if len(set(kept) & set(beside)) < 2:
+                kept.append(row)
+        history = decided(cells, 6, mixing_of=lambda _, table=table: {"cell": table})
+        names = [name for measured in monitors(history) for name in measured]
+        assert names == [f"decided/cell_{row}" for row in kept], seed
+
+
 def test_a_decided_row_never_changes_whatever_others_do():
     random = np.random.default_rng(0)
     cells = find_space("convolutional").topologies
