@@ -60,6 +60,18 @@ def test_a_search_is_called_by_what_it_is_made_of(settings, label):
     assert methods.label(computed_settings(made)) == label
 
 
+def test_no_search_is_called_by_parts_that_nobody_asked_for():
+    """Whichever file was imported first: beta_darts and sgas are as near as darts_first."""
+    asked = {"method": "darts", "hypergradient": "first_order"}
+    for kind, part in (("alpha_terms", "entropy"), ("rules", "warm_up")):
+        settings = asked | {kind: part}
+        assert methods.label(settings) == f"darts_first+{part}"
+        with pytest.MonkeyPatch.context() as patch:
+            backwards = dict(reversed(methods.methods().items()))
+            patch.setattr(methods, "_methods", backwards)
+            assert methods.label(settings) == f"darts_first+{part}"
+
+
 def test_a_space_s_own_order_of_the_steps_is_no_choice():
     asked = {"mode": "search", "dataset": "cifar10", "space": "nasbench201"}
     assert configure(asked).label == "darts_first"

@@ -19,16 +19,17 @@ from tf_darts.testing import (
 SETTINGS = {
     "expected_multiply_adds": {"target_multiply_adds": 20},
     "warm_up": {"warm_up_epochs": 1},
+    "greedy_decisions": {"greedy_warm_up": 0, "greedy_epochs": 1, "greedy_criterion": 2},
     "eigenvalue": {"eigenvalue_batches": 1, "eigenvalue_epochs": 1},
     "eigenvalue_stop": {"eigenvalue_batches": 1, "eigenvalue_epochs": 1},
 }
 # The same of methods.
 METHOD_SETTINGS = {"pc_darts": SETTINGS["warm_up"] | {"batch_size": 4}}
 # Whose searches of two epochs are in a test of their own.
-LONGER = {"robust_darts_es", "darts_pt", "rsps"}
+LONGER = {"robust_darts_es", "darts_pt", "rsps", "sgas"}
 # Parts that are not for the toy space, whose searches are in a test of their own, or for so few
 # epochs.
-NOT_HERE = {"eigenvalue_stop", "expected_multiply_adds"}
+NOT_HERE = {"eigenvalue_stop", "expected_multiply_adds", "greedy_decisions"}
 
 
 @pytest.mark.parametrize("name", methods.parts("relaxation"))
@@ -79,7 +80,8 @@ def test_the_papers_method_is_the_usual_one():
     assert methods.methods()["darts"].parts == papers
     assert methods.parts("relaxation")[papers["relaxation"]] is darts.Softmax
     assert methods.parts("derivation")[papers["derivation"]] is darts.StrongestEdges
-    names = {name for name, method in methods.methods().items() if method.parts == papers}
+    usual = {name: m for name, m in methods.methods().items() if not m.factors}
+    names = {name for name, method in usual.items() if method.parts == papers}
     assert names == {"darts"}
 
 

@@ -68,5 +68,25 @@ def search(path, events=None, data=None, stop=None, made=None, **overrides):
         run.close()
 
 
+def check_killed(path, made, steps=3):
+    """A search that is killed after any step and goes on ends with the same bits; its history."""
+
+    def searched(name, events=None):
+        return search(path / name, events, data=Numbers(steps=steps), made=made)
+
+    alpha, weights, history = searched("whole")
+    for step in range(1, steps * len(history)):
+        try:
+            searched(str(step), Events(kill_at=step))
+        except Killed:
+            pass
+        else:
+            raise AssertionError(f"there was no step {step}")
+        resumed = searched(str(step))
+        assert (resumed[0] == alpha).all() and (resumed[1] == weights).all(), step
+        assert without_time(resumed[2]) == without_time(history), step
+    return history
+
+
 def without_time(history):
     return [{k: v for k, v in record.items() if k != "seconds"} for record in history]

@@ -41,6 +41,12 @@ class AllowsHalf(EpochRule):
         return Directions(allowed=halves)
 
 
+class AllowsLater(EpochRule):
+    def directions(self, history, facts):
+        tables = {k: np.ones([t.edges, t.columns]) for k, t in facts.cells.items()}
+        return Directions(allowed=tables if len(history) > 2 else None)
+
+
 class MeasuresText(EpochRule):
     def measure(self, probe):
         return {"text/cell": "much"}
@@ -62,6 +68,7 @@ def test_a_right_rule_passes():
         (Counts, "differ when the records are read again"),
         (Spoils, "changes the records"),
         (AllowsHalf, "of 0 and 1"),
+        (AllowsLater, "in some epochs and not in others, after 3"),
         (MeasuresText, "must be a number"),
         (NamesNoGroup, "GROUP/NAME"),
     ],

@@ -261,6 +261,7 @@ class SearchEngine(RunLoop):
             parameters,
             self._step.mixture.reading(),
             worth,
+            tuple(self._history),
         )
 
         def measured_by(rule: EpochRule) -> Scalars:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tf_darts.cells.costs import Costs
 from tf_darts.cells.genotype import Edge
+from tf_darts.cells.space import find_space
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import Part
 
@@ -30,6 +31,7 @@ class SearchFacts(NamedTuple):
       learning_rate: of w, in the first epoch.
       costs: gives the multiply-adds of the networks that `--mode=train` makes of the cells; None in
         a space that has none.
+      parameter_free: the operations that learn nothing.
     """
 
     cells: Mapping[str, CellTopology]
@@ -37,12 +39,14 @@ class SearchFacts(NamedTuple):
     seed: int = 0
     learning_rate: float = 0.0
     costs: Callable[[], Costs] | None = None
+    parameter_free: tuple[str, ...] = ("none",)
 
     @classmethod
     def of(cls, supernet: Supernet, config: SearchConfig) -> SearchFacts:
         """What there is to know of a supernet's search."""
         rate = config.weight_learning_rate
-        return cls(supernet.cells, config.epochs, config.seed, rate, supernet.costs)
+        free = find_space(supernet.genotype_class.space).parameter_free
+        return cls(supernet.cells, config.epochs, config.seed, rate, supernet.costs, free)
 
 
 class Stop(NamedTuple):
@@ -64,7 +68,7 @@ class Directions:
     Attributes:
       freeze_alphas: α stays where it is, and only w moves.
       allowed: by kind of cell, which operations of an edge may still be chosen (1) or not (0), an
-        array [edges, operations]; None: all.
+        array [edges, operations]; None: all. In every epoch of a search, or in none.
       weight_learning_rate: of w; None: as the search's schedule has it.
       numbers: by name, what relaxations and alpha terms find in `Moment.numbers`; the same names
         in every epoch.
@@ -103,6 +107,7 @@ class SearchProbe(NamedTuple):
         the validation data (0: all), always the same ones and not augmented, in training mode: at
         the batches' own statistics. It is the score by which people judge, negative where the
         smallest is best: the more, the better.
+      history: the records of the epochs before, oldest first.
     """
 
     cells: Mapping[str, CellTopology]
@@ -115,6 +120,7 @@ class SearchProbe(NamedTuple):
     parameters: int
     reading: Mapping[str, np.ndarray] = {}
     worth: Callable[[Mapping[str, np.ndarray], int], float] = _not_lent
+    history: Sequence[Record] = ()
 
 
 class EpochRule(Part):

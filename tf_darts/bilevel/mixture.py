@@ -10,14 +10,15 @@ import tensorflow as tf
 
 from tf_darts.bilevel.edge_options import OptionedRelaxation
 from tf_darts.bilevel.epoch_rules import SearchFacts
-from tf_darts.bilevel.relaxation import Moment, Relaxation, entropy, folded
+from tf_darts.bilevel.loss import Loss
+from tf_darts.bilevel.relaxation import Given, Moment, Relaxation, entropy, folded
 from tf_darts.bilevel.supernet_loss import SupernetLosses
 from tf_darts.config.search import SearchConfig
 from tf_darts.runtime.precision import current, using
 from tf_darts.runtime.replicas import Replicas
 from tf_darts.runtime.seeds import step_seed
 from tf_darts.spaces.evaluation import means_over
-from tf_darts.spaces.supernet import Alphas, Evaluation, Mixing, State, Supernet
+from tf_darts.spaces.supernet import Alphas, Evaluation, Mixing, State, Supernet, Weights
 
 ALPHA_STEP, WEIGHT_STEP = 0, 1  # of what the relaxation draws
 
@@ -31,6 +32,7 @@ class Mixture:
       facts: what the parts of the method know of the search.
       relaxation: makes mixing weights of them.
       losses: of the supernet's batches.
+      losses_of_given: the same as functions of mixing weights, which stand in α's place.
     """
 
     def __init__(self, supernet: Supernet, config: SearchConfig, replicas: Replicas) -> None:
@@ -45,6 +47,7 @@ class Mixture:
         # In the order in which TensorFlow flattens them: gradients are lists of that order.
         self.alphas = dict(sorted(alphas.items()))
         self.losses = SupernetLosses(supernet, replicas, self.relaxation)
+        self.losses_of_given = SupernetLosses(supernet, replicas, Given())
         self._supernet = supernet
         self._precision = current()
         self._evaluate, self._judge = (
@@ -93,6 +96,22 @@ class Mixture:
     def values(self) -> Alphas:
         """The architecture parameters as tensors."""
         return {name: tf.convert_to_tensor(alpha) for name, alpha in self.alphas.items()}
+
+    def attacked(self, loss: Loss, weights: Weights, moment: Moment) -> Mixing:
+        """The mixing weights of w's step with which the relaxation hurts it.
+
+        Args:
+          loss: that step's, one of `losses_of_given`.
+          weights: w, as the loss takes it.
+          moment: of that step.
+        """
+
+        def value_and_gradient(mixing: Mixing) -> tuple[tf.Tensor, Mixing]:
+            gradients = loss.gradients(weights, mixing, of_weights=False)
+            return gradients.value, tf.nest.pack_sequence_as(mixing, gradients.of_alphas)
+
+        mixing = self.relaxation.weight_mixing(self.values(), moment)
+        return self.relaxation.attack(mixing, moment, value_and_gradient)
 
     def tables(self) -> dict[str, np.ndarray]:
         """The mixing weights by which a cell is derived: α's reading, times the edges' factors."""

@@ -6,7 +6,7 @@ TensorFlow is imported when something is first computed: whoever lists the membe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
@@ -93,6 +93,23 @@ class Relaxation(Part):
         """The mixing weights of w's step; the same function unless a member says otherwise."""
         return self.mixing(alphas, moment)
 
+    def attack(
+        self,
+        mixing: Mixing,
+        moment: Moment,
+        loss: Callable[[Mixing], tuple[tf.Tensor, Mixing]],
+    ) -> Mixing:
+        """The mixing weights of w's step, where they are to hurt it; by default as they are.
+
+        Args:
+          mixing: those of `weight_mixing`.
+          moment: where the search stands.
+          loss: of mixing weights, which need not sum to 1, the loss of w's step on its batch, and
+            its gradient by them; under the same masks each time.
+        """
+        del moment, loss
+        return mixing
+
     def reading(self, alphas: Alphas, moment: Moment) -> Mixing:
         """The mixing weights by which the search is evaluated and recorded and a cell is derived.
 
@@ -122,6 +139,20 @@ class Relaxation(Part):
     def two_phases(cls) -> bool:
         """Whether w's step has mixing weights of its own."""
         return cls.weight_mixing is not Relaxation.weight_mixing
+
+    @classmethod
+    def attacks(cls) -> bool:
+        """Whether those depend on the batch."""
+        return cls.attack is not Relaxation.attack
+
+
+class Given(Relaxation):
+    """Mixing weights as they are given, in α's place: what is differentiated by them."""
+
+    normalized: ClassVar[bool] = False
+
+    def mixing(self, alphas: Alphas, moment: Moment) -> Mixing:
+        return dict(alphas)
 
 
 def initial_alphas(

@@ -288,7 +288,13 @@ class BilevelStep:
         """The real step of w on the regularised training loss, at the current α."""
         moment = self.mixture.moment(seeds, WEIGHT_STEP)
         loss = self._loss_on(train, state, seeds[2], moment, of_weight_step=True)
-        gradients = loss.gradients(self._read(), self.mixture.values(), of_alphas=False)
+        point = self.mixture.values()
+        if self.mixture.relaxation.attacks():
+            given = self.mixture.losses_of_given
+            loss = given.for_batch(train, state, seeds[2], moment, of_weight_step=True)
+            loss = scaled(loss, self._loss_scale)
+            point = self.mixture.attacked(loss, self._read(), moment)
+        gradients = loss.gradients(self._read(), point, of_alphas=False)
         outputs = gradients.auxiliary
         norm = self._advance(gradients.of_weights, learning_rate, outputs.statistics)
         self._keep_state("train", outputs.state)

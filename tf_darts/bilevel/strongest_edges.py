@@ -1,6 +1,6 @@
 """From mixing weights to the discrete cell (docs/method.md section 3)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,3 +46,17 @@ def derive(
 ) -> dict[str, list[list[Edge]]]:
     """The kept edges of every kind of cell, by node: what `Genotype.from_cells` takes."""
     return {name: strongest_edges(mixing[name], topology) for name, topology in cells.items()}
+
+
+def one_hot(
+    edges: Mapping[str, Sequence[Sequence[Edge]]], cells: Mapping[str, CellTopology]
+) -> dict[str, np.ndarray]:
+    """A discrete cell as mixing weights: 1 for its operations, 0 for all others."""
+    tables = {}
+    for kind, topology in cells.items():
+        tables[kind] = np.zeros([topology.edges, topology.columns])
+        for node, kept in enumerate(edges[kind]):
+            for name, source in kept:
+                row = topology.rows(node).start + source
+                tables[kind][row, topology.operations_of(row).index(name)] = 1.0
+    return tables

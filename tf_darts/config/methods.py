@@ -80,6 +80,8 @@ class Method:
         data, and the method has no other estimate than its own.
       unused: settings that mean nothing for its step.
       settings: values of settings that are its own, in place of the data set's.
+      factors: of settings whose values are so many times the data set's. A search of such a method
+        keeps its name, whatever else is chosen.
       colour: in plots; None: one that is left.
     """
 
@@ -96,6 +98,7 @@ class Method:
     optimization: str = "bilevel"
     unused: tuple[str, ...] = ()
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    factors: Mapping[str, float] = dataclasses.field(default_factory=dict)
     colour: str | None = None
 
     @property
@@ -266,12 +269,19 @@ def named(settings: Mapping[str, Any]) -> str:
     own = methods()[settings["method"]]
     chosen = {name: settings.get(name, usual) for name, usual in PAPERS.parts.items()}
 
-    def distance(method: Method) -> int:
-        """How many parts are others than the method's; all where it is out of the question."""
+    def distance(method: Method) -> tuple[int, int]:
+        """How many parts are others than the method's; all where it is out of the question.
+
+        Of equals a method's own parts that the search has not: nobody asked for them.
+        """
         settled = all(settings.get(n, v) == v for n, v in method.settings.items())
-        if method is not own and not (settled and method.optimization == own.optimization):
-            return len(chosen)
-        return len(_others(method, chosen, settings))
+        settled = settled and not method.factors and not own.factors
+        if method is own:
+            return len(_others(method, chosen, settings)), 0
+        if not (settled and method.optimization == own.optimization):
+            return len(chosen), len(chosen)
+        missing = sum(v not in (chosen[n], PAPERS.parts[n]) for n, v in method.parts.items())
+        return len(_others(method, chosen, settings)), missing
 
     return min((own, *methods().values()), key=distance).name
 
@@ -284,7 +294,8 @@ def recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
     usual = {name: value for name, value in PAPERS.parts.items() if name != "hypergradient"}
     more = {name: value for name, value in settings.items() if usual.get(name) != value}
     method = find_method(settings["method"])
-    is_papers = method.optimization == PAPERS.optimization and not usual.keys() & more.keys()
+    is_papers = method.optimization == PAPERS.optimization and not method.factors
+    is_papers = is_papers and not usual.keys() & more.keys()
     return more | ({"method": PAPERS.name} if is_papers else {})
 
 

@@ -151,9 +151,10 @@ class SearchConfig(RunConfig):
         chosen = {name: texts.get(name, value) for name, value in usual.items()}
         parts = [part for kind in methods.KINDS for part in methods.find_parts(kind, chosen[kind])]
         values = {name: getattr(self, name) for name in fields(self)} | chosen
-        return _with_settings_of(type(self), tuple(parts))(
-            **values | {"method": method.name} | dict(method.settings)
-        )
+        values |= {"method": method.name} | dict(method.settings)
+        # Rounded as people would write it: 27 times 3e-4 is 0.0081.
+        values |= {n: float(f"{f * values[n]:.12g}") for n, f in method.factors.items()}
+        return _with_settings_of(type(self), tuple(parts))(**values)
 
     def recorded(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The settings as a run's `config.json` has them, see `methods.recorded`."""

@@ -11,7 +11,7 @@ from etils import epy
 from tf_darts.bilevel.derivation import Derivation, check_no_stop
 from tf_darts.bilevel.epoch_rules import Record, SearchProbe
 from tf_darts.bilevel.relaxation import Moment, Relaxation
-from tf_darts.bilevel.strongest_edges import derive
+from tf_darts.bilevel.strongest_edges import derive, one_hot
 from tf_darts.cells.genotype import Edge
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import register, register_method
@@ -156,18 +156,6 @@ class BestSampled(Derivation):
         """One of the random cells."""
         seed = seeds.sub_seed(self.facts.seed, "sampled_cells", number)
         return random_cells.random_cells(cells, seed)
-
-
-def one_hot(edges: Edges, cells: Mapping[str, CellTopology]) -> dict[str, np.ndarray]:
-    """A discrete cell as mixing weights: 1 for its operations, 0 for all others."""
-    tables = {}
-    for kind, topology in cells.items():
-        tables[kind] = np.zeros([topology.edges, topology.columns])
-        for node, kept in enumerate(edges[kind]):
-            for name, source in kept:
-                row = topology.rows(node).start + source
-                tables[kind][row, topology.operations_of(row).index(name)] = 1.0
-    return tables
 
 
 register_method(

@@ -12,7 +12,7 @@ from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import register
 from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
-from tf_darts.methods.skip_count import IDENTITIES
+from tf_darts.methods.skip_count import IDENTITIES, normal_cells
 
 
 @register("skip_limit")
@@ -31,7 +31,7 @@ class SkipLimit(Derivation):
     def check(self, config: Any) -> None:
         if not any(
             set(topology.all_operations) & set(IDENTITIES)
-            for topology in _limited(config.cells).values()
+            for topology in normal_cells(config.cells).values()
         ):
             raise UserError(
                 "--derivation=skip_limit: the cells of this search have no skip connection that"
@@ -42,14 +42,10 @@ class SkipLimit(Derivation):
         self, mixing: Mapping[str, np.ndarray], cells: Mapping[str, CellTopology]
     ) -> dict[str, list[list[Edge]]]:
         tables = {name: np.array(table) for name, table in mixing.items()}
-        for name, topology in _limited(cells).items():
+        for name, topology in normal_cells(cells).items():
             while len(skips := _skips(tables[name], topology)) > self.most_skips:
                 tables[name][min(skips, key=lambda place: tables[name][place])] = 0.0
         return derive(tables, cells)
-
-
-def _limited(cells: Mapping[str, CellTopology]) -> dict[str, CellTopology]:
-    return {name: topology for name, topology in cells.items() if name != "reduce"}
 
 
 def _skips(table: np.ndarray, topology: CellTopology) -> list[tuple[int, int]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from etils import epy
 
 from tf_darts.bilevel.relaxation import Moment, Relaxation
-from tf_darts.config.methods import register, register_method
+from tf_darts.config.methods import PAPERS, find_method, register, register_method
 from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
 
@@ -45,16 +46,72 @@ class RandomSmoothing(Relaxation):
             )
 
     def weight_mixing(self, alphas: Alphas, moment: Moment) -> Mixing:
-        size = self.first_noise + (self.last_noise - self.first_noise) * moment.progress
-        perturbed = {}
-        for number, (name, table) in enumerate(self.mixing(alphas, moment).items()):
-            seed = tf.random.experimental.stateless_fold_in(moment.seed, number)
-            noise = tf.random.stateless_uniform(table.shape, seed, -1.0, 1.0, table.dtype)
-            noisy = table + size * noise
+        mixing, size = self.mixing(alphas, moment), self._size(moment)
+        noise = _noise(mixing, moment)
+        return {name: _simplex(table + size * noise[name]) for name, table in mixing.items()}
+
+    def _size(self, moment: Moment) -> tf.Tensor:
+        """ε."""
+        return self.first_noise + (self.last_noise - self.first_noise) * moment.progress
+
+
+@register("adversarial_smoothing")
+class AdversarialSmoothing(RandomSmoothing):
+    """The softmax; the step of the weights sees it with the noise that hurts it most.
+
+    Of the mixing weights within ε of m entry by entry, ε as of `random_smoothing`, those that
+    raise the loss of w's step on its batch, by projected gradient ascent: from m + U[-ε, ε] so many
+    steps of 2ε/steps along the signs of the gradient, each cut to within ε of m. Where they end is
+    cut to [0, 1] and made to sum to 1 (which may leave the ball), and m stays where that did not
+    raise the loss. All is in training mode, under the masks of the step that follows. (The official
+    code attacks in evaluation mode.) A step of w takes a gradient for each step of the ascent and
+    two more; memory is that of one.
+    """
+
+    adversarial_steps: int = setting(
+        7, "of the ascent to the mixing weights that hurt w's step most", minimum=1, maximum=10**4
+    )
+
+    def check(self, config: Any) -> None:
+        super().check(config)
+        if find_method(config.method).step != PAPERS.step:
+            raise UserError(
+                f"--relaxation={self.name}: --method={config.method} moves alpha and w in one step,"
+                " and has none of w's alone that could be attacked; use --method=darts_first or"
+                " another bilevel one."
+            )
+
+    def weight_mixing(self, alphas: Alphas, moment: Moment) -> Mixing:
+        return self.mixing(alphas, moment)
+
+    def attack(
+        self,
+        mixing: Mixing,
+        moment: Moment,
+        loss: Callable[[Mixing], tuple[tf.Tensor, Mixing]],
+    ) -> Mixing:
+        size = self._size(moment)
+        offsets = {name: size * noise for name, noise in _noise(mixing, moment).items()}
+        for _ in range(self.adversarial_steps):
+            _, slopes = loss({name: mixing[name] + offsets[name] for name in mixing})
+            stride = 2.0 * size / self.adversarial_steps
+            moved = {n: offsets[n] + stride * tf.sign(slopes[n]) for n in mixing}
+            offsets = {n: tf.clip_by_value(moved[n], -size, size) for n in mixing}
             if moment.allowed:
-                noisy = noisy * moment.allowed[name]
-            perturbed[name] = _simplex(noisy)
-        return perturbed
+                offsets = {n: offsets[n] * moment.allowed[n] for n in mixing}
+        attacked = {name: _simplex(mixing[name] + offsets[name]) for name in mixing}
+        hurts = loss(attacked)[0] > loss(mixing)[0]
+        return {name: tf.where(hurts, attacked[name], mixing[name]) for name in mixing}
+
+
+def _noise(mixing: Mixing, moment: Moment) -> Mixing:
+    """U[-1, 1] for each entry that is allowed, and 0 for the others."""
+    drawn = {}
+    for number, (name, table) in enumerate(mixing.items()):
+        seed = tf.random.experimental.stateless_fold_in(moment.seed, number)
+        noise = tf.random.stateless_uniform(table.shape, seed, -1.0, 1.0, table.dtype)
+        drawn[name] = noise * moment.allowed[name] if moment.allowed else noise
+    return drawn
 
 
 def _simplex(table: tf.Tensor) -> tf.Tensor:
@@ -73,4 +130,11 @@ register_method(
     relaxation="random_smoothing",
     hypergradient="first_order",
     colour="#6a994e",
+)
+register_method(
+    "smooth_darts_adv",
+    "first-order DARTS whose weights learn under the worst noise (Chen & Hsieh 2020)",
+    relaxation="adversarial_smoothing",
+    hypergradient="first_order",
+    colour="#386fa4",
 )

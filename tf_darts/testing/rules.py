@@ -38,6 +38,7 @@ def check_rule(rule: EpochRule | str) -> None:
 def _check_rule(rule: EpochRule, facts: SearchFacts, where: str) -> None:
     cells = facts.cells
     history: list[dict[str, Any]] = []
+    says_allowed = rule.directions([], facts).allowed is not None
     for epoch in range(EPOCHS + 1):
         before = copy.deepcopy(history)
         directions = rule.directions(history, facts)
@@ -49,10 +50,15 @@ def _check_rule(rule: EpochRule, facts: SearchFacts, where: str) -> None:
             f"{where}: directions after {epoch} epochs differ when the records are read again.",
         )
         _check_directions(directions, epoch, cells, where)
+        expect(
+            directions.stop is not None or (directions.allowed is not None) == says_allowed,
+            f"{where}: says what is allowed in some epochs and not in others, after {epoch}; a"
+            " search would be compiled anew: give tables of 1 where all is.",
+        )
         if directions.stop is not None or epoch == EPOCHS:
             return
         record, probe = _record(epoch, cells)
-        measured = rule.measure(probe)
+        measured = rule.measure(probe._replace(history=tuple(history)))
         for name, value in measured.items():
             expect(
                 isinstance(value, int | float | np.number) and np.isfinite(value),
