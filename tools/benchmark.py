@@ -91,11 +91,11 @@ def searches() -> bool:
     return FLAGS.task.endswith("search")
 
 
-def peer_seconds() -> float:
+def peer_seconds(hypergradient: str) -> float:
     """The median step of the other program, same task, sizes and order."""
     command = [FLAGS.python, FLAGS.against, FLAGS.task, "--batch", str(FLAGS.batch_size)]
     if searches():
-        command += ["--order", "1" if FLAGS.hypergradient == "first_order" else "2"]
+        command += ["--order", "1" if hypergradient == "first_order" else "2"]
     command += ["--steps", str(FLAGS.steps)]
     if FLAGS.task.startswith("rnn") and FLAGS.units:
         command += ["--units", str(FLAGS.units)]
@@ -135,7 +135,7 @@ def main(arguments: list[str]) -> None:
         if other:
             others += timed(other, FLAGS.steps, warmup=1)
         if FLAGS.against:
-            peer.append(peer_seconds())
+            peer.append(peer_seconds(sizes.get("hypergradient", FLAGS.hypergradient)))
     peak = peak_resident()  # before the product's own matrices
     rate, median = gemm_rate(), statistics.median(seconds)
     batches = 2 if searches() or (FLAGS.task == "image_input" and not FLAGS.photographs) else 1

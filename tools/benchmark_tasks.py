@@ -184,8 +184,11 @@ def image_search_step(space: str) -> Task:
     own = {"channels": FLAGS.channels, "layers": FLAGS.layers, "rematerialize": FLAGS.rematerialize}
     given = {name: value for name, value in own.items() if value}
     base = {"mode": "search", "dataset": "cifar10", "space": space} | given
-    base |= {"batch_size": FLAGS.batch_size, "hypergradient": FLAGS.hypergradient}
-    config = configure_texts(base, dict(text.split("=", 1) for text in FLAGS.setting), "setting")
+    texts = dict(text.split("=", 1) for text in FLAGS.setting)
+    base |= {"batch_size": FLAGS.batch_size}
+    if "method" not in texts or FLAGS["hypergradient"].present:  # a method has its own
+        base |= {"hypergradient": FLAGS.hypergradient}
+    config = configure_texts(base, texts, "setting")
     facts = ImageFacts((FLAGS.image_size, FLAGS.image_size, 3), classes=10)
     supernet = resolved(find_space(space).supernet)(config, facts, config.cells)
     need = search_memory(supernet, config)
@@ -198,7 +201,8 @@ def image_search_step(space: str) -> Task:
         )
         for _ in range(2)
     )
-    sizes = {"method": config.label, "image_size": FLAGS.image_size} | given
+    sizes = {"method": config.label, "hypergradient": config.hypergradient}
+    sizes |= {"channels": config.channels, "image_size": FLAGS.image_size} | given
     arguments = train, validation, config.weight_learning_rate
     return Task(step, arguments, None, sizes, need)
 

@@ -229,3 +229,10 @@ def test_wrong_input_is_a_sentence():
     with pytest.raises(UserError, match=r"moves alpha and w in one step.*--method=darts_first"):
         configure(asked | {"method": "joint_simultaneous"})
     assert toy_config("smooth_darts_adv").relaxation == "adversarial_smoothing"
+
+
+def test_edges_with_options_are_refused():
+    asked = {"mode": "search", "dataset": "cifar10", "method": "smooth_darts_adv"}
+    with pytest.raises(UserError, match=r"attacks mixing weights alone.*--edge_options= \(none\)"):
+        configure({**asked, "edge_options": "partial_channels"})
+    assert configure({**asked, "edge_options": ""}).relaxation == "adversarial_smoothing"

@@ -80,6 +80,11 @@ class AdversarialSmoothing(RandomSmoothing):
                 " and has none of w's alone that could be attacked; use --method=darts_first or"
                 " another bilevel one."
             )
+        if config.make_parts("edge_options"):
+            raise UserError(
+                f"--relaxation={self.name}: it attacks mixing weights alone, and edges with options"
+                " have more; give --edge_options= (none), or --relaxation=random_smoothing."
+            )
 
     def weight_mixing(self, alphas: Alphas, moment: Moment) -> Mixing:
         return self.mixing(alphas, moment)
