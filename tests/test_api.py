@@ -96,7 +96,7 @@ def test_a_cell_of_another_space():
         tf_darts.train(other, dataset="digits")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_from_a_selection_to_a_served_model(tmp_path, eagerly):
     folder = tmp_path / "selection"
     found = tf_darts.select(

@@ -245,9 +245,9 @@ def run_all(reader, documents, stem):
 @pytest.mark.parametrize(
     ("stem", "count"),
     [
-        ("README", 12),
+        pytest.param("README", 12, marks=pytest.mark.long),
         ("controls", 2),
-        ("nasbench201", 12),
+        pytest.param("nasbench201", 12, marks=pytest.mark.long),
         pytest.param("methods", 4, marks=pytest.mark.long),
         pytest.param("own_data", 6, marks=pytest.mark.long),
         pytest.param("performance", 8, marks=pytest.mark.long),
@@ -260,7 +260,7 @@ def test_the_commands_of_a_document(reader, documents, stem, count):
     assert run_all(reader, documents, stem) >= count
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_commands_of_serving(reader, documents):
     words = "tf_darts.main --mode=train --dataset=digits --genotype=darts_v2"
     reader.main(words.split())

@@ -45,7 +45,17 @@ def test_the_text_that_is_written(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cell_in_keras_model.py",
+        "own_text.py",
+        *(
+            pytest.param(name, marks=pytest.mark.long)
+            for name in ("own_images.py", "own_operation.py")
+        ),
+    ],
+)
 def test_it_runs(name, tmp_path):
     arguments, end = EXAMPLES[name]
     if name == "own_text.py":  # that of its own is long to evaluate

@@ -61,7 +61,7 @@ def _losses(directory):
     return [[json.loads(line)[name] for name in names] for line in lines]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_is_killed_or_stopped_and_the_run_goes_on(command, tmp_path):
     alone = (*SETTINGS, f"--run_dir={tmp_path / 'one'}")
     status, _, err = in_process.run(in_process.MAIN, *alone, eagerly=True)

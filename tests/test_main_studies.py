@@ -126,7 +126,7 @@ def member(name, port):
     }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_chief_and_two_workers_find_what_one_process_finds(eager_command, whole, tmp_path):
     arguments, port = (*SELECT, f"--run_dir={tmp_path}"), free_port()
     workers = [eager_command.start(*arguments, **member(f"worker{i}", port)) for i in range(2)]

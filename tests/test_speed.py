@@ -44,7 +44,7 @@ def _gradient(function, *arguments):
     return lambda: [gradient.numpy() for gradient in run()]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_recurrent_search():
     random = np.random.default_rng(0)
     time_steps, batch, units, nodes = 10, 64, 300, 8  # smaller ones start clusters, no more
@@ -73,7 +73,7 @@ def test_recurrent_search():
     assert fast < 0.95 * clear, f"{fast:.4f} s, the clear form {clear:.4f} s"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_convolutional_search():
     random = np.random.default_rng(0)
     cell = RelaxedCell(16, seed=0)

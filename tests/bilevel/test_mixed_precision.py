@@ -227,7 +227,9 @@ def test_the_sides_of_the_finite_difference_are_float32():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("mixed_bfloat16", marks=pytest.mark.long), "mixed_float16"]
+)
 def test_finite_difference_against_exact(name):
     """In the same precision, the second-order term to 3 %."""
     found = {}

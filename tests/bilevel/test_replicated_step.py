@@ -89,7 +89,7 @@ def _taken(space, replicas, kind_of_step=BilevelStep, dropout=0.0):
     ("space", "kind_of_step"),
     [
         ("recurrent", BilevelStep),
-        ("convolutional", BilevelStep),
+        pytest.param("convolutional", BilevelStep, marks=pytest.mark.long),
         ("recurrent", SimultaneousStep),
     ],
 )
@@ -101,7 +101,7 @@ def test_two_replicas_are_one(mirrored, space, kind_of_step):
             np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5, err_msg=name)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_replicas_have_masks_of_their_own_and_agree(mirrored):
     # `checks` compares w, α and all gradients bit by bit at every evaluation.
     one = _taken("recurrent", SINGLE_REPLICA, dropout=0.5)

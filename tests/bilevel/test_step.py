@@ -95,7 +95,9 @@ class Reference:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["first_order", "finite_difference", "exact"])
+@pytest.mark.parametrize(
+    "kind", [*["first_order", "finite_difference"], pytest.param("exact", marks=pytest.mark.long)]
+)
 def test_two_steps(float64, kind):
     step, batches = make_step(kind)
     first = second = 0.0

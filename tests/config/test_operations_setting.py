@@ -124,6 +124,7 @@ def test_a_recurrent_search_with_some_operations_is_that_of_all_with_weights_of_
     assert losses[0].numpy() == losses[1].numpy()
 
 
+@pytest.mark.long
 def test_contract_of_a_recurrent_supernet_with_some_operations():
     with float64():
         config = configure({"mode": "search", "dataset": "pydoc", "units": 4})
@@ -143,7 +144,7 @@ def eagerly():
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserWarning")
-@pytest.mark.parametrize("operations", ["s1", "s2", "s4"])
+@pytest.mark.parametrize("operations", ["s1", pytest.param("s2", marks=pytest.mark.long), "s4"])
 def test_a_whole_search(eagerly, tmp_path, operations):
     small = {"channels": 2, "layers": 3, "batch_size": 4, "train_examples": 20}
     few = {"epochs": 1, "steps_per_epoch": 1, "method": "darts_first"}

@@ -114,7 +114,7 @@ SHORT = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_that_is_killed_stops_all_the_same():
     check_rule(EigenvalueStop(**{k: v for k, v in SHORT.items() if k != "epochs"}))
     check_method("robust_darts_es", **SHORT)

@@ -37,6 +37,15 @@ def test_relaxations(name):
     check_relaxation(name)
 
 
+# Of each part a method; the others are tried with the long tests.
+TRIED = {"beta_darts", "darts", "dr_nas", "gdas", "joint_simultaneous", "pc_darts"}
+
+
+def of_all(names):
+    """Names of methods as parameters; those not `TRIED` are long."""
+    return [n if n in TRIED else pytest.param(n, marks=pytest.mark.long) for n in sorted(names)]
+
+
 @pytest.mark.parametrize("name", methods.parts("alpha_terms"))
 def test_alpha_terms(name):
     term = methods.parts("alpha_terms")[name](**SETTINGS.get(name, {}))
@@ -61,12 +70,12 @@ def test_edge_options(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(methods.methods().keys() - LONGER))
+@pytest.mark.parametrize("name", of_all(methods.methods().keys() - LONGER))
 def test_methods(name):
     check_method(name, **METHOD_SETTINGS.get(name, {}))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["alpha_terms", "rules"])
 def test_parts_that_no_method_has(kind):
     """A rule that freezes and a term, in searches that are killed at every step."""

@@ -68,7 +68,7 @@ def test_a_search(tmp_path, enough, data, capsys):
     assert (tmp_path / "run" / "genotype.json").read_bytes() == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_study(tmp_path, enough, data):
     search = "rules=enough,epochs=9,weight_learning_rate=0.1," + ",".join(
         f"{k}={v}" for k, v in SIZES.items()

@@ -168,7 +168,8 @@ FIRST = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("dataset", "genotype", "count"), [("cifar10", "darts_v2", 80), ("ptb", "darts_v1", 100)]
+    ("dataset", "genotype", "count"),
+    [pytest.param("cifar10", "darts_v2", 80, marks=pytest.mark.long), ("ptb", "darts_v1", 100)],
 )
 def test_mutated_state_dicts(tmp_path, dataset, genotype, count):
     """Each is imported whole or refused by a sentence, with nothing written."""

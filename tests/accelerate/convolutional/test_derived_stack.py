@@ -46,7 +46,10 @@ def agree(ours, theirs, tolerance):
 
 @pytest.mark.slow
 @both_types
-@pytest.mark.parametrize(("channels", "batch", "pixels"), [(4, 8, 32), (12, 4, 29), (4, 3, 30)])
+@pytest.mark.parametrize(
+    ("channels", "batch", "pixels"),
+    [(4, 8, 32), (12, 4, 29), pytest.param(4, 3, 30, marks=pytest.mark.long)],
+)
 @pytest.mark.parametrize("name", CELLS)
 def test_a_training_step(name, channels, batch, pixels, precision):
     """Loss, gradients and moved statistics; with images side by side and, in the end, without.

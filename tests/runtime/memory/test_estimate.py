@@ -91,7 +91,10 @@ def test_the_peak_is_the_process_s_own_and_not_what_its_parent_had():
     "settings",
     [
         ["--task=rnn_train", "--units=300", "--batch_size=64"],
-        ["--task=cnn_train", "--batch_size=48", "--layers=6", "--channels=16"],
+        pytest.param(
+            ["--task=cnn_train", "--batch_size=48", "--layers=6", "--channels=16"],
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_the_estimate_is_what_a_process_takes(settings):

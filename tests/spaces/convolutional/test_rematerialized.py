@@ -42,7 +42,10 @@ def supernet_results(rematerialize, second):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("second", [False, pytest.param(True, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "second",
+    [pytest.param(False, marks=pytest.mark.long), pytest.param(True, marks=pytest.mark.long)],
+)
 def test_relaxed_cells(float64, second):
     del float64
     assert_near(supernet_results(True, second), supernet_results(False, second), 1e-9)

@@ -116,7 +116,7 @@ def test_drop_path_without_a_seed_moves_on():
     same([first], [again(images, training=True)])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_fit():
     model = tiny(auxiliary=True, drop_path=0.2)
     images, labels = batch(32, size=16)
