@@ -89,9 +89,12 @@ def test_each_flag_sets_its_field(flag_values, name):
         # The last one, but for what needs a folder of the user's own.
         value = [choice for choice in field.metadata["choices"] if choice != "given"][-1]
     if name in methods.SEVERAL:
-        value = ",".join(methods.parts(name))
+        # Members that go with a search for recurrent cells, and with each other.
+        members = methods.parts(name).keys() - {"expected_multiply_adds", "warm_up"}
+        value = ",".join(sorted(members))
     fitting = {"space": "recurrent", "operations": "relu,tanh"}
-    value = (fitting | {"edge_options": "edge_normalization"}).get(name, value)
+    fitting |= {"edge_options": "edge_normalization", "derivation": "strongest_edges"}
+    value = fitting.get(name, value)
     argument = f"--{name}" if field.type is bool else f"--{name}={value}"
     needed = NEEDED.get(name, [])
     if name in config.fields(config.ExportConfig) and name not in config.fields(config.RunConfig):

@@ -27,6 +27,7 @@ PAPER = {
     "alpha_terms": "",
     "rules": "",
     "derivation": "strongest_edges",
+    "edge_options": "",
     "step_order": "alpha_first",
     "operations": "",
     "hypergradient": "finite_difference",
@@ -311,7 +312,8 @@ def test_computed_settings_leave_out_what_does_not_matter():
     assert config.computed_settings(made) == config.computed_settings(_search())
     names = set(config.computed_settings(made))
     # Where they are what every search had.
-    usual = {"relaxation", "alpha_terms", "rules", "derivation", "step_order", "operations"}
+    usual = {"relaxation", "alpha_terms", "rules", "derivation", "edge_options", "step_order"}
+    usual |= {"operations"}
     assert names == set(config.fields(made)) - usual - {
         "data_dir",
         "run_dir",
