@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import in_process
 from tf_darts.cells import genotype_files
-from tf_darts.config.methods import current_name
+from tf_darts.config.method_names import current_name
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from tests.support.registries import forget_members
 from tf_darts.bilevel.alpha_terms import AlphaTerm
 from tf_darts.bilevel.derivation import Derivation
 from tf_darts.bilevel.relaxation import Relaxation
-from tf_darts.config import methods
+from tf_darts.config import method_names, methods
 from tf_darts.config.presets import computed_settings, configure, configure_texts
 from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
@@ -57,7 +57,7 @@ def test_a_search_is_called_by_what_it_is_made_of(settings, label):
     made = search(**settings)
     assert made.label == label
     assert made.run_dir == f"runs/search_ptb_{label.replace('+', '_')}_seed0"
-    assert methods.label(computed_settings(made)) == label
+    assert method_names.label(computed_settings(made)) == label
 
 
 def test_no_search_is_called_by_parts_that_nobody_asked_for():
@@ -65,31 +65,31 @@ def test_no_search_is_called_by_parts_that_nobody_asked_for():
     asked = {"method": "darts", "hypergradient": "first_order"}
     for kind, part in (("alpha_terms", "entropy"), ("rules", "warm_up")):
         settings = asked | {kind: part}
-        assert methods.label(settings) == f"darts_first+{part}"
+        assert method_names.label(settings) == f"darts_first+{part}"
         with pytest.MonkeyPatch.context() as patch:
             backwards = dict(reversed(methods.methods().items()))
             patch.setattr(methods, "_methods", backwards)
-            assert methods.label(settings) == f"darts_first+{part}"
+            assert method_names.label(settings) == f"darts_first+{part}"
 
 
 def test_a_space_s_own_order_of_the_steps_is_no_choice():
     asked = {"mode": "search", "dataset": "cifar10", "space": "nasbench201"}
     assert configure(asked).label == "darts_first"
     made = configure(asked | {"method": "beta_darts"})
-    assert made.label == methods.label(computed_settings(made)) == "beta_darts"
+    assert made.label == method_names.label(computed_settings(made)) == "beta_darts"
     other = configure(asked | {"step_order": "alpha_first", "method": "gdas"})
     assert other.step_order == "alpha_first"
 
 
 def test_old_records_are_called_by_the_methods_of_today():
-    assert methods.label({"optimization": "bilevel", "hypergradient": "first_order"}) == (
+    assert method_names.label({"optimization": "bilevel", "hypergradient": "first_order"}) == (
         "darts_first"
     )
     joint = {"optimization": "joint_alternating", "hypergradient": "first_order"}
-    assert methods.label(joint) == "joint_alternating"
-    assert methods.current_name("exact") == "darts_exact"
-    assert methods.current_name("random") == "random"
-    assert methods.label({"method": "of_a_file", "hypergradient": "exact"}) == "of_a_file"
+    assert method_names.label(joint) == "joint_alternating"
+    assert method_names.current_name("exact") == "darts_exact"
+    assert method_names.current_name("random") == "random"
+    assert method_names.label({"method": "of_a_file", "hypergradient": "exact"}) == "of_a_file"
 
 
 def test_the_papers_searches_record_what_they_always_did():

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from tf_darts.cells.space import find_space, spaces
 from tf_darts.cells.topology import CellTopology
-from tf_darts.config import methods
+from tf_darts.config import method_names, methods
 from tf_darts.config.division import divided, division_setting
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.run import RunConfig
@@ -108,7 +108,7 @@ class SearchConfig(RunConfig):
     @property
     def label(self) -> str:
         """What the search is compared by: the method, and the parts that are not its own."""
-        return methods.label(self._settings)
+        return method_names.label(self._settings)
 
     @property
     def _settings(self) -> dict[str, Any]:
@@ -157,8 +157,8 @@ class SearchConfig(RunConfig):
         return _with_settings_of(type(self), tuple(parts))(**values)
 
     def recorded(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings as a run's `config.json` has them, see `methods.recorded`."""
-        return methods.recorded(settings)
+        """The settings as a run's `config.json` has them, see `method_names.recorded`."""
+        return method_names.recorded(settings)
 
     @property
     def unused(self) -> dict[str, str]:
@@ -193,7 +193,7 @@ class SearchConfig(RunConfig):
             # A constant rate stays one when only the rate is given.
             config = dataclasses.replace(config, final_weight_learning_rate=getattr(self, first))
         config.check_falling(first, last)
-        config = dataclasses.replace(config, method=methods.named(config._settings))
+        config = dataclasses.replace(config, method=method_names.named(config._settings))
         config._check_edge_options()
         for kind in methods.KINDS:
             for part in config.make_parts(kind):

@@ -4,7 +4,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from tf_darts.config.methods import KINDS, current_name, label
+from tf_darts.config.method_names import current_name, label
+from tf_darts.config.methods import KINDS
 from tf_darts.errors import StateError
 from tf_darts.report.candidate_rows import is_number
 from tf_darts.report.entries import SEARCH_PREFIX

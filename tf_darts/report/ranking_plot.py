@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from matplotlib.figure import Figure
 
-from tf_darts.config import methods
+from tf_darts.config import method_names
 from tf_darts.report.statistics import scores_by_source, summarise
 
 _COLOURS = {"random": "#8a8a8a"}
@@ -15,7 +15,7 @@ _LISTED = 6  # failed candidates; the tables have all
 
 def colours(sources: Iterable[str]) -> dict[str, str]:
     """A colour for each source; the usual sources have the same in every picture."""
-    usual = _COLOURS | methods.colours()
+    usual = _COLOURS | method_names.colours()
     unusual = [source for source in dict.fromkeys(sources) if source not in usual]
     extra = {s: _EXTRA_COLOURS[i % len(_EXTRA_COLOURS)] for i, s in enumerate(unusual)}
     return usual | extra

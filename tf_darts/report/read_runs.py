@@ -8,7 +8,7 @@ from typing import Any
 from tf_darts.cells.genotype import SPACES
 from tf_darts.cells.published import published_cells
 from tf_darts.cells.space import find_space
-from tf_darts.config.methods import current_name, label
+from tf_darts.config.method_names import current_name, label
 from tf_darts.config.recorded import KINDS, kind_of, space_of
 from tf_darts.errors import StateError, UserError
 from tf_darts.report.candidate_rows import is_number

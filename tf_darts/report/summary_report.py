@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from tf_darts.benchmarks import CellTable
 from tf_darts.cells.space import find_space
-from tf_darts.config.methods import current_name
+from tf_darts.config.method_names import current_name
 from tf_darts.errors import StorageError, UserError
 from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.entries import LOOKED_UP, SUPERNET, TRAINED, Entry, Group, distinct, group

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.cells.published import PUBLISHED
-from tf_darts.config import methods
+from tf_darts.config import method_names, methods
 from tf_darts.config.presets import computed_settings, configure
 from tf_darts.data.facts import ImageFacts
 from tf_darts.spaces.nasbench201 import make, strings
@@ -86,7 +86,7 @@ def test_trainings_have_the_benchmark_s_settings():
 def test_the_order_is_the_space_s_where_it_means_something(given, order, label):
     made = configure(SEARCH | given)
     assert (made.step_order, made.label) == (order, label)
-    assert methods.label(computed_settings(made)) == label
+    assert method_names.label(computed_settings(made)) == label
 
 
 def test_named_cells():
