@@ -160,14 +160,28 @@ def learning_curves(
                 style = {"color": _COLOURS[place % len(_COLOURS)], "linewidth": 1.0}
                 panel.axhline(value, linestyle="--", label=f"{name}, {about}", **style)
         panel.set_ylabel(group.replace("_", " "))
+        values = [record[key] for key in members for record in history if record.get(key)]
+        if all(float(value).is_integer() for value in values):  # they are counted
+            panel.yaxis.set_major_locator(MaxNLocator(integer=True))
     for panel in axes:
-        panel.legend(frameon=False, fontsize=9)
+        _legend(panel)
     figure.align_ylabels()
     axes[-1].set_xlabel("epoch")
     axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     if title:
         figure.suptitle(title, size=11)
     return figure
+
+
+def _legend(panel: Axes) -> None:
+    """In the panel, or above it where many names would lie on the curves."""
+    names = len(panel.get_legend_handles_labels()[1])
+    style = {"frameon": False, "fontsize": 9}
+    if names > 4:
+        place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
+        panel.legend(ncols=-(-names // 2), **place, **style)
+    else:
+        panel.legend(**style)
 
 
 def _curves(
