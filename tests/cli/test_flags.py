@@ -94,6 +94,7 @@ def test_each_flag_sets_its_field(flag_values, name):
         value = ",".join(sorted(members))
     fitting = {"space": "recurrent", "operations": "relu,tanh"}
     fitting |= {"edge_options": "edge_normalization", "derivation": "strongest_edges"}
+    fitting |= {"method": "darts_first"}
     value = fitting.get(name, value)
     argument = f"--{name}" if field.type is bool else f"--{name}={value}"
     needed = NEEDED.get(name, [])

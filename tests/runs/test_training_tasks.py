@@ -37,7 +37,7 @@ def test_a_cell_of_the_other_space_names_the_right_data_sets(tmp_path):
             find_cell(training("cifar10", name))
         assert "a recurrent cell; --dataset=cifar10 needs a convolutional one" in str(error.value)
         assert str(error.value).endswith("it goes with --dataset=ptb|wikitext2|pydoc|text.")
-    with pytest.raises(UserError, match=r"goes with --dataset=cifar10\|digits\|folder"):
+    with pytest.raises(UserError, match=r"goes with --dataset=cifar10\|digits\|planted\|folder"):
         find_cell(training("ptb", "nasnet"))
 
 
