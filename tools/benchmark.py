@@ -39,7 +39,7 @@ from tf_darts.cli import program
 from tf_darts.config.run import ACCELERATIONS
 from tf_darts.runtime.memory.estimate import peak_resident
 from tf_darts.runtime.precision import set_precision
-from tf_darts.spaces.fast_forms import set_acceleration
+from tf_darts.spaces.fast_forms import recorded, set_acceleration
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum(
@@ -126,7 +126,8 @@ def main(arguments: list[str]) -> None:
     run, flops, sizes, need = task.run, task.flops, task.sizes, task.need
     built = time.perf_counter() - start
     start = time.perf_counter()
-    run()
+    with recorded() as forms:
+        run()
     first = time.perf_counter() - start
     timed(run, 0, FLAGS.warmup)
     seconds, peer, others = [], [], []
@@ -153,6 +154,7 @@ def main(arguments: list[str]) -> None:
         "first_step_s": round(first, 2),
         "peak_memory_gb": round(peak / 1e9, 3),
         "built_s": round(built, 2),
+        "fast_forms": sorted({form.__name__ for form in forms}),
         "gemm_gflop_per_s": round(rate / 1e9, 1),
     }
     if need:

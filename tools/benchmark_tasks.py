@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import flags
 
+import tf_darts.accelerate  # noqa: F401, the fast forms of all that is made here
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.cells.space import find_space, resolved
