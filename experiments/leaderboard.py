@@ -1,0 +1,187 @@
+"""The tables and pictures of docs/results.md's leaderboard, from experiments/results/.
+
+  python experiments/leaderboard.py           # prints the tables
+  python experiments/leaderboard.py --write   # writes them and the pictures into docs/
+
+Nothing is computed here but means, deviations and tests over runs: what a run's cell is worth in
+the table of NAS-Bench-201 stands in its line, as the search's own `table.json` said it.
+"""
+
+import itertools
+import json
+import pathlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from absl import app, flags
+from scipy import stats
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from tf_darts.benchmarks.null_distribution import by_mean_percentile
+from tf_darts.report.statistics import summarise
+from tf_darts.report.tables import Rows, markdown_table
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+_WRITE = flags.DEFINE_bool("write", False, "Write the document and its pictures.")
+RECORDS = ROOT / "experiments" / "results" / "nasbench201.jsonl"
+DOCUMENT = ROOT / "docs" / "results.md"
+CURVES = ROOT / "docs" / "images" / "leaderboard_curves.png"
+_BEGIN, _END = "<!-- {name}: python experiments/leaderboard.py --write -->\n", "<!-- end -->"
+_COLUMNS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16_120": "ImageNet16-120"}
+_REFERENCE = "darts_first"
+_SHOWN = 5, 10, 20, 30, 40  # epochs, before the last
+
+Run = Mapping[str, Any]
+
+
+def read(path: pathlib.Path = RECORDS) -> list[Run]:
+    """The recorded runs, by method and seed."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """The runs of each method, the best first by the mean percentile of their cells."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run["method"], []).append(run)
+    return dict(sorted(groups.items(), key=lambda item: -np.mean(_numbers(item[1], "percentile"))))
+
+
+def _judged(run: Run, column: str = "cifar10") -> Mapping[str, float]:
+    return next(score for score in run["result"]["scores"] if score["score"] == column)
+
+
+def _numbers(runs: Sequence[Run], field: str, column: str = "cifar10") -> list[float]:
+    return [_judged(run, column)[field] for run in runs]
+
+
+def _paired(runs: Sequence[Run], reference: Sequence[Run]) -> str:
+    """The p of the mean difference of scores of the same seeds, by all changes of their signs.
+
+    With n seeds it is at least 2/2ⁿ.
+    """
+    scores = {run["seed"]: _judged(run)["value"] for run in reference}
+    pairs = [(_judged(run)["value"], scores[run["seed"]]) for run in runs if run["seed"] in scores]
+    if len(pairs) < 2 or runs is reference:
+        return ""
+    own, other = map(np.asarray, zip(*pairs, strict=True))
+    if np.all(own == other):
+        return "1"
+    p = stats.permutation_test((own, other), _mean_difference, permutation_type="samples").pvalue
+    return f"{p:.2g} ({len(pairs)})"
+
+
+def _mean_difference(own: np.ndarray, other: np.ndarray, axis: int) -> np.ndarray:
+    return np.mean(own - other, axis=axis)
+
+
+def leaderboard(runs: Sequence[Run]) -> Rows:
+    """A row for each method, and one for a random cell."""
+    groups = by_method(runs)
+    reference, rows = groups.get(_REFERENCE, []), []
+    for method, members in groups.items():
+        row = {"method": f"`{method}`", "seeds": str(len(members))}
+        for column, name in _COLUMNS.items():
+            row[name] = str(summarise(_numbers(members, "value", column), "max"))
+        row |= {
+            "percentile": f"{np.mean(_numbers(members, 'percentile')):.1f}",
+            "p, random cells": f"{by_mean_percentile(_numbers(members, 'p')):.2g}",
+            f"p, `{_REFERENCE}`": _paired(members, reference),
+            "skips": f"{np.mean([_skips(run['result']['cell']) for run in members]):.1f}",
+            "steps": f"{np.mean([run['epochs'][-1]['step'] for run in members]):,.0f}",
+            "minutes": f"{np.mean([run['epochs'][-1]['seconds'] for run in members]) / 60:.0f}",
+        }
+        rows.append(row)
+    for name in ("random", "best of 10 random", "all_3x3", "optimum"):
+        scores = runs[0]["result"]["references"].get(name)
+        if scores:
+            rows.append({"method": name} | {_COLUMNS[c]: f"{scores[c]:.2f}" for c in _COLUMNS})
+    return rows
+
+
+def _skips(cell: str) -> int:
+    return cell.count("skip_connect")
+
+
+def every_run(runs: Sequence[Run]) -> Rows:
+    """A row for each run: what its cell was worth on the way, and at the end."""
+    rows = []
+    for run in itertools.chain.from_iterable(by_method(runs).values()):
+        scores = [epoch["table"]["cifar10"] for epoch in run["epochs"]]
+        judged = _judged(run)
+        rows.append(
+            {
+                "method": f"`{run['method']}`",
+                "seed": str(run["seed"]),
+                **{f"epoch {e}": f"{scores[e - 1]:.2f}" for e in _SHOWN if e <= len(scores)},
+                "end": f"{judged['value']:.2f}",
+                "percentile": f"{judged['percentile']:.1f}",
+                "cell": f"`{run['result']['cell']}`",
+            }
+        )
+    return rows
+
+
+def document(text: str, runs: Sequence[Run]) -> str:
+    """The document with the tables made anew between its marks."""
+    for name, rows in (("leaderboard", leaderboard(runs)), ("runs", every_run(runs))):
+        begin = _BEGIN.format(name=name)
+        before, rest = text.split(begin)
+        after = rest.split(_END, 1)[1]
+        text = f"{before}{begin}\n{markdown_table(rows)}\n{_END}{after}"
+    return text
+
+
+def draw(runs: Sequence[Run], path: pathlib.Path = CURVES) -> None:
+    """Looked-up accuracy, skips and, where measured, λ over the epochs, a line for each seed."""
+    from matplotlib.figure import Figure
+
+    groups = by_method(runs)
+    names = {"cifar10": "looked up, CIFAR-10, %", "skips": "skip connections", "λ": "λ"}
+    measured = [name for name in names if name != "λ" or any(_line(r, "λ") for r in runs)]
+    figure = Figure(figsize=(10, 2.6 * len(measured)), layout="constrained")
+    panels = figure.subplots(len(measured), 1, sharex=True, squeeze=False)[:, 0]
+    for number, (method, members) in enumerate(groups.items()):
+        for run, (panel, name) in itertools.product(members, zip(panels, measured, strict=True)):
+            line = _line(run, name)
+            if line:
+                style = {"color": f"C{number % 10}", "linestyle": "-" if number < 10 else "--"}
+                if run is members[0] and name == "cifar10":
+                    style["label"] = method
+                panel.plot(*zip(*line, strict=True), **style, linewidth=1.2)
+    for panel, name in zip(panels, measured, strict=True):
+        panel.set_ylabel(names[name])
+        panel.grid(alpha=0.3)
+    panels[-1].set_xlabel("epoch of the search")
+    figure.legend(loc="outside upper center", ncols=6, frameon=False, fontsize=9)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def _line(run: Run, name: str) -> list[tuple[int, float]]:
+    def value(epoch: Mapping[str, Any]) -> float | None:
+        if name == "cifar10":
+            return epoch["table"]["cifar10"]
+        if name == "skips":
+            return _skips(epoch["cell"])
+        return epoch["monitors"].get("eigenvalue/largest")
+
+    points = [(epoch["epoch"], value(epoch)) for epoch in run["epochs"]]
+    return [(epoch, number) for epoch, number in points if number is not None]
+
+
+def main(arguments: list[str]) -> None:
+    """Prints the tables, or writes them."""
+    del arguments
+    runs = read()
+    if _WRITE.value:
+        DOCUMENT.write_text(document(DOCUMENT.read_text(), runs))
+        draw(runs)
+        return
+    print(markdown_table(leaderboard(runs)), markdown_table(every_run(runs)), sep="\n")
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,113 @@
+"""Finished searches as lines of a file that stays: settings, cells of all epochs, their scores.
+
+  python experiments/record_run.py runs/beta_darts_0 runs/gdas_0 --table=nasbench201.csv \
+    --output=experiments/results/nasbench201.jsonl
+
+A line has all that docs/results.md says of a run, so that the document can be made again where the
+run directory is gone (`experiments/leaderboard.py`). A run of the same settings is written once:
+who records it again replaces its line. Runs that have not finished are refused.
+"""
+
+import json
+import pathlib
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from absl import app, flags
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from tf_darts.benchmarks import CellTable
+from tf_darts.config.method_names import label
+from tf_darts.config.recorded import kind_of, space_of
+from tf_darts.errors import UserError
+from tf_darts.report.run_files import read_finished
+from tf_darts.runtime import files
+from tf_darts.runtime.run_directory import RunDirectory
+
+_OUTPUT = flags.DEFINE_string("output", None, "The file of lines.", required=True)
+_TABLE = flags.DEFINE_string("table", None, "That of the searches: random cells' scores in it.")
+_COMMIT = flags.DEFINE_string("commit", None, "Of the code that ran, where the run does not say.")
+_ADVICE = "restore it from a copy, or leave this run out"
+# Of an epoch; what is None or missing is left out.
+_KEPT = "epoch", "step", "seconds", "validation_accuracy", "validation_perplexity", "entropy"
+
+
+def record(path: pathlib.Path) -> dict[str, Any]:
+    """A finished search as a JSON object.
+
+    Returns:
+      {"method", "seed", "version", "commit", "settings", "epochs": [{"epoch", "step", "seconds",
+      "cell", "table", "monitors", …}], "result": {"epoch", "cell", "scores", "references"}}.
+
+    Raises:
+      UserError: it holds no search, or one that has not finished; `StateError`: it cannot be read.
+    """
+    run, settings = RunDirectory.read(path)
+    try:
+        if kind_of(run) != "search":
+            raise UserError(f"{path}: holds no search; leave it out.")
+        history = read_finished(path, "search", settings["epochs"])
+        if not history:
+            raise UserError(f"{path}: the search has not finished; go on with it first.")
+        result = run.read_result() or {}
+    finally:
+        run.close()
+    version = files.read_json(path / "config.json", _ADVICE).get("tf_darts")
+    commit = _COMMIT.value
+    if files.exists(path / "environment.json"):
+        commit = files.read_json(path / "environment.json", _ADVICE).get("commit") or commit
+    scores: list[Any] = []
+    if files.exists(path / "table.json"):
+        scores = files.read_json(path / "table.json", _ADVICE)["scores"]
+    table = CellTable(_TABLE.value, space_of(run)) if _TABLE.value else None
+    return {
+        "method": label(settings),
+        "seed": settings["seed"],
+        "version": version,
+        "commit": commit,
+        "settings": {name: value for name, value in settings.items() if name != "cells"},
+        "epochs": [_epoch(line) for line in history],
+        "result": {
+            "epoch": result.get("epoch", history[-1]["epoch"]),
+            "cell": result.get("cell", history[-1]["cell"]),
+            "scores": scores,
+            "references": table.references((1, 10)) if table else {},
+        },
+    }
+
+
+def _epoch(line: Mapping[str, Any]) -> dict[str, Any]:
+    numbers = {name: _short(line[name]) for name in _KEPT if line.get(name) is not None}
+    rest = {name: line[name] for name in ("cell", "table") if name in line}
+    monitors = {name: _short(value) for name, value in line.get("monitors", {}).items()}
+    return numbers | rest | {"monitors": monitors}
+
+
+def _short(value: Any) -> Any:
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def _key(line: Mapping[str, Any]) -> str:
+    return json.dumps(line["settings"], sort_keys=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Writes the lines, sorted by method and seed."""
+    output = pathlib.Path(_OUTPUT.value)
+    texts = output.read_text().splitlines() if output.exists() else []
+    lines = [json.loads(text) for text in texts]
+    known = {_key(line): line for line in lines}
+    try:
+        known |= {_key(line): line for line in map(record, map(pathlib.Path, arguments[1:]))}
+    except UserError as error:
+        raise app.UsageError(str(error)) from error
+    lines = sorted(known.values(), key=lambda line: (line["method"], line["seed"], _key(line)))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    files.write_atomically(output, "".join(json.dumps(line) + "\n" for line in lines))
+    print(f"{output}: {len(lines)} runs")
+
+
+if __name__ == "__main__":
+    app.run(main)
