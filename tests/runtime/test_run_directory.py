@@ -47,7 +47,7 @@ def test_other_settings_are_refused_and_named(open_run, tmp_path):
         open_run({"mode": "search", "units": 16, "seed": 1})
     assert str(error.value) == (
         f"--run_dir={tmp_path / 'run'}: holds a run of another configuration (rate was 0.1 and is"
-        " now None; seed was None and is now 1; units was 8 and is now 16); give another"
+        " not set now; seed was not set and is now 1; units was 8 and is now 16); give another"
         " directory, or the same settings to resume it."
     )
 

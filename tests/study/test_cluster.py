@@ -3,10 +3,11 @@
 import socket
 import time
 
+import grpc
 import pytest
 
 from tf_darts.errors import UserError
-from tf_darts.study.cluster import Role, check_address, role, wait_for_chief
+from tf_darts.study.cluster import Role, check_address, lost_chief, role, wait_for_chief
 
 
 def variables(name, port="4321"):
@@ -48,3 +49,15 @@ def test_a_chief_that_does_not_is_waited_for_and_named():
     with pytest.raises(UserError, match=f"chief at 127.0.0.1:{port} cannot be reached"):
         wait_for_chief(0.7, variables("worker", port))
     assert 0.7 < time.monotonic() - start < 10
+
+
+def test_a_chief_that_went_is_named_with_the_first_line_of_why():
+    class Gone(grpc.RpcError):
+        def details(self):
+            return "Socket closed\nDebug string: a long one"
+
+    assert str(lost_chief(Gone(), variables("worker"))) == (
+        "the chief at 127.0.0.1:4321 does not answer (Socket closed); look at what it says, start"
+        " it again, then this worker."
+    )
+    assert "does not answer (RpcError);" in str(lost_chief(grpc.RpcError(), variables("worker")))

@@ -70,4 +70,6 @@ def _has_grown(recorded: Any, requested: Any) -> bool:
 
 
 def _difference(name: str, recorded: Mapping[str, Any], requested: Mapping[str, Any]) -> str:
-    return f"{name} was {recorded.get(name)!r} and is now {requested.get(name)!r}"
+    before = f"was {recorded[name]!r}" if name in recorded else "was not set"
+    now = f"is now {requested[name]!r}" if name in requested else "is not set now"
+    return f"{name} {before} and {now}"
