@@ -1,0 +1,92 @@
+"""What a step of each method costs beside one of first-order DARTS: processor time and memory.
+
+  python experiments/method_costs.py
+
+One process for each method, in turn, and `darts_first` before, among and after them: in
+NAS-Bench-201's space at full size (16 channels, 5 cells for each resolution, batch 64), processor
+seconds of a step, the median of several; the memory is that of a gradient's tensors, counted in the
+traced graph (as the estimate that a run prints). Processor time, not time by the clock: what else
+the machine does changes it little.
+"""
+
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
+
+import numpy as np
+from absl import app, flags
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+_METHODS = flags.DEFINE_list("methods", [], "Which; empty: all that there are.")
+_STEPS = flags.DEFINE_integer("steps", 4, "Timed steps of each.", lower_bound=1)
+_ONE = flags.DEFINE_string("one", None, "A method: prints its measurement as JSON.")
+_REFERENCE = "darts_first"
+
+
+def measure(method: str, steps: int) -> dict[str, float]:
+    """Processor seconds of a step, and of the first; bytes of a gradient's tensors at full size."""
+    import tf_darts.accelerate  # noqa: F401, the fast forms that a run takes
+    from tf_darts.cells.space import find_space, resolved
+    from tf_darts.config.methods import find_method
+    from tf_darts.config.presets import configure
+    from tf_darts.data.facts import ImageFacts
+    from tf_darts.runs.memory_estimates import search_memory
+
+    asked = {"mode": "search", "dataset": "cifar10", "space": "nasbench201", "method": method}
+
+    config = configure(asked | {"batch_size": 64})
+    make = resolved(find_space("nasbench201").supernet)
+    network = make(config, ImageFacts((32, 32, 3), classes=10), config.cells)
+    memory = search_memory(network, config).tensors
+    step = resolved(find_method(config.method).step)(network, config)
+    random = np.random.default_rng(0)
+
+    def batch() -> tuple[np.ndarray, np.ndarray]:
+        images = random.standard_normal((64, 32, 32, 3), np.float32)
+        return images, random.integers(10, size=64, dtype=np.int32)
+
+    seconds = []
+    for _ in range(2 + steps):
+        batches = batch(), batch()
+        start = time.process_time()
+        step(*batches, config.weight_learning_rate)
+        seconds.append(time.process_time() - start)
+    return {"step": statistics.median(seconds[2:]), "first": seconds[0], "memory": memory}
+
+
+def main(arguments: list[str]) -> None:
+    """Prints a line for each method."""
+    del arguments
+    if _ONE.value:
+        print(json.dumps(measure(_ONE.value, _STEPS.value)))
+        return
+    from tf_darts.config.methods import methods
+
+    names = _METHODS.value or [name for name in methods() if name != _REFERENCE]
+    half = len(names) // 2
+    rows: dict[str, list[dict[str, float]]] = {}
+    for name in [_REFERENCE, *names[:half], _REFERENCE, *names[half:], _REFERENCE]:
+        command = [sys.executable, __file__, f"--one={name}", f"--steps={_STEPS.value}"]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        rows.setdefault(name, []).append(json.loads(done.stdout.splitlines()[-1]))
+        print(name, rows[name][-1], file=sys.stderr, flush=True)
+    step, memory = (
+        statistics.median(row[key] for row in rows[_REFERENCE]) for key in ("step", "memory")
+    )
+    print("| method | cost | memory | first step, processor s |\n|---|---|---|---|")
+    for name, (row, *_) in rows.items():
+        cost, tensors = row["step"] / step, row["memory"] / memory
+        print(f"| `{name}` | {cost:.2f} | {tensors:.2f} | {row['first']:.0f} |")
+    spread = " ".join(f"{row['step'] / step:.2f}" for row in rows[_REFERENCE])
+    print(f"`{_REFERENCE}`: {step:.3f} s, {memory / 1e6:.0f} MB; its own costs: {spread}")
+
+
+if __name__ == "__main__":
+    app.run(main)
