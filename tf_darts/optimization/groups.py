@@ -1,10 +1,13 @@
 """Weights in groups: a few vectors are moved faster than a thousand small tensors."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
+
+from tf_darts.optimization.flat import FlatLayout
 
 _SIZE = 2**18  # numbers in a group: a megabyte, which stays in a core's cache
 
@@ -19,33 +22,30 @@ class WeightGroups:
     """
 
     def __init__(self, weights: Sequence[keras.Variable]) -> None:
-        self._shapes: list[list[tuple[int, ...]]] = []
+        groups: list[list[keras.Variable]] = []
         size = _SIZE
         for weight in weights:
-            shape = tuple(weight.shape)
-            size += math.prod(shape)
+            own = math.prod(weight.shape)
+            size += own
             if size > _SIZE:
-                size = math.prod(shape)
-                self._shapes.append([])
-            self._shapes[-1].append(shape)
+                size = own
+                groups.append([])
+            groups[-1].append(weight)
+        self._layouts = [FlatLayout(group) for group in groups]
 
     @property
     def sizes(self) -> list[int]:
         """The length of each vector."""
-        return [sum(math.prod(shape) for shape in shapes) for shapes in self._shapes]
+        return [layout.size for layout in self._layouts]
 
     def join(self, values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """The vectors of the weights' values."""
-        parts, vectors = iter(values), []
-        for shapes in self._shapes:
-            flat = [tf.reshape(next(parts), [-1]) for _ in shapes]
-            vectors.append(tf.concat(flat, axis=0) if len(flat) > 1 else flat[0])
-        return vectors
+        rest = iter(values)
+        return [
+            layout.flatten(list(itertools.islice(rest, len(layout)))) for layout in self._layouts
+        ]
 
     def split(self, vectors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """The weights' values."""
-        values = []
-        for vector, shapes in zip(vectors, self._shapes, strict=True):
-            parts = tf.split(vector, [math.prod(shape) for shape in shapes])
-            values += [tf.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
-        return values
+        pairs = zip(self._layouts, vectors, strict=True)
+        return [value for layout, vector in pairs for value in layout.unflatten(vector)]

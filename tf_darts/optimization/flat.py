@@ -19,10 +19,16 @@ class FlatLayout:
         self._sizes = [math.prod(shape) for shape in self._shapes]
         self.size = sum(self._sizes)
 
+    def __len__(self) -> int:
+        """How many variables there are."""
+        return len(self._shapes)
+
     def flatten(self, values: Sequence[tf.Tensor]) -> tf.Tensor:
         """The vector [size] of the variables' values."""
         if not values:
             return tf.zeros([0], keras.config.floatx())
+        if len(values) == 1:
+            return tf.reshape(values[0], [-1])
         line = tf.constant([-1])  # one for all: a graph of thousands of constants is slow to make
         return tf.concat([tf.reshape(value, line) for value in values], axis=0)
 

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_darts.bilevel.flat import FlatLayout
+from tf_darts.optimization.flat import FlatLayout
 
 SHAPES = [(2, 3), (), (4,), (1, 2, 2)]
 
