@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from tf_darts.cells.answers import Found
 from tf_darts.cells.genotype import SPACES
 from tf_darts.cells.published import published_cells
 from tf_darts.cells.space import find_space
@@ -126,8 +127,8 @@ def _search_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> 
     history = _finished(run, settings)
     score = _score(run, history[-1])
     # Of the epoch whose cell counts: the last, unless a rule of the method said another.
-    epoch = (run.read_result() or {}).get("epoch")
-    record = next((record for record in history if record["epoch"] == epoch), history[-1])
+    result = run.read_result() or {}
+    record = next((r for r in history if r["epoch"] == result.get("epoch")), history[-1])
     value = record.get(f"validation_{score['score']}")
     entry = Entry(
         name=name,
@@ -144,6 +145,7 @@ def _search_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> 
         settings=group_settings(settings),
         history=history,
         animation=animation_of(run.path),
+        found=Found(**result["found"]) if "found" in result else None,
     )
     return [entry]
 

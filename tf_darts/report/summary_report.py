@@ -15,6 +15,7 @@ from tf_darts.errors import StorageError, UserError
 from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.entries import LOOKED_UP, SUPERNET, TRAINED, Entry, Group, distinct, group
 from tf_darts.report.hparams import write_sessions
+from tf_darts.report.monitors import monitor_curves, monitor_rows
 from tf_darts.report.plots import save_figure
 from tf_darts.report.ranking import REFERENCE, ranking_table
 from tf_darts.report.ranking_plot import ranking_plot
@@ -148,7 +149,8 @@ class _Section:
     def text(self) -> str:
         """The section's Markdown; its pictures are written."""
         parts = [self._table(), self._comparisons(), self._looked_up(), self._costs()]
-        return "".join([*parts, self._curves(), self._cells(), self._ranking()])
+        parts += [self._curves(), self._monitors(), self._cells(), self._ranking()]
+        return "".join(parts)
 
     def _table(self) -> str:
         if not self._groups:
@@ -217,6 +219,17 @@ class _Section:
         if figure is None:
             return ""
         return "\n#### Learning curves\n\n" + self._picture("curves", figure, "learning curves")
+
+    def _monitors(self) -> str:
+        """What the searches measured besides; the trainings' searches have reports of their own."""
+        if self._entries[0].scored_by != SUPERNET:
+            return ""
+        figure = monitor_curves(self._entries)
+        if figure is None:
+            return ""
+        table = markdown_table(monitor_rows(self._entries))
+        note = "\nEach at the first epoch at which it was measured, and at the last one.\n\n"
+        return f"\n#### Monitors\n\n{table}{note}{self._picture('monitors', figure, 'monitors')}"
 
     def _cells(self) -> str:
         """The best cell of each group, and how its search came to it."""
