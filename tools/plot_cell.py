@@ -5,15 +5,17 @@ or one of another program, by file or text (docs/own_cell.md).
   python tools/plot_cell.py nasnet
   python tools/plot_cell.py RUN/genotype.json --output=cell.svg
   python tools/plot_cell.py genotypes.py:MY_CELL
-  python tools/plot_cell.py RUN/history.jsonl --output=cell.gif
+  python tools/plot_cell.py RUN/history.jsonl --output=cell.gif --mixing
   python tools/plot_cell.py RUN/genotype.json --load=my_space.py
 
-The last animates the cell over the epochs of a search. Without --output, the picture is NAME.png
+A history is animated: the cell over the epochs of a search, with --mixing beside the mixing
+weights. Without --output, the picture is NAME.png
 (NAME.gif) in the current folder.
 """
 
 import pathlib
 import sys
+from collections.abc import Mapping
 
 from absl import flags
 
@@ -23,17 +25,20 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from tf_darts.cells import genotype, genotype_files, references
 from tf_darts.cells.foreign import is_text
 from tf_darts.cells.published import PUBLISHED
+from tf_darts.cells.space import find_space
+from tf_darts.cells.topology import CellTopology
 from tf_darts.cli import members, program
 from tf_darts.errors import UserError
 from tf_darts.report.drawing.cell_animation import search_animation
 from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.plots import save_figure
-from tf_darts.runtime.files import is_file, read_json_lines, write_atomically
+from tf_darts.runtime.files import is_file, read_json, read_json_lines, write_atomically
 
 _OUTPUT = flags.DEFINE_string(
     "output", None, "The picture to write, .png, .svg or .pdf, .gif of a history; default NAME.png."
 )
 _TITLE = flags.DEFINE_string("title", "", "What to write above the drawing.")
+_MIXING = flags.DEFINE_bool("mixing", False, "Of a history: the mixing weights beside the cell.")
 flags.DEFINE_string("load", None, members.HELP)
 
 
@@ -66,6 +71,23 @@ def find(name: str, space: str | None) -> genotype.Genotype:
     return found
 
 
+def searched_cells(config: pathlib.Path, space: str) -> Mapping[str, CellTopology]:
+    """The topologies of a search by kind of cell: those that it recorded, or else its space's.
+
+    Raises:
+      UserError: the file cannot be read.
+    """
+    recorded = read_json(config, "leave out --mixing").get("settings", {}).get("cells")
+
+    def frozen(value: object) -> object:
+        return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+    return find_space(space).topologies | {
+        kind: CellTopology(**{name: frozen(value) for name, value in fields.items()})
+        for kind, fields in (recorded or {}).items()
+    }
+
+
 def animate(history: pathlib.Path, output: pathlib.Path) -> None:
     """Writes the animation of the search whose history is given, atomically.
 
@@ -77,7 +99,9 @@ def animate(history: pathlib.Path, output: pathlib.Path) -> None:
         raise UserError(f"{output}: animations are written as .gif; use that.")
     records = read_json_lines(history, "give the history.jsonl of a search")
     try:
-        animation = search_animation(records, kind)
+        config = history.with_name("config.json")
+        topologies = searched_cells(config, kind.space) if _MIXING.value else None
+        animation = search_animation(records, kind, topologies)
     except (ValueError, KeyError, TypeError, UserError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
         raise UserError(
@@ -97,6 +121,8 @@ def main(argv: list[str]) -> int:
                 raise UserError(f"{given}: --space and --title are for one cell; leave them out.")
             output = _OUTPUT.value or f"{given.stem}.gif"
             animate(given, pathlib.Path(output))
+        elif _MIXING.value:
+            raise UserError("--mixing is for the history.jsonl of a search; leave it out.")
         else:
             stem = references.label(argv[1]) if is_text(argv[1]) else given.stem
             output = _OUTPUT.value or f"{stem}.png"

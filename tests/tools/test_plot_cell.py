@@ -4,6 +4,7 @@ import sys
 import types
 
 import pytest
+from PIL import Image
 
 from tests.support import in_process
 from tests.support.paths import ROOT
@@ -63,9 +64,32 @@ def test_animation_of_a_history(tmp_path):
     assert (tmp_path / "history.gif").read_bytes().startswith(b"GIF89a")
 
 
+@pytest.mark.parametrize("cells", [None, {"nodes": 8, "operations": [["tanh"], *[["relu"]] * 35]}])
+def test_mixing_weights_beside_the_cell(tmp_path, cells):
+    """A recorded topology counts; without one, that of the space."""
+    cell = PUBLISHED["recurrent"]["darts_v1"]
+    genotype_files.save(tmp_path / "genotype.json", cell)
+    own = {"inputs": 1, "keep": 1, "none_competes": False, "output": "mean"}
+    settings = {"cells": {"cell": own | cells}} if cells else {}
+    (tmp_path / "config.json").write_text(json.dumps({"settings": settings}))
+    mixing = [[1.0]] * 36 if cells else [[0.2] * 5] * 36
+    record = {"epoch": 1, "validation_perplexity": 140.0, "genotype": cell.to_dict()}
+    record["mixing"] = {"cell": mixing}
+    (tmp_path / "history.jsonl").write_text(json.dumps(record) + "\n")
+    alone = _plot(tmp_path, "history.jsonl", "--output=alone.gif")
+    beside = _plot(tmp_path, "history.jsonl", "--mixing", "--output=beside.gif")
+    assert (alone.returncode, beside.returncode, beside.stderr) == (0, 0, "")
+    sizes = []
+    for name in ("alone.gif", "beside.gif"):
+        with Image.open(tmp_path / name) as picture:
+            sizes.append(picture.size)
+    assert sizes[1][0] > sizes[0][0] + 100 and sizes[1][1] > 300
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["nasnet", "--mixing"], "--mixing is for the history.jsonl of a search; leave it out"),
         (["darts_v1"], "--space=convolutional|recurrent"),
         (["nobody"], "convolutional: darts_v1, darts_v2, nasnet, amoebanet; recurrent: darts_v1"),
         (["nasnet", "--space=recurrent"], "no published recurrent cell"),

@@ -1,4 +1,4 @@
-"""The cell over the epochs of a search, as an animated GIF."""
+"""The cell over the epochs of a search, alone or beside its mixing weights, as an animated GIF."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
 from tf_darts.cells.genotype import Genotype
+from tf_darts.cells.topology import CellTopology
 from tf_darts.report.candidate_rows import is_number
 from tf_darts.report.drawing.cell_drawing import draw_genotype
+from tf_darts.report.plots import alpha_heatmap, by_operation
 
 _DPI = 90
 _TITLE_SIZE = 18  # pixels
@@ -22,38 +25,55 @@ _FRAME_MILLISECONDS = 350
 _LAST_MILLISECONDS = 3000
 
 
-def search_animation(history: Sequence[Mapping[str, Any]], genotype_class: type[Genotype]) -> bytes:
+def search_animation(
+    history: Sequence[Mapping[str, Any]],
+    genotype_class: type[Genotype],
+    topologies: Mapping[str, CellTopology] | None = None,
+) -> bytes:
     """The animation of a search: a frame an epoch, with its number and its scores.
 
     Args:
       history: the records of a search, at least one.
       genotype_class: what reads the "genotype" of a record.
+      topologies: by kind of cell; where they are given, the mixing weights stand beside the cell.
     """
     cells = [genotype_class.from_dict(record["genotype"]) for record in history]
-    return cell_animation(cells, [_title(record) for record in history])
+    mixing = [_mixing(record, topologies) for record in history] if topologies else ()
+    return cell_animation(cells, [_title(record) for record in history], mixing)
 
 
-def cell_animation(cells: Sequence[Genotype], titles: Sequence[str]) -> bytes:
+def cell_animation(
+    cells: Sequence[Genotype], titles: Sequence[str], beside: Sequence[Image.Image] = ()
+) -> bytes:
     """A GIF file's content that shows cells one after another, for ever, the last for longer.
 
     Every frame has the size that the largest needs; a cell stands in the middle, its title above.
 
+    Args:
+      cells: at least one.
+      titles: as many.
+      beside: what stands to the right of each cell; as many, or none.
+
     Raises:
-      ValueError: there are no cells, or not as many titles.
+      ValueError: there are no cells, or not as many of the others.
     """
-    if not cells or len(cells) != len(titles):
-        raise ValueError(f"{len(cells)} cells and {len(titles)} titles")
+    if not cells or len(cells) != len(titles) or len(beside) not in (0, len(cells)):
+        raise ValueError(f"{len(cells)} cells and {len(titles)} titles, {len(beside)} beside them")
     drawings: dict[Genotype, Image.Image] = {}
     for cell in cells:  # most stay the same for many epochs
         if cell not in drawings:
-            drawings[cell] = _drawing(cell)
+            drawings[cell] = _raster(draw_genotype(cell))
+    width = max(drawing.width for drawing in drawings.values())
+    height = max(drawing.height for drawing in drawings.values())
+    pictures = [_in_the_middle(drawings[cell], (width, height)) for cell in cells]
+    if beside:
+        pictures = [_joined(pair, down=False) for pair in zip(pictures, beside, strict=True)]
     font = ImageFont.truetype(findfont("DejaVu Sans"), _TITLE_SIZE)
-    widths = [drawing.width for drawing in drawings.values()]
+    widths = [picture.width for picture in pictures]
     widths += [int(font.getlength(title)) + _TITLE_SIZE for title in titles]
-    size = max(widths), _TITLE_HEIGHT + max(drawing.height for drawing in drawings.values())
-    frames = [
-        _frame(drawings[cell], title, font, size) for cell, title in zip(cells, titles, strict=True)
-    ]
+    size = max(widths), _TITLE_HEIGHT + max(picture.height for picture in pictures)
+    pairs = zip(pictures, titles, strict=True)
+    frames = [_frame(picture, title, font, size) for picture, title in pairs]
     stream = io.BytesIO()
     frames[0].save(
         stream,
@@ -77,8 +97,37 @@ def _title(record: Mapping[str, Any]) -> str:
     return f"epoch {record['epoch']}, supernet's validation {', '.join(scores)}"
 
 
-def _drawing(cell: Genotype) -> Image.Image:
-    figure = draw_genotype(cell)
+def _mixing(record: Mapping[str, Any], topologies: Mapping[str, CellTopology]) -> Image.Image:
+    """The mixing weights of all kinds of cells, one below the other."""
+    several = len(topologies) > 1
+    pictures = []
+    for kind, topology in topologies.items():
+        weights = by_operation(np.array(record["mixing"][kind]), topology)
+        names = topology.all_operations, topology.edge_names
+        pictures.append(_raster(alpha_heatmap(weights, *names, kind if several else "")))
+    return _joined(pictures, down=True)
+
+
+def _joined(pictures: Sequence[Image.Image], *, down: bool) -> Image.Image:
+    """Pictures one below the other or side by side, in the middle of the largest."""
+    widths, heights = [p.width for p in pictures], [p.height for p in pictures]
+    size = (max(widths), sum(heights)) if down else (sum(widths), max(heights))
+    whole, place = Image.new("RGB", size, "white"), 0
+    for picture in pictures:
+        across = (size[0] - picture.width) // 2, place
+        along = place, (size[1] - picture.height) // 2
+        whole.paste(picture, across if down else along)
+        place += picture.height if down else picture.width
+    return whole
+
+
+def _in_the_middle(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    whole = Image.new("RGB", size, "white")
+    whole.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
+    return whole
+
+
+def _raster(figure: Figure) -> Image.Image:
     figure.set_dpi(_DPI)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
