@@ -123,7 +123,8 @@ def test_flags_make_a_configuration(words, monkeypatch, loaded):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.stem)
 def test_flags_in_sentences_are_there(document):
     others = {"flagfile", "help", "load", "logdir", "enable_batching", "batching_parameters_file"}
-    programs = "".join(file.read_text("utf-8") for file in ROOT.glob("tools/*.py"))
+    files = [*ROOT.glob("tools/*.py"), *ROOT.glob("experiments/*.py")]
+    programs = "".join(file.read_text("utf-8") for file in files)
     settings = config.settings()
     sentences = re.sub(r"(?m)^    .*$", "", document.read_text(encoding="utf-8"))
     for code in re.findall(r"`([^`]*--[^`]*)`", sentences):
