@@ -81,9 +81,10 @@ def main(arguments: list[str]) -> None:
         statistics.median(row[key] for row in rows[_REFERENCE]) for key in ("step", "memory")
     )
     print("| method | cost | memory | first step, processor s |\n|---|---|---|---|")
-    for name, (row, *_) in rows.items():
-        cost, tensors = row["step"] / step, row["memory"] / memory
-        print(f"| `{name}` | {cost:.2f} | {tensors:.2f} | {row['first']:.0f} |")
+    for name, measured in rows.items():
+        cost = statistics.median(row["step"] for row in measured) / step
+        tensors, first = measured[0]["memory"] / memory, measured[0]["first"]
+        print(f"| `{name}` | {cost:.2f} | {tensors:.2f} | {first:.0f} |")
     spread = " ".join(f"{row['step'] / step:.2f}" for row in rows[_REFERENCE])
     print(f"`{_REFERENCE}`: {step:.3f} s, {memory / 1e6:.0f} MB; its own costs: {spread}")
 
