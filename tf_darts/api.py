@@ -81,7 +81,7 @@ def search(**settings: Any) -> SearchRun:
     Raises:
       UserError: settings, data or directory are not right, or the search diverged.
 
-    Example:
+    Examples:
       >>> found = search(dataset="digits", run_dir="runs/found", channels=4, layers=3, epochs=2)
       >>> found.cell, found.path, found.history[-1]["validation_accuracy"]
     """

@@ -24,7 +24,7 @@ class NasBench201(CellTable):
     Args:
       path: of the file.
 
-    Example:
+    Examples:
       >>> table = NasBench201("nasbench201.csv")
       >>> table.query("all_3x3")["cifar10"], table.null("cifar10").best_of(10)
     """

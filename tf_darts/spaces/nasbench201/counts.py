@@ -52,7 +52,7 @@ def weight_count(
       cells_per_stage: N.
       image_channels: D.
 
-    Example:
+    Examples:
       >>> weight_count((0, 0), 10), weight_count((6, 0), 10)
       (73306, 1531546)
     """
@@ -82,7 +82,7 @@ def multiply_adds(
       channels: C.
       cells_per_stage: N.
 
-    Example:
+    Examples:
       >>> multiply_adds((0, 0), 10), multiply_adds((6, 0), 10)
       (7783050, 220119690)
     """

@@ -250,7 +250,7 @@ class NasBench201Network(BenchNetwork):
       genotype: the cell; or what its `to_dict` gives.
       **kwargs: see `BenchNetwork`.
 
-    Example:
+    Examples:
       >>> from tf_darts.cells.published import PUBLISHED
       >>> cell = PUBLISHED["nasbench201"]["resnet"]
       >>> NasBench201Network(cell, classes=10, channels=4, cells_per_stage=1)(

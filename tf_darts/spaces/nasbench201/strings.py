@@ -35,7 +35,7 @@ def parse(text: str) -> Architecture:
     Raises:
       UserError: it is no such string.
 
-    Example:
+    Examples:
       >>> parse("|none~0|+|skip_connect~0|none~1|+|none~0|none~1|nor_conv_3x3~2|")
       ('none', 'skip_connect', 'none', 'none', 'none', 'nor_conv_3x3')
     """
@@ -84,7 +84,7 @@ def fields(text: str) -> dict[str, list[tuple[str, int]]]:
 def written(architecture: Sequence[str]) -> str:
     """The string of an architecture; the inverse of `parse`.
 
-    Example:
+    Examples:
       >>> written(["skip_connect"] * 6)
       '|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|'
     """
@@ -99,7 +99,7 @@ def of_fields(cell: Mapping[str, Sequence[tuple[str, int]]]) -> str:
 
     A node's edges may stand in another order there; in a string they do not.
 
-    Example:
+    Examples:
       >>> of_fields(fields(EXAMPLE)) == EXAMPLE
       True
     """
@@ -116,7 +116,7 @@ def normal(text: str) -> str:
 def short(architecture: Sequence[str]) -> str:
     """A letter for each edge, node by node: `3`, `1` convolutions, `s`kip, `a`verage, `-` none.
 
-    Example:
+    Examples:
       >>> short(parse(EXAMPLE))
       '3/-3/s-s'
     """
@@ -142,7 +142,7 @@ def canonical(architecture: Sequence[str]) -> str:
     reads, `none` and what reads zeros for zeros (`#`), and sums are sorted. It tells 6,466 of the
     15,625 apart. It is not complete: zeros stay in a sum, so that `#+#` is not `#`.
 
-    Example:
+    Examples:
       >>> canonical(from_short("3/ss/---"))
       '#+#+#'
     """

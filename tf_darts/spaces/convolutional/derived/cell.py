@@ -55,7 +55,7 @@ class DerivedCell(keras.layers.Layer):
         twice as high and wide as the second.
       seed: integer for the initial weights; None draws from Keras' global generator.
 
-    Example:
+    Examples:
       >>> cell = DerivedCell([[("sep_conv_3x3", 0), ("skip_connect", 1)]], [2], channels=4)
       >>> cell((tf.ones([1, 8, 8, 6]), tf.ones([1, 8, 8, 6]))).shape
       TensorShape([1, 8, 8, 4])

@@ -52,7 +52,7 @@ def weight_count(
       auxiliary: whether those of the auxiliary head count; the paper does not count them.
       image_channels: of the images.
 
-    Example:
+    Examples:
       >>> from tf_darts.cells.published import PUBLISHED
       >>> cells = PUBLISHED["convolutional"]["darts_v2"]
       >>> weight_count(CifarNetwork(cells, classes=10))

@@ -29,7 +29,7 @@ class CifarNetwork(DerivedNetwork):
 
     The auxiliary head needs images of at least 29×29.
 
-    Example:
+    Examples:
       >>> from tf_darts.cells.published import PUBLISHED
       >>> cells = PUBLISHED["convolutional"]["darts_v2"]
       >>> model = CifarNetwork(cells, classes=10, channels=4, layers=3, auxiliary=False)

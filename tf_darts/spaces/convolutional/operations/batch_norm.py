@@ -192,7 +192,7 @@ class BatchNorm(keras.layers.Layer):
     Args:
       affine: whether there are a learnable scale and offset, as there are outside the search.
 
-    Example:
+    Examples:
       >>> normalized = BatchNorm(affine=False)(tf.random.normal([8, 4, 4, 16]), training=True)
       >>> float(tf.abs(tf.reduce_mean(normalized))) < 1e-5
       True

@@ -82,7 +82,7 @@ class SeparableConvolution(Operation):
     Args:
       size: 3, 5 or 7.
 
-    Example:
+    Examples:
       >>> SeparableConvolution(size=3, stride=2)(tf.ones([1, 8, 8, 4])).shape
       TensorShape([1, 4, 4, 4])
     """

@@ -28,7 +28,7 @@ class Noise(Operation):
       **kwargs: of every `Operation`. With `seed` None layers still draw apart in training, but have
         the same numbers in evaluation: so a model that is loaded says what the saved one said.
 
-    Example:
+    Examples:
       >>> layer = Noise(stride=2, seed=1)
       >>> layer(tf.zeros([1, 4, 4, 3]), training=True).shape
       TensorShape([1, 2, 2, 3])

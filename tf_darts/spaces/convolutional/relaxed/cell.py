@@ -37,7 +37,7 @@ class MixedOperation(keras.layers.Layer):
       primitives: the candidates' names, in the order of their weights; None for those of searches.
       seed: integer for the initial weights; None draws from Keras' global generator.
 
-    Example:
+    Examples:
       >>> mixed = MixedOperation(channels=4)
       >>> mixed(tf.ones([1, 8, 8, 4]), mixing=tf.fill([8], 0.125)).shape
       TensorShape([1, 8, 8, 4])

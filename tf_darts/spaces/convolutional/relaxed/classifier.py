@@ -38,7 +38,7 @@ class RelaxedImageClassifier(keras.layers.Layer):
     Attributes:
       rematerialize: whether cells are computed again in the backward pass; it may be set.
 
-    Example:
+    Examples:
       >>> model = RelaxedImageClassifier(classes=10, channels=4, layers=3)
       >>> mixing = {name: tf.fill([14, 8], 0.125) for name in ("normal", "reduce")}
       >>> model(tf.zeros([2, 16, 16, 3]), mixing).shape

@@ -73,7 +73,7 @@ def shuffle(values: tf.Tensor, groups: int) -> tf.Tensor:
       values: [..., C].
       groups: K, which divides C; the inverse is the shuffle with C/K groups.
 
-    Example:
+    Examples:
       >>> shuffle(tf.range(8)[tf.newaxis], 4).numpy()
       array([[0, 2, 4, 6, 1, 3, 5, 7]], dtype=int32)
     """

@@ -37,7 +37,7 @@ class DerivedRecurrentCell(keras.layers.Layer):
       rematerialize: whether chunks of time steps are computed again in the backward pass; it may
         be set.
 
-    Example:
+    Examples:
       >>> cell = DerivedRecurrentCell(PUBLISHED["recurrent"]["darts_v2"], units=16)
       >>> outputs, hidden = cell(tf.random.normal([7, 4, 16]), tf.zeros([4, 16]))
       >>> outputs.shape

@@ -14,7 +14,7 @@ def weight_count(genotype: RecurrentGenotype, words: int, units: int) -> int:
       words: size of the vocabulary.
       units: U.
 
-    Example:
+    Examples:
       >>> from tf_darts.cells.published import PUBLISHED
       >>> weight_count(PUBLISHED["recurrent"]["darts_v2"], words=10_000, units=850)
       22960000

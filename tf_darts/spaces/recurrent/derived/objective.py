@@ -42,7 +42,7 @@ class LanguageModel(WordModel, keras.Model):
       seed: integer, for the initial weights, uniform in ±0.04 (the decoder's bias is 0), and for
         the masks where `call` is given no seed.
 
-    Example:
+    Examples:
       >>> model = LanguageModel(PUBLISHED["recurrent"]["darts_v2"], words=50, units=16)
       >>> logits, hidden = model(tf.zeros([7, 4], tf.int32), tf.zeros([4, 16]))
       >>> logits.shape

@@ -50,7 +50,7 @@ class RelaxedRecurrentCell(keras.layers.Layer):
       rematerialize: whether chunks of time steps are computed again in the backward pass; it may
         be set.
 
-    Example:
+    Examples:
       >>> cell = RelaxedRecurrentCell(units=16)
       >>> mixing = tf.fill([36, 5], 0.2)
       >>> outputs, hidden = cell(tf.random.normal([7, 4, 16]), tf.zeros([4, 16]), mixing)

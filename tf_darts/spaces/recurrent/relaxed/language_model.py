@@ -27,7 +27,7 @@ class RelaxedLanguageModel(WordModel, keras.layers.Layer):
       output_dropout: rate on the cell's outputs.
       seed: integer, for the initial weights.
 
-    Example:
+    Examples:
       >>> model = RelaxedLanguageModel(words=50, units=16)
       >>> text = tf.zeros([7, 4], tf.int32)
       >>> logits, hidden = model(text, tf.zeros([4, 16]), tf.fill([36, 5], 0.2))
