@@ -49,8 +49,9 @@ def _entry(home: types.ModuleType, name: str) -> str:
     value = getattr(home, name)
     if isinstance(value, str):
         return f"### `{name}`\n\nThe constant `{value!r}`."
-    defined = hasattr(value, "__qualname__")
-    place = (
-        f"{value.__module__}.{value.__qualname__}" if defined else f"{home._MODULES[name]}.{name}"
-    )
-    return f"::: {place}"
+    if not hasattr(value, "__qualname__"):
+        return f"::: {home._MODULES[name]}.{name}"
+    place = f"::: {value.__module__}.{value.__qualname__}"
+    if value.__qualname__ == name:
+        return place
+    return f"### {name}\n\n{place}\n    options:\n      show_root_heading: false"
