@@ -13,7 +13,7 @@ from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("mkdocs") is None or importlib.util.find_spec("mkdocstrings") is None,
-    reason="mkdocs is not installed; it comes with pip install '.[docs]'",
+    reason="mkdocs is not installed; pip install mkdocs-material 'mkdocstrings[python]'",
 )
 
 
