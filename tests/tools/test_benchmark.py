@@ -1,6 +1,7 @@
 """The benchmark's table, with and without something to compare with."""
 
 import importlib.util
+import subprocess
 import sys
 
 import pytest
@@ -51,3 +52,14 @@ def test_with_torch(tool, monkeypatch):
     table = "\n".join(lines)
     assert "| training V2 on CIFAR-10 | 8.000 | 4.000…16.000 | 24.0 | 3.0 | 3 |" in table
     assert "skipped" not in table
+
+
+def test_steps_are_timed_with_the_fast_forms_of_a_run():
+    """In a process of its own: here, other tests have registered them."""
+    code = (
+        "import sys; sys.path.insert(0, 'tools'); import benchmark_tasks\n"
+        "from tf_darts.spaces.fast_forms import registered\n"
+        "print(*(form.layer.__name__ for form in registered()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert {"RelaxedCell", "RelaxedBenchCell", "BatchNorm"} <= set(done.stdout.split()), done.stderr
