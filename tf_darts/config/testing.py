@@ -14,9 +14,22 @@ class TrainingTestConfig:
 
     purpose: ClassVar[str] = "tests"
 
-    mode: str = setting("test", "what to do", choices=("test",))
-    run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)
-    data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
+    mode: str = setting(
+        "test", "The mode says what the program does.", group="run", choices=("test",)
+    )
+    run_dir: str = setting(
+        "",
+        "The finished training that is tested lives in this directory.",
+        group="run",
+        operational=True,
+    )
+    data_dir: str = setting(
+        "",
+        "The data lie in this directory; where none is given, they are looked for in the usual"
+        " place.",
+        group="data",
+        operational=True,
+    )
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         """The configuration, checked; arguments as of `RunConfig.validated`."""

@@ -27,20 +27,47 @@ class TrainingConfig(RunConfig):
     averaging_patience: ClassVar[int] = 0
     train_on_all: ClassVar[bool] = False
 
-    mode: str = setting("train", "what to do", choices=("train",))
+    mode: str = setting(
+        "train", "The mode says what the program does.", group="run", choices=("train",)
+    )
     # Not computed with: the cell itself is among a run's settings, wherever its file was.
     genotype: str = setting(
         "",
-        "the cell: a genotype.json, the name of a published one, or a file or text of another"
-        " program (docs/own_cell.md)",
+        "The network is made of this cell: a genotype.json, the name of a published cell, or a"
+        " file or text of another program (docs/own_cell.md).",
+        group="run",
         operational=True,
     )
-    epochs: int = setting(8000, "passes over the training data", minimum=1, maximum=10**6)
-    batch_size: int = setting(64, "examples of a training batch", minimum=2, maximum=2**20)
-    weight_decay: float = setting(
-        8e-7, "of the weights, added to the gradient", minimum=0.0, maximum=1e3
+    epochs: int = setting(
+        8000,
+        "The run goes through its training data this many times.",
+        group="learning",
+        unit="epochs",
+        minimum=1,
+        maximum=10**6,
     )
-    learning_rate: float = setting(20.0, "of the weights, at its start", above=0.0, maximum=1e4)
+    batch_size: int = setting(
+        64,
+        "A step takes this many training examples.",
+        group="learning",
+        unit="examples",
+        minimum=2,
+        maximum=2**20,
+    )
+    weight_decay: float = setting(
+        8e-7,
+        "The weights, times this factor, are added to their gradient.",
+        group="learning",
+        minimum=0.0,
+        maximum=1e3,
+    )
+    learning_rate: float = setting(
+        20.0,
+        "The learning rate of the weights begins at this value.",
+        group="training",
+        above=0.0,
+        maximum=1e4,
+    )
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         del preset
@@ -74,23 +101,52 @@ class TextTrainingConfig(TrainingConfig):
 
     purpose: ClassVar[str] = "trainings on texts"
 
-    bptt: int = setting(35, "mean time steps of a batch", minimum=6, maximum=10**4)
-    short_probability: float = setting(
-        0.05, "how often a training batch has half the time steps", minimum=0.0, below=1.0
+    bptt: int = setting(
+        35,
+        "A training batch has this many time steps on average.",
+        group="data",
+        unit="time steps",
+        minimum=6,
+        maximum=10**4,
     )
-    min_count: int = setting(1, "rarer training words become <unk>", minimum=1, maximum=10**9)
-    test_batch_size: int = setting(1, "texts side by side in the test", minimum=1, maximum=2**20)
+    short_probability: float = setting(
+        0.05,
+        "A training batch has half the time steps with this probability.",
+        group="data",
+        minimum=0.0,
+        below=1.0,
+    )
+    min_count: int = setting(
+        1,
+        "The words that the training part has fewer times become <unk>.",
+        group="data",
+        unit="times",
+        minimum=1,
+        maximum=10**9,
+    )
+    test_batch_size: int = setting(
+        1,
+        "The test reads this many texts side by side.",
+        group="training",
+        unit="texts",
+        minimum=1,
+        maximum=2**20,
+    )
     averaging_patience: int = setting(
         5,
-        "weights are averaged from where validation is no better than the best of all but the last"
-        " so many epochs (0: never)",
+        "The weights are averaged from the epoch on whose validation is no better than the best"
+        " until this many epochs before it; 0 never averages.",
+        group="training",
+        unit="epochs",
         minimum=0,
         maximum=10**6,
     )
     max_rollbacks: int = setting(
         10,
-        "how often a diverged run goes back: a search to its last epoch's end, a training to its"
-        " best",
+        "A run that diverges goes back this many times: a search to its last epoch's end, a"
+        " training to its best epoch.",
+        group="state",
+        unit="times",
         minimum=0,
         maximum=10**6,
         operational=True,
@@ -104,58 +160,146 @@ class ImageTrainingConfig(TrainingConfig):
     purpose: ClassVar[str] = "trainings on images"
     prefers_inter_op_threads: ClassVar[bool] = True
 
-    epochs: int = setting(600, "passes over the training data", minimum=1, maximum=10**6)
-    batch_size: int = setting(96, "examples of a training batch", minimum=2, maximum=2**20)
-    evaluation_batch_size: int = setting(
-        256, "examples of a batch in evaluation", minimum=1, maximum=2**20
+    epochs: int = setting(
+        600,
+        "The run goes through its training data this many times.",
+        group="learning",
+        unit="epochs",
+        minimum=1,
+        maximum=10**6,
     )
-    momentum: float = setting(0.9, "of the weights' SGD", minimum=0.0, below=1.0)
+    batch_size: int = setting(
+        96,
+        "A step takes this many training examples.",
+        group="learning",
+        unit="examples",
+        minimum=2,
+        maximum=2**20,
+    )
+    evaluation_batch_size: int = setting(
+        256,
+        "The evaluation takes this many examples at a time.",
+        group="learning",
+        unit="examples",
+        minimum=1,
+        maximum=2**20,
+    )
+    momentum: float = setting(
+        0.9, "The weights' SGD has this momentum.", group="learning", minimum=0.0, below=1.0
+    )
     weight_decay: float = setting(
-        3e-4, "of the weights, added to the gradient", minimum=0.0, maximum=1e3
+        3e-4,
+        "The weights, times this factor, are added to their gradient.",
+        group="learning",
+        minimum=0.0,
+        maximum=1e3,
     )
     clip_norm: float = setting(
-        5.0, "largest global norm of the weights' gradient (0: none)", minimum=0.0, maximum=1e30
+        5.0,
+        "The weights' gradient is scaled down to this global norm where it is larger; 0 leaves it"
+        " as it is.",
+        group="learning",
+        minimum=0.0,
+        maximum=1e30,
     )
-    learning_rate: float = setting(0.025, "of the weights, at its start", above=0.0, maximum=1e4)
+    learning_rate: float = setting(
+        0.025,
+        "The learning rate of the weights begins at this value.",
+        group="training",
+        above=0.0,
+        maximum=1e4,
+    )
     schedule: str = setting(
         "cosine",
-        "of the learning rate: cosine to 0, or exponential",
+        "The learning rate falls along a cosine to 0, or exponentially.",
+        group="training",
         choices=("cosine", "exponential"),
     )
     learning_rate_decay: float = setting(
-        0.97, "factor an epoch of --schedule=exponential", above=0.0, below=1.0
+        0.97,
+        "With --schedule=exponential, each epoch multiplies the learning rate by this factor.",
+        group="training",
+        above=0.0,
+        below=1.0,
     )
     image_size: int = setting(
-        0, "pixels of a side (0: the data set's own)", minimum=0, maximum=2**13
+        0,
+        "The images are scaled to this many pixels a side; 0 leaves the data set's own size.",
+        group="data",
+        unit="pixels",
+        minimum=0,
+        maximum=2**13,
     )
     crop_padding: int = setting(
-        4, "pixels around an image before its random crop", minimum=0, maximum=2**12
+        4,
+        "The training images are padded by this many pixels on each side before a random crop.",
+        group="data",
+        unit="pixels",
+        minimum=0,
+        maximum=2**12,
     )
-    flip: bool = setting(True, "half of the images, left to right")
+    flip: bool = setting(
+        True,
+        "The training images are mirrored left to right, half of them at random.",
+        group="data",
+    )
     cutout: int = setting(
-        16, "pixels of a side of the square cut out of an image", minimum=0, maximum=2**13
+        16,
+        "The training images lose a square with sides of this many pixels; 0 leaves them whole.",
+        group="data",
+        unit="pixels",
+        minimum=0,
+        maximum=2**13,
     )
     stream_images: bool = setting(
         False,
-        "photographs stay on the disk and are read and scaled while training; without it all images"
-        " are in memory",
+        "The photographs stay on the disk and are read and scaled while training; otherwise all"
+        " images are held in memory.",
+        group="data",
     )
     random_resized_crop: bool = setting(
-        False, "a streamed training image is a random part of its photograph, not the middle"
+        False,
+        "A streamed training image is a random part of its photograph, not its middle.",
+        group="data",
     )
     color_jitter: float = setting(
-        0.0, "range of brightness, contrast and saturation around 1", minimum=0.0, below=1.0
+        0.0,
+        "The brightness, contrast and saturation of streamed training images vary around 1 by up"
+        " to this share.",
+        group="data",
+        minimum=0.0,
+        below=1.0,
     )
-    hue_jitter: float = setting(0.0, "range of the hue's shift, 0.5 is all", minimum=0.0, below=0.5)
+    hue_jitter: float = setting(
+        0.0,
+        "The hue of streamed training images is shifted by up to this share of its circle; 0.5 is"
+        " all of it.",
+        group="data",
+        minimum=0.0,
+        below=0.5,
+    )
     train_examples: int = setting(
-        0, "takes so many of the training images (0: all)", minimum=0, maximum=MOST_EXAMPLES
+        0,
+        "The run takes this many of the training images; 0 takes all.",
+        group="data",
+        unit="images",
+        minimum=0,
+        maximum=MOST_EXAMPLES,
     )
     validation_examples: int = setting(
-        5000, "training images that are kept for validation", minimum=1, maximum=MOST_EXAMPLES
+        5000,
+        "The validation keeps this many of the training images.",
+        group="data",
+        unit="images",
+        minimum=1,
+        maximum=MOST_EXAMPLES,
     )
     division: str = division_setting()
     train_on_all: bool = setting(
-        False, "learns from all training images, without validation; the last weights count"
+        False,
+        "The network learns from all training images, without validation, and the last weights"
+        " count.",
+        group="data",
     )
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:

@@ -25,6 +25,7 @@ from tf_darts.runs.opening import set_arithmetic
 from tf_darts.runs.search_tasks import search_task
 from tf_darts.runs.training_tasks import training_task
 from tf_darts.runtime import files
+from tf_darts.runtime.environment import record_start
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest, graceful_stop
 from tf_darts.study.candidates import Candidate
@@ -74,6 +75,7 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
             about=about(config.mode, planned.example.training.space),
         )
         path = stack.enter_context(contextlib.closing(run)).path
+        record_start(path)
     training = planned.example.training
     # Scores of other data are not to be ranked with those that are here.
     if data is not None:
