@@ -95,6 +95,18 @@ def recorded_environment(path: pathlib.Path) -> list[dict[str, Any]]:
     return whole
 
 
+def in_short(path: pathlib.Path) -> str:
+    """The environment of a run's last start, and when it began; "not recorded" of old runs."""
+    try:
+        starts = recorded_environment(path)
+    except StateError:
+        return f"{ENVIRONMENT} cannot be read"
+    if not starts:
+        return "not recorded"
+    resumed = f", resumed {len(starts) - 1} times" if len(starts) > 1 else ""
+    return f"{in_words(starts[-1])}; begun {starts[0].get('time', '')}{resumed}"
+
+
 def in_words(start: Mapping[str, Any]) -> str:
     """A start as people read it: versions, processor and what there is besides."""
     listed = start.get("versions")
