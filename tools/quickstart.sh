@@ -35,7 +35,7 @@ trap stop_ticking EXIT
 
 # stage NUMBER TITLE TIME, and what it does on standard input.
 stage() {
-  printf '\n== %s of 9: %s (%s on two idle cores)\n' "$1" "$2" "$3"
+  printf '\n== %s of 9: %s (%s)\n' "$1" "$2" "$3"
   sed 's/^/   /'
   echo
   tick "${4:-}"
@@ -47,6 +47,7 @@ explain() {
   sed 's/^/   /'
 }
 
+echo "Nine stages; the times are those of two idle cores."
 stage 1 "Installing" "a few minutes the first time, none after that" always <<'END'
 The package and what it needs go into .venv, a Python environment of this folder.
 END
@@ -68,7 +69,8 @@ END
 main --flagfile="$root/flags/quickstart.flags" --run_dir="$found" "$@"
 explain <<'END'
 Perplexity: among how many words the network is in doubt, on average; lower is better. The
-supernet's says little about its cell, so a network of the cell is trained from scratch next.
+supernet's says little about its cell (here it is even above that of word frequencies alone,
+docs/concepts.md says why), so a network of the cell is trained from scratch next.
 Entropy: how undecided alpha is; it began at ln 5 = 1.61, where all operations are equal.
 END
 
@@ -78,7 +80,7 @@ END
 main --flagfile="$root/flags/quickstart_train.flags" --run_dir="$trained" \
   --genotype="$found/genotype.json" "$@"
 explain <<'END'
-The last line but two compares the validation perplexity with that of word frequencies alone:
+The line "The best of" compares the validation perplexity with that of word frequencies alone:
 what the network gains on it, it has learnt about the order of words.
 END
 
