@@ -71,19 +71,13 @@ def test_bash_itself_takes_the_script(tmp_path):
         pytest.skip("bash is not here")
     script, got = tmp_path / "completion.bash", tmp_path / "got"
     script.write_text(completion("bash"), encoding="utf-8")
-    ours, theirs = pty.openpty()
-    command = ["bash", "--norc", "--noprofile", "-i"]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as shell:
-        lines = f"""tf-darts() {{ printf '%s\\n' "$@" > {got}.part; mv {got}.part {got}; }}
+    lines = f"""tf-darts() {{ printf '%s\\n' "$@" > {got}.part; mv {got}.part {got}; }}
 source {script}
 tf-darts --mod\tsea\t --alpha_l\t0.1 --nofl\t
 exit
 """
-        os.write(ours, lines.encode())
-        shell.wait(timeout=30)
-    os.close(ours)
-    os.close(theirs)
-    assert got.read_text().split() == ["--mode=search", "--alpha_learning_rate=0.1", "--noflip"]
+    words = _typed(["bash", "--norc", "--noprofile", "-i"], lines, got)
+    assert words == ["--mode=search", "--alpha_learning_rate=0.1", "--noflip"]
 
 
 @pytest.mark.parametrize("shell", sorted(SHELLS))
@@ -94,13 +88,48 @@ def test_every_flag_is_in_the_script(shell):
     assert "version" in text and "slowness" not in text
 
 
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_the_other_shells_read_their_scripts(shell, tmp_path):
-    if not shutil.which(shell):
-        pytest.skip(f"{shell} is not here")
-    file = tmp_path / "script"
-    file.write_text(completion(shell), encoding="utf-8")
-    subprocess.run([shell, "-n", str(file)], check=True, capture_output=True)
+def test_fish_completes_names_and_values(tmp_path):
+    if not shutil.which("fish"):
+        pytest.skip("fish is not here")
+    script = tmp_path / "completion.fish"
+    script.write_text(completion("fish"), encoding="utf-8")
+
+    def offered(line):
+        ask = f"source {script}; complete -C '{line}'"
+        done = subprocess.run(["fish", "-c", ask], capture_output=True, text=True, check=True)
+        return [answer.partition("\t")[0] for answer in done.stdout.splitlines()]
+
+    assert offered("tf-darts --mode=s") == ["--mode=search", "--mode=select"]
+    assert "--alpha_learning_rate" in "".join(offered("tf-darts --alpha_l"))
+    assert offered("tf-darts --mode=search --genot") == []
+    assert offered("tf-darts --mode=train --genot") != []
+
+
+def test_zsh_completes_names_and_values(tmp_path):
+    if not shutil.which("zsh"):
+        pytest.skip("zsh is not here")
+    (tmp_path / "_tf-darts").write_text(completion("zsh"), encoding="utf-8")
+    lines = f"""cd {tmp_path}; tf-darts() {{ print -l -- "$@" > part; mv part got; }}
+fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -D
+tf-darts --mode=sea\t --alpha_l\t0.1 --genot\t --nofl\t
+exit
+"""
+    got = _typed(["zsh", "-f", "-i"], lines, tmp_path / "got")
+    assert got == ["--mode=search", "--alpha_learning_rate=0.1", "--genot", "--noflip"]
+
+
+def _typed(command, lines, result):
+    """The words in a file that a shell writes which is given lines on a terminal."""
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"TERM": "dumb"}
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    ) as shell:
+        os.write(ours, lines.encode())
+        shell.wait(timeout=30)
+    os.close(ours)
+    os.close(theirs)
+    return result.read_text().split()
 
 
 def test_another_shell_is_refused():

@@ -43,7 +43,7 @@ def _completed() -> list[_Completed]:
     flags = [f for group in all_groups() for shown in group.flags for f in shown.all]
     for flag in flags:
         modes = tuple(mode for mode, names in by_mode.items() if flag.name in names)
-        for made in _of(flag, modes):
+        for made in _of(flag, () if len(modes) == len(by_mode) else modes):
             found.setdefault(made.name, made)
     for text, about in PROGRAM.items():
         name, equals, _ = text.removeprefix("--").partition("=")
@@ -131,11 +131,22 @@ def _zsh(flags: list[_Completed]) -> str:
         end = f"=[{about}]:{flag.name}:{value}" if flag.takes_value else f"[{about}]"
         return f"  {shlex.quote(f'--{flag.name}{end}')}"
 
-    specs = " \\\n".join(spec(flag) for flag in flags)
+    specs = "\n".join(spec(flag) for flag in flags)
+    modes = dict.fromkeys(mode for flag in flags for mode in flag.modes)
+    others = {m: [f.name for f in flags if f.modes and m not in f.modes] for m in modes}
+    cases = "\n".join(
+        f"  {mode}) specs=(${{specs:#--({'|'.join(names)})(=*|\\[*)}}) ;;"
+        for mode, names in others.items()
+    )
     return f"""#compdef {_PROGRAM}
 # zsh completion of {_PROGRAM}; made by `{_PROGRAM} --completion=zsh`.
-_arguments -S \\
-{specs}"""
+local -a specs=(
+{specs}
+)
+case ${{${{(M)words:#--mode=*}}#--mode=}} in
+{cases}
+esac
+_arguments -S $specs"""
 
 
 def _fish(flags: list[_Completed]) -> str:

@@ -9,10 +9,18 @@ from typing import Any, ClassVar, Self
 from tf_darts.cells.space import find_space, spaces
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config import method_names, methods
+from tf_darts.config.data_settings import (
+    crop_padding_setting,
+    flip_setting,
+    image_size_setting,
+    min_count_setting,
+    short_probability_setting,
+    train_examples_setting,
+)
 from tf_darts.config.division import divided, division_setting
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.run import RunConfig
-from tf_darts.config.setting import MOST_EXAMPLES, again, fields, operations_setting, setting
+from tf_darts.config.setting import again, fields, operations_setting, setting
 from tf_darts.config.table import check_has_tables, table_setting
 from tf_darts.errors import UserError
 
@@ -307,21 +315,8 @@ class TextSearchConfig(SearchConfig):
         minimum=4,
         maximum=10**4,
     )
-    short_probability: float = setting(
-        0.05,
-        "A training batch has half the time steps with this probability.",
-        group="data",
-        minimum=0.0,
-        below=1.0,
-    )
-    min_count: int = setting(
-        1,
-        "The words that the training part has fewer times become <unk>.",
-        group="data",
-        unit="times",
-        minimum=1,
-        maximum=10**9,
-    )
+    short_probability: float = short_probability_setting()
+    min_count: int = min_count_setting()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -340,14 +335,7 @@ class ImageSearchConfig(SearchConfig):
     clip_norm: float = again(SearchConfig, "clip_norm", 5.0)
     alpha_learning_rate: float = again(SearchConfig, "alpha_learning_rate", 3e-4)
     alpha_beta_1: float = again(SearchConfig, "alpha_beta_1", 0.5)
-    image_size: int = setting(
-        0,
-        "The images are scaled to this many pixels a side; 0 leaves the data set's own size.",
-        group="data",
-        unit="pixels",
-        minimum=0,
-        maximum=2**13,
-    )
+    image_size: int = image_size_setting()
     train_portion: float = setting(
         0.5,
         "The weights learn from this share of the training images, and alpha from the rest.",
@@ -355,28 +343,10 @@ class ImageSearchConfig(SearchConfig):
         above=0.0,
         below=1.0,
     )
-    train_examples: int = setting(
-        0,
-        "The run takes this many of the training images; 0 takes all.",
-        group="data",
-        unit="images",
-        minimum=0,
-        maximum=MOST_EXAMPLES,
-    )
+    train_examples: int = train_examples_setting()
     division: str = division_setting()
-    crop_padding: int = setting(
-        4,
-        "The training images are padded by this many pixels on each side before a random crop.",
-        group="data",
-        unit="pixels",
-        minimum=0,
-        maximum=2**12,
-    )
-    flip: bool = setting(
-        True,
-        "The training images are mirrored left to right, half of them at random.",
-        group="data",
-    )
+    crop_padding: int = crop_padding_setting()
+    flip: bool = flip_setting()
     permute_labels: bool = setting(
         False,
         "The images get each other's classes, so that there is nothing to learn: a negative"

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from tf_darts.config.hypergradients import HYPERGRADIENTS
-from tf_darts.config.run import PRECISION_HELP, PRECISIONS
-from tf_darts.config.setting import operations_setting, setting
+from tf_darts.config.run import RunConfig
+from tf_darts.config.setting import again, operations_setting, setting
 from tf_darts.config.table import table_score_setting, table_setting
+from tf_darts.config.training import TrainingConfig
 from tf_darts.errors import UserError
 from tf_darts.runtime import files
 
@@ -28,29 +29,12 @@ class StudyConfig(abc.ABC):
     # What the mode was called when runs began that may go on.
     old_modes: ClassVar[tuple[str, ...]] = ()
 
-    mode: str = setting("", "The mode says what the program does.", group="run")
-    dataset: str = setting("", "The run learns from this data set.", group="run")
-    space: str = setting(
-        "",
-        "The cells are of this space; where none is named, it is the usual one of the data, or for"
-        " a training that of its cell.",
-        group="run",
-    )
+    mode: str = again(RunConfig, "mode", "")
+    dataset: str = again(RunConfig, "dataset", "")
+    space: str = again(RunConfig, "space", "")
     operations: str = operations_setting()
-    data_dir: str = setting(
-        "",
-        "The data lie in this directory; where none is given, they are looked for in the usual"
-        " place.",
-        group="data",
-        operational=True,
-    )
-    run_dir: str = setting(
-        "",
-        "The run lives in this directory, and goes on there when it is started again; where none"
-        " is given, the directory is one under runs/.",
-        group="run",
-        operational=True,
-    )
+    data_dir: str = again(RunConfig, "data_dir", "")
+    run_dir: str = again(RunConfig, "run_dir", "")
     seed: int = setting(
         0,
         "Every random draw of the run follows from this seed.",
@@ -58,14 +42,8 @@ class StudyConfig(abc.ABC):
         minimum=0,
         maximum=2**31 - 1,
     )
-    precision: str = setting("float32", PRECISION_HELP, group="devices", choices=PRECISIONS)
-    deterministic: bool = setting(
-        False,
-        "The operations are deterministic, so that a repetition is bit-identical; this is a little"
-        " slower.",
-        group="devices",
-        operational=True,
-    )
+    precision: str = again(RunConfig, "precision", "float32")
+    deterministic: bool = again(RunConfig, "deterministic", False)
     train_settings: str = setting(
         "",
         "The training of each candidate has these settings: NAME=VALUE,NAME=VALUE,... over the"
@@ -227,30 +205,10 @@ class TuneConfig(StudyConfig):
         " of a search.",
         group="study",
     )
-    tuner: str = setting(
-        "random", "This tuner of keras-tuner proposes the trials.", group="study", choices=TUNERS
-    )
-    trials: int = setting(
-        16,
-        "The tuner makes this many trials; hyperband decides by itself how many.",
-        group="study",
-        unit="trials",
-        minimum=1,
-        maximum=10**5,
-    )
-    genotype: str = setting(
-        "",
-        "The network is made of this cell: a genotype.json, the name of a published cell, or a"
-        " file or text of another program (docs/own_cell.md).",
-        group="run",
-        operational=True,
-    )
-    search_settings: str = setting(
-        "",
-        "The search of each candidate has these settings: NAME=VALUE,NAME=VALUE,... over the data"
-        " set's own.",
-        group="study",
-    )
+    tuner: str = again(BlackBoxConfig, "tuner", "random")
+    trials: int = again(BlackBoxConfig, "trials", 16)
+    genotype: str = again(TrainingConfig, "genotype", "")
+    search_settings: str = again(SelectConfig, "search_settings", "")
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         check_trials(self.tuner, overrides)

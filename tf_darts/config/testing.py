@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from tf_darts.config.setting import setting
+from tf_darts.config.run import RunConfig
+from tf_darts.config.setting import again, setting
 from tf_darts.errors import UserError
 
 
@@ -23,13 +24,7 @@ class TrainingTestConfig:
         group="run",
         operational=True,
     )
-    data_dir: str = setting(
-        "",
-        "The data lie in this directory; where none is given, they are looked for in the usual"
-        " place.",
-        group="data",
-        operational=True,
-    )
+    data_dir: str = again(RunConfig, "data_dir", "")
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         """The configuration, checked; arguments as of `RunConfig.validated`."""

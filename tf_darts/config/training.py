@@ -6,9 +6,17 @@ from typing import Any, ClassVar, Self
 
 from tf_darts.cells import references
 from tf_darts.cells.published import published_cells
+from tf_darts.config.data_settings import (
+    crop_padding_setting,
+    flip_setting,
+    image_size_setting,
+    min_count_setting,
+    short_probability_setting,
+    train_examples_setting,
+)
 from tf_darts.config.division import divided, division_setting
 from tf_darts.config.run import RunConfig
-from tf_darts.config.setting import MOST_EXAMPLES, setting
+from tf_darts.config.setting import MOST_EXAMPLES, again, setting
 from tf_darts.errors import UserError
 
 
@@ -38,14 +46,7 @@ class TrainingConfig(RunConfig):
         group="run",
         operational=True,
     )
-    epochs: int = setting(
-        8000,
-        "The run goes through its training data this many times.",
-        group="learning",
-        unit="epochs",
-        minimum=1,
-        maximum=10**6,
-    )
+    epochs: int = again(RunConfig, "epochs", 8000)
     batch_size: int = setting(
         64,
         "A step takes this many training examples.",
@@ -54,13 +55,7 @@ class TrainingConfig(RunConfig):
         minimum=2,
         maximum=2**20,
     )
-    weight_decay: float = setting(
-        8e-7,
-        "The weights, times this factor, are added to their gradient.",
-        group="learning",
-        minimum=0.0,
-        maximum=1e3,
-    )
+    weight_decay: float = again(RunConfig, "weight_decay", 8e-7)
     learning_rate: float = setting(
         20.0,
         "The learning rate of the weights begins at this value.",
@@ -109,21 +104,8 @@ class TextTrainingConfig(TrainingConfig):
         minimum=6,
         maximum=10**4,
     )
-    short_probability: float = setting(
-        0.05,
-        "A training batch has half the time steps with this probability.",
-        group="data",
-        minimum=0.0,
-        below=1.0,
-    )
-    min_count: int = setting(
-        1,
-        "The words that the training part has fewer times become <unk>.",
-        group="data",
-        unit="times",
-        minimum=1,
-        maximum=10**9,
-    )
+    short_probability: float = short_probability_setting()
+    min_count: int = min_count_setting()
     test_batch_size: int = setting(
         1,
         "The test reads this many texts side by side.",
@@ -141,16 +123,7 @@ class TextTrainingConfig(TrainingConfig):
         minimum=0,
         maximum=10**6,
     )
-    max_rollbacks: int = setting(
-        10,
-        "A run that diverges goes back this many times: a search to its last epoch's end, a"
-        " training to its best epoch.",
-        group="state",
-        unit="times",
-        minimum=0,
-        maximum=10**6,
-        operational=True,
-    )
+    max_rollbacks: int = again(RunConfig, "max_rollbacks", 10)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -160,55 +133,13 @@ class ImageTrainingConfig(TrainingConfig):
     purpose: ClassVar[str] = "trainings on images"
     prefers_inter_op_threads: ClassVar[bool] = True
 
-    epochs: int = setting(
-        600,
-        "The run goes through its training data this many times.",
-        group="learning",
-        unit="epochs",
-        minimum=1,
-        maximum=10**6,
-    )
-    batch_size: int = setting(
-        96,
-        "A step takes this many training examples.",
-        group="learning",
-        unit="examples",
-        minimum=2,
-        maximum=2**20,
-    )
-    evaluation_batch_size: int = setting(
-        256,
-        "The evaluation takes this many examples at a time.",
-        group="learning",
-        unit="examples",
-        minimum=1,
-        maximum=2**20,
-    )
-    momentum: float = setting(
-        0.9, "The weights' SGD has this momentum.", group="learning", minimum=0.0, below=1.0
-    )
-    weight_decay: float = setting(
-        3e-4,
-        "The weights, times this factor, are added to their gradient.",
-        group="learning",
-        minimum=0.0,
-        maximum=1e3,
-    )
-    clip_norm: float = setting(
-        5.0,
-        "The weights' gradient is scaled down to this global norm where it is larger; 0 leaves it"
-        " as it is.",
-        group="learning",
-        minimum=0.0,
-        maximum=1e30,
-    )
-    learning_rate: float = setting(
-        0.025,
-        "The learning rate of the weights begins at this value.",
-        group="training",
-        above=0.0,
-        maximum=1e4,
-    )
+    epochs: int = again(TrainingConfig, "epochs", 600)
+    batch_size: int = again(TrainingConfig, "batch_size", 96)
+    evaluation_batch_size: int = again(TrainingConfig, "evaluation_batch_size", 256)
+    momentum: float = again(TrainingConfig, "momentum", 0.9)
+    weight_decay: float = again(TrainingConfig, "weight_decay", 3e-4)
+    clip_norm: float = again(TrainingConfig, "clip_norm", 5.0)
+    learning_rate: float = again(TrainingConfig, "learning_rate", 0.025)
     schedule: str = setting(
         "cosine",
         "The learning rate falls along a cosine to 0, or exponentially.",
@@ -222,27 +153,9 @@ class ImageTrainingConfig(TrainingConfig):
         above=0.0,
         below=1.0,
     )
-    image_size: int = setting(
-        0,
-        "The images are scaled to this many pixels a side; 0 leaves the data set's own size.",
-        group="data",
-        unit="pixels",
-        minimum=0,
-        maximum=2**13,
-    )
-    crop_padding: int = setting(
-        4,
-        "The training images are padded by this many pixels on each side before a random crop.",
-        group="data",
-        unit="pixels",
-        minimum=0,
-        maximum=2**12,
-    )
-    flip: bool = setting(
-        True,
-        "The training images are mirrored left to right, half of them at random.",
-        group="data",
-    )
+    image_size: int = image_size_setting()
+    crop_padding: int = crop_padding_setting()
+    flip: bool = flip_setting()
     cutout: int = setting(
         16,
         "The training images lose a square with sides of this many pixels; 0 leaves them whole.",
@@ -278,14 +191,7 @@ class ImageTrainingConfig(TrainingConfig):
         minimum=0.0,
         below=0.5,
     )
-    train_examples: int = setting(
-        0,
-        "The run takes this many of the training images; 0 takes all.",
-        group="data",
-        unit="images",
-        minimum=0,
-        maximum=MOST_EXAMPLES,
-    )
+    train_examples: int = train_examples_setting()
     validation_examples: int = setting(
         5000,
         "The validation keeps this many of the training images.",
