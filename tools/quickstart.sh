@@ -12,7 +12,8 @@
 set -euo pipefail
 
 ticker=
-# While a stage goes on, says every few seconds that it does; a terminal has a bar for that.
+# While a stage goes on, says every few seconds that it does; on a terminal searches and trainings
+# have a bar for that.
 tick() {
   if [[ -t 2 && ${1:-} != always ]]; then
     return
@@ -20,7 +21,7 @@ tick() {
   local began=$SECONDS
   while sleep 8 >/dev/null 2>&1; do
     echo "  ... $((SECONDS - began)) s"
-  done &
+  done 2>/dev/null &
   ticker=$!
 }
 
@@ -84,7 +85,7 @@ The line "The best of" compares the validation perplexity with that of word freq
 what the network gains on it, it has learnt about the order of words.
 END
 
-stage 4 "Testing it, once" "ten seconds" <<'END'
+stage 4 "Testing it, once" "ten seconds" always <<'END'
 The test part of the text has not been read so far, and its score is taken once and kept.
 END
 main --mode=test --run_dir="$trained"
@@ -112,14 +113,14 @@ explain <<'END'
 One cell of one search is not a result: other seeds find others. --mode=select compares them.
 END
 
-stage 7 "Testing it, once" "ten seconds" <<'END'
+stage 7 "Testing it, once" "ten seconds" always <<'END'
 On digits that neither the search nor the training has seen.
 END
 main --mode=test --run_dir="$trained"
 stop_ticking
 
 exported=runs/quickstart_model$flags
-stage 8 "Exporting the network" "half a minute, none the second time" <<'END'
+stage 8 "Exporting the network" "half a minute, none the second time" always <<'END'
 A SavedModel, as TensorFlow Serving takes it, with a model card; it is loaded again and must
 answer as the network does.
 END
@@ -128,7 +129,7 @@ if [[ ! -d $exported ]]; then
 fi
 stop_ticking
 
-stage 9 "Asking it what a picture shows" "ten seconds" <<'END'
+stage 9 "Asking it what a picture shows" "ten seconds" always <<'END'
 The picture docs/images/zero.png goes to the exported model as a request to a server would.
 END
 "$venv/bin/python" "$root/tools/answer_request.py" --export_dir="$exported" \

@@ -13,7 +13,6 @@ from tf_darts.config.search import SearchConfig
 from tf_darts.config.training import TrainingConfig
 from tf_darts.runs.data_record import Data, check_data, data_flag, record_data
 from tf_darts.runtime.distribution import open_replicas
-from tf_darts.runtime.environment import record_start
 from tf_darts.runtime.extension import Extendable
 from tf_darts.runtime.memory import estimate as memory
 from tf_darts.runtime.precision import set_precision
@@ -76,7 +75,6 @@ def opened_run(
         if replicas.is_chief:
             run = RunDirectory(path, settings, extendable, legacy, about(config.mode, config.space))
             stack.enter_context(contextlib.closing(run))
-            record_start(run.path)
         replicas.barrier()
         if not replicas.is_chief:
             run = stack.enter_context(contextlib.closing(FollowedRun(path, settings, legacy)))

@@ -22,6 +22,7 @@ from tf_darts.runs.opening import (
 )
 from tf_darts.runs.search_tasks import search_task
 from tf_darts.runtime.callback import Callback
+from tf_darts.runtime.environment import record_start
 from tf_darts.runtime.progress import Progress
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.spaces.convolutional.operations.registry import ADDED
@@ -99,6 +100,8 @@ def run_search(
     settings = settings_of(config, replicas) | cell_settings(config, supernet)
     with opened_run(config, settings, replicas) as run:
         record_or_check_data(run, task.data, config, replicas)
+        if replicas.is_chief:
+            record_start(run.path)  # not before: what is refused leaves a run as it is
         own = [
             Progress(supernet.score, config.all_epochs(supernet.cells), label),
             SearchReport(run.path, supernet, settings, task.baseline, table),

@@ -19,6 +19,7 @@ from tf_darts.runs.opening import (
 from tf_darts.runs.training_tasks import training_task
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.console import say
+from tf_darts.runtime.environment import record_start
 from tf_darts.runtime.extension import Extendable
 from tf_darts.runtime.progress import Progress
 from tf_darts.runtime.signals import StopRequest
@@ -67,6 +68,8 @@ def run_training(
     extendable = Extendable({"epochs": config.why_no_more_epochs})
     with opened_run(config, settings, replicas, extendable) as run:
         record_or_check_data(run, task.data, config, replicas, task.data.assets())
+        if replicas.is_chief:
+            record_start(run.path)  # not before: what is refused leaves a run as it is
         provenance = references.provenance(config.genotype, cell)
         genotype_files.save(run.path / "genotype.json", cell, provenance)
         counts = objective.counts()

@@ -83,13 +83,14 @@ def _run(
             about=about(config.mode, planned.example.training.space),
         )
         path = stack.enter_context(contextlib.closing(run)).path
-        record_start(path)
     training = planned.example.training
     # Scores of other data are not to be ranked with those that are here.
     if data is not None:
         check_data(path, data, data_flag(training))
         if part is not Role.WORKER and not files.exists(path / "candidates"):
             write_missing(path, data)
+    if part is not Role.WORKER:
+        record_start(path)
 
     warnings = WriteWarnings("study")
 
