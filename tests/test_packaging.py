@@ -13,6 +13,7 @@ import pytest
 
 import tf_darts
 from tests.support.paths import ROOT
+from tf_darts import command
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -90,7 +91,7 @@ def test_the_changelog_begins_with_this_version():
 
 def test_the_console_script_is_there():
     ((name, place),) = PYPROJECT["project"]["scripts"].items()
-    assert name == "tf-darts" and callable(pkgutil.resolve_name(place))
+    assert name == "tf-darts" and pkgutil.resolve_name(place) is command.main
 
 
 def test_classifiers_name_the_pythons_that_are_allowed():
