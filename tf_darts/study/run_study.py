@@ -89,8 +89,6 @@ def _run(
         check_data(path, data, data_flag(training))
         if part is not Role.WORKER and not files.exists(path / "candidates"):
             write_missing(path, data)
-    if part is not Role.WORKER:
-        record_start(path)
 
     warnings = WriteWarnings("study")
 
@@ -128,6 +126,8 @@ def _run(
             missing = []
         if part is not Role.WORKER and load_rows(path / "candidates"):
             rank()  # anew, of what is done: what cannot be written is found before any long work
+        if part is not Role.WORKER:
+            record_start(path)  # not before: what is refused leaves a study as it is
         for candidate in missing:
             evaluation.evaluate(candidate)
             if rank_often:
