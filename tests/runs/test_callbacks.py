@@ -52,6 +52,14 @@ def test_every_event_reaches_a_guest():
     assert set(events) == {name for name in vars(Guest) if name.startswith("on_")}
 
 
+def test_a_guest_is_given_copies():
+    guest, metrics, history = Guest(Watch()), {"loss": 1.0}, [{"epoch": 1, "mixing": [[0.5]]}]
+    guest.on_step(1, metrics)
+    guest.on_epoch(history[-1], history)
+    guest.on_finish(history)
+    assert metrics == {"loss": 1.0} and history == [{"epoch": 1, "mixing": [[0.5]]}]
+
+
 def test_a_search_tells_its_events_and_is_the_same(tmp_path):
     watch = Watch()
     alone = toy_search(tmp_path / "alone")
