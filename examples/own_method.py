@@ -16,7 +16,7 @@ class Exploring(Relaxation):
     """The softmax of alpha, mixed with equal weights for all operations."""
 
     first_share: float = setting(
-        0.5, "of the equal weights, in the first epoch", minimum=0.0, below=1.0
+        0.5, "The equal weights have this share in the first epoch.", minimum=0.0, below=1.0
     )
 
     def mixing(self, alphas: dict, moment: Moment) -> dict:

@@ -19,6 +19,8 @@ import tensorflow as tf
 import tf_darts
 
 OPERATIONS = ("none", "skip_connect", "sep_conv_3x3", "avg_pool_3x3")
+# What --help says of the two settings.
+WIDTH, DEPTH = "The cells have this many channels.", "The network has this many cells."
 
 
 def topology() -> tf_darts.CellTopology:
@@ -32,16 +34,16 @@ def topology() -> tf_darts.CellTopology:
 class BenchSearch(tf_darts.ImageSearchConfig):
     """The settings of a search: those of all searches on images, and a width."""
 
-    width: int = tf_darts.setting(8, "channels of the cells", minimum=2, maximum=2**10)
-    depth: int = tf_darts.setting(2, "cells one after another", minimum=1, maximum=100)
+    width: int = tf_darts.setting(8, WIDTH, unit="channels", minimum=2, maximum=2**10)
+    depth: int = tf_darts.setting(2, DEPTH, unit="cells", minimum=1, maximum=100)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BenchTraining(tf_darts.ImageTrainingConfig):
     """The settings of a training."""
 
-    width: int = tf_darts.setting(16, "channels of the cells", minimum=2, maximum=2**10)
-    depth: int = tf_darts.setting(3, "cells one after another", minimum=1, maximum=100)
+    width: int = tf_darts.setting(16, WIDTH, unit="channels", minimum=2, maximum=2**10)
+    depth: int = tf_darts.setting(3, DEPTH, unit="cells", minimum=1, maximum=100)
 
 
 class Cell(keras.layers.Layer):

@@ -1,6 +1,9 @@
 """What `import tf_darts` gives."""
 
+import ast
+import pathlib
 import pkgutil
+import re
 import subprocess
 import sys
 
@@ -50,6 +53,43 @@ def test_every_public_name_is_there_and_documented():
     for name in tf_darts.__all__:
         value = getattr(tf_darts, name)
         assert value.__doc__ or not callable(value), name
+
+
+def test_type_checkers_know_the_same_names():
+    stub = pathlib.Path(tf_darts.__file__).with_name("__init__.pyi").read_text(encoding="utf-8")
+    imports = [node for node in ast.parse(stub).body if isinstance(node, ast.ImportFrom)]
+    told = [(node.module, alias) for node in imports for alias in node.names]
+    assert all(alias.name == alias.asname for _, alias in told)  # else it is no name of ours
+    assert {(module, alias.name) for module, alias in told} == {
+        (module, name) for module, names in tf_darts._PUBLIC.items() for name in names
+    }
+
+
+@pytest.mark.slow
+def test_mypy_reads_the_public_names(tmp_path):
+    pytest.importorskip("mypy")
+    program = tmp_path / "program.py"
+    program.write_text(
+        """import tf_darts
+
+class Watch(tf_darts.Callback):
+    pass
+
+found = tf_darts.search(dataset="digits", callbacks=[Watch()])
+scores: dict[str, float] = tf_darts.test(found.path)
+tf_darts.save_genotype(3, found.cell)
+tf_darts.serach()
+"""
+    )
+    mypy = [sys.executable, "-m", "mypy", "--follow-imports=silent", "--ignore-missing-imports"]
+    done = subprocess.run(
+        [*mypy, f"--cache-dir={tmp_path}", str(program)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = re.findall(r"^.*program\.py:(\d+): error", done.stdout, re.MULTILINE)
+    assert lines == ["8", "9"], done.stdout
 
 
 def test_other_names_are_not():

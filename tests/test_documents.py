@@ -33,7 +33,7 @@ from tests.support.paths import ROOT
 from tests.support.registries import forget_members
 from tf_darts.cells import genotype, genotype_files
 from tf_darts.cli import flags as command_line
-from tf_darts.cli import members
+from tf_darts.cli import members, questions
 from tf_darts.config import presets as config
 
 pytestmark = pytest.mark.skipif(
@@ -123,6 +123,7 @@ def test_flags_make_a_configuration(words, monkeypatch, loaded):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.stem)
 def test_flags_in_sentences_are_there(document):
     others = {"flagfile", "help", "load", "logdir", "enable_batching", "batching_parameters_file"}
+    others |= {"print_config", "completion", "version"}
     files = [*ROOT.glob("tools/*.py"), *ROOT.glob("experiments/*.py")]
     programs = "".join(file.read_text("utf-8") for file in files)
     settings = config.settings()
@@ -135,6 +136,17 @@ def test_flags_in_sentences_are_there(document):
                 choices = choices or settings[name].metadata["choices"]
             if value and choices:
                 assert set(value.split("|")) <= set(choices), code
+
+
+@pytest.mark.parametrize("words", commands("tf-darts "))
+def test_the_console_script_answers(words, capsys):
+    """What it is asked in a document has an answer, which may go into a file."""
+    values = flags.FlagValues()
+    command_line.define_flags(values)
+    questions.define_flags(values)
+    with pytest.raises(SystemExit) as end:
+        questions.parse(words[: words.index(">")] if ">" in words else words, values)
+    assert end.value.code == 0 and "tf-darts" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", commands(r"(python )?(tools|examples|experiments)/\w"))

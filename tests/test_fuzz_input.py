@@ -194,7 +194,7 @@ def test_broken_command_lines():
             values.unparse_flags()
             for name in names:
                 values[name].unparse()
-            program.parse(words, values)
+            program.parse_flags(words, values)
             return command_line.config_from_flags(values)
 
         found[held(ask)] += 1
@@ -221,7 +221,7 @@ def test_wrong_flags_are_one_sentence(arguments, sentence):
     values = flags.FlagValues()
     command_line.define_flags(values)
     with pytest.raises(UserError) as error:
-        program.parse(["main", *arguments], values)
+        program.parse_flags(["main", *arguments], values)
     assert sentence in str(error.value) and "\n" not in str(error.value)
 
 
@@ -229,7 +229,7 @@ def test_the_advice_about_flags_works():
     values = flags.FlagValues()
     command_line.define_flags(values)
     advised = ["--nodeterministic", "--deterministic=false", "--units=3", "--epochs=2"]
-    assert program.parse(["main", *advised], values) == ["main"]
+    assert program.parse_flags(["main", *advised], values) == ["main"]
     assert (values.deterministic, values.units, values.epochs) == (False, 3, 2)
 
 
@@ -241,5 +241,5 @@ def test_wrong_flagfiles_are_one_sentence(tmp_path, content):
     values = flags.FlagValues()
     command_line.define_flags(values)
     flags.DEFINE_string("flagfile", None, "as absl has it", flag_values=values)
-    assert not held(lambda: program.parse(["main", f"--flagfile={file}"], values))
-    assert not held(lambda: program.parse(["main", f"--flagfile={tmp_path}"], values))
+    assert not held(lambda: program.parse_flags(["main", f"--flagfile={file}"], values))
+    assert not held(lambda: program.parse_flags(["main", f"--flagfile={tmp_path}"], values))

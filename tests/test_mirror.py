@@ -54,11 +54,13 @@ HOMES = {
         "spaces/recurrent/published",
         "spaces/recurrent/space",
     ],
+    "cli/test_help_page.py": ["cli/flag_table", "cli/questions"],
     "config/test_datasets.py": ["data/images/own", "data/own_sets"],
     "config/test_hypergradients.py": ["report/ranking_plot", "runs/memory_estimates"],
     "config/test_methods.py": ["config/method_names"],
     "config/test_operations_setting.py": ["spaces/convolutional/operation_lists"],
     "config/test_presets.py": [
+        "config/data_settings",
         "config/division",
         "config/export",
         "config/report",
@@ -184,6 +186,7 @@ HOMES = {
     "support/toy_study.py": ["study/run_study"],
     "support/toy_training.py": ["spaces/objective"],
     "test_fuzz_input.py": ["cli/program"],
+    "test_packaging.py": ["command"],
     "testing/test_supernet.py": ["testing/doors"],
     "tools/test_import_table.py": ["benchmarks/nats_file"],
     "training/test_engine.py": [

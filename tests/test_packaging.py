@@ -1,6 +1,7 @@
 import ast
 import os
 import pathlib
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 import tf_darts
 from tests.support.paths import ROOT
+from tf_darts import command
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -87,6 +89,19 @@ def test_the_changelog_begins_with_this_version():
     assert versions[0] == tf_darts.__version__
 
 
+def test_the_console_script_is_there():
+    ((name, place),) = PYPROJECT["project"]["scripts"].items()
+    assert name == "tf-darts" and pkgutil.resolve_name(place) is command.main
+
+
+def test_classifiers_name_the_pythons_that_are_allowed():
+    classifiers = PYPROJECT["project"]["classifiers"]
+    pythons = [c.rpartition(" ")[2] for c in classifiers if re.search(r":: 3\.\d+$", c)]
+    assert PYPROJECT["project"]["requires-python"] == ">=3.11,<3.14"
+    assert pythons == ["3.11", "3.12", "3.13"] and "Typing :: Typed" in classifiers
+    assert not any(c.startswith("License") for c in classifiers), "the license field says it"
+
+
 def test_licence_and_citation():
     assert PYPROJECT["project"]["license"] == "Apache-2.0"
     (file,) = PYPROJECT["project"]["license-files"]
@@ -121,6 +136,9 @@ def test_the_wheel_of_a_clean_checkout_holds_what_it_needs(tmp_path):
     flagfiles = {file.name for file in ROOT.glob("flags/*.flags")}
     assert flagfiles == {pathlib.Path(name).name for name in names if name.endswith(".flags")}
     assert any(name.endswith("/licenses/LICENSE") for name in names)
+    assert {"tf_darts/py.typed", "tf_darts/__init__.pyi"} <= names
+    (entries,) = tmp_path.joinpath("installed").glob("*.dist-info/entry_points.txt")
+    assert "tf-darts = tf_darts.command:main" in entries.read_text(encoding="utf-8")
     others = ("tests/", "tools/", "examples/", "experiments/")
     assert not any(name.startswith(others) for name in names)
     program = "import tf_darts; print(tf_darts.__version__, tf_darts.__file__)"

@@ -9,7 +9,7 @@ from tests.support.paths import ROOT
 PACKAGE = ROOT / "tf_darts"
 # From the top down; rooms of one floor do not know each other.
 FLOORS = [
-    {"main"},
+    {"main", "command"},
     {"api", "cli"},
     {"testing"},
     {"study"},

@@ -37,6 +37,7 @@ _PUBLIC = {
     "tf_darts.runs.search": ("SearchRun",),
     "tf_darts.runs.training": ("TrainingRun",),
     "tf_darts.runs.export": ("Exported",),
+    "tf_darts.runtime.callback": ("Callback",),
     "tf_darts.errors": ("UserError",),
     "tf_darts.runtime.signals": ("Stopped",),
     # Cells.

@@ -8,7 +8,7 @@ sentence it is a flag. Progress is printed. Ctrl-C interrupts at once; the same 
 
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tf_darts.cells import genotype_files, references
@@ -21,6 +21,7 @@ from tf_darts.runs.search import SearchRun, run_search
 from tf_darts.runs.testing import run_training_test
 from tf_darts.runs.training import TrainingRun, run_training
 from tf_darts.runs.training_tasks import check_space, find_cell
+from tf_darts.runtime.callback import Callback, guests
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.study.run_study import run_study
 
@@ -72,10 +73,11 @@ def _configured(mode: str, settings: Mapping[str, Any]) -> Config:
     return configure({"mode": mode} | {name: _plain(value) for name, value in settings.items()})
 
 
-def search(**settings: Any) -> SearchRun:
+def search(*, callbacks: Sequence[Callback] = (), **settings: Any) -> SearchRun:
     """Searches for a cell, or goes on with the search that is in `run_dir`.
 
     Args:
+      callbacks: are told what happens, see `Callback`.
       **settings: of `--mode=search`.
 
     Raises:
@@ -85,11 +87,15 @@ def search(**settings: Any) -> SearchRun:
       >>> found = search(dataset="digits", run_dir="runs/found", channels=4, layers=3, epochs=2)
       >>> found.cell, found.path, found.history[-1]["validation_accuracy"]
     """
-    return run_search(_configured("search", settings), StopRequest())
+    told = guests(callbacks)
+    return run_search(_configured("search", settings), StopRequest(), callbacks=told)
 
 
 def train(
-    genotype: Genotype | str | os.PathLike | Mapping[str, Any] | tuple, **settings: Any
+    genotype: Genotype | str | os.PathLike | Mapping[str, Any] | tuple,
+    *,
+    callbacks: Sequence[Callback] = (),
+    **settings: Any,
 ) -> TrainingRun:
     """Trains a network of a cell from random weights, or goes on with the training in `run_dir`.
 
@@ -97,22 +103,24 @@ def train(
       genotype: a cell, the file of one, or the name of a published one. Of a search's file, reports
         know which search it is from. Cells of other programs may be their text, or a named tuple
         or mapping with the fields of the official one (docs/own_cell.md).
+      callbacks: are told what happens, see `Callback`.
       **settings: of `--mode=train`.
 
     Raises:
       UserError: as `search`, or the cell is of another space than the data set.
     """
+    told = guests(callbacks)
     genotype = _cell(genotype)
     if not isinstance(genotype, Genotype):
         config = _configured("train", settings | {"genotype": genotype})
-        return run_training(config, find_cell(config), StopRequest())
+        return run_training(config, find_cell(config), StopRequest(), callbacks=told)
     given = {"genotype": _name(genotype)}
     dataset = settings.get("dataset")
     if isinstance(dataset, str) and find_space(genotype.space).data == kind_of(dataset):
         given["space"] = genotype.space
     config = _configured("train", given | settings | {"genotype": given["genotype"]})
     check_space(config, genotype)
-    return run_training(config, genotype, StopRequest())
+    return run_training(config, genotype, StopRequest(), callbacks=told)
 
 
 def test(run_dir: str | os.PathLike, **settings: Any) -> dict[str, float]:
@@ -128,10 +136,11 @@ def test(run_dir: str | os.PathLike, **settings: Any) -> dict[str, float]:
     return run_training_test(_configured("test", settings | {"run_dir": run_dir}))["scores"]
 
 
-def select(**settings: Any) -> Selection | None:
+def select(*, callbacks: Sequence[Callback] = (), **settings: Any) -> Selection | None:
     """Trains several cells for a short time and ranks them (docs/studies.md).
 
     Args:
+      callbacks: are told what happens in the searches and trainings, one after another.
       **settings: of `--mode=select`; `candidates` may be a list, `search_settings` and
         `train_settings` mappings.
 
@@ -142,8 +151,9 @@ def select(**settings: Any) -> Selection | None:
       UserError: as `search`, or every candidate failed.
       Stopped: SIGTERM or Ctrl-C came; the same call goes on from there.
     """
+    told = guests(callbacks)
     config = _configured("select", settings)
-    ranking = run_study(config)
+    ranking = run_study(config, told)
     if ranking is None:
         return None
     path = pathlib.Path(config.run_dir).expanduser()

@@ -1,6 +1,7 @@
 """The command line: `python -m tf_darts.main --mode=search --dataset=ptb`.
 
 Every setting is a flag (`--help` lists them); `--flagfile=flags/NAME.flags` reads them from a file.
+An installed package has it as `tf-darts`.
 A run lives in its `--run_dir`, and the same command goes on with it where it was stopped.
 """
 # ruff: noqa: E402 (what must come before the imports that take seconds)
@@ -25,15 +26,16 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
 from absl import flags, logging
 
 from tf_darts.cli import flags as command_line
-from tf_darts.cli import program
+from tf_darts.cli import program, questions
 from tf_darts.errors import UserError
 from tf_darts.runtime.console import warn
 from tf_darts.runtime.signals import Stopped
 
 
 def define_flags() -> None:
-    """Defines a flag for each setting, such that --help lists them."""
+    """Defines a flag for each setting, and those of the program itself."""
     command_line.define_flags()
+    questions.define_flags()
     flags.adopt_module_key_flags(command_line)
 
 
@@ -61,4 +63,4 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     # Left to itself, absl shows TensorFlow's INFO lines too; --verbosity=0 brings them back.
     flags.FLAGS.verbosity = logging.WARNING
-    program.run(main, "tf_darts", define_flags)
+    program.run(main, "tf_darts", define_flags, questions.parse)

@@ -69,15 +69,6 @@ def test_no_flag_has_a_value_of_its_own(flag_values):
     assert all(flag_values[name].default is None for name in flag_values)
 
 
-def test_help_says_what_is_allowed(flag_values):
-    assert flag_values["hypergradient"].help.endswith(
-        "one of first_order, finite_difference, exact"
-    )
-    assert all(flag_values[name].help for name in flag_values)
-    assert "darts (the paper's method, second order" in flag_values["method"].help
-    assert "warm_up (Only w moves in the first epochs)" in flag_values["rules"].help
-
-
 @pytest.mark.parametrize(
     "name",
     sorted({n for p in config.PRESETS.values() for n in config.fields(p)} - {"mode", "dataset"}),

@@ -1,11 +1,15 @@
 """Tests of what a mode does before its work begins."""
 
+import dataclasses
 import shlex
 
 import pytest
+from absl import flags
 
+from tf_darts.cells.published import published_cells
 from tf_darts.cli import modes as commands
 from tf_darts.config.presets import PRESETS
+from tf_darts.runs.search import SearchRun
 from tf_darts.runs.training import TrainingRun
 
 
@@ -39,3 +43,29 @@ def test_printed_commands_are_quoted(monkeypatch, capsys, tmp_path):
     words = [shlex.split(line) for line in lines]
     assert words[1][-1] == f"--logdir={path / 'tensorboard'}"
     assert words[2][-1] == f"--run_dir={path}"
+
+
+def test_a_search_ends_with_its_cell_drawn_and_the_next_command(monkeypatch, capsys, tmp_path):
+    path, mine = tmp_path / "it's $HOME", tmp_path / "my method.py"
+    cell = published_cells("convolutional")["darts_v2"]
+    record = {"epoch": 1, "seconds": 60.0, "validation_accuracy": 50.0}
+    run = SearchRun(
+        path, [record], record, "", cell, None, "accuracy", ("guess", 10.0), {"weights": 7}
+    )
+    monkeypatch.setattr(commands, "use_inter_op_threads", lambda: None)
+    monkeypatch.setattr(commands, "run_search", lambda *arguments: run)
+    values = flags.FlagValues()
+    flags.DEFINE_string("load", None, "The files.", flag_values=values)
+    values(["main", f"--load={mine}"])
+    monkeypatch.setattr(commands.flags, "FLAGS", values)
+    config = dataclasses.replace(PRESETS["search", "digits"], data_dir=str(tmp_path / "a b"))
+    commands.search(config)
+    lines = capsys.readouterr().out.splitlines()
+    assert "  node 0 ◀─ sep_conv_3x3 ─ c_k-2   ◀─ sep_conv_3x3 ─ c_k-1" in lines
+    (line,) = [line for line in lines if line.startswith("Train a network of it: ")]
+    words = shlex.split(line.removeprefix("Train a network of it: "))
+    assert words == [
+        *("python", "-m", "tf_darts.main", f"--load={mine}", "--mode=train", "--dataset=digits"),
+        f"--data_dir={tmp_path / 'a b'}",
+        f"--genotype={path / 'genotype.json'}",
+    ]

@@ -483,14 +483,16 @@ def test_a_test_needs_a_run_and_takes_nothing_else():
 
 
 def test_an_export_needs_a_run_and_a_place():
-    made = configure({"mode": "export", "run_dir": "here", "export_dir": "there", "version": 3})
-    assert (made.run_dir, made.export_dir, made.version) == ("here", "there", 3)
+    made = configure(
+        {"mode": "export", "run_dir": "here", "export_dir": "there", "export_version": 3}
+    )
+    assert (made.run_dir, made.export_dir, made.export_version) == ("here", "there", 3)
     with pytest.raises(UserError, match="no --run_dir given; --mode=export needs the directory"):
         configure({"mode": "export", "export_dir": "there"})
     with pytest.raises(UserError, match="no --export_dir given; --mode=export needs"):
         configure({"mode": "export", "run_dir": "here"})
-    with pytest.raises(UserError, match="--version=-1: out of range"):
-        configure({"mode": "export", "run_dir": "a", "export_dir": "b", "version": -1})
+    with pytest.raises(UserError, match="--export_version=-1: out of range"):
+        configure({"mode": "export", "run_dir": "a", "export_dir": "b", "export_version": -1})
     with pytest.raises(UserError, match="--epochs has no meaning for --mode=export"):
         configure({"mode": "export", "run_dir": "a", "export_dir": "b", "epochs": 1})
 

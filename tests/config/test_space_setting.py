@@ -103,7 +103,7 @@ def test_a_tuning_is_of_its_cells_space(toy, tmp_path):
 
 def test_a_cell_in_a_program_is_of_its_space(toy, monkeypatch):
     cell = genotype_class("toy")(toy_space.EDGES)
-    monkeypatch.setattr(api, "run_training", lambda config, cell, stop: (config, cell))
+    monkeypatch.setattr(api, "run_training", lambda config, cell, stop, callbacks: (config, cell))
     config, trained = api.train(cell, dataset="digits", epochs=3)
     assert (config.space, config.epochs, trained) == ("toy", 3, cell)
     with pytest.raises(UserError, match="and --space=convolutional trains convolutional ones"):

@@ -51,7 +51,7 @@ def test_versions_are_numbered(tmp_path):
 
 def test_no_version_is_overwritten(tmp_path):
     (tmp_path / "9").mkdir()
-    with pytest.raises(UserError, match=r"--version=9: .* is there already"):
+    with pytest.raises(UserError, match=r"--export_version=9: .* is there already"):
         written(tmp_path, 9)
     assert names(tmp_path) == ["9"] and not names(tmp_path / "9")
     assert written(tmp_path) == 10  # as the sentence says
@@ -85,7 +85,7 @@ def test_what_fails_leaves_nothing(tmp_path):
 def test_two_at_once_in_one_process(tmp_path):
     with new_version(tmp_path) as first, new_version(tmp_path) as second:
         assert (first.number, second.number) == (1, 2)
-        with pytest.raises(UserError, match=r"--version=2: .* or being written"):
+        with pytest.raises(UserError, match=r"--export_version=2: .* or being written"):
             written(tmp_path, 2)
     assert names(tmp_path) == ["1", "2"]
 
@@ -106,7 +106,7 @@ def other(tmp_path):
 
 def test_the_second_of_two_takes_the_next_number(tmp_path, other):
     assert written(tmp_path) == 2
-    with pytest.raises(UserError, match=r"--version=1: .* or being written"):
+    with pytest.raises(UserError, match=r"--export_version=1: .* or being written"):
         written(tmp_path, 1)
     other.communicate("")
     assert names(tmp_path) == ["1", "2"] and names(tmp_path / "1") == ["half"]

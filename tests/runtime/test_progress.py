@@ -1,7 +1,8 @@
 import io
 import sys
+import threading
 
-from tf_darts.runtime.progress import Progress
+from tf_darts.runtime.progress import Progress, _Alive
 
 RECORD = {
     "epoch": 2,
@@ -75,3 +76,23 @@ def test_the_bar_counts_the_steps_of_the_run(monkeypatch):
     assert bar.n == 3
     progress.on_end()
     progress.on_end()
+
+
+def test_a_terminal_sees_that_a_step_takes_long(monkeypatch):
+    terminal = _look_on(monkeypatch)
+    seen = threading.Event()
+    said = Progress._quiet
+
+    def quiet(progress, seconds):
+        said(progress, seconds)
+        seen.set()
+
+    monkeypatch.setattr(Progress, "_quiet", quiet)
+    monkeypatch.setattr(_Alive.__init__, "__defaults__", (0.01,))
+    progress = Progress("perplexity", 5)
+    progress.on_start(0, 10)
+    assert seen.wait(10)
+    assert "no step for 0 s (compiling or evaluating)" in terminal.getvalue()
+    progress.on_step(1, {"train_loss": 5.0, "train_perplexity": 148.4})
+    progress.on_end()
+    assert not [thread for thread in threading.enumerate() if thread.name == "progress"]

@@ -66,7 +66,8 @@ class ToyStudy:
         monkeypatch.setattr(ranking, "save_figure", lambda f, path: write_atomically(path, picture))
         monkeypatch.setattr(ranking, "ranking_plot", lambda ranking: None)
 
-    def _evaluate(self, candidate, folder, snapshots, stop):
+    def _evaluate(self, candidate, folder, snapshots, stop, callbacks):
+        assert list(callbacks) == []
         self.evaluated.append(candidate.name)
         if candidate.name in self.answers:
             raise self.answers[candidate.name]

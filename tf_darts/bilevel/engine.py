@@ -219,6 +219,13 @@ class SearchEngine(RunLoop):
             **({} if self._judge is None else {"table": dict(self._judge(cell))}),
         }
 
+    def _announce(self, record: dict[str, Any]) -> None:
+        super()._announce(record)
+        before = self._history[-2]["genotype"] if len(self._history) > 1 else None
+        if record["genotype"] != before:
+            cell = self._supernet.genotype_class.from_dict(record["genotype"])
+            self._notify("on_cell", record["epoch"], cell)
+
     def _edges(
         self, mixing: Mapping[str, np.ndarray], measured: Sequence[Scalars] = ()
     ) -> dict[str, list[list[Edge]]]:

@@ -13,7 +13,7 @@ from tf_darts.runtime import files
 from tf_darts.runtime.files import shown
 
 # Of `--load`, in programs that take members.
-HELP = "files of your own, with commas, whose members are registered before flags are read"
+HELP = "The members that these files register are known; several are joined by commas."
 
 
 def requested(arguments: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> list[str]:

@@ -5,12 +5,15 @@ import shlex
 import shutil
 import sys
 
+from absl import flags
+
 from tf_darts.config.export import ExportConfig
 from tf_darts.config.report import ReportConfig
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.study import StudyConfig
 from tf_darts.config.testing import TrainingTestConfig
 from tf_darts.config.training import TrainingConfig
+from tf_darts.report.drawing.cell_text import cell_text
 from tf_darts.report.ranking import ranking_summary
 from tf_darts.report.summary_report import write_report
 from tf_darts.report.table_judgement import search_text
@@ -44,10 +47,12 @@ def search(config: SearchConfig) -> None:
         f"Found after {last['epoch']} epochs and {last['seconds'] / 60:.1f} minutes: {run.cell}\n"
         f"{found}The supernet's validation {score} is {record[f'validation_{score}']:.2f}"
         f"{in_training} ({baseline}: {value:.2f}).\n"
+        f"{cell_text(run.cell, _columns(), sys.stdout.encoding or 'utf-8')}\n"
         f"Of this cell --mode=train --dataset={_quoted(config.dataset)} makes a network of"
         f" {in_words(run.counts)}.\n"
         f"Cell: {run.path / 'genotype.json'}   pictures: {run.path / 'plots'}\n"
-        f"TensorBoard: {_tensorboard()} --logdir={_quoted(run.path / 'tensorboard')}"
+        f"TensorBoard: {_tensorboard()} --logdir={_quoted(run.path / 'tensorboard')}\n"
+        f"Train a network of it: {_command(config, genotype=run.path / 'genotype.json')}"
     )
     if run.table is not None:
         say(search_text(run.table, run.cell))
@@ -67,12 +72,10 @@ def train(config: TrainingConfig) -> None:
             f"The best of {config.epochs} epochs is {run.result['epoch']}: validation {score}"
             f" {run.result[f'validation_{score}']:.2f}{baseline}."
         )
-    test = f"--mode=test --run_dir={_quoted(run.path)}"
-    test += f" --data_dir={_quoted(config.data_dir)}" if config.data_dir else ""
     say(
         f"Run: {run.path}   pictures: {run.path / 'plots'}\n"
         f"TensorBoard: {_tensorboard()} --logdir={_quoted(run.path / 'tensorboard')}\n"
-        f"Test it, once: python -m tf_darts.main {test}"
+        f"Test it, once: {_command(config, run_dir=run.path)}"
     )
 
 
@@ -127,6 +130,32 @@ def _tensorboard() -> str:
         return "tensorboard"
     cwd = pathlib.Path.cwd()
     return _quoted(beside.relative_to(cwd) if beside.is_relative_to(cwd) else beside)
+
+
+def _columns() -> int:
+    """The width of the terminal, as far as lines are read well."""
+    return min(100, shutil.get_terminal_size().columns)
+
+
+def _command(config: SearchConfig | TrainingConfig, **flag: pathlib.Path) -> str:
+    """What comes after a run, as a line for a shell: the training of its cell, or its test.
+
+    Args:
+      config: of the run.
+      **flag: the one that names what the run has left.
+    """
+    values = flags.FLAGS
+    words = {"mode": "train" if isinstance(config, SearchConfig) else "test"}
+    # Members of others are known to no process but that which loads them.
+    if "load" in values and values.is_parsed() and values["load"].value:
+        words = {"load": values["load"].value} | words
+    if isinstance(config, SearchConfig):
+        words |= {"dataset": config.dataset}
+    words |= {"data_dir": config.data_dir} if config.data_dir else {}
+    words |= {name: str(value) for name, value in flag.items()}
+    return shlex.join(
+        ["python", "-m", "tf_darts.main", *(f"--{name}={value}" for name, value in words.items())]
+    )
 
 
 def _quoted(word: pathlib.Path | str) -> str:

@@ -25,11 +25,12 @@ def run(
     main: Callable[[list[str]], int | None],
     name: str,
     define_flags: Callable[[], None] = lambda: None,
+    parse: Callable[[list[str]], list[str]] | None = None,
 ) -> None:
     """Parses the flags, runs `main` with the other arguments and exits with its status.
 
     What `--load` names is loaded first. Then `define_flags` is called, whose flags may be those of
-    loaded members.
+    loaded members; and then `parse`, in place of this module's, which may answer and exit.
 
     A wrong flag, a `UserError`, a wrong use or what the system refuses is one line and status 2,
     Ctrl-C one line and 130.
@@ -50,7 +51,7 @@ def run(
         try:
             load_members(requested(arguments[1:]))
             define_flags()
-            return parse(arguments)
+            return (parse or parse_flags)(arguments)
         except UserError as error:
             warn(f"{name}: {error}")
             sys.exit(2)
@@ -62,7 +63,7 @@ def run(
         sys.exit(130)
 
 
-def parse(arguments: list[str], values: flags.FlagValues = flags.FLAGS) -> list[str]:
+def parse_flags(arguments: list[str], values: flags.FlagValues = flags.FLAGS) -> list[str]:
     """The arguments that are no flags; raises `UserError` where a flag is wrong.
 
     Args:

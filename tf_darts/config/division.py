@@ -16,8 +16,10 @@ def division_setting() -> Any:
     """The field of a configuration."""
     return setting(
         "shuffled",
-        "how training images are divided into a part for learning and one for validation: by_class,"
-        " each class by itself; shuffled, all together; given, the folder `val` beside `train`",
+        "The training images are divided into a part for learning and one for validation: each"
+        " class by itself (by_class), all together (shuffled), or as the folder `val` beside"
+        " `train` has it (given).",
+        group="data",
         choices=("by_class", "shuffled", "given"),
         legacy="shuffled",
     )

@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from tf_darts.config.setting import setting
+from tf_darts.config.run import RunConfig
+from tf_darts.config.setting import again, setting
 from tf_darts.errors import UserError
 
 
@@ -14,17 +15,35 @@ class ExportConfig:
 
     purpose: ClassVar[str] = "exports"
 
-    mode: str = setting("export", "what to do", choices=("export",))
-    run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)
-    data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
-    export_dir: str = setting("", "where all exported versions of the network are")
+    mode: str = setting(
+        "export", "The mode says what the program does.", group="run", choices=("export",)
+    )
+    run_dir: str = setting(
+        "",
+        "The finished training whose network is exported lives in this directory.",
+        group="run",
+        operational=True,
+    )
+    data_dir: str = again(RunConfig, "data_dir", "")
+    export_dir: str = setting(
+        "",
+        "The exported versions of the network stand in this directory, each in a folder with its"
+        " number.",
+        group="export",
+    )
     format: str = setting(
         "saved_model",
-        "saved_model is for servers, the others are for small devices and other runtimes",
+        "The network is written in this format: saved_model is for servers, the others are for"
+        " small devices and other runtimes.",
+        group="export",
         choices=("saved_model", "litert", "onnx"),
     )
-    version: int = setting(
-        0, "number of the exported version (0: the highest and 1)", minimum=0, maximum=2**63 - 1
+    export_version: int = setting(
+        0,
+        "The exported version has this number; 0 takes the highest that is there, and 1 more.",
+        group="export",
+        minimum=0,
+        maximum=2**63 - 1,
     )
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:

@@ -264,6 +264,19 @@ def configure(overrides: Mapping[str, Any]) -> Config:
     return config
 
 
+def unchecked(overrides: Mapping[str, Any]) -> Config:
+    """`configure` without a look at whether values are allowed and go together: for `--help`.
+
+    Raises:
+      UserError: there is no such mode, data set, space, method or part.
+    """
+    if overrides.get("mode") not in modes():
+        configure(overrides)
+    preset = _preset(overrides)
+    known = {name: value for name, value in overrides.items() if name in fields(preset)}
+    return dataclasses.replace(preset, **known)
+
+
 def _check_directories(config: Config) -> None:
     """Raises `UserError` where the path of a directory cannot be one."""
     for name in ("data_dir", "run_dir", "export_dir", "report_dir"):

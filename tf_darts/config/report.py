@@ -15,14 +15,24 @@ class ReportConfig:
 
     purpose: ClassVar[str] = "reports"
 
-    mode: str = setting("report", "what to do", choices=("report",))
+    mode: str = setting(
+        "report", "The mode says what the program does.", group="run", choices=("report",)
+    )
     run_dir: str = setting(
         "",
-        "where the run lives (empty: under runs/); of a report, one or several with commas",
+        "The report is about the runs in these directories, several joined by commas.",
+        group="run",
         operational=True,
     )
-    report_dir: str = setting("runs/report", "where a report goes", operational=True)
-    reference: str = setting("random", "the source of cells that a report compares others with")
+    report_dir: str = setting(
+        "runs/report",
+        "The report is written into this directory.",
+        group="report",
+        operational=True,
+    )
+    reference: str = setting(
+        "random", "The report compares all other sources of cells with this one.", group="report"
+    )
     table: str = table_setting()
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:

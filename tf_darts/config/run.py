@@ -14,8 +14,8 @@ from tf_darts.runtime.files import is_directory
 ACCELERATIONS = ("auto", "off")
 PRECISIONS = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
 PRECISION_HELP = (
-    "of the arithmetic; mixed: variables and losses float32, large products and the activations of"
-    " image networks in 16 bits"
+    "The arithmetic has this precision; with a mixed one, variables and losses are float32, and"
+    " large products and the activations of image networks have 16 bits."
 )
 
 
@@ -31,87 +31,159 @@ class RunConfig(abc.ABC):
     purpose: ClassVar[str]
     prefers_inter_op_threads: ClassVar[bool] = False
 
-    mode: str = setting("", "what to do")
-    dataset: str = setting("ptb", "what to learn from")
+    mode: str = setting("", "The mode says what the program does.", group="run")
+    dataset: str = setting("ptb", "The run learns from this data set.", group="run")
     space: str = setting(
         "",
-        "what the cells are of: recurrent, convolutional, nasbench201, planted, s4_mini, or one's"
-        " own (empty: the usual one of the data; of a training, the cell's)",
+        "The cells are of this space; where none is named, it is the usual one of the data, or for"
+        " a training that of its cell.",
+        group="run",
     )
-    data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
-    run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)
-    seed: int = setting(0, "of every random draw of the run", minimum=0, maximum=2**63 - 1)
-    epochs: int = setting(50, "passes over the training data", minimum=1, maximum=10**6)
+    data_dir: str = setting(
+        "",
+        "The data lie in this directory; where none is given, they are looked for in the usual"
+        " place.",
+        group="data",
+        operational=True,
+    )
+    run_dir: str = setting(
+        "",
+        "The run lives in this directory, and goes on there when it is started again; where none"
+        " is given, the directory is one under runs/.",
+        group="run",
+        operational=True,
+    )
+    seed: int = setting(
+        0,
+        "Every random draw of the run follows from this seed.",
+        group="run",
+        minimum=0,
+        maximum=2**63 - 1,
+    )
+    epochs: int = setting(
+        50,
+        "The run goes through its training data this many times.",
+        group="learning",
+        unit="epochs",
+        minimum=1,
+        maximum=10**6,
+    )
     steps_per_epoch: int = setting(
-        0, "shortens an epoch (0: all of it)", minimum=0, maximum=MOST_STEPS
+        0,
+        "An epoch ends after this many steps; with 0 it goes through all of its data.",
+        group="learning",
+        unit="steps",
+        minimum=0,
+        maximum=MOST_STEPS,
     )
     batch_size: int = setting(
-        256, "examples of a training and of a validation batch", minimum=2, maximum=2**20
+        256,
+        "A step takes this many training examples, and in a search as many validation examples.",
+        group="learning",
+        unit="examples",
+        minimum=2,
+        maximum=2**20,
     )
     evaluation_batch_size: int = setting(
-        10, "examples of a batch in evaluation", minimum=1, maximum=2**20
+        10,
+        "The evaluation takes this many examples at a time.",
+        group="learning",
+        unit="examples",
+        minimum=1,
+        maximum=2**20,
     )
-    momentum: float = setting(0.0, "of the weights' SGD", minimum=0.0, below=1.0)
-    nesterov: bool = setting(False, "the weights' momentum is Nesterov's", legacy=False)
+    momentum: float = setting(
+        0.0, "The weights' SGD has this momentum.", group="learning", minimum=0.0, below=1.0
+    )
+    nesterov: bool = setting(
+        False, "The momentum of the weights is Nesterov's.", group="learning", legacy=False
+    )
     weight_decay: float = setting(
-        5e-7, "of the weights, added to the gradient", minimum=0.0, maximum=1e3
+        5e-7,
+        "The weights, times this factor, are added to their gradient.",
+        group="learning",
+        minimum=0.0,
+        maximum=1e3,
     )
     clip_norm: float = setting(
-        0.25, "largest global norm of the weights' gradient (0: none)", minimum=0.0, maximum=1e30
+        0.25,
+        "The weights' gradient is scaled down to this global norm where it is larger; 0 leaves it"
+        " as it is.",
+        group="learning",
+        minimum=0.0,
+        maximum=1e30,
     )
-    precision: str = setting("float32", PRECISION_HELP, choices=PRECISIONS)
+    precision: str = setting("float32", PRECISION_HELP, group="devices", choices=PRECISIONS)
     accelerate: str = setting(
         "auto",
-        "off: every layer computes what its equation says, as it says it, which is slower and the"
-        " same within rounding; auto: by the fast forms that apply (docs/performance.md)",
+        "The layers are computed by the fast forms that apply (auto), or as their equations say"
+        " (off), which is slower and the same within rounding; see docs/performance.md.",
+        group="devices",
         choices=ACCELERATIONS,
     )
     distribution: str = setting(
         "auto",
-        "where a step is computed: one_device; mirrored, on all GPUs of this machine, each with its"
-        " share of the batch; multi_worker, on several machines (see docs/scaling.md); auto,"
-        " mirrored where there are several GPUs",
+        "A step is computed on one_device; on all GPUs of this machine, each with its share of the"
+        " batch (mirrored); on several machines (multi_worker, see docs/scaling.md); or mirrored"
+        " where there are several GPUs (auto).",
+        group="devices",
         choices=("auto", "one_device", "mirrored", "multi_worker"),
     )
     micro_batches: int = setting(
         1,
-        "takes a batch in so many parts, one after another, where memory is short (batch norms see"
-        " one part)",
+        "A batch is taken in this many parts, one after another, which needs less memory; batch"
+        " norms then see one part at a time.",
+        group="devices",
+        unit="parts",
         minimum=1,
         maximum=2**12,
     )
     rematerialize: bool = setting(
         False,
-        "computes cells (recurrent ones: chunks of time steps) again in the backward pass in place"
-        " of keeping what is in them: less memory, more time, the same numbers",
+        "The backward pass computes cells (recurrent ones: chunks of time steps) again in place of"
+        " keeping what is in them, which needs less memory, takes more time and gives the same"
+        " numbers.",
+        group="devices",
         operational=True,
     )
     cpu_replicas: int = setting(
         0,
-        "devices to make of the CPU, to try --distribution=mirrored without GPUs",
+        "The processor acts as this many devices, on which --distribution=mirrored can be tried"
+        " without GPUs; 0 leaves it one.",
+        group="devices",
+        unit="devices",
         minimum=0,
         maximum=64,
         operational=True,
     )
     check_replicas: bool = setting(
         False,
-        "compares weights and gradients of all replicas, bit by bit, at every step",
+        "The weights and gradients of all replicas are compared at every step, bit by bit.",
+        group="devices",
         operational=True,
     )
     deterministic: bool = setting(
-        False, "op determinism: bit-identical repetition, a little slower", operational=True
+        False,
+        "The operations are deterministic, so that a repetition is bit-identical; this is a little"
+        " slower.",
+        group="devices",
+        operational=True,
     )
     checkpoint_steps: int = setting(
         50,
-        "steps between checkpoints, besides one at every epoch's end",
+        "A checkpoint is saved after this many steps, and at every epoch's end besides.",
+        group="state",
+        unit="steps",
         minimum=1,
         maximum=MOST_STEPS,
         operational=True,
     )
     max_rollbacks: int = setting(
         0,
-        "how often a diverged run goes back: a search to its last epoch's end, a training to its"
-        " best",
+        "A run that diverges goes back this many times: a search to its last epoch's end, a"
+        " training to its best epoch.",
+        group="state",
+        unit="times",
         minimum=0,
         maximum=10**6,
         operational=True,

@@ -9,10 +9,18 @@ from typing import Any, ClassVar, Self
 from tf_darts.cells.space import find_space, spaces
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config import method_names, methods
+from tf_darts.config.data_settings import (
+    crop_padding_setting,
+    flip_setting,
+    image_size_setting,
+    min_count_setting,
+    short_probability_setting,
+    train_examples_setting,
+)
 from tf_darts.config.division import divided, division_setting
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.run import RunConfig
-from tf_darts.config.setting import MOST_EXAMPLES, again, fields, operations_setting, setting
+from tf_darts.config.setting import again, fields, operations_setting, setting
 from tf_darts.config.table import check_has_tables, table_setting
 from tf_darts.errors import UserError
 
@@ -39,62 +47,114 @@ class SearchConfig(RunConfig):
 
     purpose: ClassVar[str] = "searches"
 
-    mode: str = setting("search", "what to do", choices=("search",))
+    mode: str = setting(
+        "search", "The mode says what the program does.", group="run", choices=("search",)
+    )
     method: str = setting(
         "darts",
-        "a composition of the parts below, each of which can also be chosen alone",
+        "The method is a composition of the parts below, each of which can also be chosen alone.",
+        group="method",
         choices=Members(methods.methods),
     )
     hypergradient: str = setting(
         "finite_difference",
-        "how the architecture's gradient is estimated: "
-        + ", ".join(f"{name} ({kind.about})" for name, kind in HYPERGRADIENTS.items()),
+        "The architecture's gradient is estimated in this way.",
+        group="method",
         choices=HYPERGRADIENTS,
     )
     relaxation: str = setting(
         "softmax",
-        "how alpha becomes mixing weights",
+        "The relaxation makes mixing weights of alpha.",
+        group="method",
         choices=Members(functools.partial(methods.parts, "relaxation")),
     )
     alpha_terms: str = setting(
-        "", "what pulls on alpha besides, several with commas (empty: nothing)"
+        "",
+        "These terms pull on alpha beside the validation loss; several are joined by commas, and"
+        " an empty text means none.",
+        group="method",
     )
     rules: str = setting(
-        "", "what the epochs' record leads to, several with commas (empty: nothing)"
+        "",
+        "These rules act on the record of the epochs; several are joined by commas, and an"
+        " empty text means none.",
+        group="method",
     )
     derivation: str = setting(
         "strongest_edges",
-        "how the discrete cell is read off",
+        "The derivation reads the discrete cell off the search.",
+        group="method",
         choices=Members(functools.partial(methods.parts, "derivation")),
     )
     edge_options: str = setting(
         "",
-        "what an edge is besides its mixture, several with commas, the innermost first (empty:"
-        " nothing)",
+        "These options change what an edge is besides its mixture; several are joined by commas,"
+        " the innermost first, and an empty text means none.",
+        group="method",
     )
     step_order: str = setting(
         "alpha_first",
-        "which moves first in a step: alpha, as in the paper, or the weights",
+        "A step moves alpha first, as in the paper, or the weights first.",
+        group="method",
         choices=methods.ORDERS,
     )
     finite_difference_radius: float = setting(
-        0.01, "epsilon is this over the norm of the vector (eq. 8)", above=0.0, maximum=1e3
+        0.01,
+        "The paper's finite difference has this radius: epsilon is the radius over the norm of the"
+        " vector (eq. 8).",
+        group="method",
+        above=0.0,
+        maximum=1e3,
     )
-    weight_learning_rate: float = setting(20.0, "of w, at its start", above=0.0, maximum=1e4)
+    weight_learning_rate: float = setting(
+        20.0,
+        "The learning rate of the weights begins at this value.",
+        group="search",
+        above=0.0,
+        maximum=1e4,
+    )
     final_weight_learning_rate: float = setting(
         20.0,
-        "of w, where the cosine from the first one ends (equal: constant)",
+        "The learning rate of the weights falls to this value along a cosine; where both are"
+        " equal, it is constant.",
+        group="search",
         minimum=0.0,
         maximum=1e4,
     )
-    alpha_learning_rate: float = setting(3e-3, "of the architecture's Adam", above=0.0, maximum=1e4)
-    alpha_beta_1: float = setting(0.9, "of the architecture's Adam", minimum=0.0, below=1.0)
-    alpha_beta_2: float = setting(0.999, "of the architecture's Adam", minimum=0.0, below=1.0)
+    alpha_learning_rate: float = setting(
+        3e-3,
+        "The architecture's Adam has this learning rate.",
+        group="search",
+        above=0.0,
+        maximum=1e4,
+    )
+    alpha_beta_1: float = setting(
+        0.9,
+        "The architecture's Adam averages its gradients with this decay, beta 1.",
+        group="search",
+        minimum=0.0,
+        below=1.0,
+    )
+    alpha_beta_2: float = setting(
+        0.999,
+        "The architecture's Adam averages its squared gradients with this decay, beta 2.",
+        group="search",
+        minimum=0.0,
+        below=1.0,
+    )
     alpha_weight_decay: float = setting(
-        1e-3, "of alpha, added to the gradient", minimum=0.0, maximum=1e3
+        1e-3,
+        "The architecture alpha, times this factor, is added to its gradient.",
+        group="search",
+        minimum=0.0,
+        maximum=1e3,
     )
     alpha_scale: float = setting(
-        1e-3, "standard deviation of the first alpha", minimum=0.0, maximum=1e3
+        1e-3,
+        "The first alpha is drawn with this standard deviation.",
+        group="search",
+        minimum=0.0,
+        maximum=1e3,
     )
 
     operations: str = operations_setting()
@@ -247,11 +307,16 @@ class TextSearchConfig(SearchConfig):
 
     purpose: ClassVar[str] = "searches on texts"
 
-    bptt: int = setting(35, "time steps of a batch", minimum=4, maximum=10**4)
-    short_probability: float = setting(
-        0.05, "how often a training batch has half the time steps", minimum=0.0, below=1.0
+    bptt: int = setting(
+        35,
+        "A training batch has this many time steps.",
+        group="data",
+        unit="time steps",
+        minimum=4,
+        maximum=10**4,
     )
-    min_count: int = setting(1, "rarer training words become <unk>", minimum=1, maximum=10**9)
+    short_probability: float = short_probability_setting()
+    min_count: int = min_count_setting()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -270,24 +335,23 @@ class ImageSearchConfig(SearchConfig):
     clip_norm: float = again(SearchConfig, "clip_norm", 5.0)
     alpha_learning_rate: float = again(SearchConfig, "alpha_learning_rate", 3e-4)
     alpha_beta_1: float = again(SearchConfig, "alpha_beta_1", 0.5)
-    image_size: int = setting(
-        0, "pixels of a side (0: the data set's own)", minimum=0, maximum=2**13
-    )
+    image_size: int = image_size_setting()
     train_portion: float = setting(
-        0.5, "of the training images, for w; the rest is for alpha", above=0.0, below=1.0
+        0.5,
+        "The weights learn from this share of the training images, and alpha from the rest.",
+        group="data",
+        above=0.0,
+        below=1.0,
     )
-    train_examples: int = setting(
-        0, "takes so many of the training images (0: all)", minimum=0, maximum=MOST_EXAMPLES
-    )
+    train_examples: int = train_examples_setting()
     division: str = division_setting()
-    crop_padding: int = setting(
-        4, "pixels around an image before its random crop", minimum=0, maximum=2**12
-    )
-    flip: bool = setting(True, "half of the images, left to right")
+    crop_padding: int = crop_padding_setting()
+    flip: bool = flip_setting()
     permute_labels: bool = setting(
         False,
-        "gives the images each other's classes: a negative control, in which there is nothing to"
-        " be learnt",
+        "The images get each other's classes, so that there is nothing to learn: a negative"
+        " control.",
+        group="data",
         legacy=False,
     )
 

@@ -12,6 +12,23 @@ from tf_darts.runtime.files import shown
 MOST_STEPS = 10**9
 MOST_EXAMPLES = 2**31 - 1
 
+# What settings are about, in the order of `--help`: the title of each group. A setting without one
+# is its owner's: the networks of a space have it, or a part of a method.
+GROUPS = {
+    "run": "The run",
+    "data": "The data",
+    "space": "The space and its networks",
+    "method": "The method and its parts",
+    "learning": "Epochs and steps",
+    "search": "The learning rates of a search",
+    "training": "The training of a network",
+    "study": "The study and its candidates",
+    "table": "Scores that are looked up",
+    "export": "The export",
+    "report": "The report",
+    "devices": "Devices and arithmetic",
+    "state": "Checkpoints and recovery",
+}
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
@@ -19,6 +36,8 @@ def setting(
     default: Any,
     help: str,
     *,
+    group: str = "",
+    unit: str = "",
     minimum: float | None = None,
     maximum: float | None = None,
     below: float | None = None,
@@ -31,7 +50,9 @@ def setting(
 
     Args:
       default: its value in the preset.
-      help: one line for `--help`.
+      help: a sentence or two for `--help`: with a subject, a verb and a full stop.
+      group: one of `GROUPS`; "" for what a space or a part of a method has of its own.
+      unit: what is counted or measured, in the plural: "epochs"; "" where it has none.
       minimum: the smallest value allowed.
       maximum: the largest value allowed: far beyond what is of use, and within what the machine's
         numbers hold.
@@ -45,6 +66,8 @@ def setting(
     """
     metadata = {
         "help": help,
+        "group": group,
+        "unit": unit,
         "minimum": minimum,
         "maximum": maximum,
         "below": below,
@@ -60,8 +83,10 @@ def operations_setting() -> Any:
     """The field of searches and of studies."""
     return setting(
         "",
-        "the candidates on every edge: names with commas, or a list of the space's: s1 to s4 of"
-        " the convolutional one (empty: all of the space)",
+        "The edges have these candidates: operations with commas, or the name of a list that the"
+        " space has (s1 to s4 in the convolutional one); where none are named, they are all of the"
+        " space.",
+        group="space",
     )
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from tf_darts.config.hypergradients import HYPERGRADIENTS
-from tf_darts.config.run import PRECISION_HELP, PRECISIONS
-from tf_darts.config.setting import operations_setting, setting
+from tf_darts.config.run import RunConfig
+from tf_darts.config.setting import again, operations_setting, setting
 from tf_darts.config.table import table_score_setting, table_setting
+from tf_darts.config.training import TrainingConfig
 from tf_darts.errors import UserError
 from tf_darts.runtime import files
 
@@ -28,24 +29,35 @@ class StudyConfig(abc.ABC):
     # What the mode was called when runs began that may go on.
     old_modes: ClassVar[tuple[str, ...]] = ()
 
-    mode: str = setting("", "what to do")
-    dataset: str = setting("", "what to learn from")
-    space: str = setting(
-        "",
-        "what the cells are of: recurrent, convolutional, nasbench201, or one's own (empty: the"
-        " usual one of the data; of a training, the cell's)",
-    )
+    mode: str = again(RunConfig, "mode", "")
+    dataset: str = again(RunConfig, "dataset", "")
+    space: str = again(RunConfig, "space", "")
     operations: str = operations_setting()
-    data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
-    run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)
-    seed: int = setting(0, "of every random draw of the run", minimum=0, maximum=2**31 - 1)
-    precision: str = setting("float32", PRECISION_HELP, choices=PRECISIONS)
-    deterministic: bool = setting(
-        False, "op determinism: bit-identical repetition, a little slower", operational=True
+    data_dir: str = again(RunConfig, "data_dir", "")
+    run_dir: str = again(RunConfig, "run_dir", "")
+    seed: int = setting(
+        0,
+        "Every random draw of the run follows from this seed.",
+        group="run",
+        minimum=0,
+        maximum=2**31 - 1,
     )
-    train_settings: str = setting("", "of each candidate's training: NAME=VALUE,NAME=VALUE,...")
+    precision: str = again(RunConfig, "precision", "float32")
+    deterministic: bool = again(RunConfig, "deterministic", False)
+    train_settings: str = setting(
+        "",
+        "The training of each candidate has these settings: NAME=VALUE,NAME=VALUE,... over the"
+        " data set's own.",
+        group="study",
+    )
     chief_patience: float = setting(
-        120.0, "seconds that a worker waits for its chief", above=0.0, maximum=1e7, operational=True
+        120.0,
+        "A worker of the study waits this long for its chief.",
+        group="devices",
+        unit="seconds",
+        above=0.0,
+        maximum=1e7,
+        operational=True,
     )
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
@@ -105,20 +117,37 @@ class SelectConfig(LookedUpConfig):
 
     purpose: ClassVar[str] = "selections"
 
-    mode: str = setting("select", "what to do", choices=("select",))
+    mode: str = setting(
+        "select", "The mode says what the program does.", group="run", choices=("select",)
+    )
     candidates: str = setting(
         "search",
-        "where cells come from, one or several with commas: search, the names of methods and of"
-        f" estimates ({', '.join(HYPERGRADIENTS)}), random, published cells, files",
+        "The cells come from these sources, several joined by commas: search, the names of methods"
+        f" and of estimates ({', '.join(HYPERGRADIENTS)}), random, published cells, files.",
+        group="study",
     )
-    count: int = setting(4, "seeds of each source, from --seed on", minimum=1, maximum=10**4)
+    count: int = setting(
+        4,
+        "Each source gives cells for this many seeds, from --seed on.",
+        group="study",
+        unit="seeds",
+        minimum=1,
+        maximum=10**4,
+    )
     snapshots: int = setting(
         0,
-        "so many cells that a search held on its way are trained too (Figure 3)",
+        "The study also trains this many cells that a search held on its way (Figure 3).",
+        group="study",
+        unit="cells",
         minimum=0,
         maximum=10**4,
     )
-    search_settings: str = setting("", "of each candidate's search: NAME=VALUE,NAME=VALUE,...")
+    search_settings: str = setting(
+        "",
+        "The search of each candidate has these settings: NAME=VALUE,NAME=VALUE,... over the data"
+        " set's own.",
+        group="study",
+    )
 
     @property
     def kind(self) -> str:
@@ -133,9 +162,20 @@ class BlackBoxConfig(LookedUpConfig):
     of_trainings: ClassVar[tuple[str, ...]] = ("data_dir", "precision", "deterministic")
     old_modes: ClassVar[tuple[str, ...]] = ("random_search",)
 
-    mode: str = setting("black_box", "what to do", choices=("black_box",))
-    tuner: str = setting("random", "keras-tuner's that proposes trials", choices=TUNERS)
-    trials: int = setting(16, "how many; hyperband decides by itself", minimum=1, maximum=10**5)
+    mode: str = setting(
+        "black_box", "The mode says what the program does.", group="run", choices=("black_box",)
+    )
+    tuner: str = setting(
+        "random", "This tuner of keras-tuner proposes the trials.", group="study", choices=TUNERS
+    )
+    trials: int = setting(
+        16,
+        "The tuner makes this many trials; hyperband decides by itself how many.",
+        group="study",
+        unit="trials",
+        minimum=1,
+        maximum=10**5,
+    )
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         check_trials(self.tuner, overrides)
@@ -156,17 +196,19 @@ class TuneConfig(StudyConfig):
 
     purpose: ClassVar[str] = "tunings"
 
-    mode: str = setting("tune", "what to do", choices=("tune",))
-    tune: str = setting("", "what is tuned: FIELD=LOW:HIGH[:log],...; search.FIELD of searches")
-    tuner: str = setting("random", "keras-tuner's that proposes trials", choices=TUNERS)
-    trials: int = setting(16, "how many; hyperband decides by itself", minimum=1, maximum=10**5)
-    genotype: str = setting(
-        "",
-        "the cell: a genotype.json, the name of a published one, or a file or text of another"
-        " program (docs/own_cell.md)",
-        operational=True,
+    mode: str = setting(
+        "tune", "The mode says what the program does.", group="run", choices=("tune",)
     )
-    search_settings: str = setting("", "of each candidate's search: NAME=VALUE,NAME=VALUE,...")
+    tune: str = setting(
+        "",
+        "The study tunes these settings: NAME=LOW:HIGH[:log],... of a training, or search.NAME=..."
+        " of a search.",
+        group="study",
+    )
+    tuner: str = again(BlackBoxConfig, "tuner", "random")
+    trials: int = again(BlackBoxConfig, "trials", 16)
+    genotype: str = again(TrainingConfig, "genotype", "")
+    search_settings: str = again(SelectConfig, "search_settings", "")
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         check_trials(self.tuner, overrides)

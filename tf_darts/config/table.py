@@ -11,8 +11,10 @@ def table_setting() -> Any:
     """The field of searches, studies and reports."""
     return setting(
         "",
-        "a CSV file of trained cells' scores, where cells are looked up: by select and black_box in"
-        " place of training them, by search and report beside what they do (docs/nasbench201.md)",
+        "The cells are looked up in this CSV file of trained cells' scores: by select and"
+        " black_box in place of training them, by search and report beside what they do; see"
+        " docs/nasbench201.md.",
+        group="table",
         operational=True,
     )
 
@@ -20,7 +22,10 @@ def table_setting() -> Any:
 def table_score_setting() -> Any:
     """The field of studies."""
     return setting(
-        "", "the column of --table by which a study ranks (empty: that of the data set's name)"
+        "",
+        "The study ranks by this column of --table; where none is named, it is the column with the"
+        " data set's name.",
+        group="table",
     )
 
 

@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from tf_darts.config.setting import setting
+from tf_darts.config.run import RunConfig
+from tf_darts.config.setting import again, setting
 from tf_darts.errors import UserError
 
 
@@ -14,9 +15,16 @@ class TrainingTestConfig:
 
     purpose: ClassVar[str] = "tests"
 
-    mode: str = setting("test", "what to do", choices=("test",))
-    run_dir: str = setting("", "where the run lives (empty: under runs/)", operational=True)
-    data_dir: str = setting("", "where the data are (empty: the usual place)", operational=True)
+    mode: str = setting(
+        "test", "The mode says what the program does.", group="run", choices=("test",)
+    )
+    run_dir: str = setting(
+        "",
+        "The finished training that is tested lives in this directory.",
+        group="run",
+        operational=True,
+    )
+    data_dir: str = again(RunConfig, "data_dir", "")
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         """The configuration, checked; arguments as of `RunConfig.validated`."""

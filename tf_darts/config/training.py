@@ -6,9 +6,17 @@ from typing import Any, ClassVar, Self
 
 from tf_darts.cells import references
 from tf_darts.cells.published import published_cells
+from tf_darts.config.data_settings import (
+    crop_padding_setting,
+    flip_setting,
+    image_size_setting,
+    min_count_setting,
+    short_probability_setting,
+    train_examples_setting,
+)
 from tf_darts.config.division import divided, division_setting
 from tf_darts.config.run import RunConfig
-from tf_darts.config.setting import MOST_EXAMPLES, setting
+from tf_darts.config.setting import MOST_EXAMPLES, again, setting
 from tf_darts.errors import UserError
 
 
@@ -27,20 +35,34 @@ class TrainingConfig(RunConfig):
     averaging_patience: ClassVar[int] = 0
     train_on_all: ClassVar[bool] = False
 
-    mode: str = setting("train", "what to do", choices=("train",))
+    mode: str = setting(
+        "train", "The mode says what the program does.", group="run", choices=("train",)
+    )
     # Not computed with: the cell itself is among a run's settings, wherever its file was.
     genotype: str = setting(
         "",
-        "the cell: a genotype.json, the name of a published one, or a file or text of another"
-        " program (docs/own_cell.md)",
+        "The network is made of this cell: a genotype.json, the name of a published cell, or a"
+        " file or text of another program (docs/own_cell.md).",
+        group="run",
         operational=True,
     )
-    epochs: int = setting(8000, "passes over the training data", minimum=1, maximum=10**6)
-    batch_size: int = setting(64, "examples of a training batch", minimum=2, maximum=2**20)
-    weight_decay: float = setting(
-        8e-7, "of the weights, added to the gradient", minimum=0.0, maximum=1e3
+    epochs: int = again(RunConfig, "epochs", 8000)
+    batch_size: int = setting(
+        64,
+        "A step takes this many training examples.",
+        group="learning",
+        unit="examples",
+        minimum=2,
+        maximum=2**20,
     )
-    learning_rate: float = setting(20.0, "of the weights, at its start", above=0.0, maximum=1e4)
+    weight_decay: float = again(RunConfig, "weight_decay", 8e-7)
+    learning_rate: float = setting(
+        20.0,
+        "The learning rate of the weights begins at this value.",
+        group="training",
+        above=0.0,
+        maximum=1e4,
+    )
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         del preset
@@ -74,27 +96,34 @@ class TextTrainingConfig(TrainingConfig):
 
     purpose: ClassVar[str] = "trainings on texts"
 
-    bptt: int = setting(35, "mean time steps of a batch", minimum=6, maximum=10**4)
-    short_probability: float = setting(
-        0.05, "how often a training batch has half the time steps", minimum=0.0, below=1.0
+    bptt: int = setting(
+        35,
+        "A training batch has this many time steps on average.",
+        group="data",
+        unit="time steps",
+        minimum=6,
+        maximum=10**4,
     )
-    min_count: int = setting(1, "rarer training words become <unk>", minimum=1, maximum=10**9)
-    test_batch_size: int = setting(1, "texts side by side in the test", minimum=1, maximum=2**20)
+    short_probability: float = short_probability_setting()
+    min_count: int = min_count_setting()
+    test_batch_size: int = setting(
+        1,
+        "The test reads this many texts side by side.",
+        group="training",
+        unit="texts",
+        minimum=1,
+        maximum=2**20,
+    )
     averaging_patience: int = setting(
         5,
-        "weights are averaged from where validation is no better than the best of all but the last"
-        " so many epochs (0: never)",
+        "The weights are averaged from the epoch on whose validation is no better than the best"
+        " until this many epochs before it; 0 never averages.",
+        group="training",
+        unit="epochs",
         minimum=0,
         maximum=10**6,
     )
-    max_rollbacks: int = setting(
-        10,
-        "how often a diverged run goes back: a search to its last epoch's end, a training to its"
-        " best",
-        minimum=0,
-        maximum=10**6,
-        operational=True,
-    )
+    max_rollbacks: int = again(RunConfig, "max_rollbacks", 10)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,58 +133,79 @@ class ImageTrainingConfig(TrainingConfig):
     purpose: ClassVar[str] = "trainings on images"
     prefers_inter_op_threads: ClassVar[bool] = True
 
-    epochs: int = setting(600, "passes over the training data", minimum=1, maximum=10**6)
-    batch_size: int = setting(96, "examples of a training batch", minimum=2, maximum=2**20)
-    evaluation_batch_size: int = setting(
-        256, "examples of a batch in evaluation", minimum=1, maximum=2**20
-    )
-    momentum: float = setting(0.9, "of the weights' SGD", minimum=0.0, below=1.0)
-    weight_decay: float = setting(
-        3e-4, "of the weights, added to the gradient", minimum=0.0, maximum=1e3
-    )
-    clip_norm: float = setting(
-        5.0, "largest global norm of the weights' gradient (0: none)", minimum=0.0, maximum=1e30
-    )
-    learning_rate: float = setting(0.025, "of the weights, at its start", above=0.0, maximum=1e4)
+    epochs: int = again(TrainingConfig, "epochs", 600)
+    batch_size: int = again(TrainingConfig, "batch_size", 96)
+    evaluation_batch_size: int = again(TrainingConfig, "evaluation_batch_size", 256)
+    momentum: float = again(TrainingConfig, "momentum", 0.9)
+    weight_decay: float = again(TrainingConfig, "weight_decay", 3e-4)
+    clip_norm: float = again(TrainingConfig, "clip_norm", 5.0)
+    learning_rate: float = again(TrainingConfig, "learning_rate", 0.025)
     schedule: str = setting(
         "cosine",
-        "of the learning rate: cosine to 0, or exponential",
+        "The learning rate falls along a cosine to 0, or exponentially.",
+        group="training",
         choices=("cosine", "exponential"),
     )
     learning_rate_decay: float = setting(
-        0.97, "factor an epoch of --schedule=exponential", above=0.0, below=1.0
+        0.97,
+        "With --schedule=exponential, each epoch multiplies the learning rate by this factor.",
+        group="training",
+        above=0.0,
+        below=1.0,
     )
-    image_size: int = setting(
-        0, "pixels of a side (0: the data set's own)", minimum=0, maximum=2**13
-    )
-    crop_padding: int = setting(
-        4, "pixels around an image before its random crop", minimum=0, maximum=2**12
-    )
-    flip: bool = setting(True, "half of the images, left to right")
+    image_size: int = image_size_setting()
+    crop_padding: int = crop_padding_setting()
+    flip: bool = flip_setting()
     cutout: int = setting(
-        16, "pixels of a side of the square cut out of an image", minimum=0, maximum=2**13
+        16,
+        "The training images lose a square with sides of this many pixels; 0 leaves them whole.",
+        group="data",
+        unit="pixels",
+        minimum=0,
+        maximum=2**13,
     )
     stream_images: bool = setting(
         False,
-        "photographs stay on the disk and are read and scaled while training; without it all images"
-        " are in memory",
+        "The photographs stay on the disk and are read and scaled while training; otherwise all"
+        " images are held in memory.",
+        group="data",
     )
     random_resized_crop: bool = setting(
-        False, "a streamed training image is a random part of its photograph, not the middle"
+        False,
+        "A streamed training image is a random part of its photograph, not its middle.",
+        group="data",
     )
     color_jitter: float = setting(
-        0.0, "range of brightness, contrast and saturation around 1", minimum=0.0, below=1.0
+        0.0,
+        "The brightness, contrast and saturation of streamed training images vary around 1 by up"
+        " to this share.",
+        group="data",
+        minimum=0.0,
+        below=1.0,
     )
-    hue_jitter: float = setting(0.0, "range of the hue's shift, 0.5 is all", minimum=0.0, below=0.5)
-    train_examples: int = setting(
-        0, "takes so many of the training images (0: all)", minimum=0, maximum=MOST_EXAMPLES
+    hue_jitter: float = setting(
+        0.0,
+        "The hue of streamed training images is shifted by up to this share of its circle; 0.5 is"
+        " all of it.",
+        group="data",
+        minimum=0.0,
+        below=0.5,
     )
+    train_examples: int = train_examples_setting()
     validation_examples: int = setting(
-        5000, "training images that are kept for validation", minimum=1, maximum=MOST_EXAMPLES
+        5000,
+        "The validation keeps this many of the training images.",
+        group="data",
+        unit="images",
+        minimum=1,
+        maximum=MOST_EXAMPLES,
     )
     division: str = division_setting()
     train_on_all: bool = setting(
-        False, "learns from all training images, without validation; the last weights count"
+        False,
+        "The network learns from all training images, without validation, and the last weights"
+        " count.",
+        group="data",
     )
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:

@@ -98,9 +98,9 @@ def _claimed(
         used_numbers |= _being_written(export_dir)
         if requested in used_numbers:
             raise UserError(
-                f"--version={requested}: {export_dir / str(requested)} is there already or being"
-                " written, and no version is overwritten; leave the flag out to take the next"
-                " number."
+                f"--export_version={requested}: {export_dir / str(requested)} is there already or"
+                " being written, and no version is overwritten; leave the flag out to take the"
+                " next number."
             )
         number = requested or max(used_numbers, default=0) + 1
         folder = pathlib.Path(tempfile.mkdtemp(dir=export_dir, prefix=f"{_STAGING}{number}_"))

@@ -30,7 +30,8 @@ class BetaDecay(AlphaTerm):
 
     beta_weight: float = setting(
         50.0,
-        "lambda of the beta decay at the end: it rises from 0 with the epochs",
+        "The beta decay counts with this weight, lambda, in the end; it rises from 0 with the"
+        " epochs.",
         minimum=0.0,
         maximum=1e6,
     )

@@ -26,7 +26,9 @@ class Budget(Derivation):
 
     max_multiply_adds: int = setting(
         0,
-        "of the network that --mode=train makes of the cell by default (0: no limit)",
+        "The network that --mode=train makes of the cell by default has at most this many"
+        " multiply-adds; 0 sets no limit.",
+        unit="multiply-adds",
         minimum=0,
         maximum=10**18,
     )

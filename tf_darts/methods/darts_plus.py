@@ -35,10 +35,18 @@ class SkipStop(EpochRule):
     stops: ClassVar[bool] = True
 
     skip_stop_count: int = setting(
-        2, "skip connections of a derived cell, at which the search stops", minimum=1, maximum=10**6
+        2,
+        "The search stops where a derived cell has this many skip connections.",
+        unit="skip connections",
+        minimum=1,
+        maximum=10**6,
     )
     skip_stop_start: int = setting(
-        0, "the first epoch, from 0, at whose end they are looked at", minimum=0, maximum=10**6
+        0,
+        "The skip connections are first looked at when this epoch, counted from 0, ends.",
+        unit="epochs",
+        minimum=0,
+        maximum=10**6,
     )
 
     def check(self, config: Any) -> None:
@@ -87,7 +95,9 @@ class RankingStop(EpochRule):
 
     ranking_epochs: int = setting(
         10,
-        "in a row without another order of the learnable operations, after which a search stops",
+        "The search stops after this many epochs in a row without another order of the learnable"
+        " operations.",
+        unit="epochs",
         minimum=1,
         maximum=10**6,
     )

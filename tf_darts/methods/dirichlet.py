@@ -65,7 +65,10 @@ class KullbackLeibler(AlphaTerm):
     """
 
     divergence_weight: float = setting(
-        1e-3, "of the divergence from the flat distribution", minimum=0.0, maximum=1e6
+        1e-3,
+        "The divergence from the flat distribution counts with this weight.",
+        minimum=0.0,
+        maximum=1e6,
     )
 
     def value(self, alphas: Alphas, mixing: Mixing, moment: Moment) -> tf.Tensor:

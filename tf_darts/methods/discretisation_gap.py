@@ -21,11 +21,17 @@ class DiscretisationGap(EpochRule):
     """
 
     gap_epochs: int = setting(
-        2, "epochs from one discretisation gap to the next", minimum=1, maximum=10**6
+        2,
+        "The discretisation gap is measured once in this many epochs.",
+        unit="epochs",
+        minimum=1,
+        maximum=10**6,
     )
     gap_batches: int = setting(
         8,
-        "of --evaluation_batch_size, of which the gap is taken (0: all validation data)",
+        "The discretisation gap is taken on this many batches of --evaluation_batch_size; 0 takes"
+        " all validation data.",
+        unit="batches",
         minimum=0,
         maximum=10**6,
     )

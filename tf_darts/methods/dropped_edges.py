@@ -34,7 +34,11 @@ class DropPath(EdgeOption):
     numbers: ClassVar[int] = 3
 
     search_drop_path: float = setting(
-        0.2, "of an edge of the search and an image, in the last epoch", minimum=0.0, below=1.0
+        0.2,
+        "Each image loses an edge with this probability in the last epoch of the search; the"
+        " probability rises from 0.",
+        minimum=0.0,
+        below=1.0,
     )
 
     def wrapped(self, make: EdgeMaker, place: EdgePlace) -> EdgeMaker:
@@ -58,10 +62,17 @@ class SkipDropout(EdgeOption):
     numbers: ClassVar[int] = 3
 
     skip_dropout: float = setting(
-        0.1, "of the numbers that a skip connection hands on", minimum=0.0, below=1.0
+        0.1,
+        "The numbers that a skip connection hands on are dropped at this rate in the beginning.",
+        minimum=0.0,
+        below=1.0,
     )
     skip_dropout_warm_up: int = setting(
-        10, "W: epochs after which the skip dropout fades fast", minimum=0, maximum=10**6
+        10,
+        "The skip dropout fades fast after this many epochs.",
+        unit="epochs",
+        minimum=0,
+        maximum=10**6,
     )
 
     def check(self, config: Any) -> None:

@@ -36,10 +36,18 @@ class Eigenvalue(EpochRule):
     """
 
     eigenvalue_epochs: int = setting(
-        2, "epochs from one eigenvalue to the next", minimum=1, maximum=10**6
+        2,
+        "The eigenvalue is taken once in this many epochs.",
+        unit="epochs",
+        minimum=1,
+        maximum=10**6,
     )
     eigenvalue_batches: int = setting(
-        4, "validation batches over which the eigenvalue is averaged", minimum=1, maximum=10**4
+        4,
+        "The eigenvalue is averaged over this many validation batches.",
+        unit="batches",
+        minimum=1,
+        maximum=10**4,
     )
 
     def check(self, config: Any) -> None:
@@ -71,15 +79,28 @@ class EigenvalueStop(Eigenvalue):
 
     stops: ClassVar[bool] = True
 
-    eigenvalue_window: int = setting(5, "eigenvalues of a mean", minimum=1, maximum=10**4)
+    eigenvalue_window: int = setting(
+        5, "Each mean is over this many eigenvalues.", unit="eigenvalues", minimum=1, maximum=10**4
+    )
     eigenvalue_delta: int = setting(
-        4, "eigenvalues from one mean to the one compared with", minimum=1, maximum=10**4
+        4,
+        "A mean is compared with the one of this many eigenvalues before.",
+        unit="eigenvalues",
+        minimum=1,
+        maximum=10**4,
     )
     eigenvalue_ratio: float = setting(
-        1.3, "of the means, above which a search stops", above=0.0, maximum=1e6
+        1.3,
+        "The search stops where the ratio of the two means is above this value.",
+        above=0.0,
+        maximum=1e6,
     )
     eigenvalue_start: int = setting(
-        10, "the first epoch, from 0, whose cell a stop may take", minimum=0, maximum=10**6
+        10,
+        "A stop may take the cell of this epoch, counted from 0, or of a later one.",
+        unit="epochs",
+        minimum=0,
+        maximum=10**6,
     )
 
     def check(self, config: Any) -> None:

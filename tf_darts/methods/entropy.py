@@ -29,7 +29,8 @@ class Entropy(AlphaTerm):
 
     entropy_weight: float = setting(
         0.1,
-        "of the mean entropy in nats (negative: edges are held back from choosing)",
+        "The mean entropy, in nats, counts with this weight; a negative one holds edges back from"
+        " choosing.",
         minimum=-1e6,
         maximum=1e6,
     )

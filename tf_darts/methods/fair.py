@@ -41,7 +41,7 @@ class ZeroOne(AlphaTerm):
 
     zero_one_weight: float = setting(
         10.0,
-        "of the mean square of the mixing weights' distance from 1/2",
+        "The mean square of the mixing weights' distance from 1/2 counts with this weight.",
         minimum=0.0,
         maximum=1e6,
     )

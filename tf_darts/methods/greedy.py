@@ -35,16 +35,31 @@ class GreedyDecisions(EpochRule):
     """
 
     greedy_warm_up: int = setting(
-        9, "epochs before the one whose end has the first decision", minimum=0, maximum=10**6
+        9,
+        "This many epochs pass before the one at whose end the first decision falls.",
+        unit="epochs",
+        minimum=0,
+        maximum=10**6,
     )
     greedy_epochs: int = setting(
-        5, "epochs from one decision to the next", minimum=1, maximum=10**6
+        5,
+        "Each further decision falls after this many more epochs.",
+        unit="epochs",
+        minimum=1,
+        maximum=10**6,
     )
     greedy_criterion: int = setting(
-        1, "1: importance and certainty of edges; 2: their stability too", minimum=1, maximum=2
+        1,
+        "The edges are decided by importance and certainty (1), or by their stability too (2).",
+        minimum=1,
+        maximum=2,
     )
     greedy_history: int = setting(
-        4, "earlier epochs, of which criterion 2 takes the stability", minimum=1, maximum=10**6
+        4,
+        "Criterion 2 takes the stability over this many earlier epochs.",
+        unit="epochs",
+        minimum=1,
+        maximum=10**6,
     )
 
     def check(self, config: Any) -> None:

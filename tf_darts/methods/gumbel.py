@@ -29,10 +29,16 @@ class Gumbel(Relaxation):
 
     # At a lower one, float32 knows no sample between two choices, and no gradient.
     first_tau: float = setting(
-        10.0, "temperature of Gumbel samples in the first epoch", minimum=0.01, maximum=1e4
+        10.0,
+        "The Gumbel samples have this temperature in the first epoch.",
+        minimum=0.01,
+        maximum=1e4,
     )
     last_tau: float = setting(
-        0.1, "temperature of Gumbel samples in the last epoch", minimum=0.01, maximum=1e4
+        0.1,
+        "The Gumbel samples have this temperature in the last epoch.",
+        minimum=0.01,
+        maximum=1e4,
     )
 
     def check(self, config: Any) -> None:

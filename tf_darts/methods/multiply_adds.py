@@ -56,19 +56,22 @@ class ExpectedMultiplyAdds(AlphaTerm):
 
     target_multiply_adds: int = setting(
         0,
-        "of the network that --mode=train makes by default: above so many the term pulls",
+        "The term pulls where the network that --mode=train makes by default has more"
+        " multiply-adds.",
+        unit="multiply-adds",
         minimum=0,
         maximum=10**18,
     )
     multiply_adds_weight: float = setting(
         1.0,
-        "of the share by which expected multiply-adds are above the target",
+        "The share by which the expected multiply-adds are above the target counts with this"
+        " weight.",
         minimum=0.0,
         maximum=1e6,
     )
     multiply_adds_ascent: float = setting(
         0.0,
-        "by so much times that share the weight rises at an epoch's end",
+        "The weight of the term rises at an epoch's end by that share, times this factor.",
         minimum=0.0,
         maximum=1e6,
     )

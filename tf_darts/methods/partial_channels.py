@@ -36,7 +36,10 @@ class PartialChannels(EdgeOption):
     """
 
     partial_channels: int = setting(
-        4, "K: an edge's operations see a K-th of its channels", minimum=1, maximum=2**10
+        4,
+        "The operations of an edge see one K-th of its channels, where K is this number.",
+        minimum=1,
+        maximum=2**10,
     )
 
     def check(self, config: Any) -> None:

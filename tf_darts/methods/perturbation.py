@@ -40,16 +40,25 @@ class Perturbation(Derivation):
     """
 
     perturbation_epochs: int = setting(
-        5, "of alpha and w from one decision to the next", minimum=1, maximum=10**6
+        5,
+        "The search trains alpha and w for this many epochs from one decision to the next.",
+        unit="epochs",
+        minimum=1,
+        maximum=10**6,
     )
     perturbation_batches: int = setting(
         8,
-        "of --evaluation_batch_size, by which operations are judged (0: all validation data)",
+        "The operations are judged by this many batches of --evaluation_batch_size; 0 takes all"
+        " validation data.",
+        unit="batches",
         minimum=0,
         maximum=10**6,
     )
     perturbation_rate: float = setting(
-        0.1, "of w between decisions, as a share of its first rate", above=0.0, maximum=1e3
+        0.1,
+        "The learning rate of w between decisions is this share of its first one.",
+        above=0.0,
+        maximum=1e3,
     )
 
     def check(self, config: Any) -> None:

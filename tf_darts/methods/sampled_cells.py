@@ -104,13 +104,25 @@ class BestSampled(Derivation):
     """
 
     sampled_cells: int = setting(
-        1000, "random cells that are scored at the end", minimum=1, maximum=10**6
+        1000,
+        "The derivation scores this many random cells at the end.",
+        unit="cells",
+        minimum=1,
+        maximum=10**6,
     )
     sampled_batches: int = setting(
-        10, "of --evaluation_batch_size, by which each of them is scored", minimum=1, maximum=10**6
+        10,
+        "Each random cell is scored by this many batches of --evaluation_batch_size.",
+        unit="batches",
+        minimum=1,
+        maximum=10**6,
     )
     sampled_finalists: int = setting(
-        10, "the best of them, scored on all validation data", minimum=1, maximum=10**6
+        10,
+        "This many of the random cells, the best ones, are scored on all validation data.",
+        unit="cells",
+        minimum=1,
+        maximum=10**6,
     )
 
     def check(self, config: Any) -> None:

@@ -25,7 +25,11 @@ class SkipLimit(Derivation):
     """
 
     most_skips: int = setting(
-        2, "skip connections that a derived cell may have", minimum=0, maximum=10**6
+        2,
+        "A derived cell may have this many skip connections.",
+        unit="skip connections",
+        minimum=0,
+        maximum=10**6,
     )
 
     def check(self, config: Any) -> None:

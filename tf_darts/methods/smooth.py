@@ -30,12 +30,15 @@ class RandomSmoothing(Relaxation):
 
     first_noise: float = setting(
         0.03,
-        "half the range of the mixing weights' noise, in the first epoch",
+        "The noise of the mixing weights is uniform within this distance of 0 in the first epoch.",
         minimum=0.0,
         below=1.0,
     )
     last_noise: float = setting(
-        0.3, "half the range of that noise in the end", minimum=0.0, below=1.0
+        0.3,
+        "The noise of the mixing weights is uniform within this distance of 0 in the last epoch.",
+        minimum=0.0,
+        below=1.0,
     )
 
     def check(self, config: Any) -> None:
@@ -69,7 +72,11 @@ class AdversarialSmoothing(RandomSmoothing):
     """
 
     adversarial_steps: int = setting(
-        7, "of the ascent to the mixing weights that hurt w's step most", minimum=1, maximum=10**4
+        7,
+        "The ascent to the mixing weights that hurt the step of w most takes this many steps.",
+        unit="steps",
+        minimum=1,
+        maximum=10**4,
     )
 
     def check(self, config: Any) -> None:

@@ -29,10 +29,16 @@ class Temperature(Relaxation):
 
     # Below the smallest, float32 knows no α between a tie and a choice, and no gradient.
     first_temperature: float = setting(
-        1.0, "of the softmax of alpha, in the first epoch", minimum=0.05, maximum=1e3
+        1.0,
+        "The softmax of alpha has this temperature in the first epoch.",
+        minimum=0.05,
+        maximum=1e3,
     )
     last_temperature: float = setting(
-        0.1, "of the softmax of alpha, in the last epoch", minimum=0.05, maximum=1e3
+        0.1,
+        "The softmax of alpha has this temperature in the last epoch.",
+        minimum=0.05,
+        maximum=1e3,
     )
 
     def check(self, config: Any) -> None:

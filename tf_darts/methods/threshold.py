@@ -25,7 +25,10 @@ class Threshold(Derivation):
     """
 
     edge_threshold: float = setting(
-        0.85, "the mixing weight that an edge's operation needs", minimum=0.0, maximum=1.0
+        0.85,
+        "The operation of an edge needs this mixing weight, or the edge becomes `none`.",
+        minimum=0.0,
+        maximum=1.0,
     )
 
     def check(self, config: Any) -> None:

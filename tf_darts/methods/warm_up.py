@@ -14,7 +14,11 @@ class WarmUp(EpochRule):
     """Only w moves in the first epochs."""
 
     warm_up_epochs: int = setting(
-        15, "epochs in which only w moves, before alpha does", minimum=1, maximum=10**6
+        15,
+        "The weights learn alone for this many epochs before alpha moves.",
+        unit="epochs",
+        minimum=1,
+        maximum=10**6,
     )
 
     def check(self, config: Any) -> None:

@@ -25,6 +25,7 @@ from tf_darts.report.report_plots import cost_plot, looked_up_curves, overlaid_c
 from tf_darts.report.report_tables import comparison_rows, paper_rows, ranking_of, reference_of
 from tf_darts.report.table_judgement import report_section
 from tf_darts.report.tables import markdown_table
+from tf_darts.runtime.environment import in_short
 from tf_darts.runtime.files import read_bytes, write_atomically
 
 _TABLE_NOTE = """
@@ -91,6 +92,7 @@ def write_report(
             if chosen:
                 section = _Section(directory, chosen, reference, table)
                 text += f"\n### {scored_by}\n{note}{section.text()}"
+    text += f"\n## Environments\n\n{_environments(run_dirs)}"
     sessions = directory / "tensorboard"
     try:
         write_sessions(sessions, entries)
@@ -105,6 +107,12 @@ def write_report(
     )
     write_atomically(directory / "report.md", text)
     return directory / "report.md"
+
+
+def _environments(run_dirs: Sequence[str]) -> str:
+    """In what each run was computed (`environment.json`), as a list."""
+    lines = (f"- `{path}`: {in_short(pathlib.Path(path).expanduser())}" for path in run_dirs)
+    return "\n".join(lines) + "\n"
 
 
 def _open_table(file: str, entries: Sequence[Entry]) -> CellTable:

@@ -31,7 +31,7 @@ def run_export(config: ExportConfig) -> Exported:
     training = FinishedTraining.open(config.run_dir, for_reading=True)
     try:
         export_dir = pathlib.Path(config.export_dir).expanduser()
-        with new_version(export_dir, config.version) as version:
+        with new_version(export_dir, config.export_version) as version:
             task = export_task(training, config.data_dir)
             notes = FORMATS[config.format](task, version)
     finally:

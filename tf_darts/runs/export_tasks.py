@@ -24,6 +24,7 @@ from tf_darts.runs.exporter import Exporter
 from tf_darts.runs.image_exporter import ImageExporter
 from tf_darts.runs.language_exporter import LanguageExporter
 from tf_darts.runtime.console import say
+from tf_darts.runtime.environment import environment, in_short, in_words
 from tf_darts.runtime.files import exists
 from tf_darts.runtime.precision import set_precision
 from tf_darts.spaces.fast_forms import set_acceleration
@@ -114,6 +115,10 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
         "test": training.tested or {"scores": "not tested"},
         "counts": bare.counts(),
         "client": served.client_info(),
+        "environment": {
+            "training": in_short(training.run.path),
+            "export": in_words(environment()),
+        },
         "settings": {name: v for name, v in training.settings.items() if name != "cell"},
     }
     live = exporter.serving(trained, exported=False)

@@ -1,6 +1,7 @@
 """A whole search: a configuration in, a finished run directory out."""
 
 import pathlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tf_darts.benchmarks import CellTable
@@ -20,6 +21,8 @@ from tf_darts.runs.opening import (
     settings_of,
 )
 from tf_darts.runs.search_tasks import search_task
+from tf_darts.runtime.callback import Callback
+from tf_darts.runtime.environment import record_start
 from tf_darts.runtime.progress import Progress
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.spaces.convolutional.operations.registry import ADDED
@@ -73,13 +76,16 @@ def added_operations(supernet: Supernet) -> dict[str, list[str]]:
     return {"added_operations": added} if added else {}
 
 
-def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> SearchRun:
+def run_search(
+    config: SearchConfig, stop: StopRequest, label: str = "", callbacks: Sequence[Callback] = ()
+) -> SearchRun:
     """Searches in `config.run_dir`, from where it stands to the end.
 
     Args:
       config: the settings.
       stop: asked after every step.
       label: what every line of its progress begins with.
+      callbacks: are told what happens, besides ours.
 
     Raises:
       Stopped: `stop` was set; the same call goes on from there.
@@ -94,11 +100,13 @@ def run_search(config: SearchConfig, stop: StopRequest, label: str = "") -> Sear
     settings = settings_of(config, replicas) | cell_settings(config, supernet)
     with opened_run(config, settings, replicas) as run:
         record_or_check_data(run, task.data, config, replicas)
-        callbacks = [
+        if replicas.is_chief:
+            record_start(run.path)  # not before: what is refused leaves a run as it is
+        own = [
             Progress(supernet.score, config.all_epochs(supernet.cells), label),
             SearchReport(run.path, supernet, settings, task.baseline, table),
         ]
-        watched = callbacks if replicas.is_chief else []
+        watched = [*own, *callbacks] if replicas.is_chief else []
         longest = task.data.longest
         announce_memory(search_memory(supernet, config, longest, replicas), config, label)
         make_step = find_method(config.method).step_class

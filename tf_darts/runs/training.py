@@ -1,6 +1,7 @@
 """A whole training: a configuration in, a finished run directory out."""
 
 import pathlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tf_darts.cells import genotype, genotype_files, references
@@ -16,7 +17,9 @@ from tf_darts.runs.opening import (
     settings_of,
 )
 from tf_darts.runs.training_tasks import training_task
+from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.console import say
+from tf_darts.runtime.environment import record_start
 from tf_darts.runtime.extension import Extendable
 from tf_darts.runtime.progress import Progress
 from tf_darts.runtime.signals import StopRequest
@@ -51,7 +54,11 @@ def in_words(counts: dict[str, int]) -> str:
 
 
 def run_training(
-    config: TrainingConfig, cell: genotype.Genotype, stop: StopRequest, label: str = ""
+    config: TrainingConfig,
+    cell: genotype.Genotype,
+    stop: StopRequest,
+    label: str = "",
+    callbacks: Sequence[Callback] = (),
 ) -> TrainingRun:
     """Trains a network of `cell` in `config.run_dir`; see `run_search`."""
     set_arithmetic(config)
@@ -61,16 +68,18 @@ def run_training(
     extendable = Extendable({"epochs": config.why_no_more_epochs})
     with opened_run(config, settings, replicas, extendable) as run:
         record_or_check_data(run, task.data, config, replicas, task.data.assets())
+        if replicas.is_chief:
+            record_start(run.path)  # not before: what is refused leaves a run as it is
         provenance = references.provenance(config.genotype, cell)
         genotype_files.save(run.path / "genotype.json", cell, provenance)
         counts = objective.counts()
         run.write_json("counts.json", counts)
         say(f"{label}The network has {in_words(counts)}.")
-        callbacks = [
+        own = [
             Progress(objective.score, config.epochs, label),
             TrainingReport(run.path, objective, cell, settings, task.baseline),
         ]
-        watched = callbacks if replicas.is_chief else []
+        watched = [*own, *callbacks] if replicas.is_chief else []
         longest = task.data.longest
         announce_memory(training_memory(objective, config, longest, replicas), config, label)
         result = TrainingEngine(config, objective, task.data, run, watched, replicas).train(stop)

@@ -2,7 +2,9 @@
 
 import contextlib
 import sys
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tqdm
@@ -28,24 +30,34 @@ class Progress(Callback):
         self._epochs = epochs
         self._label = label
         self._bar: tqdm.tqdm | None = None
+        self._alive: _Alive | None = None
 
     def on_start(self, step: int, total_steps: int) -> None:
         if step:
             say(f"{self._label}Resuming after step {step}.")
         if sys.stderr.isatty():
+            self._alive = _Alive(self._quiet)
             self._bar = tqdm.tqdm(
                 total=total_steps, initial=step, unit="step", dynamic_ncols=True, file=sys.stderr
             )
 
     def on_step(self, step: int, metrics: dict[str, float]) -> None:
-        if self._bar is None:
+        if self._bar is None or self._alive is None:
             return
+        self._alive.moved()
         with contextlib.suppress(OSError):  # the terminal is gone, the run is not
+            self._bar.set_description_str("", refresh=False)
             self._bar.update(step - self._bar.n)
             self._bar.set_postfix(
                 loss=f"{metrics['train_loss']:.3f}",
                 **{self._score: f"{metrics[f'train_{self._score}']:.1f}"},
             )
+
+    def _quiet(self, seconds: int) -> None:
+        """No step has ended for some seconds: something is compiled, or evaluated, or derived."""
+        with contextlib.suppress(OSError):
+            if self._bar is not None:
+                self._bar.set_description_str(f"no step for {seconds} s (compiling or evaluating)")
 
     def on_rollback(self, step: int, reason: str) -> None:
         self._line(f"Diverged at {reason}; back to step {step}.")
@@ -64,6 +76,9 @@ class Progress(Callback):
         self._line("  ".join(parts))
 
     def on_end(self) -> None:
+        if self._alive is not None:
+            self._alive.close()
+            self._alive = None
         if self._bar is not None:
             with contextlib.suppress(OSError):
                 self._bar.close()
@@ -77,3 +92,34 @@ class Progress(Callback):
             say(f"{self._label}{text}")
             if self._bar is not None:
                 self._bar.refresh()
+
+
+class _Alive:
+    """Says, every few seconds in which nothing moves, for how long nothing has moved.
+
+    Args:
+      quiet: called from a thread of its own, with the whole seconds.
+      every: seconds between two calls.
+    """
+
+    def __init__(self, quiet: Callable[[int], None], every: float = 2.0) -> None:
+        self._quiet, self._every = quiet, every
+        self._moved = time.monotonic()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
+        self._thread.start()
+
+    def moved(self) -> None:
+        """Something happens."""
+        self._moved = time.monotonic()
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._closed.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._closed.wait(self._every):
+            seconds = time.monotonic() - self._moved
+            if seconds >= self._every:
+                self._quiet(int(seconds))

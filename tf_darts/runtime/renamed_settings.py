@@ -14,6 +14,7 @@ RENAMED = {
     "final": "train_on_all",
     "optimization": "method",
     "slowness": "temporal_activation_penalty",
+    "version": "export_version",  # --version alone asks for the program's
 }
 # Values of settings likewise.
 RENAMED_VALUES = {("mode", "random_search"): "black_box", ("method", "bilevel"): "darts"}

@@ -171,6 +171,7 @@ class RunLoop(abc.ABC):
         self._state.write_history(int(self._epoch))
         self._write_artefacts()
         total = sum(self._steps(epoch) for epoch in range(self._epochs))
+        self._notify("on_run", self.activity, self._run.path)
         self._notify("on_start", int(self._steps_done), total)
         try:
             while self._has_next_epoch():
@@ -240,12 +241,16 @@ class RunLoop(abc.ABC):
         }
         anchor = self._is_anchor(record)
         self._state.append(record)
-        self._notify("on_epoch", record, self._history)
+        self._announce(record)
         self._epoch.assign(epoch + 1)
         self._step_in_epoch.assign(0)
         for total in tf.nest.flatten(self._sums):
             total.assign(0.0)
         self._save(anchor=anchor)
+
+    def _announce(self, record: dict[str, Any]) -> None:
+        """Tells the callbacks that an epoch ended."""
+        self._notify("on_epoch", record, self._history)
 
     def _diverged(self, epoch: int, metrics: Scalars) -> None:
         """Goes back to the anchor where that is allowed, otherwise gives up."""

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -25,6 +26,8 @@ from tf_darts.runs.opening import set_arithmetic
 from tf_darts.runs.search_tasks import search_task
 from tf_darts.runs.training_tasks import training_task
 from tf_darts.runtime import files
+from tf_darts.runtime.callback import Callback
+from tf_darts.runtime.environment import record_start
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest, graceful_stop
 from tf_darts.study.candidates import Candidate
@@ -37,8 +40,12 @@ from tf_darts.study.tuner import StudyTuner
 from tf_darts.training.engine import TrainingData
 
 
-def run_study(config: StudyConfig) -> dict[str, Any] | None:
+def run_study(config: StudyConfig, callbacks: Sequence[Callback] = ()) -> dict[str, Any] | None:
     """Evaluates all candidates of a study and ranks them, or goes on with that.
+
+    Args:
+      config: the settings.
+      callbacks: are told what happens in the candidates' searches and trainings.
 
     Returns:
       The ranking as in `ranking.json`; None in a worker, which leaves it to its chief.
@@ -48,10 +55,12 @@ def run_study(config: StudyConfig) -> dict[str, Any] | None:
       Stopped: a signal came; the same command goes on from there.
     """
     with contextlib.ExitStack() as stack:
-        return _run(config, stack)
+        return _run(config, callbacks, stack)
 
 
-def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | None:
+def _run(
+    config: StudyConfig, callbacks: Sequence[Callback], stack: contextlib.ExitStack
+) -> dict[str, Any] | None:
     """See `run_study`; the stack closes the run directory."""
     part, planned = role(), plan(config)
     looked_up = table_scores(config, planned.example.training)
@@ -103,7 +112,7 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
         how = (planned.snapshots, stop, *([] if looked_up is None else [looked_up]))
         evaluation = Evaluation(
             path / "candidates",
-            lambda candidate, folder: train_candidate(candidate, folder, *how),
+            lambda candidate, folder: train_candidate(candidate, folder, *how, callbacks=callbacks),
         )
         # Where a candidate takes no time, pictures of what is done so far would take all of it.
         rank_often = looked_up is None or planned.example.search is not None
@@ -117,6 +126,8 @@ def _run(config: StudyConfig, stack: contextlib.ExitStack) -> dict[str, Any] | N
             missing = []
         if part is not Role.WORKER and load_rows(path / "candidates"):
             rank()  # anew, of what is done: what cannot be written is found before any long work
+        if part is not Role.WORKER:
+            record_start(path)  # not before: what is refused leaves a study as it is
         for candidate in missing:
             evaluation.evaluate(candidate)
             if rank_often:

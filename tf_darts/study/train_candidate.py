@@ -6,9 +6,10 @@ Where a study has a table, its cells are looked up in place of their trainings (
 import contextlib
 import dataclasses
 import fcntl
+import functools
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -21,6 +22,7 @@ from tf_darts.report.candidate_rows import check_row
 from tf_darts.runs.search import run_search
 from tf_darts.runs.training import run_training
 from tf_darts.runtime import files
+from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.signals import Stopped, StopRequest
 from tf_darts.study.candidates import Candidate
 from tf_darts.study.sealed import load_sealed, save_sealed
@@ -53,10 +55,14 @@ ScoreCell = Callable[[TrainingConfig, Genotype, StopRequest, str], CellScore]
 
 
 def trained_score(
-    training: TrainingConfig, cell: Genotype, stop: StopRequest, label: str
+    training: TrainingConfig,
+    cell: Genotype,
+    stop: StopRequest,
+    label: str,
+    callbacks: Sequence[Callback] = (),
 ) -> CellScore:
     """Trains the cell from scratch, or goes on with that; raises as `run_training`."""
-    run = run_training(training, cell, stop, label)
+    run = run_training(training, cell, stop, label, callbacks)
     keras.backend.clear_session()  # of its graphs: a study makes many
     score = run.result[f"validation_{run.score}"]
     return CellScore(score, run.result["epoch"], run.counts, run.seconds)
@@ -117,7 +123,8 @@ def train_candidate(
     directory: pathlib.Path,
     snapshots: int,
     stop: StopRequest,
-    score_cell: ScoreCell = trained_score,
+    score_cell: ScoreCell | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Row:
     """Finds the cell and trains it, or goes on with that.
 
@@ -126,7 +133,8 @@ def train_candidate(
       directory: where its runs are: `search/`, `train/`, and `train_epoch{e}/` for snapshots.
       snapshots: how many cells of its search are trained, see `snapshot_epochs`.
       stop: asked after every step.
-      score_cell: trains a cell, or does what stands for that.
+      score_cell: does what stands for training a cell; None trains it.
+      callbacks: are told what happens in its search and trainings.
 
     Returns:
       The candidate's row: `description`, score, cell, genotype, counts, seconds of the search and
@@ -139,7 +147,8 @@ def train_candidate(
     """
     with held(directory, stop):
         here = candidate.in_directory(directory)
-        return _evaluated(here, directory, snapshots, stop, score_cell)
+        score_cell = score_cell or functools.partial(trained_score, callbacks=callbacks)
+        return _evaluated(here, directory, snapshots, stop, score_cell, callbacks)
 
 
 def _evaluated(
@@ -148,12 +157,13 @@ def _evaluated(
     snapshots: int,
     stop: StopRequest,
     score_cell: ScoreCell,
+    callbacks: Sequence[Callback],
 ) -> Row:
     label = f"[{candidate.name}] "
     history: list[dict[str, Any]] = []
     cell = candidate.cell
     if candidate.search is not None:
-        search_run = run_search(candidate.search, stop, label)
+        search_run = run_search(candidate.search, stop, label, callbacks)
         history, cell = search_run.history, search_run.cell
         keras.backend.clear_session()  # of its graphs: a study makes many
     cell = candidate.with_provenance(cell)

@@ -13,9 +13,19 @@ class ConvolutionalSearchConfig(ImageSearchConfig):
     """The search for convolutional cells on images."""
 
     space: str = again(ImageSearchConfig, "space", "convolutional")
-    channels: int = setting(16, "of the first cell's nodes", minimum=1, maximum=2**14)
+    channels: int = setting(
+        16,
+        "The nodes of the first cell have this many channels.",
+        unit="channels",
+        minimum=1,
+        maximum=2**14,
+    )
     layers: int = setting(
-        8, "cells of the supernet, two of them reduction cells", minimum=3, maximum=10**3
+        8,
+        "The network has this many cells, two of which are reduction cells.",
+        unit="cells",
+        minimum=3,
+        maximum=10**3,
     )
 
 
@@ -26,18 +36,34 @@ class ConvolutionalTrainingConfig(ImageTrainingConfig):
     space: str = again(ImageTrainingConfig, "space", "convolutional")
     network: str = setting(
         "cifar",
-        "cifar (one convolution before the cells) or imagenet (three that halve the resolution)",
+        "The network begins with one convolution (cifar), or with three that halve the resolution"
+        " (imagenet).",
         choices=("cifar", "imagenet"),
     )
-    channels: int = setting(36, "of the first cell's nodes", minimum=1, maximum=2**14)
+    channels: int = setting(
+        36,
+        "The nodes of the first cell have this many channels.",
+        unit="channels",
+        minimum=1,
+        maximum=2**14,
+    )
     layers: int = setting(
-        20, "cells of the network, two of them reduction cells", minimum=3, maximum=10**3
+        20,
+        "The network has this many cells, two of which are reduction cells.",
+        unit="cells",
+        minimum=3,
+        maximum=10**3,
     )
     auxiliary_weight: float = setting(
-        0.4, "of the auxiliary head's loss (0: no such head)", minimum=0.0, maximum=1e3
+        0.4,
+        "The loss of the auxiliary head counts with this weight; with 0 there is no such head.",
+        minimum=0.0,
+        maximum=1e3,
     )
-    drop_path: float = rate(0.2, "paths in the cells, in the end: it rises from 0")
-    label_smoothing: float = rate(0.0, "share of the target spread over all classes")
+    drop_path: float = rate(
+        0.2, "The paths in the cells are dropped at this rate in the end; the rate rises from 0."
+    )
+    label_smoothing: float = rate(0.0, "The target spreads this share of itself over all classes.")
 
     @property
     def why_no_more_epochs(self) -> str:

@@ -12,11 +12,23 @@ from tf_darts.config.training import ImageTrainingConfig
 
 
 def _channels() -> int:
-    return setting(16, "of the first cell's nodes", minimum=1, maximum=2**14)
+    return setting(
+        16,
+        "The nodes of the first cell have this many channels.",
+        unit="channels",
+        minimum=1,
+        maximum=2**14,
+    )
 
 
 def _cells_per_stage() -> int:
-    return setting(5, "cells of each of the three resolutions", minimum=1, maximum=10**3)
+    return setting(
+        5,
+        "Each of the three resolutions has this many cells.",
+        unit="cells",
+        minimum=1,
+        maximum=10**3,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

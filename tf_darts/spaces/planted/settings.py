@@ -8,7 +8,13 @@ from tf_darts.config.training import ImageTrainingConfig
 
 
 def _channels() -> int:
-    return setting(8, "that each operation makes of a field", minimum=1, maximum=2**14)
+    return setting(
+        8,
+        "Each operation makes this many channels of a field.",
+        unit="channels",
+        minimum=1,
+        maximum=2**14,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,14 +13,23 @@ class RecurrentSearchConfig(TextSearchConfig):
     """The search for recurrent cells on text, as on Penn Treebank."""
 
     space: str = again(TextSearchConfig, "space", "recurrent")
-    units: int = setting(300, "width of embedding and hidden state", minimum=1, maximum=2**16)
-    embedding_dropout: float = rate(0.0, "whole rows (words) of the embedding")
-    input_dropout: float = rate(0.2, "the embedded words")
-    cell_input_dropout: float = rate(0.75, "x inside the cell")
-    hidden_dropout: float = rate(0.25, "the states inside the cell")
-    output_dropout: float = rate(0.75, "the cell's outputs")
+    units: int = setting(
+        300,
+        "The embedding and the hidden state have this many units.",
+        unit="units",
+        minimum=1,
+        maximum=2**16,
+    )
+    embedding_dropout: float = rate(0.0, "The embedding loses whole rows (words) at this rate.")
+    input_dropout: float = rate(0.2, "The embedded words are dropped at this rate.")
+    cell_input_dropout: float = rate(0.75, "The input x inside the cell is dropped at this rate.")
+    hidden_dropout: float = rate(0.25, "The states inside the cell are dropped at this rate.")
+    output_dropout: float = rate(0.75, "The outputs of the cell are dropped at this rate.")
     temporal_activation_penalty: float = setting(
-        1e-3, "weight of mean (h_t - h_t-1)^2 in w's loss", minimum=0.0, maximum=1e6
+        1e-3,
+        "The mean of (h_t - h_t-1)^2 counts with this weight in the loss of the weights.",
+        minimum=0.0,
+        maximum=1e6,
     )
 
 
@@ -29,17 +38,29 @@ class RecurrentTrainingConfig(TextTrainingConfig):
     """Training a language model with a derived cell."""
 
     space: str = again(TextTrainingConfig, "space", "recurrent")
-    units: int = setting(850, "width of embedding and hidden state", minimum=1, maximum=2**16)
-    embedding_dropout: float = rate(0.1, "whole rows (words) of the embedding")
-    input_dropout: float = rate(0.2, "the embedded words")
-    cell_input_dropout: float = rate(0.75, "x inside the cell")
-    hidden_dropout: float = rate(0.25, "the states inside the cell")
-    output_dropout: float = rate(0.75, "the cell's outputs")
+    units: int = setting(
+        850,
+        "The embedding and the hidden state have this many units.",
+        unit="units",
+        minimum=1,
+        maximum=2**16,
+    )
+    embedding_dropout: float = rate(0.1, "The embedding loses whole rows (words) at this rate.")
+    input_dropout: float = rate(0.2, "The embedded words are dropped at this rate.")
+    cell_input_dropout: float = rate(0.75, "The input x inside the cell is dropped at this rate.")
+    hidden_dropout: float = rate(0.25, "The states inside the cell are dropped at this rate.")
+    output_dropout: float = rate(0.75, "The outputs of the cell are dropped at this rate.")
     temporal_activation_penalty: float = setting(
-        1e-3, "weight of mean (h_t - h_t-1)^2 in the loss", minimum=0.0, maximum=1e6
+        1e-3,
+        "The mean of (h_t - h_t-1)^2 counts with this weight in the loss of the weights.",
+        minimum=0.0,
+        maximum=1e6,
     )
     activation_penalty: float = setting(
-        0.0, "weight of mean h_t^2, after output dropout, in the loss", minimum=0.0, maximum=1e6
+        0.0,
+        "The mean of h_t^2, after the output dropout, counts with this weight in the loss.",
+        minimum=0.0,
+        maximum=1e6,
     )
 
     def for_inference(self) -> Self:

@@ -8,11 +8,23 @@ from tf_darts.config.training import ImageTrainingConfig
 
 
 def _channels() -> int:
-    return setting(8, "of the cells' nodes", minimum=1, maximum=2**14)
+    return setting(
+        8,
+        "The nodes of the cells have this many channels.",
+        unit="channels",
+        minimum=1,
+        maximum=2**14,
+    )
 
 
 def _layers() -> int:
-    return setting(2, "cells one after another", minimum=1, maximum=10**3)
+    return setting(
+        2,
+        "The network has this many cells, one after another.",
+        unit="cells",
+        minimum=1,
+        maximum=10**3,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,90 @@
+"""`--print_config`: a flagfile that leads to the same configuration again."""
+
+import pytest
+from absl import flags
+
+from tf_darts.cli import flags as command_line
+from tf_darts.cli import program, questions
+from tf_darts.config import presets
+from tf_darts.errors import UserError
+
+TRAINED = {"mode": "train", "genotype": "darts_v2"}
+COMMANDS = [
+    *({"mode": mode, "dataset": name} for mode, name in presets.PRESETS if mode == "search"),
+    *(TRAINED | {"dataset": name} for mode, name in presets.PRESETS if mode == "train"),
+    {"mode": "search", "dataset": "cifar10", "space": "nasbench201"},
+    {"mode": "search", "dataset": "ptb", "method": "joint_alternating"},
+    {"mode": "search", "dataset": "ptb", "method": "robust_darts_l2", "epochs": 30},
+    {"mode": "search", "dataset": "cifar10", "method": "darts_plus", "weight_learning_rate": 0.05},
+    TRAINED | {"dataset": "cifar10", "train_on_all": True},
+    TRAINED | {"dataset": "cifar10", "schedule": "exponential"},
+    TRAINED | {"dataset": "folder", "image_size": 16, "stream_images": True},
+    {"mode": "select", "dataset": "ptb", "candidates": "random"},
+    {"mode": "black_box", "dataset": "ptb", "tuner": "hyperband"},
+    {"mode": "tune", "dataset": "ptb", "tune": "units=1:9", "genotype": "darts_v2"},
+    {"mode": "export", "run_dir": "a b", "export_dir": "c"},
+    {"mode": "test", "run_dir": "#a"},
+    {"mode": "report", "run_dir": "a,b"},
+]
+
+
+def flag_values():
+    values = flags.FlagValues()
+    command_line.define_flags(values)
+    questions.define_flags(values)
+    return values
+
+
+def printed(capsys, *words):
+    with pytest.raises(SystemExit) as end:
+        questions.parse(["main", *words, "--print_config"], flag_values())
+    assert end.value.code == 0
+    return capsys.readouterr().out
+
+
+def section(text, heading):
+    (part,) = [part for part in text.split("\n\n") if part.startswith(f"# {heading}")]
+    return part.splitlines()[1:]
+
+
+@pytest.mark.parametrize("given", COMMANDS, ids=str)
+def test_read_again_it_is_the_same_configuration(given, capsys, tmp_path):
+    words = [f"--{name}={value}" for name, value in given.items()]
+    file = tmp_path / "again.flags"
+    text = printed(capsys, *words)
+    file.write_text(text, encoding="utf-8")
+    values = flag_values()
+    assert program.parse_flags(["main", f"--flagfile={file}"], values) == ["main"]
+    again, wanted = command_line.config_from_flags(values), presets.configure(given)
+    assert type(again) is type(wanted) and again == wanted
+    assert section(text, "The command line gives:") != []
+
+
+def test_it_says_where_values_are_from(capsys, tmp_path):
+    file = tmp_path / "mine.flags"
+    file.write_text("--mode=search\n--dataset=ptb\n--epochs=7\n--units=9\n", encoding="utf-8")
+    text = printed(capsys, f"--flagfile={file}", "--epochs=8", "--deterministic")
+    assert section(text, f"In --flagfile={file} stands:") == [
+        "--mode=search",
+        "--dataset=ptb",
+        "--units=9",
+    ]
+    assert section(text, "The command line gives:") == ["--epochs=8", "--deterministic"]
+    preset = section(text, "The preset of --mode=search --dataset=ptb --space=recurrent")
+    assert "--bptt=35" in preset and "--epochs=8" not in preset
+    assert section(text, "From the others follows:") == ["--run_dir=runs/search_ptb_darts_seed0"]
+
+
+def test_what_would_be_refused_is_a_comment(capsys):
+    text = printed(capsys, "--mode=train", "--dataset=cifar10", "--genotype=darts_v2")
+    assert "# --learning_rate_decay=0.97" in text.splitlines()
+
+
+def test_an_old_name_is_printed_as_the_new_one(capsys):
+    text = printed(capsys, "--mode=export", "--run_dir=a", "--export_dir=b", "--version=3")
+    assert "--export_version=3" in section(text, "The command line gives:")
+
+
+def test_a_wrong_configuration_is_refused():
+    with pytest.raises(UserError, match="no --dataset given"):
+        questions.parse(["main", "--mode=search", "--print_config"], flag_values())

@@ -1,0 +1,97 @@
+"""`environment.json`: every start of a run is in it, and nothing depends on it."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.paths import ROOT
+from tf_darts.runtime import environment as module
+from tf_darts.runtime.environment import (
+    ENVIRONMENT,
+    environment,
+    in_short,
+    in_words,
+    record_start,
+    recorded_environment,
+    versions,
+)
+
+
+def starts(path):
+    return json.loads((path / ENVIRONMENT).read_text(encoding="utf-8"))["starts"]
+
+
+def test_it_says_versions_devices_processor_and_system():
+    known = environment()
+    assert known["versions"].keys() >= {"tf_darts", "Python", "TensorFlow", "Keras", "NumPy"}
+    assert known["versions"]["Python"] == ".".join(map(str, sys.version_info[:3]))
+    assert known["devices"][0] == "CPU" and known["processor"] and known["system"]
+    assert re.search(r"\d+ cores for this process$", known["processor"])
+
+
+def test_a_start_is_whole_and_a_resume_says_what_changed(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "it", "--name=a b"])
+    record_start(tmp_path)
+    record_start(tmp_path)
+    first, second = starts(tmp_path)
+    assert first.keys() == {"time", "command", *environment()}
+    assert first["command"] == "python -m it '--name=a b'"
+    assert second.keys() == {"time", "command"}
+    monkeypatch.setattr(module, "__version__", "9.9")
+    record_start(tmp_path)
+    third = starts(tmp_path)[2]
+    assert third.keys() == {"time", "command", "versions"}
+    whole = recorded_environment(tmp_path)
+    assert len(whole) == 3 and whole[1] == first | second
+    assert whole[2]["versions"]["tf_darts"] == "9.9" and whole[2]["devices"] == first["devices"]
+    assert re.fullmatch(r".*tf_darts 9\.9.*; begun 20.*, resumed 2 times", in_short(tmp_path))
+    assert [file.name for file in tmp_path.iterdir()] == [ENVIRONMENT]
+
+
+def test_times_are_utc_to_the_second(tmp_path):
+    record_start(tmp_path)
+    (start,) = starts(tmp_path)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", start["time"])
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"starts": 3}', '{"starts": [3]}', "\x00"])
+def test_a_broken_file_is_begun_anew_and_said(tmp_path, capsys, content):
+    (tmp_path / ENVIRONMENT).write_text(content, encoding="utf-8")
+    assert in_short(tmp_path) == "environment.json cannot be read"
+    record_start(tmp_path)
+    assert len(starts(tmp_path)) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("tf_darts: ") and line.endswith("begun anew; the run goes on.")
+
+
+def test_old_runs_have_none(tmp_path):
+    assert recorded_environment(tmp_path) == [] and in_short(tmp_path) == "not recorded"
+    assert in_words({}) == ""
+
+
+def test_the_commit_of_a_checkout(tmp_path, monkeypatch):
+    def git(*words):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True, capture_output=True)
+
+    monkeypatch.setattr(module, "_ROOT", tmp_path)
+    assert "commit" not in module._versions() or module._installed_commit()
+    git("init")
+    git("-c", "user.name=a", "-c", "user.email=b", "commit", "--allow-empty", "-m", "one")
+    commit = module._versions()["commit"]
+    assert re.fullmatch(r"[0-9a-f]{7,}", commit) and f"(commit {commit})" in versions()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "commit" not in module._versions()  # no git
+
+
+def test_versions_need_no_tensorflow():
+    code = (
+        "import sys; from tf_darts.runtime.environment import versions; print(versions());"
+        " assert 'tensorflow' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert re.match(r"tf_darts \d+\.\d+\.\d+.*, Python 3.*, TensorFlow 2", done.stdout)

@@ -1,0 +1,183 @@
+"""In what a run is computed: versions, devices, processor, command; each start of it is recorded.
+
+`environment.json` stands in every run directory. It is for people: nothing compares it, and a run
+goes on in another environment.
+"""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from etils import epy
+
+from tf_darts import __version__
+from tf_darts.errors import StateError
+from tf_darts.runtime import files
+from tf_darts.runtime.console import warn
+
+with epy.lazy_imports():
+    import tensorflow as tf
+
+ENVIRONMENT = "environment.json"
+
+# By what they are called, the distributions that may have them.
+_LIBRARIES: Mapping[str, tuple[str, ...]] = {
+    "TensorFlow": ("tensorflow", "tensorflow-cpu", "tf-nightly", "tensorflow-intel"),
+    "Keras": ("keras",),
+    "NumPy": ("numpy",),
+}
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def versions() -> str:
+    """One line of the versions of all that a run is computed with."""
+    known = _versions()
+    ours = known.pop("tf_darts")
+    commit = f" (commit {known.pop('commit')})" if "commit" in known else ""
+    return f"tf_darts {ours}{commit}, {', '.join(f'{n} {v}' for n, v in known.items())}"
+
+
+def environment() -> dict[str, Any]:
+    """What this process computes in, as JSON types; starts no device."""
+    return {
+        "versions": _versions(),
+        "system": platform.platform(),
+        "processor": f"{_processor()}, {_cores()} cores for this process",
+        "devices": [_device(device) for device in tf.config.list_physical_devices()],
+    }
+
+
+def record_start(path: pathlib.Path) -> None:
+    """Adds this start to a run's `environment.json`: what is now, as far as it has changed.
+
+    A file that cannot be read is begun anew, with a warning.
+
+    Args:
+      path: the run directory, which this process holds.
+
+    Raises:
+      StorageError: the file cannot be written.
+    """
+    file = path / ENVIRONMENT
+    try:
+        starts = _starts(file)
+    except StateError as error:
+        warn(f"tf_darts: {error} It is begun anew; the run goes on.")
+        starts = []
+    known: dict[str, Any] = {}
+    for start in starts:
+        known |= start
+    now = {name: value for name, value in environment().items() if known.get(name) != value}
+    time = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    starts.append({"time": time, "command": shlex.join(sys.orig_argv), **now})
+    files.write_atomically(file, json.dumps({"starts": starts}, indent=2) + "\n")
+
+
+def recorded_environment(path: pathlib.Path) -> list[dict[str, Any]]:
+    """Every start of a run with its whole environment; of older versions' runs there is none.
+
+    Raises:
+      StateError: the file cannot be read.
+    """
+    known: dict[str, Any] = {}
+    whole = []
+    for start in _starts(path / ENVIRONMENT):
+        known = known | start
+        whole.append(known)
+    return whole
+
+
+def in_short(path: pathlib.Path) -> str:
+    """The environment of a run's last start, and when it began; "not recorded" of old runs."""
+    try:
+        starts = recorded_environment(path)
+    except StateError:
+        return f"{ENVIRONMENT} cannot be read"
+    if not starts:
+        return "not recorded"
+    resumed = f", resumed {len(starts) - 1} times" if len(starts) > 1 else ""
+    return f"{in_words(starts[-1])}; begun {starts[0].get('time', '')}{resumed}"
+
+
+def in_words(start: Mapping[str, Any]) -> str:
+    """A start as people read it: versions, processor and what there is besides."""
+    listed = start.get("versions")
+    words = [f"{n} {v}" for n, v in listed.items()] if isinstance(listed, Mapping) else []
+    devices = start.get("devices")
+    others = [str(d) for d in devices if d != "CPU"] if isinstance(devices, list) else []
+    return ", ".join([*words, str(start.get("processor", "")), *others]).strip(", ")
+
+
+def _starts(file: pathlib.Path) -> list[dict[str, Any]]:
+    if not files.exists(file):
+        return []
+    starts = files.read_json(file).get("starts")
+    if not isinstance(starts, list) or not all(isinstance(start, dict) for start in starts):
+        raise StateError(f"{file}: holds no starts of a run.")
+    return starts
+
+
+def _versions() -> dict[str, str]:
+    known = {"tf_darts": __version__}
+    commit = _commit()
+    if commit:
+        known["commit"] = commit
+    known["Python"] = platform.python_version()
+    for name, distributions in _LIBRARIES.items():
+        for distribution in distributions:
+            try:
+                known[name] = importlib.metadata.version(distribution)
+                break
+            except importlib.metadata.PackageNotFoundError:
+                continue
+    return known
+
+
+def _commit() -> str:
+    """The commit of a checkout, with "-dirty" where files differ; "" where nobody knows one."""
+    if not (_ROOT / ".git").exists():
+        return _installed_commit()
+    command = ["git", "-C", str(_ROOT), "describe", "--always", "--dirty", "--exclude=*"]
+    quiet = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=5, env=quiet)
+    except (OSError, subprocess.SubprocessError):
+        return ""  # no git here, or none that answers
+    return said.stdout.strip() if said.returncode == 0 else ""
+
+
+def _installed_commit() -> str:
+    """The commit that pip installed from a repository."""
+    try:
+        text = importlib.metadata.distribution("tf_darts").read_text("direct_url.json")
+        return str(json.loads(text or "{}").get("vcs_info", {}).get("commit_id", ""))[:7]
+    except (importlib.metadata.PackageNotFoundError, ValueError, AttributeError):
+        return ""
+
+
+def _processor() -> str:
+    """The processor's name."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _device(device: Any) -> str:
+    """A device as people call it: "GPU: NVIDIA H100"."""
+    name = tf.config.experimental.get_device_details(device).get("device_name")
+    return f"{device.device_type}: {name}" if name else device.device_type
