@@ -5,16 +5,19 @@
 This is what `LEAST_INTENSITY` of `tf_darts/runtime/precision.py` comes from. The products are those
 that the spaces have, of the paper's sizes. Whole steps: `tools/benchmark.py --against_precision`.
 """
+# ruff: noqa: E402 (TensorFlow is loaded before what imports it)
 
 import json
-import os
 import pathlib
 import statistics
 import sys
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from tf_darts.runtime import start_up
+
+start_up.load_tensorflow()  # without its chatter
 
 import tensorflow as tf
 from absl import app, flags

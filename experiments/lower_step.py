@@ -8,18 +8,21 @@ kernels of TensorFlow and its order of work are left behind. DIR gets the progra
 (`step.mlir`), its first arguments (`beginning.npz`), and in `step.json` where its results go
 in the arguments of the next step, and what TensorFlow's own steps gave here.
 """
+# ruff: noqa: E402 (TensorFlow is loaded before what imports it)
 
 import contextlib
 import json
-import os
 import pathlib
 import re
 import sys
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
+
+from tf_darts.runtime import start_up
+
+start_up.load_tensorflow()  # without its chatter
 
 import keras
 import numpy as np

@@ -7,20 +7,22 @@ in a study's genotype.json; printed is this cell's score after all epochs, mean 
 over seeds, beside the exact expectation of the best of n random cells. Hyperband's queries for few
 epochs count as one each. No files of keras-tuner's are kept.
 """
+# ruff: noqa: E402 (TensorFlow is loaded before what imports it)
 
-import os
 import pathlib
 import sys
 import tempfile
 import time
 import warnings
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from tf_darts.runtime import start_up
+
+start_up.load_tensorflow()  # without its chatter
 
 import numpy as np
 from absl import app, flags
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from tf_darts.config.presets import configure
 from tf_darts.config.study import TUNERS

@@ -8,15 +8,16 @@ A run lives in its `--run_dir`, and the same command goes on with it where it wa
 
 import os
 import signal
+import sys
 from types import FrameType
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
+from tf_darts.runtime import start_up
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
     """Ends the process at Ctrl-C, while it only imports: an exception would end in any library."""
     del frame
-    os.write(2, b"tf_darts: interrupted before it began; nothing was written.\n")
+    start_up.write_line("tf_darts: interrupted before it began; nothing was written.")
     os._exit(128 + number)
 
 
@@ -28,8 +29,10 @@ from absl import flags, logging
 from tf_darts.cli import flags as command_line
 from tf_darts.cli import program, questions
 from tf_darts.errors import UserError
-from tf_darts.runtime.console import warn
+from tf_darts.runtime.console import say, warn
 from tf_darts.runtime.signals import Stopped
+
+_COMPUTING = ("search", "train", "select", "black_box", "tune", "test")  # modes that take long
 
 
 def define_flags() -> None:
@@ -46,6 +49,14 @@ def main(arguments: list[str]) -> int:
             raise UserError(f"{arguments[1]!r} is not a flag; write --NAME=VALUE.")
         config = command_line.config_from_flags()
         # Not before: TensorFlow takes seconds, which a wrong flag and --help need not.
+        if "tensorflow" not in sys.modules:
+            say("Loading TensorFlow …")
+        start_up.load_tensorflow()
+        from tf_darts.runtime.devices import device_line
+
+        if config.mode in _COMPUTING:
+            names = "distribution", "cpu_replicas"
+            say(device_line(*(getattr(config, name) for name in names if hasattr(config, name))))
         from tf_darts.cli.modes import MODES
 
         if signal.getsignal(signal.SIGINT) is _leave:

@@ -7,19 +7,21 @@
 The request is the JSON of TF Serving's REST interface (docs/serving.md), or an image file for the
 signature serve_bytes; the answer is that interface's too.
 """
+# ruff: noqa: E402 (TensorFlow is loaded before what imports it)
 
 import base64
 import json
-import os
 import pathlib
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
-
-from absl import flags
-
 # The code beside this tool, whether or not (another) tf_darts is installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from tf_darts.runtime import start_up
+
+start_up.load_tensorflow()  # without its chatter
+
+from absl import flags
 
 from tf_darts.cli import program
 from tf_darts.errors import UserError

@@ -14,10 +14,10 @@ With `--against`, a PyTorch program that prints {"median_s": ...} for the same s
 with ours, round by round, and the ratio of the medians is of this one run. `--against-torch` does
 so for all steps and prints a table; without torch it says so, and times only ours.
 """
+# ruff: noqa: E402 (TensorFlow is loaded before what imports it)
 
 import dataclasses
 import json
-import os
 import pathlib
 import statistics
 import subprocess
@@ -26,9 +26,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+from tf_darts.runtime import start_up
+
+start_up.load_tensorflow()  # without its chatter
 
 import benchmark_table
 import tensorflow as tf

@@ -6,18 +6,20 @@
 Needs the optional extra torch: pip install 'tf_darts[torch]'. The file holds a state dict, of a
 network for CIFAR-10, ImageNet or Penn Treebank; nothing else in it is executed or unpickled.
 """
+# ruff: noqa: E402 (TensorFlow is loaded before what imports it)
 
-import os
 import pathlib
 import shlex
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
-
-from absl import flags
-
 # The code beside this tool, whether or not (another) tf_darts is installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from tf_darts.runtime import start_up
+
+start_up.load_tensorflow()  # without its chatter
+
+from absl import flags
 
 from tf_darts.cli import program
 from tf_darts.errors import UserError

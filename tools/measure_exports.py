@@ -11,23 +11,25 @@ them, and 95 of 100, were faster), `accuracy` in per cent,
 `same_likeliest` as the first model in per cent, `largest_difference` of a probability from its own,
 and of LiteRT's models whether they run `with_xnnpack`.
 """
+# ruff: noqa: E402 (TensorFlow is loaded before what imports it)
 
 import json
-import os
 import pathlib
 import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
+# The code beside this tool, whether or not (another) tf_darts is installed.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from tf_darts.runtime import start_up
+
+start_up.load_tensorflow()  # without its chatter
 
 import numpy as np
 import tensorflow as tf
 from absl import flags, logging
-
-# The code beside this tool, whether or not (another) tf_darts is installed.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from tf_darts.cells.space import IMAGES, find_space
 from tf_darts.cli import program

@@ -19,6 +19,13 @@ def test_without_gpus_there_is_one(name):
     assert open_replicas(name).count == 1
 
 
+def test_auto_takes_one_of_several_gpus(monkeypatch):
+    monkeypatch.setattr(
+        distribution.tf.config, "list_physical_devices", lambda kind: ["GPU:0", "GPU:1"]
+    )
+    assert open_replicas("auto").count == 1
+
+
 def test_mirrored_on_the_cpu():
     replicas = open_replicas("mirrored", cpu_replicas=2)
     assert replicas.count == 2

@@ -2,6 +2,7 @@ import io
 import sys
 import threading
 
+from tf_darts.runtime import progress as progress_module
 from tf_darts.runtime.progress import Progress, _Alive
 
 RECORD = {
@@ -42,6 +43,18 @@ def _run(progress, start=0):
 def test_without_a_terminal_there_is_a_line_an_epoch(capsys):
     _run(Progress("perplexity", 5))
     assert capsys.readouterr() == (LINE, "")
+
+
+def test_the_second_step_tells_how_long_all_will_take(capsys, monkeypatch):
+    clock = iter([0.0, 30.0, 33.0, 36.0])  # the first compiles
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: next(clock))
+    progress = Progress("perplexity", 5, "A: ")
+    progress.on_start(10, 211)
+    for step in (11, 12, 13):
+        next(clock) if step == 11 else None
+        progress.on_step(step, {"train_loss": 5.0, "train_perplexity": 148.4})
+    told = "A: Resuming after step 10.\nA: A step takes 3 s, all of them 10 minutes.\n"
+    assert capsys.readouterr().out == told
 
 
 def test_resuming_and_rollbacks_are_told(capsys):

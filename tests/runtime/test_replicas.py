@@ -128,8 +128,19 @@ def test_a_replica_that_went_astray_is_found(mirrored, arguments):
 def test_a_batch_that_cannot_be_cut(mirrored):
     replicas = Replicas(mirrored, micro_batches=3)
     replicas.check_batch(12)
-    with pytest.raises(UserError, match=r"--batch_size=8 cannot be cut into 6 equal parts"):
+    with pytest.raises(UserError, match=r"--batch_size=8 cannot be cut into 6 equal") as refused:
         replicas.check_batch(8)
+    ways = "--batch_size=6 or --batch_size=12, or --distribution=one_device, or other --micro_batch"
+    assert ways in str(refused.value)
+    for size in (6, 12):
+        replicas.check_batch(size)  # the advice works
+
+
+def test_examples_share_the_memory_of_a_device(mirrored):
+    assert Replicas(mirrored).examples_at_once(64) == 64, "the CPU's two replicas have one memory"
+    apart = Replicas(mirrored, micro_batches=2)
+    apart._own_memories = True  # as GPUs' replicas
+    assert apart.examples_at_once(64) == 16
 
 
 def test_alone():

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_darts.accelerate.traced_once import can_be_shared, traced_once
 from tf_darts.runtime import collectives
+from tf_darts.runtime.custom_gradient import custom_gradient
 from tf_darts.runtime.precision import like
 from tf_darts.spaces.convolutional.relaxed.cell import MixedOperation
 from tf_darts.spaces.fast_forms import register
@@ -81,7 +82,7 @@ def _switch(
         branches = [functools.partial(function, layer, *arguments) for layer in operations]
         return tf.switch_case(sampled, branches)
 
-    @tf.custom_gradient
+    @custom_gradient
     def run(*arguments: tf.Tensor) -> tuple[Any, Callable[..., Any]]:
         def gradient(upstream: tf.Tensor, *_: tf.Tensor) -> list[tf.Tensor]:
             return of_sampled(slopes, arguments, upstream)

@@ -4,6 +4,7 @@ A step needs up to five gradients of a supernet. A graph of the whole step would
 five times; here each kind of derivative (by w, by α, by both) is traced and optimised once.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,11 +14,21 @@ import tensorflow as tf
 from tf_darts.bilevel.loss import Gradients, Loss
 from tf_darts.bilevel.relaxation import Moment, Relaxation, beginning, folded
 from tf_darts.optimization.flat import FlatLayout
+from tf_darts.runtime.busy import busy
 from tf_darts.runtime.precision import Precision, current, using
 from tf_darts.runtime.replicas import SINGLE_REPLICA, BatchFunction, Replicas
 from tf_darts.spaces.edge_wrappers import rows
 from tf_darts.spaces.sampled import one_hot_mixing
 from tf_darts.spaces.supernet import Alphas, Mixing, State, Supernet, Weights
+
+_IN_WORDS = {  # by kind of derivative
+    (False, False): "the loss",
+    (True, False): "the gradient by the weights",
+    (False, True): "the gradient by alpha",
+    (True, True): "the gradient by the weights and alpha",
+    "mixed": "the second derivative by alpha and the weights",
+    "hessian": "the second derivative by alpha",
+}
 
 
 class LossOutputs(NamedTuple):
@@ -146,9 +157,12 @@ class CompiledLoss(SupernetLoss):
         factor = None if self.factor is None else self.factor.ref()
         key = kind, self.regularized, self.of_weight_step, self.precision, factor
         arguments = point, self.batch, self.state, self.seed
+        first = not self.losses.has_compiled(key)
         function = self.losses.compiled(key, of_part, arguments)
         one_hot = self.losses.relaxation.one_hot
-        with using(self.precision), one_hot_mixing(one_hot):  # traced when it is first called
+        # It is traced and compiled when it is first called.
+        telling = busy(f"Compiling {_IN_WORDS[kind]}") if first else contextlib.nullcontext()
+        with telling, using(self.precision), one_hot_mixing(one_hot):
             return function(*arguments)
 
 
@@ -209,6 +223,10 @@ class SupernetLosses:
         if self.supernet.takes_edge_factors:
             return mixing, {"edge_factors": factors}
         return folded(mixing, factors), {}
+
+    def has_compiled(self, key: Hashable) -> bool:
+        """Whether `compiled` has been called with this key."""
+        return key in self._functions
 
     def compiled(
         self, key: Hashable, of_part: BatchFunction, arguments: tuple[Any, ...]

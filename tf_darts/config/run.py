@@ -123,9 +123,9 @@ class RunConfig(abc.ABC):
     )
     distribution: str = setting(
         "auto",
-        "A step is computed on one_device; on all GPUs of this machine, each with its share of the"
-        " batch (mirrored); on several machines (multi_worker, see docs/scaling.md); or mirrored"
-        " where there are several GPUs (auto).",
+        "A step is computed on one_device, as by auto; on all GPUs of this machine, each with its"
+        " share of the batch (mirrored); or on several machines (multi_worker, see"
+        " docs/scaling.md).",
         group="devices",
         choices=("auto", "one_device", "mirrored", "multi_worker"),
     )

@@ -10,6 +10,7 @@ from tf_darts.bilevel.relaxation import Moment, Relaxation, softmax
 from tf_darts.config.methods import register, register_method
 from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
+from tf_darts.runtime.custom_gradient import custom_gradient
 
 with epy.lazy_imports():
     import tensorflow as tf
@@ -90,7 +91,7 @@ class GumbelHard(Gumbel):
 def _hard(soft: tf.Tensor) -> tf.Tensor:
     """One-hot rows with the gradient of `soft`; a row of zeros stays one."""
 
-    @tf.custom_gradient
+    @custom_gradient
     def straight_through(soft: tf.Tensor) -> Any:
         chosen = tf.one_hot(tf.argmax(soft, axis=-1), soft.shape[-1], dtype=soft.dtype)
         any_allowed = tf.reduce_any(soft > 0, axis=-1, keepdims=True)

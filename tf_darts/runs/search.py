@@ -21,6 +21,7 @@ from tf_darts.runs.opening import (
     settings_of,
 )
 from tf_darts.runs.search_tasks import search_task
+from tf_darts.runtime.busy import busy
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.environment import record_start
 from tf_darts.runtime.progress import Progress
@@ -95,7 +96,8 @@ def run_search(
     table = CellTable(config.table, config.space) if config.table else None
     set_arithmetic(config)
     replicas = replicas_of(config)
-    task = search_task(config)
+    with busy(f"{label}Reading the data and building the supernet"):
+        task = search_task(config)
     supernet = task.supernet
     settings = settings_of(config, replicas) | cell_settings(config, supernet)
     with opened_run(config, settings, replicas) as run:
@@ -108,7 +110,9 @@ def run_search(
         ]
         watched = [*own, *callbacks] if replicas.is_chief else []
         longest = task.data.longest
-        announce_memory(search_memory(supernet, config, longest, replicas), config, label)
+        with busy(f"{label}Counting the memory that it will need"):
+            need = search_memory(supernet, config, longest, replicas)
+        announce_memory(need, config, label)
         make_step = find_method(config.method).step_class
         judge = None if table is None else table.found
         engine = SearchEngine(config, supernet, task.data, run, watched, replicas, make_step, judge)

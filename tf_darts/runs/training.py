@@ -17,6 +17,7 @@ from tf_darts.runs.opening import (
     settings_of,
 )
 from tf_darts.runs.training_tasks import training_task
+from tf_darts.runtime.busy import busy
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.console import say
 from tf_darts.runtime.environment import record_start
@@ -63,7 +64,8 @@ def run_training(
     """Trains a network of `cell` in `config.run_dir`; see `run_search`."""
     set_arithmetic(config)
     replicas = replicas_of(config)
-    task = training_task(config, cell)
+    with busy(f"{label}Reading the data and building the network"):
+        task = training_task(config, cell)
     objective, settings = task.objective, settings_of(config, replicas) | {"cell": cell.to_dict()}
     extendable = Extendable({"epochs": config.why_no_more_epochs})
     with opened_run(config, settings, replicas, extendable) as run:
@@ -81,7 +83,9 @@ def run_training(
         ]
         watched = [*own, *callbacks] if replicas.is_chief else []
         longest = task.data.longest
-        announce_memory(training_memory(objective, config, longest, replicas), config, label)
+        with busy(f"{label}Counting the memory that it will need"):
+            need = training_memory(objective, config, longest, replicas)
+        announce_memory(need, config, label)
         result = TrainingEngine(config, objective, task.data, run, watched, replicas).train(stop)
         seconds = run.read_history()[-1]["seconds"]
     path, validates = pathlib.Path(config.run_dir).expanduser(), task.data.validates

@@ -20,8 +20,7 @@ def open_replicas(
     """The replicas that a setting asks for.
 
     Args:
-      distribution: one of `DISTRIBUTIONS`. "auto" is mirrored over all GPUs where there are
-        several, else one device.
+      distribution: one of `DISTRIBUTIONS`. "auto" is one device: of several GPUs the first.
       cpu_replicas: makes so many devices of the CPU, and replicas on them where there is no GPU; 0
         leaves it one.
       micro_batches: see `Replicas`.
@@ -38,7 +37,7 @@ def _strategy(distribution: str, cpu_replicas: int) -> tf.distribute.Strategy | 
     if distribution == "multi_worker":
         return _multi_worker()
     gpus = tf.config.list_physical_devices("GPU")  # asking for logical ones would make them
-    if distribution == "mirrored" or (distribution == "auto" and len(gpus) > 1):
+    if distribution == "mirrored":
         several = len(gpus) > 1
         devices = tf.config.list_logical_devices("GPU") if several else _cpus(cpu_replicas)
         if len(devices) < 2:

@@ -14,6 +14,7 @@ from tf_darts.runtime.console import say
 
 # What stands in an epoch's line where a record says that it is so.
 _NOTES = {"averaged": "(averaged weights)"}
+_WORTH_SAYING = 60.0  # seconds that a run takes
 
 
 class Progress(Callback):
@@ -31,10 +32,14 @@ class Progress(Callback):
         self._label = label
         self._bar: tqdm.tqdm | None = None
         self._alive: _Alive | None = None
+        self._total = 0
+        self._first: tuple[int, float] | None = None  # the first step here, and when it was done
+        self._told = False
 
     def on_start(self, step: int, total_steps: int) -> None:
         if step:
             say(f"{self._label}Resuming after step {step}.")
+        self._total = total_steps
         if sys.stderr.isatty():
             self._alive = _Alive(self._quiet)
             self._bar = tqdm.tqdm(
@@ -43,6 +48,7 @@ class Progress(Callback):
 
     def on_step(self, step: int, metrics: dict[str, float]) -> None:
         if self._bar is None or self._alive is None:
+            self._tell_speed(step)
             return
         self._alive.moved()
         with contextlib.suppress(OSError):  # the terminal is gone, the run is not
@@ -58,6 +64,21 @@ class Progress(Callback):
         with contextlib.suppress(OSError):
             if self._bar is not None:
                 self._bar.set_description_str(f"no step for {seconds} s (compiling or evaluating)")
+
+    def _tell_speed(self, step: int) -> None:
+        """Says after the second step, where no bar does, how long all the others will take.
+
+        The first one compiles.
+        """
+        now = time.monotonic()
+        if self._first is None:
+            self._first = step, now
+        elif not self._told and step > self._first[0]:
+            self._told = True
+            seconds = (now - self._first[1]) / (step - self._first[0])
+            left = seconds * (self._total - step)
+            if left > _WORTH_SAYING:
+                say(f"{self._label}A step takes {seconds:.2g} s, all of them {_duration(left)}.")
 
     def on_rollback(self, step: int, reason: str) -> None:
         self._line(f"Diverged at {reason}; back to step {step}.")
@@ -123,3 +144,9 @@ class _Alive:
             seconds = time.monotonic() - self._moved
             if seconds >= self._every:
                 self._quiet(int(seconds))
+
+
+def _duration(seconds: float) -> str:
+    """As people say it: "12 minutes", "3.5 hours"."""
+    minutes = seconds / 60
+    return f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.1f} hours"

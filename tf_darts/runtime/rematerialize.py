@@ -5,6 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_darts.runtime.custom_gradient import custom_gradient
+
 Function = Callable[[Sequence[tf.Tensor]], Sequence[tf.Tensor]]
 
 
@@ -23,7 +25,7 @@ def rematerialized(
       order: how many derivatives are taken by computing again; there are none beyond.
     """
 
-    @tf.custom_gradient
+    @custom_gradient
     def run(*inputs: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., Any]]:
         # Nothing in here is for a tape to record: `gradient` says it all.
         outputs = list(function([tf.stop_gradient(x) for x in inputs]))

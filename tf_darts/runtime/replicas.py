@@ -49,9 +49,12 @@ class Replicas:
         self._micro_batches = micro_batches
         self._checks = checks
         self.count, self.workers, self.is_chief = 1, 1, True
+        self._own_memories = False  # of the replicas: GPUs have one each
         if strategy is None:
             return
         self.count = strategy.num_replicas_in_sync
+        devices = strategy.extended.worker_devices
+        self._own_memories = all("GPU:" in device.upper() for device in devices)
         resolver = strategy.cluster_resolver
         if resolver is not None:
             self.workers = len(resolver.cluster_spec().as_dict()["worker"])
@@ -79,14 +82,20 @@ class Replicas:
         """Raises `UserError` where a batch cannot be cut into equal parts."""
         parts = self.count * self._micro_batches
         if batch_size % parts:
+            fits = sorted({max(1, batch_size // parts) * parts, -(-batch_size // parts) * parts})
+            ways = " or ".join(f"--{name}={size}" for size in fits)
+            ways += ", or --distribution=one_device" if self.count > 1 else ""
+            ways += ", or other --micro_batches" if self._micro_batches > 1 else ""
             raise UserError(
                 f"--{name}={batch_size} cannot be cut into {parts} equal parts ({self.count}"
-                f" replicas, {self._micro_batches} micro-batches each); give a multiple of {parts}."
+                f" replicas, {self._micro_batches} micro-batches each); give a multiple of {parts}:"
+                f" {ways}."
             )
 
     def examples_at_once(self, batch_size: int) -> int:
-        """How many examples of a batch this process has in hand at the same time."""
-        return batch_size // (self._micro_batches * self.workers)
+        """How many examples of a batch share one memory: a GPU's, or this process's."""
+        sharing = self.count if self._own_memories else self.workers
+        return batch_size // (self._micro_batches * sharing)
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in any worker; all of them must ask at the same time."""

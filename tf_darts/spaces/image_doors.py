@@ -125,9 +125,11 @@ class ImageSupernet(Supernet):
 
 def _new_statistics(
     variables: Sequence[keras.Variable], scope: keras.StatelessScope, ledger: StatisticsLedger
-) -> list[tf.Tensor]:
+) -> Sequence[tf.Tensor]:
     """New running statistics: of our batch norms as recorded, of other layers as assigned."""
     recorded = [variable for variable in variables if variable in ledger]
+    if recorded and len(recorded) == len(variables):
+        return ledger.new_statistics(recorded)
     values = ledger.new_statistics(recorded) if recorded else []
     new = dict(zip(map(id, recorded), values, strict=True))
     return [

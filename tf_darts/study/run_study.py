@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -27,11 +28,12 @@ from tf_darts.runs.search_tasks import search_task
 from tf_darts.runs.training_tasks import training_task
 from tf_darts.runtime import files
 from tf_darts.runtime.callback import Callback
+from tf_darts.runtime.devices import take_own_gpu
 from tf_darts.runtime.environment import record_start
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest, graceful_stop
 from tf_darts.study.candidates import Candidate
-from tf_darts.study.cluster import Role, check_address, lost_chief, role, wait_for_chief
+from tf_darts.study.cluster import VARIABLES, Role, check_address, lost_chief, role, wait_for_chief
 from tf_darts.study.evaluation import Evaluation
 from tf_darts.study.looked_up import TableScores, table_scores
 from tf_darts.study.plan import plan
@@ -62,7 +64,10 @@ def _run(
     config: StudyConfig, callbacks: Sequence[Callback], stack: contextlib.ExitStack
 ) -> dict[str, Any] | None:
     """See `run_study`; the stack closes the run directory."""
-    part, planned = role(), plan(config)
+    part = role()
+    if part is Role.WORKER:
+        take_own_gpu(os.environ[VARIABLES[0]])
+    planned = plan(config)
     looked_up = table_scores(config, planned.example.training)
     if looked_up is None:
         score, score_mode, data = _check(planned.example)

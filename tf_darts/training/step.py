@@ -1,5 +1,6 @@
 """One step of training a derived network."""
 
+import contextlib
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ from tf_darts.optimization.averaging import WeightAverage
 from tf_darts.optimization.groups import WeightGroups
 from tf_darts.optimization.loss_scale import LossScale
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
+from tf_darts.runtime.busy import busy
 from tf_darts.runtime.precision import current, using
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.runtime.seeds import step_seed
@@ -74,6 +76,7 @@ class TrainingStep:
         )
         self._seed = tf.function(self._step_seed, autograph=False)
         self._advance = tf.function(self._advanced, autograph=False)
+        self._taken = False
         self.of_tensors = self._move
         if replicas.count == 1 and self._loss_scale is None:
             # In one graph: a thousand weights and gradients need not pass through Python.
@@ -109,7 +112,10 @@ class TrainingStep:
         dtype = keras.config.floatx()
         rate, progress = (tf.convert_to_tensor(v, dtype) for v in (learning_rate, progress))
         batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
-        metrics = tf.nest.map_structure(float, self.of_tensors(batch, rate, progress))
+        telling = contextlib.nullcontext() if self._taken else busy("Compiling the training step")
+        with telling:
+            metrics = tf.nest.map_structure(float, self.of_tensors(batch, rate, progress))
+        self._taken = True
         if self._loss_scale is not None:
             metrics["loss_scale"] = float(self._loss_scale.value)
             self._loss_scale.count_step()

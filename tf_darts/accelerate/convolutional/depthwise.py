@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from tf_darts.runtime.custom_gradient import custom_gradient
 from tf_darts.spaces.convolutional.operations.base import pad
 from tf_darts.spaces.convolutional.operations.convolutions import DepthwiseSeparable
 from tf_darts.spaces.fast_forms import register
@@ -32,7 +33,7 @@ def depthwise_same(
     del stride, dilation
     attributes = {"strides": [1, 1, 1, 1], "padding": "SAME"}
 
-    @tf.custom_gradient
+    @custom_gradient
     def convolve(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             by_inputs = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(

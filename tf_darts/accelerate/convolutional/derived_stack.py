@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from tf_darts.accelerate.convolutional.folded_norm import folded_norm
 from tf_darts.runtime import collectives
+from tf_darts.runtime.custom_gradient import custom_gradient
 from tf_darts.runtime.precision import current
 from tf_darts.spaces.convolutional.derived.cell import DerivedCell
 from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
@@ -223,7 +224,7 @@ def _reduction(layer: FactorizedReduction, source: Images, factors: tf.Tensor | 
     return _norm(layer.norm, _concat_channels(halves), factors)
 
 
-@tf.custom_gradient
+@custom_gradient
 def _even_and_odd(inputs: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., tf.Tensor]]:
     """`even_and_odd` in one XLA cluster each way: TensorFlow's strided slices have one thread."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_darts.runtime.custom_gradient import custom_gradient
 from tf_darts.spaces.convolutional.operations.batch_norm import EPSILON, BatchNorm, StatisticsLedger
 
 
@@ -31,7 +32,7 @@ def folded_norm(
     if factors is not None:
         wide = tf.repeat(tf.reshape(factors, [groups, 1, 1, -1]), channels, axis=-1)
 
-    @tf.custom_gradient
+    @custom_gradient
     def normalize(inputs: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) -> Any:
         return _normalize(inputs, scale, offset, wide, relu)
 

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tf_darts.runtime.custom_gradient import custom_gradient
 from tf_darts.runtime.precision import full, like
 from tf_darts.spaces.convolutional.operations.base import pad
 
@@ -14,9 +15,9 @@ def max_pool(inputs: tf.Tensor, stride: int) -> tf.Tensor:
     XLA finds the winners of nine windows anew for every pixel, which is up to nine times slower.
     """
 
-    @tf.custom_gradient
+    @custom_gradient
     def pool(inputs: tf.Tensor) -> tf.Tensor:
-        @tf.custom_gradient
+        @custom_gradient
         def route(upstream: tf.Tensor) -> tf.Tensor:
             # Linear in `upstream`, and constant in `inputs` wherever it can be differentiated.
             # Not in 16 bits, which XLA makes ten times slower on the CPU; the numbers are the same.

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from tf_darts.runtime.custom_gradient import custom_gradient
 from tf_darts.runtime.precision import like
 from tf_darts.spaces.convolutional.operations.convolutions import pointwise
 
@@ -17,7 +18,7 @@ def concat(values: Sequence[tf.Tensor], axis: int) -> tf.Tensor:
     if len(values) == 1:
         return values[0]
 
-    @tf.custom_gradient
+    @custom_gradient
     def join(*values: tf.Tensor) -> tf.Tensor:
         def gradient(upstream: tf.Tensor) -> list[tf.Tensor]:
             return tf.split(upstream, len(values), axis=axis)
@@ -59,7 +60,7 @@ def tile_channels(inputs: tf.Tensor, count: int) -> tf.Tensor:
     """`count` copies of all channels side by side."""
     _, height, width, channels = inputs.shape
 
-    @tf.custom_gradient
+    @custom_gradient
     def tile(inputs: tf.Tensor) -> tf.Tensor:
         def gradient(upstream: tf.Tensor) -> tf.Tensor:
             copies = tf.reshape(upstream, [-1, height, width, count, channels])

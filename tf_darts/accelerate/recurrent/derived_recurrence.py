@@ -20,6 +20,7 @@ from tf_darts.accelerate.recurrent import derived_nodes as clusters
 from tf_darts.accelerate.recurrent.time_arrays import arrays as new_arrays
 from tf_darts.accelerate.recurrent.time_arrays import flat, write
 from tf_darts.cells.genotype import RecurrentGenotype
+from tf_darts.runtime.custom_gradient import custom_gradient
 from tf_darts.runtime.precision import matmul
 from tf_darts.spaces.fast_forms import register
 from tf_darts.spaces.recurrent.derived.cell import DerivedRecurrentCell
@@ -75,7 +76,7 @@ def fast_derived_recurrence(
     """
     masks = (tf.ensure_shape(input_mask, hidden.shape), tf.ensure_shape(hidden_mask, hidden.shape))
 
-    @tf.custom_gradient
+    @custom_gradient
     def recurrence(*arguments: Any) -> tuple[tf.Tensor, Callable[..., Any]]:
         # Nothing in here is for a tape to record: `gradient` says it all.
         constants = _Arguments(*tf.nest.map_structure(tf.stop_gradient, arguments))

@@ -31,6 +31,7 @@ from tf_darts.accelerate.recurrent.relaxed_second import second_derivative
 from tf_darts.accelerate.recurrent.time_arrays import arrays as new_arrays
 from tf_darts.accelerate.recurrent.time_arrays import flat, write
 from tf_darts.runtime import collectives
+from tf_darts.runtime.custom_gradient import custom_gradient
 from tf_darts.spaces.fast_forms import register
 from tf_darts.spaces.recurrent.relaxed.cell import RelaxedRecurrentCell
 from tf_darts.spaces.recurrent.relaxed.recurrence import Recurrence
@@ -59,7 +60,7 @@ def fast_relaxed_recurrence(
     """
     masks = (tf.ensure_shape(input_mask, hidden.shape), tf.ensure_shape(hidden_mask, hidden.shape))
 
-    @tf.custom_gradient
+    @custom_gradient
     def recurrence(*arguments: Any) -> tuple[tuple[tf.Tensor, ...], Callable[..., Any]]:
         # Nothing in here is for a tape to record: `gradient` says it all.
         constants = Arguments(*tf.nest.map_structure(tf.stop_gradient, arguments))
@@ -70,7 +71,7 @@ def fast_relaxed_recurrence(
         def gradient(upstream: tf.Tensor, *moments: tf.Tensor) -> Any:
             del moments
 
-            @tf.custom_gradient
+            @custom_gradient
             def slopes(upstream: tf.Tensor, *arguments: Any) -> tuple[Any, Callable[..., Any]]:
                 result = _gradient(tf.stop_gradient(upstream), constants, record, outputs, *masks)
 
@@ -99,7 +100,7 @@ def _second(
 ) -> Any:
     """The gradient of ⟨gradient, directions⟩ by `upstream` and arguments; of it there is none."""
 
-    @tf.custom_gradient
+    @custom_gradient
     def derivative(
         directions: Sequence[tf.Tensor], upstream: tf.Tensor, *arguments: Any
     ) -> tuple[Any, Callable[..., Any]]:

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tf_darts.runtime.custom_gradient import custom_gradient
 from tf_darts.runtime.precision import matmul
 from tf_darts.spaces.fast_forms import register
 from tf_darts.spaces.recurrent.word_model import WordModel
@@ -18,7 +19,7 @@ def tied_cross_entropy(model: WordModel, dropped: tf.Tensor, targets: tf.Tensor)
     )
 
 
-@tf.custom_gradient
+@custom_gradient
 def softmax_cross_entropy(
     features: tf.Tensor, embedding: tf.Tensor, bias: tf.Tensor, targets: tf.Tensor
 ) -> tuple[tf.Tensor, object]:

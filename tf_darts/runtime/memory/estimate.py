@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.runtime.console import say
+from tf_darts.runtime.devices import gpu_memory
 from tf_darts.runtime.memory.traced import TracedMemory, size_in_bytes
 
 # Chosen on measured processes (docs/performance.md): what TensorFlow
@@ -129,16 +130,6 @@ def available() -> int | None:
 
 
 _VERSION_1 = ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")
-
-
-def gpu_memory() -> int | None:
-    """Bytes of the smallest GPU that TensorFlow may use; None where there is no GPU."""
-    from tensorflow.python.client import device_lib
-
-    if not tf.config.list_physical_devices("GPU"):
-        return None
-    devices = device_lib.list_local_devices()
-    return min(device.memory_limit for device in devices if device.device_type == "GPU")
 
 
 def announce(need: MemoryEstimate, advice: str, label: str = "") -> None:

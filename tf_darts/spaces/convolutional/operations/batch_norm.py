@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_darts.runtime import collectives
+from tf_darts.runtime import collectives, long_lists
 from tf_darts.runtime.precision import full, like
 from tf_darts.spaces.fast_forms import fast_form
 
@@ -129,13 +129,14 @@ class StatisticsLedger:
         places = [
             np.arange(variable.shape[0]) + self._starts[id(variable)] for variable in variables
         ]
-        return tf.gather(tf.concat(self._values, axis=0), np.concatenate(places))
+        return tf.gather(long_lists.concat(self._values), np.concatenate(places))
 
-    def new_statistics(self, variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
+    def new_statistics(self, variables: Sequence[keras.Variable]) -> long_lists.Parts:
         """The new values of running statistics, all of which were recorded."""
-        old = tf.concat([tf.convert_to_tensor(variable) for variable in variables], axis=0)
+        old = long_lists.concat([tf.convert_to_tensor(variable) for variable in variables])
         lengths = [variable.shape[0] for variable in variables]
-        return tf.split(_running_average(old, self.measured(variables)), lengths)
+        new = _running_average(old, self.measured(variables))
+        return long_lists.Parts(long_lists.split(new, lengths), new)
 
 
 def _running_average(old: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:

@@ -1,0 +1,171 @@
+"""TensorFlow's first import: without its chatter, and with a sentence where a GPU stands idle.
+
+While it is imported and first looks for devices, TensorFlow writes lines past every log level that
+may be set: one is an error of CUDA, where there is no GPU. They go to the file descriptor, so that
+is where they are caught. What is not known as chatter is written on afterwards.
+"""
+
+import contextlib
+import faulthandler
+import importlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from tf_darts.runtime.console import warn
+
+# What a machine without a GPU is told at every start, and nobody can act on.
+_CHATTER = re.compile(
+    r"""
+      ^WARNING:\ All\ log\ messages\ before\ absl::InitializeLog
+    | oneDNN\ custom\ operations\ are\ on
+    | Could\ not\ find\ cuda\ drivers\ on\ your\ machine
+    | This\ TensorFlow\ binary\ is\ optimized\ to\ use
+    | ^To\ enable\ the\ following\ instructions
+    | Attempting\ to\ register\ factory\ for\ plugin
+    | computation\ placer\ already\ registered
+    | TF-TRT\ Warning:\ Could\ not\ find\ TensorRT
+    """,
+    re.VERBOSE,
+)
+# Why TensorFlow found no GPU: told in a sentence, where there is one.
+_REASON = re.compile(
+    r"failed call to cuInit: (?P<driver>.*)|(?P<libraries>Cannot dlopen some GPU libraries)"
+)
+_terminal = 2  # the descriptor that reaches the terminal
+
+
+def write_line(text: str) -> None:
+    """Writes a line of standard error at once, also while it is caught, as from a signal handler.
+
+    Args:
+      text: the line, without its end.
+    """
+    os.write(_terminal, f"{text}\n".encode())
+
+
+def load_tensorflow() -> None:
+    """Imports TensorFlow and lets it look for its devices, of which it takes memory as it needs it.
+
+    It warns where the machine has a GPU that TensorFlow does not find. Where TensorFlow is imported
+    already it says nothing.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # of what is said after the start
+    first, reasons = "tensorflow" not in sys.modules, []
+    with _caught_errors(reasons) if first else contextlib.nullcontext():
+        config = importlib.import_module("tensorflow").config
+        found = config.list_physical_devices("GPU")
+    for gpu in found:
+        with contextlib.suppress(RuntimeError):  # it is in use already
+            config.experimental.set_memory_growth(gpu, True)
+    if first and not found and (sign := card_sign()):
+        built = sys.modules["tensorflow"].sysconfig.get_build_info().get("is_cuda_build", False)
+        warn(f"tf_darts: {idle_card(sign, built, reasons)}")
+
+
+def idle_card(sign: str, cuda_build: bool, reasons: list[str]) -> str:
+    """The sentence about a GPU that TensorFlow does not find.
+
+    Args:
+      sign: by what it was seen.
+      cuda_build: whether this TensorFlow can use one at all.
+      reasons: what TensorFlow said of it.
+    """
+    why = "cannot open its CUDA libraries"
+    if not cuda_build:
+        why = "was built without CUDA"
+    elif reasons:
+        why += f" ({reasons[0]})"
+    return (
+        f"{sign} says that this machine has an NVIDIA GPU, but TensorFlow {why}, so it computes on"
+        " the CPU; pip install 'tf_darts[cuda]' brings them, and CUDA_VISIBLE_DEVICES=-1 says that"
+        " the CPU is meant."
+    )
+
+
+def card_sign(root: pathlib.Path = pathlib.Path("/")) -> str | None:
+    """By what an NVIDIA GPU is seen that this process may use; None where none is.
+
+    Args:
+      root: of the file system.
+    """
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
+        return None
+    driver = pathlib.Path("proc/driver/nvidia/version")
+    nodes = sorted(node for node in (root / "dev").glob("nvidia[0-9]*"))
+    for file in (root / driver, *nodes):
+        if file.exists():
+            return f"/{file.relative_to(root)}"
+    return "nvidia-smi" if _lists_a_card() else None
+
+
+def _lists_a_card() -> bool:
+    """Whether `nvidia-smi` is there and knows a GPU (under Windows' Linux it alone does)."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return False
+    try:
+        listed = subprocess.run([program, "-L"], capture_output=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return listed.stdout.startswith(b"GPU 0")
+
+
+@contextlib.contextmanager
+def _caught_errors(reasons: list[str]) -> Iterator[None]:
+    """Inside, file descriptor 2 is a file; then what matters of it is written on.
+
+    Args:
+      reasons: why TensorFlow finds no GPU is added here.
+    """
+    global _terminal
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
+    try:
+        outside = os.dup(2)
+    except OSError:  # standard error is closed: nobody would see it
+        yield
+        return
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        _terminal = outside
+        # An abort, as of a processor without AVX, would take what was caught with it.
+        watching = not faulthandler.is_enabled()
+        if watching:
+            faulthandler.enable(outside)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.flush()
+            if watching:
+                faulthandler.disable()
+            os.dup2(outside, 2)
+            _terminal = 2
+            os.close(outside)
+            caught.seek(0)
+            text = worth_saying(caught.read().decode(errors="replace"), reasons)
+            # Nobody may be able to read it any more.
+            with contextlib.suppress(OSError), os.fdopen(2, "w", closefd=False) as stream:
+                stream.write(text)
+
+
+def worth_saying(text: str, reasons: list[str]) -> str:
+    """The lines of `text` that are no chatter.
+
+    Args:
+      text: what was written to standard error.
+      reasons: why TensorFlow finds no GPU is added here, and left out.
+    """
+    kept = []
+    for line in text.splitlines(keepends=True):
+        if reason := _REASON.search(line):
+            reasons.append(" ".join((reason["driver"] or reason["libraries"]).split()))
+        elif not _CHATTER.search(line):
+            kept.append(line)
+    return "".join(kept)
