@@ -61,6 +61,8 @@ class SearchEngine(RunLoop):
 
     A judge looks the cell of each epoch up in a table of trained cells. What it says is kept in the
     record, under "table", for people: rules and derivations are given records without it.
+
+    The seconds of a search count on from `seconds_before`, which the stages before it took.
     """
 
     activity: ClassVar[str] = "search"
@@ -76,6 +78,7 @@ class SearchEngine(RunLoop):
         replicas: Replicas = SINGLE_REPLICA,
         make_step: type[BilevelStep] = BilevelStep,
         judge: Judge | None = None,
+        seconds_before: float = 0.0,
     ) -> None:
         self._config = config
         self._judge = judge
@@ -103,6 +106,7 @@ class SearchEngine(RunLoop):
             measures=dict.fromkeys(("train", "validation"), supernet.measures),
             replicas=replicas,
         )
+        self._seconds.assign(seconds_before)  # where the run begins; a checkpoint has its own
 
     @property
     def supernet(self) -> Supernet:

@@ -154,6 +154,36 @@ class EpochRule(Part):
         del probe
         return {}
 
+    def stages(self) -> int:
+        """How many searches follow one another as one run (`runs/stages.py`); by default one.
+
+        Each is a search of its own, with the settings and the cells that are said here: in a
+        network of its own, with w and α from the start, from its first epoch to its last.
+        """
+        return 1
+
+    def settings_of_stage(self, stage: int) -> Mapping[str, Any]:
+        """The settings that a stage has in place of the run's; the same names in every stage.
+
+        Args:
+          stage: counted from 0.
+        """
+        del stage
+        return {}
+
+    def cells_of_stage(
+        self, stage: int, record: Record, cells: Mapping[str, CellTopology]
+    ) -> Mapping[str, CellTopology]:
+        """The topology of each kind of cell in a stage after the first.
+
+        Args:
+          stage: counted from 0.
+          record: of the epoch that is the result of the stage before.
+          cells: the topologies of the stage before.
+        """
+        del stage, record
+        return cells
+
 
 def combined(
     rules: Sequence[EpochRule], history: Sequence[Record], facts: SearchFacts
