@@ -46,7 +46,7 @@ def test_without_a_terminal_there_is_a_line_an_epoch(capsys):
 def test_resuming_and_rollbacks_are_told(capsys):
     progress = Progress("perplexity", 5)
     progress.on_start(40, 100)
-    progress.on_rollback(20, "step 41 (epoch 3): train_loss became infinite")
+    progress.on_rollback(20, "Diverged at step 41 (epoch 3): train_loss became infinite")
     progress.on_end()
     assert capsys.readouterr().out == (
         "Resuming after step 40.\n"

@@ -48,7 +48,7 @@ class Progress(Callback):
             )
 
     def on_rollback(self, step: int, reason: str) -> None:
-        self._line(f"Diverged at {reason}; back to step {step}.")
+        self._line(f"{reason}; back to step {step}.")
         if self._bar is not None:
             self._bar.n = step
 
