@@ -57,7 +57,7 @@ REFUSED = {
     ("p_darts", "recurrent"): "the edges of the space recurrent do not offer",
 }
 # Of each kind of relaxation one; tests/methods/test_members.py has toy searches of others.
-EVERY_DAY = {"fair_darts", "smooth_darts_rs", "snas", "annealed_darts"}
+EVERY_DAY = {"fair_darts", "rsps", "smooth_darts_rs", "snas"}
 
 
 def rows():

@@ -7,9 +7,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.toy_search import Events, Killed, Numbers, config, search, without_time
+from tests.support.toy_search import (
+    Events,
+    Killed,
+    Numbers,
+    config,
+    killed_before_every_step,
+    search,
+    without_time,
+)
 from tf_darts.bilevel import curvature as curvature_module
-from tf_darts.bilevel.engine import SearchEngine
 from tf_darts.bilevel.epoch_rules import SearchFacts
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.config.presets import configure
@@ -112,21 +119,7 @@ def test_killed_before_every_step_it_goes_back_all_the_same(tmp_path, curvature,
     kept = {path.name for path in (tmp_path / "whole" / "checkpoints" / "kept").iterdir()}
     assert kept == {"1", "2", "3", "4", "5", "6"}
 
-    taken, kill_at, take = [0], [0], SearchEngine._take_step
-
-    def counted(self, epoch, batch):
-        if taken[0] == kill_at[0]:
-            raise Killed
-        taken[0] += 1
-        return take(self, epoch, batch)
-
-    monkeypatch.setattr(SearchEngine, "_take_step", counted)
-    for kill_at[0] in range(1, steps):
-        with pytest.raises(Killed):
-            searched(tmp_path / "run")
-    kill_at[0] = -1
-    again = searched(tmp_path / "run")
-    assert taken[0] == steps, "no step was taken twice"
+    again = killed_before_every_step(monkeypatch, lambda: searched(tmp_path / "run"), steps)
     assert (again[0] == alpha).all() and (again[1] == weights).all()
     assert without_time(again[2]) == without_time(history)
 
@@ -163,7 +156,6 @@ def test_a_state_that_is_gone_is_a_sentence(tmp_path, curvature, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"rules": "eigenvalue_adaptation,eigenvalue_stop"}, "eigenvalue_stop may stop the search"),
         ({"weight_decay": 0.01}, "10 times --weight_decay=0.01 is above --adaptation_most"),
         ({"weight_decay": 0.0}, "10 times --weight_decay=0 is nothing"),
         ({"epochs": 20}, "--rules=eigenvalue_adaptation looks from epoch 23 on, and --epochs=20"),

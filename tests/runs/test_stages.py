@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.toy_search import Killed, without_time
+from tests.support.toy_search import Killed, killed_before_every_step, without_time
 from tf_darts.api import search
-from tf_darts.bilevel.engine import SearchEngine
 from tf_darts.cells import genotype_files
 from tf_darts.cells.topology import CellTopology
 from tf_darts.errors import StateError
@@ -140,22 +139,7 @@ def test_a_run_has_its_stages(whole):
 
 def test_killed_after_any_step_it_goes_on_in_its_stage(tmp_path, whole, monkeypatch):
     """Ten kills of one run: the ends of stages and the steps in them."""
-    taken, kill_at = [0], [0]
-    step = SearchEngine._take_step
-
-    def counted(self, epoch, batch):
-        if taken[0] == kill_at[0]:
-            raise Killed
-        taken[0] += 1
-        return step(self, epoch, batch)
-
-    monkeypatch.setattr(SearchEngine, "_take_step", counted)
-    for kill_at[0] in range(1, STEPS):
-        with pytest.raises(Killed):
-            searched(tmp_path / "run")
-    kill_at[0] = -1
-    run = searched(tmp_path / "run")
-    assert taken[0] == STEPS, "no step was taken twice"
+    run = killed_before_every_step(monkeypatch, lambda: searched(tmp_path / "run"), STEPS)
     check_same(tmp_path / "run", run, whole)
 
 

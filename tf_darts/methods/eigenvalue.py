@@ -134,7 +134,8 @@ class EigenvalueAdaptation(EigenvalueStop):
     Where `eigenvalue_stop` would stop with the cell of an epoch, the search goes back to that
     epoch's end (w, alpha, both optimisers), and the weight decay of w is `adaptation_factor` times
     as large from there, in the unrolled step too. It does so until the weight decay would be above
-    `adaptation_most`; then it goes on to its last epoch. The learning rate is that of the epoch.
+    `adaptation_most`; then it goes on to its last epoch. A rule that stops at the same epoch comes
+    first. The learning rate is that of the epoch.
     (The official code makes what unrolls the step before it raises the weight decay, so that goes
     on with the old one.)
     """
@@ -150,12 +151,6 @@ class EigenvalueAdaptation(EigenvalueStop):
 
     def check(self, config: Any) -> None:
         super().check(config)
-        for rule in config.make_parts("rules"):
-            if rule.stops:
-                raise UserError(
-                    f"--rules={config.rules}: {rule.name} may stop the search where {self.name}"
-                    " would go back; leave one of the two out."
-                )
         first = config.weight_decay * self.adaptation_factor
         if not 0 < first <= self.adaptation_most * _ROUNDING:
             raise UserError(
