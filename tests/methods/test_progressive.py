@@ -22,7 +22,7 @@ def test_each_edge_loses_its_weakest_operations_of_equals_the_first():
 
 
 def test_8_operations_become_5_and_then_3():
-    rule, cells = ProgressiveShrinking(), TOPOLOGIES["convolutional"]
+    rule, cells = ProgressiveShrinking(stage_operations="5/3"), TOPOLOGIES["convolutional"]
     names = cells["normal"].operations
     tables = {kind: np.random.default_rng(i).random((14, 8)) for i, kind in enumerate(cells)}
     second = rule.cells_of_stage(1, {"mixing": tables}, cells)

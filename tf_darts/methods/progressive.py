@@ -31,7 +31,7 @@ class ProgressiveShrinking(EpochRule):
     """
 
     stage_operations: str = setting(
-        "5/3", "operations that an edge keeps after the first stage, the second, and so on"
+        "3/2", "operations that an edge keeps after the first stage, the second, and so on"
     )
     stage_settings: str = setting(
         "",
@@ -175,6 +175,7 @@ register_method(
         "final_weight_learning_rate": 0.0,
         "alpha_learning_rate": 6e-4,
         "warm_up_epochs": 10,
+        "stage_operations": "5/3",
         "stage_settings": "layers:5/11/17,skip_dropout:0.1/0.4/0.7",
     },
     colour="#8a6d3b",
