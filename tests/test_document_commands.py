@@ -102,6 +102,9 @@ def small_settings(values, mode):
         made["channels"] = str(config.partial_channels)
     if hasattr(config, "warm_up_epochs"):
         made |= {"epochs": "2", "warm_up_epochs": "1"}
+    if hasattr(config, "stage_settings"):
+        made["stage_settings"] = "layers:3/4/5,skip_dropout:.1/.4/.7"
+        del made["layers"]  # each stage has its own
     return made
 
 
@@ -248,7 +251,7 @@ def run_all(reader, documents, stem):
         pytest.param("README", 12, marks=pytest.mark.long),
         ("controls", 2),
         pytest.param("nasbench201", 12, marks=pytest.mark.long),
-        pytest.param("methods", 4, marks=pytest.mark.long),
+        pytest.param("methods", 5, marks=pytest.mark.long),
         pytest.param("own_data", 6, marks=pytest.mark.long),
         pytest.param("performance", 8, marks=pytest.mark.long),
         pytest.param("reproducing", 12, marks=pytest.mark.long),

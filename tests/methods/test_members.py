@@ -22,14 +22,21 @@ SETTINGS = {
     "greedy_decisions": {"greedy_warm_up": 0, "greedy_epochs": 1, "greedy_criterion": 2},
     "eigenvalue": {"eigenvalue_batches": 1, "eigenvalue_epochs": 1},
     "eigenvalue_stop": {"eigenvalue_batches": 1, "eigenvalue_epochs": 1},
+    "eigenvalue_adaptation": {"eigenvalue_batches": 1, "eigenvalue_epochs": 1},
 }
 # The same of methods.
 METHOD_SETTINGS = {"pc_darts": SETTINGS["warm_up"] | {"batch_size": 4}}
 # Whose searches of two epochs are in a test of their own.
-LONGER = {"robust_darts_es", "darts_pt", "rsps", "sgas"}
+LONGER = {"robust_darts_es", "robust_darts_ada", "darts_pt", "rsps", "sgas", "p_darts"}
 # Parts that are not for the toy space, whose searches are in a test of their own, or for so few
 # epochs.
-NOT_HERE = {"eigenvalue_stop", "expected_multiply_adds", "greedy_decisions"}
+NOT_HERE = {
+    "eigenvalue_adaptation",
+    "eigenvalue_stop",
+    "expected_multiply_adds",
+    "greedy_decisions",
+    "progressive_shrinking",
+}
 
 
 @pytest.mark.parametrize("name", methods.parts("relaxation"))

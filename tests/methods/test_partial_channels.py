@@ -266,3 +266,30 @@ def test_edges_compete_in_the_recurrent_space_too():
 def test_layers_of_an_own_network_are_refused_in_one_sentence():
     with pytest.raises(UserError, match="partial_channels=4 does not divide the 6 channels"):
         RelaxedCell(6, nodes=1, edge_options=OPTIONS[:1])
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"derivation": "perturbation"},
+        {"derivation": "best_sampled"},
+        {"relaxation": "uniform"},
+        {"rules": "greedy_decisions"},
+        {"rules": "discretisation_gap"},
+    ],
+)
+def test_what_takes_edges_out_is_refused(part):
+    """What passes by the operations would still be there."""
+    asked = {"mode": "search", "dataset": "cifar10", "edge_options": "partial_channels"} | part
+    (value,) = part.values()
+    words = f"={value}: it takes edges out .*--edge_options=partial_channels.*leave one of the two"
+    with pytest.raises(UserError, match=words):
+        configure(asked)
+    configure(asked | {"partial_channels": 1})
+    configure(asked | {"edge_options": ""})
+    configure(asked | {"space": "nasbench201"})  # where every edge is kept
+
+
+def test_edges_that_compete_lose_what_passes_too():
+    asked = {"mode": "search", "dataset": "cifar10", "rules": "greedy_decisions"}
+    configure(asked | {"edge_options": "partial_channels,edge_normalization"})

@@ -60,7 +60,7 @@ def test_the_second_step_tells_how_long_all_will_take(capsys, monkeypatch):
 def test_resuming_and_rollbacks_are_told(capsys):
     progress = Progress("perplexity", 5)
     progress.on_start(40, 100)
-    progress.on_rollback(20, "step 41 (epoch 3): train_loss became infinite")
+    progress.on_rollback(20, "Diverged at step 41 (epoch 3): train_loss became infinite")
     progress.on_end()
     assert capsys.readouterr().out == (
         "Resuming after step 40.\n"

@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from tf_darts.bilevel.engine import SearchEngine
 from tf_darts.cells import genotype
 from tf_darts.config.search import SearchConfig
@@ -86,6 +88,27 @@ def check_killed(path, made, steps=3):
         assert (resumed[0] == alpha).all() and (resumed[1] == weights).all(), step
         assert without_time(resumed[2]) == without_time(history), step
     return history
+
+
+def killed_before_every_step(monkeypatch, run, steps):
+    """What a run gives that is killed before each of its steps, and goes on after each."""
+    taken, kill_at, take = [0], [0], SearchEngine._take_step
+
+    def counted(self, epoch, batch):
+        if taken[0] == kill_at[0]:
+            raise Killed
+        taken[0] += 1
+        return take(self, epoch, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SearchEngine, "_take_step", counted)
+        for kill_at[0] in range(1, steps):
+            with pytest.raises(Killed):
+                run()
+        kill_at[0] = -1
+        result = run()
+    assert taken[0] == steps, "no step was taken twice"
+    return result
 
 
 def without_time(history):

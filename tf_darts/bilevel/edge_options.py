@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from etils import epy
 
 from tf_darts.bilevel.relaxation import Moment, Relaxation
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import Part
+from tf_darts.errors import UserError
 
 with epy.lazy_imports():
     import keras
@@ -72,10 +73,33 @@ class EdgeOption(Part):
         del moment, epochs
         return ()
 
+    def passes_by(self) -> bool:
+        """Whether an edge hands something on though all its mixing weights are 0."""
+        return False
+
     @classmethod
     def wraps(cls) -> bool:
         """Whether it changes what an edge computes."""
         return cls.wrapped is not EdgeOption.wrapped
+
+
+def check_lost_edges(part: Part, config: Any) -> None:
+    """Raises `UserError` where a part takes edges out that would hand something on all the same.
+
+    Args:
+      part: of the search; it gives all mixing weights of an edge the value 0.
+      config: the search's.
+    """
+    graphs = config.cells.values()
+    if all(g.kept(node) == g.inputs + node for g in graphs for node in range(g.nodes)):
+        return  # no edge is ever out as a whole
+    for option in config.make_parts("edge_options"):
+        if option.passes_by():
+            raise UserError(
+                f"--{part.kind}={part.name}: it takes edges out by mixing weights of 0, and with"
+                f" --edge_options={option.name} an edge without operations still hands on what goes"
+                " past them; leave one of the two out."
+            )
 
 
 class OptionedRelaxation(Relaxation):

@@ -12,6 +12,7 @@ from tf_darts.bilevel.derivation import Derivation
 from tf_darts.bilevel.epoch_rules import (
     Directions,
     EpochRule,
+    Return,
     SearchFacts,
     SearchProbe,
     combined,
@@ -61,6 +62,8 @@ class SearchEngine(RunLoop):
 
     A judge looks the cell of each epoch up in a table of trained cells. What it says is kept in the
     record, under "table", for people: rules and derivations are given records without it.
+
+    The seconds of a search count on from `seconds_before`, which the stages before it took.
     """
 
     activity: ClassVar[str] = "search"
@@ -76,6 +79,7 @@ class SearchEngine(RunLoop):
         replicas: Replicas = SINGLE_REPLICA,
         make_step: type[BilevelStep] = BilevelStep,
         judge: Judge | None = None,
+        seconds_before: float = 0.0,
     ) -> None:
         self._config = config
         self._judge = judge
@@ -103,6 +107,7 @@ class SearchEngine(RunLoop):
             measures=dict.fromkeys(("train", "validation"), supernet.measures),
             replicas=replicas,
         )
+        self._seconds.assign(seconds_before)  # where the run begins; a checkpoint has its own
 
     @property
     def supernet(self) -> Supernet:
@@ -138,7 +143,33 @@ class SearchEngine(RunLoop):
         return [{k: v for k, v in record.items() if k != "table"} for record in self._history]
 
     def _has_next_epoch(self) -> bool:
+        directions = self._directions()
+        if directions.stop is None and directions.back is not None:
+            self._go_back(directions.back)
         return super()._has_next_epoch() and self._directions().stop is None
+
+    def _go_back(self, back: Return) -> None:
+        """Goes to an earlier epoch's end, and saves that at once.
+
+        A kill before leaves the record by which the same is said again.
+        """
+        self._tick()
+        seconds = float(self._seconds)
+        self._state.restore_kept(back.epoch)
+        self._replicas.barrier()  # before the chief keeps another state
+        self._seconds.assign(seconds)
+        self._history[-1]["monitors"] |= back.measured
+        self._save(anchor=True)
+        self._run.write_history(self._history)
+        self._notify("on_rollback", int(self._step.steps), back.reason)
+
+    def _save(self, *, anchor: bool = False) -> None:
+        epoch = int(self._epoch)
+        kept = {e for rule in (*self._rules, self._derivation) for e in rule.kept(epoch)}
+        if anchor and kept and self._replicas.is_chief:
+            # Before what a killed search goes on from: it would not come here again.
+            self._state.keep(epoch, int(self._step.steps), kept)
+        super()._save(anchor=anchor)
 
     def _chosen_record(self) -> tuple[Mapping[str, Any], str]:
         """The record of the epoch whose cell is the result so far, and why the search stopped."""
@@ -151,6 +182,8 @@ class SearchEngine(RunLoop):
         directions = self._directions()
         self._step.alphas_frozen = directions.freeze_alphas
         self._given_rate = directions.weight_learning_rate
+        if directions.weight_decay is not None:
+            self._step.set_weight_decay(directions.weight_decay)
         self._step.mixture.begin_epoch(epoch, directions.allowed, directions.numbers)
 
     def _streams(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -32,6 +32,7 @@ class SearchFacts(NamedTuple):
       costs: gives the multiply-adds of the networks that `--mode=train` makes of the cells; None in
         a space that has none.
       parameter_free: the operations that learn nothing.
+      weight_decay: of w, as the search begins.
     """
 
     cells: Mapping[str, CellTopology]
@@ -40,13 +41,22 @@ class SearchFacts(NamedTuple):
     learning_rate: float = 0.0
     costs: Callable[[], Costs] | None = None
     parameter_free: tuple[str, ...] = ("none",)
+    weight_decay: float = 0.0
 
     @classmethod
     def of(cls, supernet: Supernet, config: SearchConfig) -> SearchFacts:
         """What there is to know of a supernet's search."""
         rate = config.weight_learning_rate
         free = find_space(supernet.genotype_class.space).parameter_free
-        return cls(supernet.cells, config.epochs, config.seed, rate, supernet.costs, free)
+        return cls(
+            supernet.cells,
+            config.epochs,
+            config.seed,
+            rate,
+            supernet.costs,
+            free,
+            config.weight_decay,
+        )
 
 
 class Stop(NamedTuple):
@@ -61,6 +71,22 @@ class Stop(NamedTuple):
     reason: str
 
 
+class Return(NamedTuple):
+    """The search goes back to an earlier epoch's end: w, α, both optimisers and the record.
+
+    Attributes:
+      epoch: the one to whose end it goes, counted from 1; a rule has said that it may be
+        (`EpochRule.kept`).
+      measured: is added to the "monitors" of that epoch, where the rule finds what it changed: it
+        must not say the same again.
+      reason: why, as a sentence without its end.
+    """
+
+    epoch: int
+    measured: Mapping[str, float]
+    reason: str
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Directions:
     """How the next epoch goes.
@@ -70,16 +96,20 @@ class Directions:
       allowed: by kind of cell, which operations of an edge may still be chosen (1) or not (0), an
         array [edges, operations]; None: all. In every epoch of a search, or in none.
       weight_learning_rate: of w; None: as the search's schedule has it.
+      weight_decay: of w, in the real and in the unrolled step; None: the search's own.
       numbers: by name, what relaxations and alpha terms find in `Moment.numbers`; the same names
         in every epoch.
       stop: there is no next epoch.
+      back: the next epoch is the one after an earlier one.
     """
 
     freeze_alphas: bool = False
     allowed: Mapping[str, np.ndarray] | None = None
     weight_learning_rate: float | None = None
+    weight_decay: float | None = None
     numbers: Mapping[str, float] = dataclasses.field(default_factory=dict)
     stop: Stop | None = None
+    back: Return | None = None
 
 
 def _not_lent(*_: Any) -> float:
@@ -154,13 +184,52 @@ class EpochRule(Part):
         del probe
         return {}
 
+    def kept(self, epoch: int) -> Collection[int]:
+        """The epochs to whose ends a later `Return` may go; each costs a checkpoint's room.
+
+        Args:
+          epoch: the one that ends; all are counted from 1.
+        """
+        del epoch
+        return ()
+
+    def stages(self) -> int:
+        """How many searches follow one another as one run (`runs/stages.py`); by default one.
+
+        Each is a search of its own, with the settings and the cells that are said here: in a
+        network of its own, with w and α from the start, from its first epoch to its last.
+        """
+        return 1
+
+    def settings_of_stage(self, stage: int) -> Mapping[str, Any]:
+        """The settings that a stage has in place of the run's; the same names in every stage.
+
+        Args:
+          stage: counted from 0.
+        """
+        del stage
+        return {}
+
+    def cells_of_stage(
+        self, stage: int, record: Record, cells: Mapping[str, CellTopology]
+    ) -> Mapping[str, CellTopology]:
+        """The topology of each kind of cell in a stage after the first.
+
+        Args:
+          stage: counted from 0.
+          record: of the epoch that is the result of the stage before.
+          cells: the topologies of the stage before.
+        """
+        del stage, record
+        return cells
+
 
 def combined(
     rules: Sequence[EpochRule], history: Sequence[Record], facts: SearchFacts
 ) -> Directions:
     """What several rules say together.
 
-    Each may freeze, forbid and give numbers; of learning rates and stops the first counts.
+    Each may freeze, forbid and give numbers; of rates, decays, stops and returns the first counts.
     """
     each = [rule.directions(history, facts) for rule in rules]
     rates = [rate for said in each if (rate := said.weight_learning_rate) is not None]
@@ -172,6 +241,8 @@ def combined(
         freeze_alphas=any(directions.freeze_alphas for directions in each),
         allowed=allowed or None,
         weight_learning_rate=next(iter(rates), None),
+        weight_decay=next((d.weight_decay for d in each if d.weight_decay is not None), None),
         numbers={name: value for said in each for name, value in said.numbers.items()},
         stop=next((directions.stop for directions in each if directions.stop), None),
+        back=next((directions.back for directions in each if directions.back), None),
     )

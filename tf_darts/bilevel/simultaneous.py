@@ -29,6 +29,9 @@ class SimultaneousStep(BilevelStep):
             for alpha in self.alphas.values()
             if config.momentum
         ]
+
+    def _compile_moves(self) -> None:
+        super()._compile_moves()
         self._advance_jointly = tf.function(self._jointly_advanced, autograph=False)
 
     @property

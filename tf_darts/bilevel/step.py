@@ -3,6 +3,7 @@
 It knows no space and no method: all it needs is a `Supernet` and the parts of a method.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -71,8 +72,7 @@ class BilevelStep:
         self._precision = current()
         self._loss_scale = LossScale.needed_by(self._precision)
         self._read = tf.function(self._flat_weights, autograph=False)
-        self._unroll = tf.function(self._unrolled, autograph=False)
-        self._advance = tf.function(self._advanced, autograph=False)
+        self._compile_moves()
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -103,6 +103,21 @@ class BilevelStep:
         batches = tf.nest.map_structure(tf.convert_to_tensor, (train, validation))
         rate = tf.convert_to_tensor(learning_rate, keras.config.floatx())
         return tf.nest.map_structure(float, self.of_tensors(*batches, rate))
+
+    def set_weight_decay(self, value: float) -> None:
+        """Another weight decay of w from now on, in the real and in the unrolled step.
+
+        What it changes is traced again; no derivative of the supernet is.
+        """
+        if value == self._weight_optimizer.weight_decay:
+            return
+        self._weight_optimizer = dataclasses.replace(self._weight_optimizer, weight_decay=value)
+        self._compile_moves()
+
+    def _compile_moves(self) -> None:
+        """Makes the functions anew in which w's optimiser is."""
+        self._unroll = tf.function(self._unrolled, autograph=False)
+        self._advance = tf.function(self._advanced, autograph=False)
 
     def reset_states(self) -> None:
         """Both streams begin anew."""

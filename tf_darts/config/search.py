@@ -179,6 +179,11 @@ class SearchConfig(RunConfig):
         """The topology of each kind of cell that is searched."""
         return find_space(self.space).narrowed(self.operations)
 
+    @property
+    def staging(self) -> Any:
+        """The rule by which several searches follow one another; None where there is none."""
+        return next((rule for rule in self.make_parts("rules") if rule.stages() > 1), None)
+
     def all_epochs(self, cells: Mapping[str, CellTopology]) -> int:
         """The search's own epochs, and those that its derivation adds for these cells."""
         return self.epochs + self.make_parts("derivation")[0].more_epochs(cells)
@@ -214,7 +219,9 @@ class SearchConfig(RunConfig):
         values |= {"method": method.name} | dict(method.settings)
         # Rounded as people would write it: 27 times 3e-4 is 0.0081.
         values |= {n: float(f"{f * values[n]:.12g}") for n, f in method.factors.items()}
-        return _with_settings_of(type(self), tuple(parts))(**values)
+        made = _with_settings_of(type(self), tuple(parts))
+        # A method's setting of a part that another takes the place of means nothing.
+        return made(**{name: value for name, value in values.items() if name in fields(made)})
 
     def recorded(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The settings as a run's `config.json` has them, see `method_names.recorded`."""
@@ -235,6 +242,9 @@ class SearchConfig(RunConfig):
             own_settings = set(HYPERGRADIENTS[self.hypergradient].settings.values())
             kind = f"--hypergradient={self.hypergradient}"
             unused |= dict.fromkeys(sorted(estimate_settings - own_settings), kind)
+        if self.staging is not None:
+            own = self.staging.settings_of_stage(0)
+            unused |= dict.fromkeys(own, f"--rules={self.staging.name}, each stage having its own")
         return unused
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:

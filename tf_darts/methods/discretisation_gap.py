@@ -1,7 +1,9 @@
 """What a search loses at once when its mixture becomes a discrete cell."""
 
 from collections.abc import Mapping
+from typing import Any
 
+from tf_darts.bilevel.edge_options import check_lost_edges
 from tf_darts.bilevel.epoch_rules import EpochRule, SearchProbe
 from tf_darts.bilevel.strongest_edges import one_hot
 from tf_darts.config.methods import register
@@ -35,6 +37,9 @@ class DiscretisationGap(EpochRule):
         minimum=0,
         maximum=10**6,
     )
+
+    def check(self, config: Any) -> None:
+        check_lost_edges(self, config)
 
     def measure(self, probe: SearchProbe) -> Mapping[str, float]:
         if (probe.epoch - 1) % self.gap_epochs and probe.epoch != probe.epochs:

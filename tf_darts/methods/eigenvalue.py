@@ -1,6 +1,6 @@
 """RobustDARTS (Zela et al., ICLR 2020): the validation loss's curvature, and its early stop."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +10,7 @@ from tf_darts.bilevel.epoch_rules import (
     Directions,
     EpochRule,
     Record,
+    Return,
     SearchFacts,
     SearchProbe,
     Stop,
@@ -22,6 +23,8 @@ with epy.lazy_imports():
     from tf_darts.bilevel import curvature
 
 _NAME = "eigenvalue/largest"
+_DECAY = "weight_decay/raised"  # a monitor of the epoch from whose end it holds
+_ROUNDING = 1 + 1e-9
 
 
 @register("eigenvalue")
@@ -108,7 +111,7 @@ class EigenvalueStop(Eigenvalue):
         needed = self.eigenvalue_start + self._lag
         if needed >= config.epochs - 1:
             raise UserError(
-                f"--rules=eigenvalue_stop looks from epoch {needed + 1} on, and"
+                f"--rules={self.name} looks from epoch {needed + 1} on, and"
                 f" --epochs={config.epochs}; give more epochs, or a lower --eigenvalue_start,"
                 " --eigenvalue_delta or --eigenvalue_epochs."
             )
@@ -119,6 +122,11 @@ class EigenvalueStop(Eigenvalue):
         return (self.eigenvalue_window // 2 + self.eigenvalue_delta) * self.eigenvalue_epochs
 
     def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:
+        grown = self._grown(history, facts)
+        return Directions() if grown is None else Directions(stop=grown)
+
+    def _grown(self, history: Sequence[Record], facts: SearchFacts) -> Stop | None:
+        """The epoch whose cell is to count where the eigenvalue has grown, and by how much."""
         values = [
             record["monitors"][_NAME]
             for record in history[:: self.eigenvalue_epochs]
@@ -128,16 +136,69 @@ class EigenvalueStop(Eigenvalue):
         is_new = epoch % self.eigenvalue_epochs == 0
         chosen = epoch - self._lag
         if not is_new or epoch + 1 >= facts.epochs or chosen < self.eigenvalue_start:
-            return Directions()
+            return None
         # From the third value on there is a mean, of as many values as there are.
         ends = [len(values), len(values) - self.eigenvalue_delta]
         if ends[1] < 3:
-            return Directions()
+            return None
         now, before = (np.mean(values[max(0, end - self.eigenvalue_window) : end]) for end in ends)
         if not before > 0 or now <= self.eigenvalue_ratio * before:
-            return Directions()
+            return None
         reason = f"the largest eigenvalue of the Hessian by alpha grew {now / before:.2f} times"
-        return Directions(stop=Stop(chosen + 1, reason))
+        return Stop(chosen + 1, reason)
+
+
+@register("eigenvalue_adaptation")
+class EigenvalueAdaptation(EigenvalueStop):
+    """Goes back where the largest eigenvalue grows, and on with a larger weight decay of w.
+
+    Where `eigenvalue_stop` would stop with the cell of an epoch, the search goes back to that
+    epoch's end (w, alpha, both optimisers), and the weight decay of w is `adaptation_factor` times
+    as large from there, in the unrolled step too. It does so until the weight decay would be above
+    `adaptation_most`; then it goes on to its last epoch. A rule that stops at the same epoch comes
+    first. The learning rate is that of the epoch.
+    (The official code makes what unrolls the step before it raises the weight decay, so that goes
+    on with the old one.)
+    """
+
+    stops: ClassVar[bool] = False
+
+    adaptation_factor: float = setting(
+        10.0,
+        "The weight decay of w is raised to this many times its value at each return.",
+        above=1.0,
+        maximum=1e6,
+    )
+    adaptation_most: float = setting(
+        0.03, "The weight decay of w is not raised above this value.", above=0.0, maximum=1e3
+    )
+
+    def check(self, config: Any) -> None:
+        super().check(config)
+        first = config.weight_decay * self.adaptation_factor
+        if not 0 < first <= self.adaptation_most * _ROUNDING:
+            raise UserError(
+                f"--rules={self.name}: {self.adaptation_factor:g} times"
+                f" --weight_decay={config.weight_decay:g} is"
+                f" {'nothing' if not first else 'above --adaptation_most'}, so the weight decay"
+                " would never be raised; give another --weight_decay, or leave the rule out."
+            )
+
+    def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:
+        raised = [r["monitors"][_DECAY] for r in history if _DECAY in r.get("monitors", {})]
+        decay = raised[-1] if raised else facts.weight_decay
+        grown = self._grown(history, facts)
+        more = float(f"{decay * self.adaptation_factor:.12g}")  # as people would write it
+        if grown is None or more > self.adaptation_most * _ROUNDING:
+            return Directions(weight_decay=decay)
+        reason = f"{grown.reason.capitalize()}, so the weight decay of w is now {more:g}"
+        return Directions(weight_decay=decay, back=Return(grown.epoch, {_DECAY: more}, reason))
+
+    def kept(self, epoch: int) -> Collection[int]:
+        # Those that have an eigenvalue. After a return the next one may go back further, so none
+        # is too old.
+        evaluated = range(self.eigenvalue_start, epoch)
+        return [e + 1 for e in evaluated if e % self.eigenvalue_epochs == 0]
 
 
 register_method(
@@ -152,4 +213,10 @@ register_method(
     "the paper's method with 27 times the weight decay of w (Zela et al. 2020)",
     factors={"weight_decay": 27.0},
     colour="#8f8fe6",
+)
+register_method(
+    "robust_darts_ada",
+    "the paper's method, with more weight decay where the curvature grows (Zela et al. 2020)",
+    rules=("eigenvalue_adaptation",),
+    colour="#3d3da8",
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_darts.bilevel.edge_options import check_lost_edges
 from tf_darts.bilevel.epoch_rules import Directions, EpochRule, Record, SearchFacts, SearchProbe
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import register, register_method
@@ -63,6 +64,8 @@ class GreedyDecisions(EpochRule):
     )
 
     def check(self, config: Any) -> None:
+        if "edge_normalization" not in config.edge_options:  # whose factors are 0 there
+            check_lost_edges(self, config)
         if not config.make_parts("relaxation")[0].normalized:
             raise UserError(
                 f"--rules={self.name}: the mixing weights of --relaxation={config.relaxation} do"

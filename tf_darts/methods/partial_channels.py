@@ -52,6 +52,9 @@ class PartialChannels(EdgeOption):
                 f" --channels={near}, or another --partial_channels."
             )
 
+    def passes_by(self) -> bool:
+        return self.partial_channels > 1
+
     def wrapped(self, make: EdgeMaker, place: EdgePlace) -> EdgeMaker:
         parts = self.partial_channels
         if parts == 1:

@@ -7,6 +7,7 @@ import numpy as np
 from etils import epy
 
 from tf_darts.bilevel.derivation import Derivation, check_no_stop
+from tf_darts.bilevel.edge_options import check_lost_edges
 from tf_darts.bilevel.epoch_rules import Directions, Record, SearchFacts, SearchProbe
 from tf_darts.bilevel.strongest_edges import derive
 from tf_darts.cells.genotype import Edge
@@ -63,6 +64,7 @@ class Perturbation(Derivation):
 
     def check(self, config: Any) -> None:
         check_no_stop(config, self)
+        check_lost_edges(self, config)
         if not config.make_parts("relaxation")[0].normalized:
             raise UserError(
                 "--derivation=perturbation: the mixing weights of"

@@ -9,6 +9,7 @@ import numpy as np
 from etils import epy
 
 from tf_darts.bilevel.derivation import Derivation, check_no_stop
+from tf_darts.bilevel.edge_options import check_lost_edges
 from tf_darts.bilevel.epoch_rules import Record, SearchProbe
 from tf_darts.bilevel.relaxation import Moment, Relaxation
 from tf_darts.bilevel.strongest_edges import derive, one_hot
@@ -45,6 +46,9 @@ class Uniform(Relaxation):
     one_hot: ClassVar[bool] = True
     # Nor differentiable once: it does not depend on α.
     twice_differentiable: ClassVar[bool] = False
+
+    def check(self, config: Any) -> None:
+        check_lost_edges(self, config)
 
     def mixing(self, alphas: Alphas, moment: Moment) -> Mixing:
         drawn = {}
@@ -127,6 +131,7 @@ class BestSampled(Derivation):
 
     def check(self, config: Any) -> None:
         check_no_stop(config, self)
+        check_lost_edges(self, config)
         if self.sampled_finalists > self.sampled_cells:
             raise UserError(
                 f"--sampled_finalists={self.sampled_finalists} are more than"

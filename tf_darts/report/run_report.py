@@ -47,7 +47,7 @@ class RunReport(Callback):
             self._log.text("configuration", json_block(self._settings), 0)
 
     def on_rollback(self, step: int, reason: str) -> None:
-        self._log.text("rollbacks", f"Back to step {step}: {reason}.", step)
+        self._log.text("rollbacks", f"{reason}; back to step {step}.", step)
         with self._warnings.writing(self._events):
             self._log.flush()
             self._log.purge_from(step + 1)

@@ -1,12 +1,14 @@
 """A whole search: a configuration in, a finished run directory out."""
 
+import gc
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tf_darts.benchmarks import CellTable
 from tf_darts.bilevel.engine import SearchEngine
 from tf_darts.cells import answers, genotype, genotype_files
+from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import find_method
 from tf_darts.config.search import SearchConfig
 from tf_darts.report.search_report import SearchReport
@@ -20,14 +22,16 @@ from tf_darts.runs.opening import (
     set_arithmetic,
     settings_of,
 )
-from tf_darts.runs.search_tasks import search_task
+from tf_darts.runs.search_tasks import SearchTask, search_task
+from tf_darts.runs.stages import Stage
 from tf_darts.runtime.busy import busy
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.environment import record_start
 from tf_darts.runtime.progress import Progress
+from tf_darts.runtime.replicas import Replicas
+from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.spaces.convolutional.operations.registry import ADDED
-from tf_darts.spaces.supernet import Supernet
 
 
 class SearchRun(NamedTuple):
@@ -58,21 +62,21 @@ class SearchRun(NamedTuple):
     table: CellTable | None = None
 
 
-def cell_settings(config: SearchConfig, supernet: Supernet) -> dict[str, Any]:
+def cell_settings(config: SearchConfig, cells: Mapping[str, CellTopology]) -> dict[str, Any]:
     """What of the cells is a setting of the run, since files that are loaded may change.
 
     That is the operations that `add_operation` added, and in a space that is not a usual one the
     topologies.
     """
     if config.usual_space:
-        return added_operations(supernet)
-    topologies = {kind: cell.get_config() for kind, cell in supernet.cells.items()}
-    return added_operations(supernet) | {"cells": topologies}
+        return added_operations(cells)
+    topologies = {kind: cell.get_config() for kind, cell in cells.items()}
+    return added_operations(cells) | {"cells": topologies}
 
 
-def added_operations(supernet: Supernet) -> dict[str, list[str]]:
+def added_operations(cells: Mapping[str, CellTopology]) -> dict[str, list[str]]:
     """The candidates that `add_operation` added, if there are any."""
-    candidates = (o for cell in supernet.cells.values() for o in cell.all_operations)
+    candidates = (o for cell in cells.values() for o in cell.all_operations)
     added = [operation for operation in dict.fromkeys(candidates) if operation in ADDED]
     return {"added_operations": added} if added else {}
 
@@ -96,41 +100,82 @@ def run_search(
     table = CellTable(config.table, config.space) if config.table else None
     set_arithmetic(config)
     replicas = replicas_of(config)
+    stage = Stage.of(config)
     with busy(f"{label}Reading the data and building the supernet"):
-        task = search_task(config)
-    supernet = task.supernet
-    settings = settings_of(config, replicas) | cell_settings(config, supernet)
+        task = search_task(stage.config, stage.cells[-1])
+    settings = settings_of(config, replicas) | cell_settings(config, stage.cells[0])
     with opened_run(config, settings, replicas) as run:
-        record_or_check_data(run, task.data, config, replicas)
-        if replicas.is_chief:
-            record_start(run.path)  # not before: what is refused leaves a run as it is
-        own = [
-            Progress(supernet.score, config.all_epochs(supernet.cells), label),
-            SearchReport(run.path, supernet, settings, task.baseline, table),
-        ]
-        watched = [*own, *callbacks] if replicas.is_chief else []
-        longest = task.data.longest
-        with busy(f"{label}Counting the memory that it will need"):
-            need = search_memory(supernet, config, longest, replicas)
-        announce_memory(need, config, label)
-        make_step = find_method(config.method).step_class
-        judge = None if table is None else table.found
-        engine = SearchEngine(config, supernet, task.data, run, watched, replicas, make_step, judge)
-        history = engine.search(stop)
+        while not stage.is_last:
+            stage.write(run)
+            own = settings_of(stage.config, replicas) | stage.settings
+            with opened_run(stage.config, own, replicas) as stage_run:
+                history, result = _searched(
+                    stage, task, stage_run, replicas, stop, label, table, callbacks
+                )
+            stage = stage.after(_chosen(history, result), history[-1]["seconds"])
+            task = None  # before the next one needs memory
+            gc.collect()
+            with busy(f"{label}Building the supernet of the next stage"):
+                task = search_task(stage.config, stage.cells[-1])
+        if stage.number > 1:
+            stage.write(run)
+        history, result = _searched(stage, task, run, replicas, stop, label, table, callbacks)
         cell = genotype_files.load(run.path / "genotype.json")
-        result = run.read_result() or {}
         if table is not None and replicas.is_chief:
             run.write_json("table.json", search_document(table, cell))
     path = pathlib.Path(config.run_dir).expanduser()
     return SearchRun(
         path,
         history,
-        record=next((r for r in history if r["epoch"] == result.get("epoch")), history[-1]),
+        record=_chosen(history, result),
         stopped=result.get("stopped", ""),
         cell=cell,
-        found=answers.found(cell, supernet.cells),
-        score=supernet.score,
+        found=answers.found(cell, task.supernet.cells),
+        score=task.supernet.score,
         baseline=task.baseline,
         counts=task.counts(cell),
         table=table,
     )
+
+
+def _searched(
+    stage: Stage,
+    task: SearchTask,
+    run: RunDirectory,
+    replicas: Replicas,
+    stop: StopRequest,
+    label: str,
+    table: CellTable | None,
+    callbacks: Sequence[Callback],
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Searches in a run directory; a record for each epoch, and the result."""
+    config, supernet, label = stage.config, task.supernet, label + stage.label
+    record_or_check_data(run, task.data, config, replicas)
+    if replicas.is_chief:
+        record_start(run.path)  # not before: what is refused leaves a run as it is
+    own = [
+        Progress(supernet.score, config.all_epochs(supernet.cells), label),
+        SearchReport(run.path, supernet, run.settings, task.baseline, table),
+    ]
+    watched = [*own, *callbacks] if replicas.is_chief else []
+    longest = task.data.longest
+    with busy(f"{label}Counting the memory that it will need"):
+        need = search_memory(supernet, config, longest, replicas)
+    announce_memory(need, config, label)
+    engine = SearchEngine(
+        config,
+        supernet,
+        task.data,
+        run,
+        watched,
+        replicas,
+        find_method(config.method).step_class,
+        None if table is None else table.found,
+        stage.seconds[-1],
+    )
+    return engine.search(stop), run.read_result() or {}
+
+
+def _chosen(history: list[dict[str, Any]], result: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of the epoch whose cell is the result."""
+    return next((r for r in history if r["epoch"] == result.get("epoch")), history[-1])

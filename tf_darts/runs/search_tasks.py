@@ -1,7 +1,7 @@
 """What a configuration searches in and learns from: where spaces and data meet."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import tf_darts.accelerate  # noqa: F401, the fast forms of all that is made here
@@ -9,6 +9,7 @@ from tf_darts.bilevel.engine import SearchData
 from tf_darts.bilevel.epoch_rules import SearchFacts
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.space import IMAGES, TEXTS, find_space, resolved
+from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import KINDS
 from tf_darts.config.presets import preset_for
 from tf_darts.config.search import SearchConfig
@@ -35,10 +36,17 @@ class SearchTask(NamedTuple):
     counts: Callable[[Genotype], dict[str, int]]
 
 
-def search_task(config: SearchConfig) -> SearchTask:
-    """The task of a configuration; raises `UserError` where a part of its method refuses it."""
+def search_task(
+    config: SearchConfig, cells: Mapping[str, CellTopology] | None = None
+) -> SearchTask:
+    """The task of a configuration; raises `UserError` where a part of its method refuses it.
+
+    Args:
+      config: of the search.
+      cells: the topology of each kind of cell; None: as the configuration has them.
+    """
     space = find_space(config.space)
-    cells = space.narrowed(config.operations)
+    cells = config.cells if cells is None else cells
     part = _PARTS[space.data](config)
     supernet = resolved(space.supernet)(config, part.facts, cells)
     trained = preset_for("train", config.dataset, space.name)

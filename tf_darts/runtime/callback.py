@@ -27,7 +27,7 @@ class Callback:
         """A step was taken, the `step`-th of the run."""
 
     def on_rollback(self, step: int, reason: str) -> None:
-        """The run went back to where it was after `step` steps."""
+        """The run went back to where it was after `step` steps; why is a sentence's beginning."""
 
     def on_epoch(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> None:
         """An epoch ended; `record` is the last of `history`."""

@@ -6,7 +6,7 @@ import logging
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -106,6 +106,7 @@ class Checkpoints:
         self._variables = dict(variables)
         self._checkpoint = tf.train.Checkpoint(**self._variables, history=self.history)
         self._latest, self._anchor = directory / "latest", directory / anchor
+        self._kept = directory / "kept"
 
     def save(self, step: int, *, anchor: bool = False) -> None:
         """Saves the state after `step` steps, as the anchor too if so asked.
@@ -116,6 +117,22 @@ class Checkpoints:
         if anchor:
             self._write(self._anchor, step, max_to_keep=1)
         self._write(self._latest, step, max_to_keep=2)
+
+    def keep(self, epoch: int, step: int) -> None:
+        """Keeps the state at an epoch's end, beside the two series; raises `StorageError`."""
+        with _saving(self._kept):
+            self._kept.mkdir(parents=True, exist_ok=True)
+        self._write(self._kept / str(epoch), step, max_to_keep=1)
+
+    def keep_only(self, epochs: Collection[int]) -> None:
+        """Removes what is kept of other epochs."""
+        for folder in files.entries(self._kept) if files.is_directory(self._kept) else []:
+            if folder.name.isdecimal() and int(folder.name) not in epochs:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def restore_kept(self, epoch: int) -> None:
+        """Goes to a state that was kept; raises `StateError` where it cannot be read any more."""
+        self._restore_from(self._kept / str(epoch))
 
     def restore(self) -> pathlib.Path | None:
         """Goes to the latest state that can be read, and says so where it is not the last saved.
@@ -147,12 +164,13 @@ class Checkpoints:
 
     def restore_anchor(self) -> None:
         """Goes back to the anchor; raises `StateError` where there is none that can be read."""
-        for prefix in saved(self._anchor)[:1]:
+        self._restore_from(self._anchor)
+
+    def _restore_from(self, folder: pathlib.Path) -> None:
+        for prefix in saved(folder)[:1]:
             self._read(prefix)
             return
-        raise StateError(
-            f"{self._anchor}: the checkpoint to go back to is gone; restore it from a copy."
-        )
+        raise StateError(f"{folder}: the checkpoint to go back to is gone; restore it from a copy.")
 
     def _read(self, prefix: pathlib.Path) -> None:
         self.history.records = []

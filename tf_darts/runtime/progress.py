@@ -81,7 +81,7 @@ class Progress(Callback):
                 say(f"{self._label}A step takes {seconds:.2g} s, all of them {_duration(left)}.")
 
     def on_rollback(self, step: int, reason: str) -> None:
-        self._line(f"Diverged at {reason}; back to step {step}.")
+        self._line(f"{reason}; back to step {step}.")
         if self._bar is not None:
             self._bar.n = step
 

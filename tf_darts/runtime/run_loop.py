@@ -281,7 +281,7 @@ class RunLoop(abc.ABC):
         # before the history's file, which a kill may leave ahead of the state, not behind it.
         self._save(anchor=True)
         self._state.write_history(int(self._epoch))
-        self._notify("on_rollback", int(self._steps_done), divergence)
+        self._notify("on_rollback", int(self._steps_done), f"Diverged at {divergence}")
 
     def _stop(self, stop: StopRequest) -> None:
         self._save()

@@ -1,7 +1,7 @@
 """What a run has done: its checkpoints and its history, kept as one."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tf_darts.errors import StateError
@@ -74,6 +74,16 @@ class RunState:
     def restore_anchor(self) -> None:
         """Goes back to the anchor; raises `StateError` where there is none that can be read."""
         self._checkpoints.restore_anchor()
+
+    def keep(self, epoch: int, step: int, kept: Collection[int]) -> None:
+        """Keeps the state at an epoch's end where it is one of `kept`, and no others than those."""
+        if epoch in kept:
+            self._checkpoints.keep(epoch, step)
+        self._checkpoints.keep_only(kept)
+
+    def restore_kept(self, epoch: int) -> None:
+        """See `Checkpoints.restore_kept`."""
+        self._checkpoints.restore_kept(epoch)
 
     def save(self, step: int, *, anchor: bool = False) -> None:
         """See `Checkpoints.save`."""

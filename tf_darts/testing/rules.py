@@ -55,7 +55,13 @@ def _check_rule(rule: EpochRule, facts: SearchFacts, where: str) -> None:
             f"{where}: says what is allowed in some epochs and not in others, after {epoch}; a"
             " search would be compiled anew: give tables of 1 where all is.",
         )
-        if directions.stop is not None or epoch == EPOCHS:
+        back = directions.back
+        expect(
+            back is None or back.epoch in rule.kept(epoch),
+            f"{where}: goes back after {epoch} epochs to the end of epoch"
+            f" {back and back.epoch}, which is none that `kept` names; no state of it is there.",
+        )
+        if directions.stop is not None or back is not None or epoch == EPOCHS:
             return
         record, probe = _record(epoch, cells)
         measured = rule.measure(probe._replace(history=tuple(history)))
@@ -104,7 +110,8 @@ def _record(epoch: int, cells: Mapping[str, CellTopology]) -> tuple[dict[str, An
 def _as_json(directions: Directions) -> Any:
     tables = {k: np.asarray(v).tolist() for k, v in (directions.allowed or {}).items()}
     numbers = {name: float(value) for name, value in directions.numbers.items()}
-    return directions.freeze_alphas, tables, numbers, directions.stop
+    others = directions.weight_decay, directions.stop, directions.back
+    return directions.freeze_alphas, tables, numbers, *others
 
 
 def _check_directions(
