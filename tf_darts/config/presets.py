@@ -175,11 +175,13 @@ def check_fits(space: str, dataset: str) -> None:
         )
 
 
-def _space_of_cell(reference: str, kind: str) -> str:
+def _space_of_cell(reference: Any, kind: str) -> str:
     """The space of the cell that a training is given, where its data fit; "" elsewhere.
 
-    What is no cell, whoever trains it says.
+    What is no cell, whoever trains it says; what is no text, the check of the settings.
     """
+    if not isinstance(reference, str):
+        return ""
     fitting = [name for name, space in spaces().items() if space.data == kind]
     for name in fitting:
         if reference in published_cells(name):
