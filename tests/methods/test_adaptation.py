@@ -72,14 +72,14 @@ def test_the_unrolled_step_has_the_new_weight_decay_too(float64):
     steps[1](*[np.ones(4)] * 2, 0.01)
     for ours, theirs in zip(*(s.variables["weights"] for s in steps), strict=True):
         ours.assign(theirs)
-    for ours, theirs in zip(*(s._velocities for s in steps), strict=True):
+    for ours, theirs in zip(*(s._weight_moves.velocities for s in steps), strict=True):
         ours.assign(theirs)
     steps[0].set_weight_decay(0.5)
     gradients, rate = [tf.constant([1.0, 2.0], tf.float64)], tf.constant(0.1, tf.float64)
-    unrolled = [step._unroll(gradients, rate)[0][0].numpy() for step in steps]
+    unrolled = [step._weight_moves.unroll(gradients, rate)[0][0].numpy() for step in steps]
     assert (unrolled[0] == unrolled[1]).all()
     for step in steps:
-        step._advance(gradients, rate, tf.zeros([1], tf.float64))
+        step._weight_moves.advance(gradients, rate, tf.zeros([1], tf.float64))
     moved = [step.variables["weights"][0].numpy() for step in steps]
     assert (moved[0] == moved[1]).all() and (moved[0] == unrolled[0]).all()
 

@@ -201,7 +201,7 @@ def test_of_real_supernets_the_loss_rises(made, eagerly):
         batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
         losses = step.mixture.losses_of_given
         loss = losses.for_batch(batch, state, seeds[2], where, of_weight_step=True)
-        w = step._read()
+        w = step._weight_moves.read()
 
         clean = softmax(step.mixture.values())
         worst = step.mixture.attacked(loss, w, where)

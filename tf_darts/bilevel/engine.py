@@ -8,19 +8,11 @@ from typing import Any, ClassVar, Protocol
 import keras
 import numpy as np
 
-from tf_darts.bilevel.derivation import Derivation
-from tf_darts.bilevel.epoch_rules import (
-    Directions,
-    EpochRule,
-    Return,
-    SearchFacts,
-    SearchProbe,
-    combined,
-)
+from tf_darts.bilevel.epoch_rules import Directions, Return, SearchFacts, SearchProbe
+from tf_darts.bilevel.search_rules import SearchRules
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.cells import answers, genotype_files
-from tf_darts.cells.genotype import Edge, Genotype
-from tf_darts.config.methods import find_parts
+from tf_darts.cells.genotype import Genotype
 from tf_darts.config.search import SearchConfig
 from tf_darts.data.batches import EpochData, SearchBatch
 from tf_darts.optimization.schedule import cosine
@@ -34,9 +26,6 @@ from tf_darts.spaces.supernet import Supernet
 
 # The scores of trained cells by name, of a cell that a search held.
 Judge = Callable[[Genotype], Mapping[str, float]]
-
-# Rules that every search has: they cost next to nothing, and change nothing.
-MONITORS = "skip_count"
 
 
 class SearchData(EpochData, Protocol):
@@ -57,11 +46,8 @@ class SearchEngine(RunLoop):
     the score and cell of the epoch that counts: the last, unless a rule of the method stops the
     search and says another.
 
-    What the method's rules and its derivation say is a function of the history, which is a part of
-    every checkpoint, so a killed search is told the same when it goes on.
-
     A judge looks the cell of each epoch up in a table of trained cells. What it says is kept in the
-    record, under "table", for people: rules and derivations are given records without it.
+    record, under "table".
 
     The seconds of a search count on from `seconds_before`, which the stages before it took.
     """
@@ -87,14 +73,7 @@ class SearchEngine(RunLoop):
         self._data = data
         self._step = make_step(supernet, config, replicas=replicas)
         self._facts: SearchFacts = self._step.mixture.facts
-        self._derivation: Derivation = config.make_parts("derivation")[0].of(self._facts)
-        chosen = find_parts("rules", config.rules)
-        rules: tuple[EpochRule, ...] = (
-            *config.make_parts("rules"),
-            *(part() for part in find_parts("rules", MONITORS) if part not in chosen),
-            *config.make_parts("alpha_terms"),
-        )
-        self._rules = tuple(rule.of(self._facts) for rule in rules)
+        self._rules = SearchRules(config, self._facts)
         self._saved_genotype: Any = None
         self._given_rate: float | None = None
         super().__init__(
@@ -123,7 +102,7 @@ class SearchEngine(RunLoop):
         """Searches until the last epoch's end; see `RunLoop._run_all`."""
         history = self._run_all(stop)
         if self._run.read_result() is None:
-            record, reason = self._chosen_record()
+            record, reason = self._rules.chosen_record(self._history)
             names = ("epoch", "step", f"validation_{self._supernet.score}", "cell", "genotype")
             result = {name: record[name] for name in names} | {"epochs": len(history)}
             cell = self._supernet.genotype_class.from_dict(record["genotype"])
@@ -134,13 +113,7 @@ class SearchEngine(RunLoop):
         return history
 
     def _directions(self) -> Directions:
-        """How the next epoch goes, by the records of those that are over."""
-        return combined((*self._rules, self._derivation), self._seen, self._facts)
-
-    @property
-    def _seen(self) -> list[dict[str, Any]]:
-        """The records as rules and derivation see them: without what a table says of cells."""
-        return [{k: v for k, v in record.items() if k != "table"} for record in self._history]
+        return self._rules.directions(self._history)
 
     def _has_next_epoch(self) -> bool:
         directions = self._directions()
@@ -165,18 +138,11 @@ class SearchEngine(RunLoop):
 
     def _save(self, *, anchor: bool = False) -> None:
         epoch = int(self._epoch)
-        kept = {e for rule in (*self._rules, self._derivation) for e in rule.kept(epoch)}
+        kept = self._rules.kept(epoch)
         if anchor and kept and self._replicas.is_chief:
             # Before what a killed search goes on from: it would not come here again.
             self._state.keep(epoch, int(self._step.steps), kept)
         super()._save(anchor=anchor)
-
-    def _chosen_record(self) -> tuple[Mapping[str, Any], str]:
-        """The record of the epoch whose cell is the result so far, and why the search stopped."""
-        stop = self._directions().stop
-        if stop is None:
-            return self._history[-1], ""
-        return self._history[stop.epoch - 1], stop.reason
 
     def _begin_epoch(self, epoch: int) -> None:
         directions = self._directions()
@@ -234,7 +200,7 @@ class SearchEngine(RunLoop):
         # Both streams in training mode: the batches' own statistics, dropout. Evaluation mode has
         # the running statistics, and may score much worse than the same text in training mode.
         mixing = self._step.mixture.tables()
-        monitors, edges = self._measured(epoch, mixing)
+        monitors, edges = self._rules.measure(self._probe(epoch, mixing), self._history)
         cell = self._supernet.genotype_class.from_cells(edges)
         return {
             "learning_rate": self._rate(epoch),
@@ -259,20 +225,8 @@ class SearchEngine(RunLoop):
             cell = self._supernet.genotype_class.from_dict(record["genotype"])
             self._notify("on_cell", record["epoch"], cell)
 
-    def _edges(
-        self, mixing: Mapping[str, np.ndarray], measured: Sequence[Scalars] = ()
-    ) -> dict[str, list[list[Edge]]]:
-        """Of the cell that is derived now, or when the derivation has measured this besides."""
-        history = [*self._seen, *({"monitors": monitors} for monitors in measured)]
-        return self._derivation.edges_after(mixing, self._supernet.cells, history)
-
-    def _measured(
-        self, epoch: int, mixing: dict[str, np.ndarray]
-    ) -> tuple[Scalars, dict[str, list[list[Edge]]]]:
-        """What rules and derivation measure of the epoch that ends, and the derived cell's edges.
-
-        The derivation is first, since its cell may depend on what it measures.
-        """
+    def _probe(self, epoch: int, mixing: dict[str, np.ndarray]) -> SearchProbe:
+        """What rules and derivation may ask of the epoch that ends; without the cell's edges."""
 
         def evaluate(mixing: Mapping[str, np.ndarray] | None = None) -> Scalars:
             return self._score(StopRequest(), mixing)
@@ -290,7 +244,7 @@ class SearchEngine(RunLoop):
             return score if self._supernet.score_mode == "max" else -score
 
         facts, parameters = self._facts, sum(math.prod(v.shape) for v in self.alphas.values())
-        probe = SearchProbe(
+        return SearchProbe(
             facts.cells,
             epoch + 1,
             facts.epochs,
@@ -304,25 +258,15 @@ class SearchEngine(RunLoop):
             tuple(self._history),
         )
 
-        def measured_by(rule: EpochRule) -> Scalars:
-            return {name: float(value) for name, value in rule.measure(probe).items()}
-
-        decided = measured_by(self._derivation)
-        probe = probe._replace(edges=self._edges(mixing, [decided]))
-        measured: Scalars = {}
-        for rule in self._rules:
-            measured |= measured_by(rule)
-        return measured | decided, dict(probe.edges)
-
     def _write_artefacts(self) -> None:
         """Rewrites `genotype.json` where the cell or its validation score is another."""
         last = self._history[-1] if self._history else None
         record, step = last, int(self._step.steps)
         if last is not None and int(self._step_in_epoch) == 0:
-            record, _ = self._chosen_record()
+            record, _ = self._rules.chosen_record(self._history)
             cell, step = self._supernet.genotype_class.from_dict(record["genotype"]), record["step"]
         else:
-            edges = self._edges(self._step.mixture.tables())
+            edges = self._rules.edges(self._step.mixture.tables(), self._history)
             cell = self._supernet.genotype_class.from_cells(edges)
         score = f"validation_{self._supernet.score}"
         validation = {"epoch": record["epoch"], score: record[score]} if record else None

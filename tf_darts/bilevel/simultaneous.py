@@ -29,10 +29,13 @@ class SimultaneousStep(BilevelStep):
             for alpha in self.alphas.values()
             if config.momentum
         ]
-
-    def _compile_moves(self) -> None:
-        super()._compile_moves()
         self._advance_jointly = tf.function(self._jointly_advanced, autograph=False)
+
+    def set_weight_decay(self, value: float) -> None:
+        """See `BilevelStep`; the common step is traced again too."""
+        if value != self._weight_moves.optimizer.weight_decay:
+            super().set_weight_decay(value)
+            self._advance_jointly = tf.function(self._jointly_advanced, autograph=False)
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -49,7 +52,7 @@ class SimultaneousStep(BilevelStep):
             return self._move_weights(train, state, learning_rate, seeds)
         loss = self._loss_on(train, state, seeds[2], moment, of_weight_step=True)
         alphas = self.mixture.values()
-        gradients = loss.gradients(self._read(), alphas)
+        gradients = loss.gradients(self._weight_moves.read(), alphas)
         outputs = gradients.auxiliary
         norm = self._advance_jointly(
             gradients.of_weights,
@@ -80,18 +83,19 @@ class SimultaneousStep(BilevelStep):
         """The step of (w, α); returns the norm of w's gradient before clipping."""
         gradients = [*weight_gradients, *alpha_gradients]
         alphas: Alphas = self.mixture.values()
+        moves, optimizer = self._weight_moves, self._weight_moves.optimizer
         velocities = [
             tf.convert_to_tensor(velocity)
-            for velocity in (*self._velocities, *self._alpha_velocities)
+            for velocity in (*moves.velocities, *self._alpha_velocities)
         ]
-        new_values, velocities = self._weight_optimizer.step(
-            [*self._flat_weights(), *tf.nest.flatten(alphas)],
+        new_values, velocities = optimizer.step(
+            [*moves.flat(), *tf.nest.flatten(alphas)],
             velocities,
             gradients,
-            self._weight_optimizer.clip_factor(tf.linalg.global_norm(gradients)),
+            optimizer.clip_factor(tf.linalg.global_norm(gradients)),
             learning_rate,
         )
-        self._assign(new_values[0], velocities[:1], statistics)
+        moves.assign(new_values[0], velocities[:1], statistics)
         targets = [*tf.nest.flatten(self.alphas), *self._alpha_velocities]
         for variable, value in zip(targets, [*new_values[1:], *velocities[1:]], strict=True):
             variable.assign(value)

@@ -3,8 +3,7 @@
 It knows no space and no method: all it needs is a `Supernet` and the parts of a method.
 """
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -17,21 +16,21 @@ from tf_darts.bilevel.loss import Loss
 from tf_darts.bilevel.mixture import ALPHA_STEP, WEIGHT_STEP, Mixture
 from tf_darts.bilevel.relaxation import Moment
 from tf_darts.bilevel.scaled_loss import scaled
+from tf_darts.bilevel.weight_moves import WeightMoves
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.search import SearchConfig
 from tf_darts.optimization.loss_scale import LossScale
-from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.runtime.precision import current
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.runtime.seeds import step_seed
-from tf_darts.spaces.supernet import State, Supernet, Weights
+from tf_darts.spaces.supernet import State, Supernet
 
 
 class BilevelStep:
     """The variables of a search and the compiled step that moves them.
 
-    Inside, all of w is one vector, and so is its velocity: a supernet may have thousands of
-    kernels. What is compiled is each kind of derivative; the step between them is plain Python.
+    Inside, all of w is one vector: a supernet may have thousands of kernels. What is compiled is
+    each kind of derivative; the step between them is plain Python.
 
     Attributes:
       mixture: the supernet with α: what is read, recorded and evaluated.
@@ -48,18 +47,12 @@ class BilevelStep:
         self.config = config
         self.mixture = Mixture(supernet, config, replicas)
         self.alphas_frozen = False
-        self._weight_optimizer = WeightOptimizer(
-            config.momentum, config.weight_decay, config.clip_norm, config.nesterov
-        )
         self.alphas = self.mixture.alphas
         self._alpha_moves = AlphaMoves(
             self.alphas, self.mixture.relaxation, config, self.mixture.facts
         )
         self._losses = self.mixture.losses
-        self._velocities = [
-            tf.Variable(tf.zeros([self._losses.layout.size], keras.config.floatx()))
-            for _ in range(bool(config.momentum))
-        ]
+        self._weight_moves = WeightMoves(supernet, self._losses, config)
         self._states = {
             stream: tf.nest.map_structure(
                 lambda value: tf.Variable(value, trainable=False),
@@ -71,8 +64,6 @@ class BilevelStep:
         self.rollbacks = tf.Variable(0, dtype=tf.int64, name="rollbacks")
         self._precision = current()
         self._loss_scale = LossScale.needed_by(self._precision)
-        self._read = tf.function(self._flat_weights, autograph=False)
-        self._compile_moves()
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -81,7 +72,7 @@ class BilevelStep:
             **scale,
             "weights": [variable.value for variable in self.supernet.weights],
             "statistics": [variable.value for variable in self.supernet.statistics],
-            "velocities": self._velocities,
+            "velocities": self._weight_moves.velocities,
             "alphas": {name: alpha.value for name, alpha in self.alphas.items()},
             "alpha_optimizer": self._alpha_moves.optimizer,
             "states": {name: tf.nest.flatten(state) for name, state in self._states.items()},
@@ -109,15 +100,7 @@ class BilevelStep:
 
         What it changes is traced again; no derivative of the supernet is.
         """
-        if value == self._weight_optimizer.weight_decay:
-            return
-        self._weight_optimizer = dataclasses.replace(self._weight_optimizer, weight_decay=value)
-        self._compile_moves()
-
-    def _compile_moves(self) -> None:
-        """Makes the functions anew in which w's optimiser is."""
-        self._unroll = tf.function(self._unrolled, autograph=False)
-        self._advance = tf.function(self._advanced, autograph=False)
+        self._weight_moves.set_decay(value)
 
     def reset_states(self) -> None:
         """Both streams begin anew."""
@@ -188,7 +171,7 @@ class BilevelStep:
         state = self.supernet.initial_state(self.config.batch_size)
         moment = self.mixture.moment(seeds, ALPHA_STEP)
         loss = self._losses.for_batch(batch, state, seeds[1], moment).precise
-        weights, alphas = self._read(), self.mixture.values()
+        weights, alphas = self._weight_moves.read(), self.mixture.values()
         shapes = [alpha.shape for alpha in tf.nest.flatten(alphas)]
         ends = np.cumsum([shape.num_elements() for shape in shapes])
 
@@ -213,10 +196,6 @@ class BilevelStep:
         loss = self._losses.for_batch(batch, state, seed, moment, of_weight_step=of_weight_step)
         return scaled(loss, self._loss_scale)
 
-    def _flat_weights(self) -> list[tf.Tensor]:
-        weights = [tf.convert_to_tensor(weight) for weight in self.supernet.weights]
-        return [self._losses.layout.flatten(weights)]
-
     def _hypergradient(
         self,
         batches: Mapping[str, Any],
@@ -234,46 +213,11 @@ class BilevelStep:
         return kind.estimate(
             self._loss_on(batches["train"], states["train"], seeds[0], moment),
             self._loss_on(batches["validation"], states["validation"], seeds[1], moment),
-            self._read(),
+            self._weight_moves.read(),
             self.mixture.values(),
-            lambda gradients: self._unroll(gradients, learning_rate),
+            lambda gradients: self._weight_moves.unroll(gradients, learning_rate),
             **{name: getattr(self.config, field) for name, field in kind.settings.items()},
         )
-
-    def _unrolled(self, gradients: Weights, learning_rate: tf.Tensor) -> tuple[Weights, tf.Tensor]:
-        """The virtual step: w', and the factor, as ξ·clip, with which the gradient entered it."""
-        factor = self._weight_optimizer.clip_factor(tf.linalg.global_norm(gradients))
-        velocities = [tf.convert_to_tensor(velocity) for velocity in self._velocities]
-        unrolled_weights, _ = self._weight_optimizer.step(
-            self._flat_weights(), velocities, gradients, factor, learning_rate
-        )
-        return unrolled_weights, self._weight_optimizer.reach(factor, learning_rate)
-
-    def _advanced(
-        self, gradients: Weights, learning_rate: tf.Tensor, statistics: tf.Tensor
-    ) -> tf.Tensor:
-        """The real step, by the same formula; returns the gradient's norm before clipping."""
-        norm = tf.linalg.global_norm(gradients)
-        factor = self._weight_optimizer.clip_factor(norm)
-        velocities = [tf.convert_to_tensor(velocity) for velocity in self._velocities]
-        new_weights, velocities = self._weight_optimizer.step(
-            self._flat_weights(), velocities, gradients, factor, learning_rate
-        )
-        self._assign(new_weights[0], velocities, statistics)
-        return norm
-
-    def _assign(
-        self, weights: tf.Tensor, velocities: Sequence[tf.Tensor], statistics: tf.Tensor
-    ) -> None:
-        """Gives w (one vector), its velocity and the running statistics their new values."""
-        targets = [*self.supernet.weights, *self._velocities, *self.supernet.statistics]
-        values = [
-            *self._losses.layout.unflatten(weights),
-            *velocities,
-            *self._losses.statistics_layout.unflatten(statistics),
-        ]
-        for variable, value in zip(targets, values, strict=True):
-            variable.assign(value)
 
     def _move_alphas(
         self,
@@ -308,10 +252,10 @@ class BilevelStep:
             given = self.mixture.losses_of_given
             loss = given.for_batch(train, state, seeds[2], moment, of_weight_step=True)
             loss = scaled(loss, self._loss_scale)
-            point = self.mixture.attacked(loss, self._read(), moment)
-        gradients = loss.gradients(self._read(), point, of_alphas=False)
+            point = self.mixture.attacked(loss, self._weight_moves.read(), moment)
+        gradients = loss.gradients(self._weight_moves.read(), point, of_alphas=False)
         outputs = gradients.auxiliary
-        norm = self._advance(gradients.of_weights, learning_rate, outputs.statistics)
+        norm = self._weight_moves.advance(gradients.of_weights, learning_rate, outputs.statistics)
         self._keep_state("train", outputs.state)
         return {"train": outputs.means, "weight_gradient_norm": norm}
 

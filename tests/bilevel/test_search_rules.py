@@ -1,0 +1,61 @@
+"""The parts of a method that decide between epochs, asked together."""
+
+import numpy as np
+import pytest
+
+from tf_darts.bilevel.epoch_rules import Directions, EpochRule, SearchFacts, SearchProbe
+from tf_darts.bilevel.search_rules import SearchRules
+from tf_darts.testing.method import toy_config
+from tf_darts.testing.toy_search import ToySupernet
+
+
+@pytest.fixture
+def rules():
+    def made(**settings):
+        config, supernet = toy_config("darts", **settings), ToySupernet()
+        return SearchRules(config, SearchFacts.of(supernet, config))
+
+    return made
+
+
+def record(epoch, **besides):
+    return {"epoch": epoch, "monitors": {}, **besides}
+
+
+def probe(cells):
+    mixing = {
+        kind: np.full((cell.edges, len(cell.operations)), 1.0 / len(cell.operations))
+        for kind, cell in cells.items()
+    }
+    return SearchProbe(cells, 1, 3, mixing, {}, None, None, 0)
+
+
+def test_alpha_stands_still_where_one_of_them_says_so(rules):
+    ours = rules(rules="warm_up", warm_up_epochs=2, epochs=4)
+    frozen = [ours.directions([record(1)] * past).freeze_alphas for past in range(4)]
+    assert frozen == [True, True, False, False]
+
+
+def test_a_table_is_not_seen(rules):
+    ours, seen = rules(), []
+
+    class Watch(EpochRule):
+        def directions(self, history, facts):
+            seen.extend(history)
+            return Directions()
+
+    ours._rules = (Watch(),)
+    ours.directions([record(1, table={"cifar10": 90.0}, cell="a")])
+    assert seen == [record(1, cell="a")]
+
+
+def test_without_a_stop_the_last_epoch_counts(rules):
+    assert rules().chosen_record([record(1), record(2)]) == (record(2), "")
+    assert rules().kept(1) == set()
+
+
+def test_skips_are_counted_of_the_cell_that_is_derived(rules):
+    cells = ToySupernet().cells
+    measured, edges = rules().measure(probe(cells), [])
+    assert set(edges) == set(cells)
+    assert measured == {f"skips/{kind}": 0.0 for kind in cells}, "always on"

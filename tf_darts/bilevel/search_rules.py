@@ -1,0 +1,94 @@
+"""All of a method that decides between a search's epochs, as one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_darts.bilevel.derivation import Derivation
+from tf_darts.bilevel.epoch_rules import (
+    Directions,
+    EpochRule,
+    Record,
+    SearchFacts,
+    SearchProbe,
+    combined,
+)
+from tf_darts.cells.genotype import Edge
+from tf_darts.config.methods import find_parts
+from tf_darts.config.search import SearchConfig
+from tf_darts.runtime.run_loop import Scalars
+
+# Rules that every search has: they cost next to nothing, and change nothing.
+MONITORS = "skip_count"
+
+CellEdges = dict[str, list[list[Edge]]]
+
+
+class SearchRules:
+    """The rules of a search, its alpha terms (which may be rules too) and its derivation.
+
+    What they say is a function of the history, which is a part of every checkpoint, so a killed
+    search is told the same when it goes on. They do not see what a table of trained cells says: it
+    is in the records for people.
+
+    Args:
+      config: names the parts.
+      facts: what they know of the search.
+    """
+
+    def __init__(self, config: SearchConfig, facts: SearchFacts) -> None:
+        self._facts = facts
+        self._derivation: Derivation = config.make_parts("derivation")[0].of(facts)
+        chosen = find_parts("rules", config.rules)
+        rules: tuple[EpochRule, ...] = (
+            *config.make_parts("rules"),
+            *(part() for part in find_parts("rules", MONITORS) if part not in chosen),
+            *config.make_parts("alpha_terms"),
+        )
+        self._rules = tuple(rule.of(facts) for rule in rules)
+
+    def directions(self, history: Sequence[Record]) -> Directions:
+        """How the next epoch goes, by the records of those that are over."""
+        return combined((*self._rules, self._derivation), _seen(history), self._facts)
+
+    def chosen_record(self, history: Sequence[Record]) -> tuple[Record, str]:
+        """The record of the epoch whose cell is the result so far, and why the search stopped."""
+        stop = self.directions(history).stop
+        return (history[-1], "") if stop is None else (history[stop.epoch - 1], stop.reason)
+
+    def kept(self, epoch: int) -> set[int]:
+        """The epochs to whose ends the search may go back, when this one is over."""
+        return {e for rule in (*self._rules, self._derivation) for e in rule.kept(epoch)}
+
+    def edges(
+        self,
+        mixing: Mapping[str, np.ndarray],
+        history: Sequence[Record],
+        measured: Sequence[Scalars] = (),
+    ) -> CellEdges:
+        """Of the cell that is derived now, or when the derivation has measured this besides."""
+        records = [*_seen(history), *({"monitors": monitors} for monitors in measured)]
+        return self._derivation.edges_after(mixing, self._facts.cells, records)
+
+    def measure(self, probe: SearchProbe, history: Sequence[Record]) -> tuple[Scalars, CellEdges]:
+        """What rules and derivation measure of the epoch that ends, and the derived cell's edges.
+
+        The derivation is first, since its cell may depend on what it measures.
+        """
+
+        def measured_by(rule: EpochRule) -> Scalars:
+            return {name: float(value) for name, value in rule.measure(probe).items()}
+
+        decided = measured_by(self._derivation)
+        edges = self.edges(probe.mixing, history, [decided])
+        probe = probe._replace(edges=edges)
+        measured: Scalars = {}
+        for rule in self._rules:
+            measured |= measured_by(rule)
+        return measured | decided, edges
+
+
+def _seen(history: Sequence[Record]) -> list[dict[str, Any]]:
+    """The records as rules and derivation see them: without what a table says of cells."""
+    return [{k: v for k, v in record.items() if k != "table"} for record in history]

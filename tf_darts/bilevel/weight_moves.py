@@ -1,0 +1,92 @@
+"""The optimiser of w: the real step and the virtual one, by one formula."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from tf_darts.bilevel.supernet_loss import SupernetLosses
+from tf_darts.config.search import SearchConfig
+from tf_darts.optimization.weight_optimizer import WeightOptimizer
+from tf_darts.spaces.supernet import Supernet, Weights
+
+
+class WeightMoves:
+    """Moves the weights by SGD; all of w is one vector here, and so is its velocity.
+
+    Args:
+      supernet: has the weights and the running statistics.
+      losses: have their layouts.
+      config: has the settings of the optimiser.
+
+    Attributes:
+      velocities: one variable, or none where there is no momentum.
+      optimizer: the formula.
+    """
+
+    def __init__(self, supernet: Supernet, losses: SupernetLosses, config: SearchConfig) -> None:
+        self._supernet, self._losses = supernet, losses
+        self.optimizer = WeightOptimizer(
+            config.momentum, config.weight_decay, config.clip_norm, config.nesterov
+        )
+        self.velocities = [
+            tf.Variable(tf.zeros([losses.layout.size], keras.config.floatx()))
+            for _ in range(bool(config.momentum))
+        ]
+        self.read = tf.function(self.flat, autograph=False)
+        self._compile()
+
+    def _compile(self) -> None:
+        self.unroll = tf.function(self._unrolled, autograph=False)
+        self.advance = tf.function(self._advanced, autograph=False)
+
+    def set_decay(self, value: float) -> None:
+        """Another weight decay from now on, in both steps.
+
+        What it changes is traced again; no derivative of the supernet is.
+        """
+        if value == self.optimizer.weight_decay:
+            return
+        self.optimizer = dataclasses.replace(self.optimizer, weight_decay=value)
+        self._compile()
+
+    def flat(self) -> list[tf.Tensor]:
+        """All of w, as a list of one vector."""
+        weights = [tf.convert_to_tensor(weight) for weight in self._supernet.weights]
+        return [self._losses.layout.flatten(weights)]
+
+    def _unrolled(self, gradients: Weights, learning_rate: tf.Tensor) -> tuple[Weights, tf.Tensor]:
+        """The virtual step: w', and the factor, as ξ·clip, with which the gradient entered it."""
+        factor = self.optimizer.clip_factor(tf.linalg.global_norm(gradients))
+        velocities = [tf.convert_to_tensor(velocity) for velocity in self.velocities]
+        unrolled_weights, _ = self.optimizer.step(
+            self.flat(), velocities, gradients, factor, learning_rate
+        )
+        return unrolled_weights, self.optimizer.reach(factor, learning_rate)
+
+    def _advanced(
+        self, gradients: Weights, learning_rate: tf.Tensor, statistics: tf.Tensor
+    ) -> tf.Tensor:
+        """The real step, by the same formula; returns the gradient's norm before clipping."""
+        norm = tf.linalg.global_norm(gradients)
+        factor = self.optimizer.clip_factor(norm)
+        velocities = [tf.convert_to_tensor(velocity) for velocity in self.velocities]
+        new_weights, velocities = self.optimizer.step(
+            self.flat(), velocities, gradients, factor, learning_rate
+        )
+        self.assign(new_weights[0], velocities, statistics)
+        return norm
+
+    def assign(
+        self, weights: tf.Tensor, velocities: Sequence[tf.Tensor], statistics: tf.Tensor
+    ) -> None:
+        """Gives w (one vector), its velocity and the running statistics their new values."""
+        targets = [*self._supernet.weights, *self.velocities, *self._supernet.statistics]
+        values = [
+            *self._losses.layout.unflatten(weights),
+            *velocities,
+            *self._losses.statistics_layout.unflatten(statistics),
+        ]
+        for variable, value in zip(targets, values, strict=True):
+            variable.assign(value)
