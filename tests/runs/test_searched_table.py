@@ -67,5 +67,6 @@ def test_a_search_and_its_report(tmp_path, table):
 def test_wrong_input_is_found_before_the_search(tmp_path, arguments, words):
     few = [word for word in SEARCH if "cells_per" not in word]
     status, out, err = run(*few, *arguments, f"--run_dir={tmp_path / 'run'}")
-    assert status == 2 and out == "" and words in in_process.sentence(err, "tf_darts")
+    assert status == 2 and in_process.after_the_device(out) == ""
+    assert words in in_process.sentence(err, "tf_darts")
     assert not (tmp_path / "run").exists()

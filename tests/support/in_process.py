@@ -25,6 +25,13 @@ from tests.support.registries import forget_members
 MAIN = "tf_darts/main.py"
 
 
+def after_the_device(out):
+    """What a run says without its first line, which says on what it computes."""
+    return "".join(
+        line for line in out.splitlines(keepends=True) if not line.startswith("It computes on ")
+    )
+
+
 def run(program, *arguments, eagerly=False, cwd=ROOT):
     """Runs a program of the checkout; returns its exit status, output and error output.
 
