@@ -2,7 +2,7 @@
 
   python tools/import_table.py --nats_bench=NATS-tss-v1_0-3ffb9-simple --table=nasbench201.csv
 
-Needs the optional extra nats_bench: pip install 'tf_darts[nats_bench]'. The file, or its folder, is
+Needs the optional extra nats-bench: pip install 'tf_darts[nats-bench]'. The file, or its folder, is
 its authors' (https://github.com/D-X-Y/NATS-Bench); their API unpickles it, so give it no other. All
 15,625 cells take some minutes.
 """

@@ -32,7 +32,7 @@ install() {
 }
 
 make_venv() {
-  local python wanted optional=serving,litert,onnx,nats_bench
+  local python wanted optional=serving,litert,onnx,nats-bench
   if ! is_suitable "$venv/bin/python"; then
     python=$(find_python)
     "$python" -m venv --clear "$venv"

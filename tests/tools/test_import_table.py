@@ -119,7 +119,7 @@ def test_what_is_missing_is_one_sentence(tmp_path, api, monkeypatch):
     with pytest.raises(UserError, match="cell 0 has no test-accuracy on cifar10 after 200 epochs"):
         nats_file.table_text(api.made, "nats")
     monkeypatch.setitem(sys.modules, "nats_bench", None)
-    with pytest.raises(UserError, match=r"pip install 'tf_darts\[nats_bench\]'"):
+    with pytest.raises(UserError, match=r"pip install 'tf_darts\[nats-bench\]'"):
         nats_file.open_nats(tmp_path)
 
 

@@ -62,7 +62,7 @@ def open_nats(path: Path) -> Any:
         import nats_bench
     except ImportError as error:
         raise UserError(
-            "reading NATS-Bench needs its authors' API: pip install 'tf_darts[nats_bench]'."
+            "reading NATS-Bench needs its authors' API: pip install 'tf_darts[nats-bench]'."
         ) from error
     where = expanded(path)
     if not exists(where):

@@ -50,8 +50,9 @@ class Bytes:
         places = at[..., tf.newaxis] + tf.range(count, dtype=tf.int64)
         inside = (places >= 0) & (places < self.length)
         values = tf.cast(tf.gather(self._values, tf.where(inside, places, self.length)), tf.int64)
-        little = tf.constant([1 << (8 * place) for place in range(count)], tf.int64)
-        return tf.reduce_sum(values * tf.where(big, little[::-1], little), -1)
+        powers = [1 << (8 * place) for place in range(count)]
+        little, large = (tf.constant(each, tf.int64) for each in (powers, powers[::-1]))
+        return tf.reduce_sum(values * tf.where(big, large, little), -1)
 
     def begins(self, at: tf.Tensor | int, pattern: bytes) -> tf.Tensor:
         """Whether `pattern` stands there."""
