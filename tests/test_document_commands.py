@@ -250,6 +250,10 @@ def run_all(reader, documents, stem):
     [
         pytest.param("README", 12, marks=pytest.mark.long),
         ("controls", 2),
+        pytest.param("add_your_own", 2, marks=pytest.mark.long),
+        pytest.param("better_than_random", 3, marks=pytest.mark.long),
+        pytest.param("gpus", 1, marks=pytest.mark.long),
+        pytest.param("which_method", 2, marks=pytest.mark.long),
         pytest.param("nasbench201", 12, marks=pytest.mark.long),
         pytest.param("methods", 5, marks=pytest.mark.long),
         pytest.param("own_data", 6, marks=pytest.mark.long),
@@ -276,7 +280,10 @@ def test_no_other_document_has_commands(documents):
     """Each is in one of the lists above, or a document of which nothing can be run."""
     stems = {
         "README",
+        "add_your_own",
+        "better_than_random",
         "controls",
+        "gpus",
         "methods",
         "nasbench201",
         "own_data",
@@ -285,6 +292,7 @@ def test_no_other_document_has_commands(documents):
         "results",
         "studies",
         "serving",
+        "which_method",
     }
     found = set()
     for parameters in documents["commands"](COMMAND):
