@@ -112,7 +112,6 @@ HOMES = {
         "report/report_plots",
     ],
     "report/test_training_report.py": ["report/run_report"],
-    "report/test_write_warnings.py": ["report/search_report"],
     "runs/test_export_tasks.py": [
         "runs/exporter",
         "runs/image_exporter",
