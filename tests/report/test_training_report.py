@@ -1,5 +1,6 @@
 """What a training shows."""
 
+import pathlib
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import api_pb2, metadata
 
 from tf_darts.cells.published import PUBLISHED
-from tf_darts.report.run_report import settings_table
+from tf_darts.report.run_report import _session_name, settings_table
 from tf_darts.report.training_report import TrainingReport
 from tf_darts.runtime.environment import ENVIRONMENT, record_start
 
@@ -109,6 +110,12 @@ def test_an_environment_that_nobody_knows(told, content):
     assert "not recorded" in _text(tell(lambda report: report.on_start(0, 2)), "environment")
 
 
+def test_a_session_begins_with_what_a_narrow_column_shows():
+    candidate = pathlib.Path("runs/study/candidates/exact_seed0/train")
+    assert _session_name(candidate) == "exact_seed0/train in runs/study/candidates"
+    assert _session_name(pathlib.Path("RUN")) == "RUN in ."
+
+
 def test_a_run_is_a_session_of_hparams(told):
     run, tell = told
 
@@ -119,7 +126,7 @@ def test_a_run_is_a_session_of_hparams(told):
     session = metadata.parse_session_start_info_plugin_data(content)
     values = {n: v.string_value or v.bool_value or v.number_value for n, v in session.hparams.items()}
     assert values == {"epochs": 2.0, "cutout": True, "load": 0.0, "dataset": "some text"}
-    assert session.group_name == str(run)  # the settings of other runs may be equal
+    assert session.group_name == f"run in {run.parent}"  # settings of other runs may be equal
 
     def ends(report):
         report.on_start(2, 2)

@@ -90,6 +90,8 @@ def study(config: StudyConfig) -> None:
         f"{ranking_summary(ranking)}\n"
         f"Best cell: {path / 'genotype.json'}   ranking: {path / 'ranking.md'}, .csv, .json"
     )
+    if not config.table:  # nothing was trained there
+        say(f"TensorBoard: {_tensorboard(path)}")
 
 
 def test(config: TrainingTestConfig) -> None:

@@ -57,7 +57,7 @@ class RunReport(Callback):
         if step == 0:
             self._log.text("configuration", settings_table(self._settings), 0)
             self._log.text("environment", environment_list(self._directory), 0)
-            self._log.raw(session_start(self._settings, str(self._directory)), 0)
+            self._log.raw(session_start(self._settings, _session_name(self._directory)), 0)
 
     def on_step(self, step: int, metrics: dict[str, float]) -> None:
         del metrics
@@ -98,6 +98,13 @@ class RunReport(Callback):
                 files.write_atomically(file, picture)
             else:
                 save_figure(picture, file)
+
+
+def _session_name(run: pathlib.Path) -> str:
+    """The name of a run, first what TensorBoard's narrow column shows of it, then where it is."""
+    of_candidate = run.parent.parent.name == "candidates"  # in a study, search/ and train/
+    parent = run.parents[1] if of_candidate else run.parent
+    return f"{run.relative_to(parent)} in {parent}"
 
 
 def settings_table(settings: Mapping[str, Any]) -> str:

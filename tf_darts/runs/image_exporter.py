@@ -38,6 +38,19 @@ class ImageExporter(Exporter):
 
     names_file = LABELS_FILE
     count = "classes"
+    task = "image-classification"
+    intended_use = (
+        "The network tells its classes apart in pictures that look like those of its data set; it"
+        " was made to compare architectures."
+    )
+    limits = {
+        "other pictures": "The network has no class for anything else: it names one of its own for"
+        " every picture.",
+        "probabilities": "Nobody has calibrated them; compare them with how often the network is"
+        " right on your own pictures before you rely on them.",
+        "scores": "They hold for the data set's own parts; of the people and places that are not in"
+        " it nothing is known.",
+    }
 
     @functools.cached_property
     def pixels(self) -> Pixels:

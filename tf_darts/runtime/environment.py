@@ -107,6 +107,15 @@ def in_short(path: pathlib.Path) -> str:
     return f"{in_words(starts[-1])}; begun {starts[0].get('time', '')}{resumed}"
 
 
+def last_command(path: pathlib.Path) -> str:
+    """The command of a run's last start; "not recorded" of old runs."""
+    try:
+        starts = recorded_environment(path)
+    except StateError:
+        return f"{ENVIRONMENT} cannot be read"
+    return str(starts[-1].get("command", "not recorded")) if starts else "not recorded"
+
+
 def in_words(start: Mapping[str, Any]) -> str:
     """A start as people read it: versions, processor and what there is besides."""
     listed = start.get("versions")
