@@ -40,7 +40,7 @@ def test_scores_stand_by_part():
 
 def test_without_scores_there_is_no_index(written):
     hub = hub_fields(*FIELDS, {}, {})
-    assert "model-index" not in hub and "license: \"mit\"" in written({"hub": hub})
+    assert "model-index" not in hub and 'license: "mit"' in written({"hub": hub})
 
 
 def test_a_card_without_front_matter(written):

@@ -124,7 +124,10 @@ def test_a_run_is_a_session_of_hparams(told):
 
     content = tell(begun).SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
     session = metadata.parse_session_start_info_plugin_data(content)
-    values = {n: v.string_value or v.bool_value or v.number_value for n, v in session.hparams.items()}
+    values = {
+        name: value.string_value or value.bool_value or value.number_value
+        for name, value in session.hparams.items()
+    }
     assert values == {"epochs": 2.0, "cutout": True, "load": 0.0, "dataset": "some text"}
     assert session.group_name == f"run in {run.parent}"  # settings of other runs may be equal
 

@@ -95,7 +95,9 @@ def test_a_disk_that_is_full_for_a_while(directory, capsys, monkeypatch):
 def test_event_files_without_a_place(directory, capsys, monkeypatch):
     create = tf.summary.create_file_writer
     with monkeypatch.context() as patch:
-        patch.setattr(tf.summary, "create_file_writer", lambda path: create(f"{path}/plots/cell.png"))
+        patch.setattr(
+            tf.summary, "create_file_writer", lambda path: create(f"{path}/plots/cell.png")
+        )
         run(training_report(directory))
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"warning: {directory} cannot be written (")
@@ -156,9 +158,7 @@ def test_a_run_of_an_older_version_goes_on_in_its_own_folder(directory):
 
 def test_metrics_that_nobody_knows_are_logged(directory):
     run(training_report(directory), curvature=3.0, validation_dice=0.5)
-    assert {"other/curvature", "dice/validation", "other/validation_dice"} <= set(
-        points(directory)
-    )
+    assert {"other/curvature", "dice/validation", "other/validation_dice"} <= set(points(directory))
 
 
 def test_a_search_with_metrics_that_nobody_knows(directory):

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 from matplotlib.figure import Figure
 
-from tf_darts.report.plots import save_figure
 from tf_darts.errors import StateError
 from tf_darts.report.hparams import session_end, session_start
 from tf_darts.report.meter import Meter
+from tf_darts.report.plots import save_figure
 from tf_darts.report.tables import markdown_table
 from tf_darts.report.tensorboard import TensorBoardLog, events_of
 from tf_darts.report.write_warnings import WriteWarnings
@@ -108,7 +108,7 @@ def _session_name(run: pathlib.Path) -> str:
 
 
 def settings_table(settings: Mapping[str, Any]) -> str:
-    """Settings as a Markdown table; nested ones below it as JSON, which would take all its width."""
+    """Settings as a Markdown table; nested ones, which would take all its width, below it."""
     nested = {n: v for n, v in settings.items() if isinstance(v, Mapping | list | tuple)}
     rows = [{"setting": n, "value": _value(v)} for n, v in settings.items() if n not in nested]
     blocks = (f"\n{name}:\n\n```json\n{json.dumps(v)}\n```\n" for name, v in nested.items())

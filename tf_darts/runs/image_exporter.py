@@ -3,7 +3,8 @@
 import functools
 import itertools
 import math
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -43,7 +44,7 @@ class ImageExporter(Exporter):
         "The network tells its classes apart in pictures that look like those of its data set; it"
         " was made to compare architectures."
     )
-    limits = {
+    limits: ClassVar[Mapping[str, str]] = {
         "other pictures": "The network has no class for anything else: it names one of its own for"
         " every picture.",
         "probabilities": "Nobody has calibrated them; compare them with how often the network is"

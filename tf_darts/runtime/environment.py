@@ -126,7 +126,7 @@ def in_words(start: Mapping[str, Any]) -> str:
 
 
 def in_rows(start: Mapping[str, Any]) -> dict[str, str]:
-    """A start by what is recorded of it, each as one text: versions, devices, command, …"""
+    """A start by what is recorded of it, each as one text."""
     return {name: _in_one(value) for name, value in start.items()}
 
 
