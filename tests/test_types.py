@@ -12,6 +12,8 @@ from tests.support.paths import ROOT
 
 pytest.importorskip("mypy", reason="mypy is not installed")
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import pathlib
 from collections.abc import Sequence
