@@ -3,7 +3,6 @@
 import ast
 import pathlib
 import pkgutil
-import re
 import subprocess
 import sys
 
@@ -63,33 +62,6 @@ def test_type_checkers_know_the_same_names():
     assert {(module, alias.name) for module, alias in told} == {
         (module, name) for module, names in tf_darts._PUBLIC.items() for name in names
     }
-
-
-@pytest.mark.slow
-def test_mypy_reads_the_public_names(tmp_path):
-    pytest.importorskip("mypy")
-    program = tmp_path / "program.py"
-    program.write_text(
-        """import tf_darts
-
-class Watch(tf_darts.Callback):
-    pass
-
-found = tf_darts.search(dataset="digits", callbacks=[Watch()])
-scores: dict[str, float] = tf_darts.test(found.path)
-tf_darts.save_genotype(3, found.cell)
-tf_darts.serach()
-"""
-    )
-    mypy = [sys.executable, "-m", "mypy", "--follow-imports=silent", "--ignore-missing-imports"]
-    done = subprocess.run(
-        [*mypy, f"--cache-dir={tmp_path}", str(program)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    lines = re.findall(r"^.*program\.py:(\d+): error", done.stdout, re.MULTILINE)
-    assert lines == ["8", "9"], done.stdout
 
 
 def test_other_names_are_not():

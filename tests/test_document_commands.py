@@ -40,7 +40,7 @@ pytestmark = [
 # By a pattern of the command.
 NOT_RUN = {
     r"^(docker|export|uv) ": "needs Docker, other machines, a package index",
-    r"^curl ": "needs a server; tests/export/test_serving_api.py answers it",
+    r"^curl ": "needs a server; tests/formats/test_serving_api.py answers it",
     r"^(tools/test.sh|tools/quickstart.sh)": "installs a Python environment; is the whole of CI",
     r"^python examples/": "run by tests/test_examples.py",
     r"--load=examples/own_space.py": "run by tests/test_own_space.py",

@@ -123,6 +123,7 @@ def test_flags_make_a_configuration(words, monkeypatch, loaded):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.stem)
 def test_flags_in_sentences_are_there(document):
     others = {"flagfile", "help", "load", "logdir", "enable_batching", "batching_parameters_file"}
+    others |= {"monitoring_config_file"}
     others |= {"print_config", "completion", "version"}
     files = [*ROOT.glob("tools/*.py"), *ROOT.glob("experiments/*.py")]
     programs = "".join(file.read_text("utf-8") for file in files)

@@ -104,7 +104,7 @@ def test_a_search_leaves_everything(whole):
     for picture in ("cell", "alpha_cell", "curves"):
         assert (directory / "plots" / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
     assert (directory / "plots" / "cell.gif").read_bytes().startswith(b"GIF89a")
-    assert list((directory / "tensorboard").glob("events.out.tfevents.*"))
+    assert list(directory.glob("events.out.tfevents.*"))
 
 
 @pytest.mark.long

@@ -88,7 +88,6 @@ HOMES = {
     "formats/test_language_serving.py": ["formats/language_functions"],
     "formats/test_saved_model.py": ["formats/saved_model_check", "formats/serving_model"],
     "formats/test_serving_api.py": ["formats/warmup"],
-    "formats/test_versions.py": ["formats/model_card"],
     "methods/test_beta_decay.py": ["bilevel/alpha_moves", "bilevel/alpha_terms"],
     "methods/test_eigenvalue.py": ["bilevel/curvature"],
     "methods/test_auxiliary_skip.py": ["spaces/convolutional/relaxed/auxiliary_skip"],
@@ -112,7 +111,6 @@ HOMES = {
         "report/report_plots",
     ],
     "report/test_training_report.py": ["report/run_report"],
-    "report/test_write_warnings.py": ["report/search_report"],
     "runs/test_export_tasks.py": [
         "runs/exporter",
         "runs/image_exporter",

@@ -41,7 +41,7 @@ def test_printed_commands_are_quoted(monkeypatch, capsys, tmp_path):
     commands.train(PRESETS["train", "pydoc"])
     lines = capsys.readouterr().out.splitlines()
     words = [shlex.split(line) for line in lines]
-    assert words[1][-1] == f"--logdir={path / 'tensorboard'}"
+    assert words[1][-2:] == [f"--logdir={path}", "--samples_per_plugin=images=100"]
     assert words[2][-1] == f"--run_dir={path}"
 
 

@@ -56,6 +56,21 @@ def test_what_fills_a_row_up_does_not_count(serving):
     np.testing.assert_allclose(filled["perplexity"][0], alone["perplexity"][0], rtol=1e-5)
 
 
+def test_an_answer_out_of_a_joined_batch_is_the_request_s_own_within_its_lengths(serving):
+    """As a server does: rows of several requests in one batch, its answer cut row by row."""
+    joined = serving.score(tf.constant([[0, 1, 0, 0], [3, 4, 5, 6]]), tf.constant([2, 4]))
+    alone = serving.score(tf.constant([[0, 1]]), tf.constant([2]))
+    np.testing.assert_array_equal(joined["lengths"], [2, 4])
+    for name in ("log_probabilities", "perplexity", "lengths"):
+        own = joined[name].numpy()[0]
+        own = own[: joined["lengths"][0]] if own.ndim else own
+        np.testing.assert_allclose(own, alone[name].numpy()[0], rtol=1e-5)
+    texts = generate(serving, ["the", "cat"], length=[3, 6], seed=[1, 2])
+    alone = generate(serving, ["the"], length=3, seed=1)
+    assert texts["tokens"].shape[1] == 6 and texts["lengths"].numpy().tolist() == [3, 6]
+    np.testing.assert_array_equal(texts["tokens"][0, : texts["lengths"][0]], alone["tokens"][0])
+
+
 def test_texts_are_scored_as_their_numbers(serving):
     answer = serving.score_text(tf.constant(["the cat\nsat unheard", "mat"]))
     assert answer["words"].numpy().tolist() == [

@@ -54,6 +54,28 @@ def test_several_inputs(signatures):
     assert found == {"outputs": {"start": ["gr", "a"], "n": [2, 1]}}
 
 
+@pytest.mark.parametrize("length", [2**31, -(2**31) - 1, 10**30])
+def test_numbers_that_a_type_does_not_have_are_refused(signatures, length):
+    rows = [{"text": "abc", "length": 1}, {"text": "abc", "length": length}]
+    with pytest.raises(UserError, match=r"^The values of length "):
+        answer(signatures, {"signature_name": "cut", "instances": rows})
+
+
+@pytest.mark.parametrize("pixel", [300, -1])
+def test_pixels_out_of_range_are_refused(tmp_path, pixel):
+    class Pixels(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.uint8)])
+        def same(self, images):
+            return {"same": images}
+
+    model = Pixels()
+    tf.saved_model.save(model, str(tmp_path), signatures=model.same)
+    signatures = tf.saved_model.load(str(tmp_path)).signatures
+    assert answer(signatures, {"instances": [0, 255]}) == {"predictions": [0, 255]}
+    with pytest.raises(UserError, match="images must be whole numbers from 0 to 255, as uint8"):
+        answer(signatures, {"instances": [0, pixel]})
+
+
 def deep(levels):
     found = 1
     for _ in range(levels):

@@ -23,11 +23,13 @@ apis = pytest.importorskip(
     "tensorflow_serving.apis", reason="the optional extra serving is not installed"
 )
 import grpc  # noqa: E402
+from google.protobuf import text_format  # noqa: E402
 from tensorflow_serving.apis import (  # noqa: E402
     predict_pb2,
     prediction_log_pb2,
     prediction_service_pb2_grpc,
 )
+from tensorflow_serving.config import model_server_config_pb2  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -153,3 +155,21 @@ def test_the_documented_curl(exported):
         "mat",
         "<eos>",
     ]
+
+
+def test_the_documented_models_are_a_server_s_configuration():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    block = re.search(r"(?m)^    model_config_list \{\n(?:    .*\n)*", text)[0]
+    found = text_format.Parse(block, model_server_config_pb2.ModelServerConfig())
+    (model,) = found.model_config_list.config
+    assert list(model.model_version_policy.specific.versions) == [1, 2]
+    assert dict(model.version_labels) == {"stable": 1, "canary": 2}
+
+
+def test_numbers_that_uint8_does_not_have_arrive_as_others():
+    """What the document warns of is TensorFlow's doing, before any graph runs."""
+    message = tf.make_tensor_proto(np.uint8([0, 0]))
+    message.ClearField("tensor_content")
+    message.int_val.extend([300, -1])
+    found = tf.io.parse_tensor(message.SerializeToString(), tf.uint8)
+    assert found.numpy().tolist() == [44, 255]

@@ -48,6 +48,10 @@ def points(folder):
     return events.Tags()["tensors"]
 
 
+def events(folder):
+    return sorted(folder.glob("events.out.tfevents.*"))
+
+
 @pytest.fixture
 def directory(tmp_path):
     path = tmp_path / NAME
@@ -62,7 +66,7 @@ def test_pictures_without_a_place(directory, capsys):
         f"warning: {directory}/plots/cell.png cannot be written (File exists);"
         " the training goes on\n"
     )
-    assert "loss/train" in points(directory / "tensorboard")
+    assert "loss/train" in points(directory)
 
 
 def test_a_picture_whose_place_is_taken(directory, capsys):
@@ -88,13 +92,16 @@ def test_a_disk_that_is_full_for_a_while(directory, capsys, monkeypatch):
     assert capsys.readouterr().err == ""
 
 
-def test_event_files_without_a_place(directory, capsys):
-    (directory / "tensorboard").touch()
-    run(training_report(directory))
-    lines = capsys.readouterr().err.splitlines()
-    assert 1 <= len(lines) <= 2, "it can neither be read nor made, and each is told once"
-    assert all(line.startswith(f"warning: {directory}/tensorboard cannot be") for line in lines)
-    assert (directory / "plots" / "curves.png").is_file()
+def test_event_files_without_a_place(directory, capsys, monkeypatch):
+    create = tf.summary.create_file_writer
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            tf.summary, "create_file_writer", lambda path: create(f"{path}/plots/cell.png")
+        )
+        run(training_report(directory))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"warning: {directory} cannot be written (")
+    assert (directory / "plots" / "curves.png").is_file() and not events(directory)
 
 
 def test_a_run_directory_that_is_gone_is_not_made_again(directory, capsys):
@@ -114,12 +121,13 @@ class Cut:
 
     def flush(self):
         self._writer.flush()
-        (file,) = self._folder.iterdir()
+        (file,) = events(self._folder)
         os.truncate(file, file.stat().st_size - 3)
 
 
 def test_an_event_file_that_ends_within_a_record_is_noticed(directory, capsys, monkeypatch):
-    folder, create = directory / "tensorboard", tf.summary.create_file_writer
+    folder, create = directory, tf.summary.create_file_writer
+    (folder / "history.jsonl").write_text("{}\n")
     log = tensorboard.TensorBoardLog(folder)
     with monkeypatch.context() as patch:
         patch.setattr(tf.summary, "create_file_writer", lambda path: Cut(create(path), folder))
@@ -128,7 +136,7 @@ def test_an_event_file_that_ends_within_a_record_is_noticed(directory, capsys, m
             log.flush()
     log.scalars({"accuracy": 1.0}, 2)
     log.close()  # in a file of its own
-    assert len(list(folder.iterdir())) == 2 and "accuracy" in points(folder)
+    assert len(events(folder)) == 2 and "accuracy" in points(folder)
 
 
 def test_events_of_a_resumed_run_in_a_directory_of_any_name(directory):
@@ -137,15 +145,20 @@ def test_events_of_a_resumed_run_in_a_directory_of_any_name(directory):
         report.on_start(1, 2)
         report.on_step(2, {"train_loss": 2.0})
         report.on_end()
-    names = [file.name for file in (directory / "tensorboard").iterdir()]
+    names = [file.name for file in events(directory)]
     assert sum("start" in name for name in names) == 1, "the second knows of the first"
+
+
+def test_a_run_of_an_older_version_goes_on_in_its_own_folder(directory):
+    old = directory / "tensorboard"
+    old.mkdir()
+    run(training_report(directory))
+    assert len(events(old)) == 1 and not events(directory)
 
 
 def test_metrics_that_nobody_knows_are_logged(directory):
     run(training_report(directory), curvature=3.0, validation_dice=0.5)
-    assert {"other/curvature", "dice/validation", "other/validation_dice"} <= set(
-        points(directory / "tensorboard")
-    )
+    assert {"other/curvature", "dice/validation", "other/validation_dice"} <= set(points(directory))
 
 
 def test_a_search_with_metrics_that_nobody_knows(directory):
@@ -175,7 +188,7 @@ def test_a_search_with_metrics_that_nobody_knows(directory):
     assert not (directory / "plots" / "cell.gif").exists()
     report.on_finish([record])  # of the 50 epochs that it was given: it ended early
     report.on_end()
-    assert {"other/eigenvalue", "other/train_dice"} <= set(points(directory / "tensorboard"))
+    assert {"other/eigenvalue", "other/train_dice"} <= set(points(directory))
     assert (directory / "plots" / "cell.gif").is_file()
 
 

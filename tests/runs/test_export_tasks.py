@@ -59,6 +59,10 @@ def test_image_weights(tmp_path, finished, opened):
     assert head and len(task.served.variables) == len(everything) - len(head)
     assert task.card["counts"]["weights"] > 0
     json.dumps(task.card)
+    assert task.card["hub"]["pipeline_tag"] == "image-classification"
+    assert task.card["environment"]["training command"] == "not recorded"
+    assert "pytest" in task.card["environment"]["export command"]
+    assert task.card["license"] == "unknown" and task.card["intended use"] and task.card["limits"]
 
 
 def test_a_run_that_does_not_know_its_words(tmp_path, finished, opened, monkeypatch, capsys):

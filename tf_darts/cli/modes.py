@@ -51,7 +51,7 @@ def search(config: SearchConfig) -> None:
         f"Of this cell --mode=train --dataset={_quoted(config.dataset)} makes a network of"
         f" {in_words(run.counts)}.\n"
         f"Cell: {run.path / 'genotype.json'}   pictures: {run.path / 'plots'}\n"
-        f"TensorBoard: {_tensorboard()} --logdir={_quoted(run.path / 'tensorboard')}\n"
+        f"TensorBoard: {_tensorboard(run.path)}\n"
         f"Train a network of it: {_command(config, genotype=run.path / 'genotype.json')}"
     )
     if run.table is not None:
@@ -74,7 +74,7 @@ def train(config: TrainingConfig) -> None:
         )
     say(
         f"Run: {run.path}   pictures: {run.path / 'plots'}\n"
-        f"TensorBoard: {_tensorboard()} --logdir={_quoted(run.path / 'tensorboard')}\n"
+        f"TensorBoard: {_tensorboard(run.path)}\n"
         f"Test it, once: {_command(config, run_dir=run.path)}"
     )
 
@@ -90,6 +90,8 @@ def study(config: StudyConfig) -> None:
         f"{ranking_summary(ranking)}\n"
         f"Best cell: {path / 'genotype.json'}   ranking: {path / 'ranking.md'}, .csv, .json"
     )
+    if not config.table:  # nothing was trained there
+        say(f"TensorBoard: {_tensorboard(path)}")
 
 
 def test(config: TrainingTestConfig) -> None:
@@ -110,7 +112,7 @@ def report(config: ReportConfig) -> None:
     file = write_report(config.run_dirs, config.report_dir, config.reference, config.table)
     say(
         f"Report: {file}   pictures: {file.parent / 'plots'}\n"
-        f"TensorBoard: {_tensorboard()} --logdir={_quoted(file.parent / 'tensorboard')}"
+        f"TensorBoard: {_tensorboard(file.parent / 'tensorboard')}"
     )
 
 
@@ -122,8 +124,15 @@ def export(config: ExportConfig) -> None:
     say(f"Exported and checked: {exported.path}; what it is: {exported.path / 'model_card.md'}")
 
 
-def _tensorboard() -> str:
-    """A command that works in the shell that started this: its PATH need not have our Python's."""
+def _tensorboard(events: pathlib.Path) -> str:
+    """The command that shows what is below a folder, with every picture that was logged.
+
+    It works in the shell that started this, whose PATH need not have our Python's programs.
+    """
+    return f"{_tensorboard_program()} --logdir={_quoted(events)} --samples_per_plugin=images=100"
+
+
+def _tensorboard_program() -> str:
     beside = pathlib.Path(sys.executable).with_name("tensorboard")
     on_path = shutil.which("tensorboard") or not beside.exists()
     if on_path:

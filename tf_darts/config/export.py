@@ -1,6 +1,7 @@
 """The settings of exporting a finished training."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -46,10 +47,22 @@ class ExportConfig:
         maximum=2**63 - 1,
     )
 
+    license: str = setting(
+        "unknown",
+        "The exported weights are under this licence, which the model card names as the Hugging"
+        " Face Hub does (apache-2.0, mit, other, …).",
+        group="export",
+    )
+
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
         """The configuration, checked; arguments as of `RunConfig.validated`."""
         del overrides, preset
         for name, purpose in (("run_dir", "of a training"), ("export_dir", "for the versions")):
             if not getattr(self, name):
                 raise UserError(f"no --{name} given; --mode=export needs the directory {purpose}.")
+        if re.fullmatch(r"[a-z0-9][a-z0-9.-]*", self.license) is None:
+            raise UserError(
+                f"--license={self.license}: licences are named in lower case, without spaces, such"
+                " as apache-2.0; give one of these names, or unknown."
+            )
         return self

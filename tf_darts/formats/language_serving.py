@@ -28,16 +28,20 @@ class LanguageServing(ServingModel):
 
     - `serving_default`: `tokens` int32 [batch, time], `lengths` int32 [batch], 1 to time. Returns
       `log_probabilities` float32 [batch, time] (nats) of each word after those before it, 0 after
-      the length, and `perplexity` float32 [batch], e to minus their mean.
+      the length, `perplexity` float32 [batch], e to minus their mean, and the `lengths` again.
     - `score_text`: `text` string [batch], words between white space; a line's end is an `<eos>`.
-      Returns the same, and `words` string [batch, longest] as the model read them, and `lengths`.
+      Returns the same, and `words` string [batch, longest] as the model read them.
     - `next_token`: `token` int32 [batch], `hidden` float32 [batch, units]. Returns `probabilities`
       float32 [batch, words] of the word that follows, and `hidden` for the next step.
     - `generate`: `prompt` string, `length` int32 (1 to 1000), `temperature` float32 (0 to 1000),
       `top_k` int32 (0 to 1,000,000) and `seed` int32, all [batch]. Returns the continuation:
-      `text` string [batch], `tokens` int32 [batch, longest length], filled up with `<eos>`.
+      `text` string [batch], `tokens` int32 [batch, longest length], filled up with `<eos>`, and
+      `lengths` int32 [batch], how many of a row's tokens are its own.
       Temperature 0 takes the likeliest word; `top_k` 0 leaves out none. A row's answer does not
       depend on the others.
+
+    A server that joins requests gives each an answer as wide as the longest row of all of them;
+    `lengths` says in every answer that is filled up where a row ends.
 
     What a request may hold besides stands in the model card, under each signature's limits.
 
@@ -161,14 +165,15 @@ class LanguageServing(ServingModel):
         )
         logarithms = tf.where(inside, -tf.transpose(losses), 0.0)
         mean = tf.reduce_sum(logarithms, axis=-1) / tf.cast(lengths, tf.float32)
-        return {"log_probabilities": logarithms, "perplexity": tf.exp(-mean)}
+        perplexity = tf.exp(-mean)
+        return {"log_probabilities": logarithms, "perplexity": perplexity, "lengths": lengths}
 
     def score_text(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """`score_text`."""
         tokens, lengths = self._table.encode_lines(text)
         word_mask = tf.sequence_mask(lengths, tf.shape(tokens)[1])
         words = tf.where(word_mask, self._table.words(tokens), "")
-        return self.score(tokens, lengths) | {"words": words, "lengths": lengths}
+        return self.score(tokens, lengths) | {"words": words}
 
     def next_token(self, token: tf.Tensor, hidden: tf.Tensor) -> dict[str, tf.Tensor]:
         """`next_token`."""
@@ -217,7 +222,7 @@ class LanguageServing(ServingModel):
         )
         tokens = tf.transpose(drawn.stack())
         tokens = tf.where(tf.sequence_mask(length, longest), tokens, self._table.end)
-        return {"text": self._table.text(tokens, length), "tokens": tokens}
+        return {"text": self._table.text(tokens, length), "tokens": tokens, "lengths": length}
 
     def _start(self, batch: tf.Tensor) -> tf.Tensor:
         return tf.zeros([batch, self._units])

@@ -113,6 +113,14 @@ def _tensor(name: str, value: Any, spec: tf.TensorSpec) -> tf.Tensor:
         raise UserError(
             f"The values of {name} cannot be read as {spec.dtype.name}, rows of one length."
         ) from error
+    if spec.dtype.is_integer and tensor.shape.num_elements():
+        # TensorFlow takes 300 as the uint8 44, and so does a server: nobody would notice.
+        given, (least, most) = np.asarray(value), spec.dtype.limits
+        if not (least <= given.min() and given.max() <= most):
+            raise UserError(
+                f"The values of {name} must be whole numbers from {least} to {most}, as"
+                f" {spec.dtype.name} has them."
+            )
     if not spec.shape.is_compatible_with(tensor.shape):
         actual, expected = shape_in_words(tensor), shape_in_words(spec)
         raise UserError(f"The values of {name} have the shape {actual} in place of {expected}.")

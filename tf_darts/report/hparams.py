@@ -1,7 +1,11 @@
-"""A report's entries as sessions of TensorBoard's HParams."""
+"""Sessions of TensorBoard's HParams: a report's entries, and single runs.
+
+A run writes no list of columns. TensorBoard would take that of the first run that it finds for all
+of them; without one it makes the columns of all sessions, those that differ first.
+"""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -42,6 +46,22 @@ def write_sessions(directory: pathlib.Path, entries: Sequence[Entry]) -> None:
             end = summary.session_end_pb(status).SerializeToString()
             tf.summary.experimental.write_raw_pb(end, step=0)
         writer.close()
+
+
+def session_start(settings: Mapping[str, Any], name: str) -> bytes:
+    """A session of a single run, to stand among the run's own curves, which are its metrics.
+
+    Args:
+      settings: of the run; nested ones are no columns.
+      name: sessions of one name are shown as one, with the mean of their metrics.
+    """
+    values = {n: v for n, v in settings.items() if isinstance(v, bool | int | float | str)}
+    return api.hparams_pb(values, trial_id=name).SerializeToString()
+
+
+def session_end() -> bytes:
+    """The end of a run that has come to it; one that was killed is shown as unfinished."""
+    return summary.session_end_pb(api_pb2.STATUS_SUCCESS).SerializeToString()
 
 
 def _shown(entry: Entry, entries: Sequence[Entry]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a search shows: TensorBoard while it runs, pictures in its run directory."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,26 +10,27 @@ from tf_darts.benchmarks import CellTable
 from tf_darts.report.drawing.cell_animation import search_animation
 from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.plots import alpha_heatmap, by_operation, learning_curves
-from tf_darts.report.run_report import RunReport, json_block
+from tf_darts.report.run_report import RunReport
 from tf_darts.spaces.supernet import Supernet
 
-# Which curves of a step stand together in TensorBoard.
+# Which curves of a step stand together in TensorBoard. Those that a training has too are named
+# otherwise there: a supernet's loss beside a trained network's would seem to compare with it.
 _GROUPS = {
-    "train_loss": "loss/train",
-    "validation_loss": "loss/validation_batch",
-    "learning_rate": "optimization/learning_rate",
-    "weight_gradient_norm": "gradients/weights",
-    "hypergradient_norm": "gradients/hypergradient",
-    "direct_norm": "gradients/direct_term",
-    "implicit_norm": "gradients/implicit_term",
-    "epsilon": "gradients/epsilon",
-    "loss_scale": "gradients/loss_scale",
+    "train_loss": "supernet_loss/train",
+    "validation_loss": "supernet_loss/validation_batch",
+    "learning_rate": "supernet_optimization/learning_rate",
+    "weight_gradient_norm": "supernet_gradients/weights",
+    "hypergradient_norm": "supernet_gradients/hypergradient",
+    "direct_norm": "supernet_gradients/direct_term",
+    "implicit_norm": "supernet_gradients/implicit_term",
+    "epsilon": "supernet_gradients/epsilon",
+    "loss_scale": "supernet_gradients/loss_scale",
     "entropy": "architecture/entropy",
 }
 
 
 class SearchReport(RunReport):
-    """Writes `tensorboard/` and `plots/` in a run directory; at the end an animation of the cell.
+    """Writes event files and `plots/` in a run directory; at the end an animation of the cell.
 
     Args:
       directory: the run directory.
@@ -40,6 +41,7 @@ class SearchReport(RunReport):
     """
 
     activity: ClassVar[str] = "search"
+    tags: ClassVar[str] = "supernet_"
 
     def __init__(
         self,
@@ -59,20 +61,28 @@ class SearchReport(RunReport):
             if name in collapse
         }
 
+    def on_start(self, step: int, total_steps: int) -> None:
+        super().on_start(step, total_steps)
+        if step == 0:
+            self._log.charts(self._charts())
+
     def on_step(self, step: int, metrics: dict[str, float]) -> None:
+        super().on_step(step, metrics)
         score = self._supernet.score
         names = _GROUPS | {
-            f"train_{score}": f"{score}/train",
-            f"validation_{score}": f"{score}/validation_batch",
+            f"train_{score}": f"supernet_{score}/train",
+            f"validation_{score}": f"supernet_{score}/validation_batch",
         }
         self._log.scalars({names.get(key, f"other/{key}"): v for key, v in metrics.items()}, step)
 
     def on_epoch(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> None:
+        super().on_epoch(record, history)
         step, score = record["step"], self._supernet.score
         self._log.scalars(
             {
-                "loss/validation": record["validation_loss"],
-                f"{score}/validation": record[f"validation_{score}"],
+                "supernet_loss/validation": record["validation_loss"],
+                f"supernet_{score}/validation": record[f"validation_{score}"],
+                **self._mixing(record),
                 **record.get("monitors", {}),
                 **self._looked_up(record),
             },
@@ -91,7 +101,7 @@ class SearchReport(RunReport):
             )
         for name, figure in figures.items():
             self._log.figure(name, figure, step)
-        self._log.text("genotype", json_block(record["genotype"]), step)
+        self._log.text("genotype", f"`{cell}`", step)
         # Records of older versions have no monitors, and leave gaps.
         monitored = [{**r, **r.get("monitors", {}), **self._looked_up(r)} for r in history]
         figures["curves"] = learning_curves(
@@ -111,10 +121,40 @@ class SearchReport(RunReport):
         for name, figure in figures.items():
             self._picture(f"{name}.png", figure)
 
+    def _charts(self) -> dict[str, dict[str, list[str]]]:
+        """A chart for each edge, with a curve for each of its operations."""
+        return {
+            f"mixing weights of {name}": {
+                edge: [_tag(name, edge, o) for o in topology.operations_of(row)]
+                for row, edge in enumerate(topology.edge_names)
+            }
+            for name, topology in self._supernet.cells.items()
+        }
+
+    def _mixing(self, record: Mapping[str, Any]) -> dict[str, float]:
+        """The mixing weights of a record, by edge and operation."""
+        return {
+            _tag(name, edge, operation): weight
+            for name, topology in self._supernet.cells.items()
+            for row, edge in enumerate(topology.edge_names)
+            for operation, weight in zip(
+                topology.operations_of(row), record["mixing"][name][row], strict=True
+            )
+        }
+
     def _looked_up(self, record: dict[str, Any]) -> dict[str, float]:
         """The scores in the table of a record's cell, but those after few epochs."""
         found = record.get("table", {})
         return {f"table/{name}": found[name] for name in self._columns if name in found}
 
     def on_finish(self, history: Sequence[dict[str, Any]]) -> None:
+        super().on_finish(history)
         self._picture("cell.gif", search_animation(history, self._supernet.genotype_class))
+
+
+def _tag(cell: str, edge: str, operation: str) -> str:
+    """Of the curve of a mixing weight: a group for each cell, and in it the edges one by one.
+
+    HParams shows the first few metrics by name, so the scores must come before these many.
+    """
+    return f"supernet_mixing_{cell}/{edge}/{operation}"

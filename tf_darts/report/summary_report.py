@@ -25,7 +25,7 @@ from tf_darts.report.report_plots import cost_plot, looked_up_curves, overlaid_c
 from tf_darts.report.report_tables import comparison_rows, paper_rows, ranking_of, reference_of
 from tf_darts.report.table_judgement import report_section
 from tf_darts.report.tables import markdown_table
-from tf_darts.runtime.environment import in_short
+from tf_darts.runtime.environment import in_short, last_command
 from tf_darts.runtime.files import read_bytes, write_atomically
 
 _TABLE_NOTE = """
@@ -110,9 +110,10 @@ def write_report(
 
 
 def _environments(run_dirs: Sequence[str]) -> str:
-    """In what each run was computed (`environment.json`), as a list."""
-    lines = (f"- `{path}`: {in_short(pathlib.Path(path).expanduser())}" for path in run_dirs)
-    return "\n".join(lines) + "\n"
+    """In what each run was computed and by which command (`environment.json`), as a list."""
+    paths = {name: pathlib.Path(name).expanduser() for name in run_dirs}
+    lines = (f"- `{n}`: {in_short(p)}\n  - `{last_command(p)}`\n" for n, p in paths.items())
+    return "".join(lines)
 
 
 def _open_table(file: str, entries: Sequence[Entry]) -> CellTable:

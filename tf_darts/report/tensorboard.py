@@ -4,16 +4,30 @@ import errno
 import functools
 import os
 import pathlib
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 from matplotlib.figure import Figure
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import summary as custom_scalars
 
 from tf_darts.report.plots import figure_to_png
 from tf_darts.runtime import files
 
 _FILES = "events.out.tfevents"
+# Of older runs, whose events are not beside their other files.
+_OLD_FOLDER = "tensorboard"
+
+
+def events_of(run: pathlib.Path) -> pathlib.Path:
+    """The folder with a run's events: the run directory, so that TensorBoard names the run by it.
+
+    A run of an older version has them in `tensorboard/`, and goes on there.
+    """
+    old = run / _OLD_FOLDER
+    return old if files.is_directory(old) else run
 
 
 def _write_image(name: str, png: bytes, step: int) -> None:
@@ -29,6 +43,9 @@ class TensorBoardLog:
     between the two, is what `purge_from` is for.
 
     The wall time that TensorBoard knows of a point is that of its flush.
+
+    Args:
+      log_dir: a folder that is there; other files in it are left alone.
     """
 
     def __init__(self, log_dir: pathlib.Path | str) -> None:
@@ -53,6 +70,32 @@ class TensorBoardLog:
         """A text, shown as Markdown."""
         self._pending.append(functools.partial(tf.summary.text, name, markdown, step=step))
 
+    def charts(self, panels: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+        """Says which curves share a chart, by heading and chart, in the tab "Custom scalars"."""
+        layout = layout_pb2.Layout(
+            category=[
+                layout_pb2.Category(
+                    title=heading,
+                    chart=[
+                        layout_pb2.Chart(
+                            title=title,
+                            multiline=layout_pb2.MultilineChartContent(
+                                tag=[f"^{re.escape(name)}$" for name in names]
+                            ),
+                        )
+                        for title, names in charts.items()
+                    ],
+                )
+                for heading, charts in panels.items()
+            ]
+        )
+        self.raw(custom_scalars.pb(layout).SerializeToString(), 0)
+
+    def raw(self, summary: bytes, step: int) -> None:
+        """A summary of one of TensorBoard's plugins, as a message of its own."""
+        write = tf.summary.experimental.write_raw_pb
+        self._pending.append(functools.partial(write, summary, step=step))
+
     def flush(self) -> None:
         """Writes all that was logged since the last flush to the disk.
 
@@ -65,9 +108,8 @@ class TensorBoardLog:
             return
         try:
             if self._writer is None:
-                with files.writing(self._folder):  # not its parents, as TensorFlow would
-                    self._folder.mkdir(exist_ok=True)
-                self._foreign_files = set(files.entries(self._folder))
+                # Of a folder that is gone this raises; TensorFlow would make it again.
+                self._foreign_files = set(self._event_files())
                 self._record_end = 0
                 self._writer = tf.summary.create_file_writer(str(self._folder))
             with self._writer.as_default():
@@ -81,7 +123,7 @@ class TensorBoardLog:
 
     def _check_record_end(self) -> None:
         """Raises `OSError` where the file ends within a record: TensorFlow tells nobody."""
-        for path in set(files.entries(self._folder)) - self._foreign_files:
+        for path in set(self._event_files()) - self._foreign_files:
             with path.open("rb") as file:
                 end = file.seek(0, os.SEEK_END)
                 while self._record_end < end:
@@ -90,6 +132,9 @@ class TensorBoardLog:
                     self._record_end += 16 + int.from_bytes(file.read(8), "little")
             if self._record_end > end:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    def _event_files(self) -> list[pathlib.Path]:
+        return [p for p in files.entries(self._folder) if p.name.startswith(f"{_FILES}.")]
 
     def close(self) -> None:
         """Flushes and closes the file; logging again would begin another.
@@ -112,8 +157,8 @@ class TensorBoardLog:
         Raises: as `flush`.
         """
         self.close()
-        existing = files.entries(self._folder) if files.exists(self._folder) else []
-        names = [path.name.split(".") for path in existing if path.name.startswith(f"{_FILES}.")]
+        existing = self._event_files() if files.exists(self._folder) else []
+        names = [path.name.split(".") for path in existing]
         stamps = [int(name[3]) for name in names if name[3].isdigit()]
         if not stamps:
             return

@@ -20,7 +20,7 @@ _GROUPS = {
 
 
 class TrainingReport(RunReport):
-    """Writes `tensorboard/` and `plots/` in a run directory.
+    """Writes event files and `plots/` in a run directory.
 
     Args:
       directory: the run directory.
@@ -31,6 +31,7 @@ class TrainingReport(RunReport):
     """
 
     activity: ClassVar[str] = "training"
+    tags: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class TrainingReport(RunReport):
             self._picture("cell.png", figure)
 
     def on_step(self, step: int, metrics: dict[str, float]) -> None:
+        super().on_step(step, metrics)
         names = dict(_GROUPS)
         names |= {
             key: f"{key.removeprefix('train_')}/train"
@@ -61,6 +63,7 @@ class TrainingReport(RunReport):
         self._log.scalars({names.get(key, f"other/{key}"): v for key, v in metrics.items()}, step)
 
     def on_epoch(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> None:
+        super().on_epoch(record, history)
         score = self._network.score
         # What is not averaged stands beside what is: loss/validation_unaveraged, loss/validation.
         streams = ("validation_unaveraged", "validation")

@@ -32,7 +32,7 @@ def run_export(config: ExportConfig) -> Exported:
     try:
         export_dir = pathlib.Path(config.export_dir).expanduser()
         with new_version(export_dir, config.export_version) as version:
-            task = export_task(training, config.data_dir)
+            task = export_task(training, config.data_dir, config.license)
             notes = FORMATS[config.format](task, version)
     finally:
         training.run.close()

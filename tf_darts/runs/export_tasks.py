@@ -13,6 +13,7 @@ from tf_darts.config.recorded import training_class
 from tf_darts.config.setting import check, fields
 from tf_darts.errors import StateError, UserError
 from tf_darts.formats.litert import write_litert
+from tf_darts.formats.model_card import HUB, hub_fields
 from tf_darts.formats.onnx_model import write_onnx
 from tf_darts.formats.picture_decoding import TAKES
 from tf_darts.formats.picture_files import KINDS
@@ -24,7 +25,13 @@ from tf_darts.runs.exporter import Exporter
 from tf_darts.runs.image_exporter import ImageExporter
 from tf_darts.runs.language_exporter import LanguageExporter
 from tf_darts.runtime.console import say
-from tf_darts.runtime.environment import environment, in_short, in_words
+from tf_darts.runtime.environment import (
+    command,
+    environment,
+    in_short,
+    in_words,
+    last_command,
+)
 from tf_darts.runtime.files import exists
 from tf_darts.runtime.precision import set_precision
 from tf_darts.spaces.fast_forms import set_acceleration
@@ -74,7 +81,9 @@ def _open_exporter(training: FinishedTraining, data_dir: str) -> Exporter:
         ) from error
 
 
-def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
+def export_task(
+    training: FinishedTraining, data_dir: str = "", license: str = "unknown"
+) -> ExportTask:
     """The task of a finished training.
 
     What the run does not know of its data (an import, or a run from before there were exports) is
@@ -83,6 +92,7 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
     Args:
       training: whose network it is.
       data_dir: where its data are, if they must be read.
+      license: of the weights, by the name that the Hugging Face Hub has for it.
 
     Raises:
       UserError: the weights are not there, or the data are needed and not to be had.
@@ -106,6 +116,8 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
     served = exporter.serving(bare, exported=True)
     card = {
         "made by": f"tf_darts {__version__}",
+        "license": license,
+        "intended use": exporter.intended_use,
         "run": str(training.run.path),
         "space": config.space,
         "weights": "averaged (averaged SGD)" if evaluator.averaged else "not averaged",
@@ -115,12 +127,18 @@ def export_task(training: FinishedTraining, data_dir: str = "") -> ExportTask:
         "test": training.tested or {"scores": "not tested"},
         "counts": bare.counts(),
         "client": served.client_info(),
+        "limits": dict(exporter.limits),
         "environment": {
             "training": in_short(training.run.path),
+            "training command": last_command(training.run.path),
             "export": in_words(environment()),
+            "export command": command(),
         },
         "settings": {name: v for name, v in training.settings.items() if name != "cell"},
     }
+    card[HUB] = hub_fields(
+        license, exporter.task, config.dataset, trained.score, training.result, training.tested
+    )
     live = exporter.serving(trained, exported=False)
     names = training.run.path / exporter.names_file
     return ExportTask(served, live, card, names, exporter.representative)

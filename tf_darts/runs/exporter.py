@@ -2,6 +2,7 @@
 
 import abc
 import functools
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -27,6 +28,9 @@ class Exporter(abc.ABC):
 
     names_file: ClassVar[str]  # of the run: its classes or words
     count: ClassVar[str]  # of them, in the description of the data
+    task: ClassVar[str]  # as the Hugging Face Hub names it
+    intended_use: ClassVar[str]  # a sentence for the model card
+    limits: ClassVar[Mapping[str, str]]  # what the model does not do, by topic, likewise
 
     def __init__(self, config: TrainingConfig, training: FinishedTraining) -> None:
         self.config = config

@@ -3,7 +3,8 @@
 import functools
 import itertools
 import math
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -38,6 +39,19 @@ class ImageExporter(Exporter):
 
     names_file = LABELS_FILE
     count = "classes"
+    task = "image-classification"
+    intended_use = (
+        "The network tells its classes apart in pictures that look like those of its data set; it"
+        " was made to compare architectures."
+    )
+    limits: ClassVar[Mapping[str, str]] = {
+        "other pictures": "The network has no class for anything else: it names one of its own for"
+        " every picture.",
+        "probabilities": "Nobody has calibrated them; compare them with how often the network is"
+        " right on your own pictures before you rely on them.",
+        "scores": "They hold for the data set's own parts; of the people and places that are not in"
+        " it nothing is known.",
+    }
 
     @functools.cached_property
     def pixels(self) -> Pixels:

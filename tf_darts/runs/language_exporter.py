@@ -1,6 +1,8 @@
 """How language models are exported."""
 
 import functools
+from collections.abc import Mapping
+from typing import ClassVar
 
 from tf_darts.data.asset_files import VOCABULARY_FILE
 from tf_darts.data.facts import TextFacts
@@ -17,6 +19,18 @@ class LanguageExporter(Exporter):
 
     names_file = VOCABULARY_FILE
     count = "vocabulary"
+    task = "text-generation"
+    intended_use = (
+        "The model scores texts that read like its corpus, word by word, and continues them; it was"
+        " made to compare architectures."
+    )
+    limits: ClassVar[Mapping[str, str]] = {
+        "words": "The model knows the words of its vocabulary only, as the corpus writes them.",
+        "what it writes": "A continuation is likely, not true; it repeats what the corpus says,"
+        " prejudice and errors included.",
+        "scores": "A perplexity holds for this corpus and this vocabulary, and compares with no"
+        " other's.",
+    }
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:

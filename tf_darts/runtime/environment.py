@@ -77,7 +77,7 @@ def record_start(path: pathlib.Path) -> None:
         known |= start
     now = {name: value for name, value in environment().items() if known.get(name) != value}
     time = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    starts.append({"time": time, "command": shlex.join(sys.orig_argv), **now})
+    starts.append({"time": time, "command": command(), **now})
     files.write_atomically(file, json.dumps({"starts": starts}, indent=2) + "\n")
 
 
@@ -107,6 +107,15 @@ def in_short(path: pathlib.Path) -> str:
     return f"{in_words(starts[-1])}; begun {starts[0].get('time', '')}{resumed}"
 
 
+def last_command(path: pathlib.Path) -> str:
+    """The command of a run's last start; "not recorded" of old runs."""
+    try:
+        starts = recorded_environment(path)
+    except StateError:
+        return f"{ENVIRONMENT} cannot be read"
+    return str(starts[-1].get("command", "not recorded")) if starts else "not recorded"
+
+
 def in_words(start: Mapping[str, Any]) -> str:
     """A start as people read it: versions, processor and what there is besides."""
     listed = start.get("versions")
@@ -114,6 +123,22 @@ def in_words(start: Mapping[str, Any]) -> str:
     devices = start.get("devices")
     others = [str(d) for d in devices if d != "CPU"] if isinstance(devices, list) else []
     return ", ".join([*words, str(start.get("processor", "")), *others]).strip(", ")
+
+
+def in_rows(start: Mapping[str, Any]) -> dict[str, str]:
+    """A start by what is recorded of it, each as one text."""
+    return {name: _in_one(value) for name, value in start.items()}
+
+
+def command() -> str:
+    """The command of this process, as a shell takes it."""
+    return shlex.join(sys.orig_argv)
+
+
+def _in_one(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {part}" for name, part in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _starts(file: pathlib.Path) -> list[dict[str, Any]]:
@@ -145,10 +170,10 @@ def _commit() -> str:
     """The commit of a checkout, with "-dirty" where files differ; "" where nobody knows one."""
     if not (_ROOT / ".git").exists():
         return _installed_commit()
-    command = ["git", "-C", str(_ROOT), "describe", "--always", "--dirty", "--exclude=*"]
+    asked = ["git", "-C", str(_ROOT), "describe", "--always", "--dirty", "--exclude=*"]
     quiet = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
     try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=5, env=quiet)
+        said = subprocess.run(asked, capture_output=True, text=True, timeout=5, env=quiet)
     except (OSError, subprocess.SubprocessError):
         return ""  # no git here, or none that answers
     return said.stdout.strip() if said.returncode == 0 else ""
