@@ -32,6 +32,9 @@ class Replicas:
       micro_batches: in how many parts each replica takes its part of a batch, one after another.
       checks: whether every evaluation compares, bit by bit, what the replicas were given (w, α)
         and what they found.
+      joint_norms: whether normalisations take their moments over all replicas, as one device
+        would; or each replica its own, and the running statistics are the mean of what they would
+        be in each.
 
     Attributes:
       count: how many there are, on all workers together.
@@ -44,8 +47,10 @@ class Replicas:
         strategy: tf.distribute.Strategy | None = None,
         micro_batches: int = 1,
         checks: bool = False,
+        joint_norms: bool = True,
     ) -> None:
         self._strategy = strategy
+        self._joint_norms = joint_norms
         self._micro_batches = micro_batches
         self._checks = checks
         self.count, self.workers, self.is_chief = 1, 1, True
@@ -162,7 +167,7 @@ class Replicas:
         batch_axis: int,
     ) -> tuple[Any, Any]:
         shared, batch, state, seed = arguments
-        with collectives.ReplicaScope(self.count):
+        with collectives.ReplicaScope(self.count, replica, self._joint_norms):
             batch = cut_part(batch, replica, self.count, batch_axis)
             state = cut_part(state, replica, self.count, 0)
             if self._micro_batches == 1:
@@ -173,15 +178,18 @@ class Replicas:
                 means, state = accumulate(
                     function, self._micro_batches, first, (shared, batch, state, seed), batch_axis
                 )
-            means = tf.nest.map_structure(collectives.all_mean, means)
-            return means, tf.nest.map_structure(collectives.all_gathered, state)
+            return collectives.all_means(means, state)
 
 
 SINGLE_REPLICA = Replicas()
 
 
 class _Replicated:
-    """A function that runs in all replicas at once; traced once, when it is first called."""
+    """A function that runs in all replicas at once; traced once, when it is first called.
+
+    Attributes:
+      share: what one of them runs: of its token, its number and the arguments.
+    """
 
     def __init__(
         self,
@@ -205,7 +213,7 @@ class _Replicated:
 
         # A function that is not inlined: loops in it have the same names in all replicas, by which
         # their operations find one another.
-        share = tf.function(
+        self.share = share = tf.function(
             traced,
             input_signature=(
                 tf.TensorSpec([], tf.resource),
