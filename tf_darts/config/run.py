@@ -129,6 +129,15 @@ class RunConfig(abc.ABC):
         group="devices",
         choices=("auto", "one_device", "mirrored", "multi_worker"),
     )
+    replica_norms: str = setting(
+        "joint",
+        "Of several replicas, batch norms take their moments over all (joint), as one device would,"
+        " or each over its own share of a batch (own), which spares two sums over the replicas for"
+        " each norm.",
+        group="devices",
+        choices=("joint", "own"),
+        legacy="joint",
+    )
     micro_batches: int = setting(
         1,
         "A batch is taken in this many parts, one after another, which needs less memory; batch"
@@ -217,6 +226,12 @@ class RunConfig(abc.ABC):
                 f"--cpu_replicas={self.cpu_replicas} has no meaning for"
                 f" --distribution={self.distribution}; add --distribution=mirrored, or leave it"
                 " out."
+            )
+        if self.replica_norms != "joint" and self.distribution in ("auto", "one_device"):
+            raise UserError(
+                f"--replica_norms={self.replica_norms} has no meaning for"
+                f" --distribution={self.distribution}, where there is one replica; add"
+                " --distribution=mirrored, or leave it out."
             )
         if self.check_replicas and self.distribution == "one_device":
             raise UserError(

@@ -32,7 +32,11 @@ def set_arithmetic(config: SearchConfig | TrainingConfig) -> None:
 def replicas_of(config: SearchConfig | TrainingConfig) -> Replicas:
     """The replicas that a configuration asks for; raises `UserError` where they cannot be."""
     replicas = open_replicas(
-        config.distribution, config.cpu_replicas, config.micro_batches, config.check_replicas
+        config.distribution,
+        config.cpu_replicas,
+        config.micro_batches,
+        config.check_replicas,
+        joint_norms=config.replica_norms == "joint",
     )
     replicas.check_batch(config.batch_size)
     return replicas
