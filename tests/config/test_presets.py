@@ -86,6 +86,7 @@ OURS = {
     "seed": 0,
     "steps_per_epoch": 0,
     "distribution": "auto",
+    "xla": "auto",
     "replica_norms": "joint",
     "micro_batches": 1,
     "rematerialize": False,
@@ -162,6 +163,7 @@ def test_runs_of_before_the_division_were_shuffled():
         "nesterov": False,
         "permute_labels": False,
         "replica_norms": "joint",
+        "xla": "auto",
     }
 
 
@@ -328,6 +330,7 @@ def test_computed_settings_leave_out_what_does_not_matter():
         "accelerate",
         "nesterov",
         "replica_norms",
+        "xla",
         "space",
         "operations",
         "table",
@@ -592,6 +595,7 @@ def test_a_report_takes_runs_and_no_data_set():
         ({"weight_learning_rate": 10**400}, "it must be more than 0 and at most 10000."),
         ({"dataset": ["digits"]}, "--dataset=['digits']: it must be a text."),
         ({"cpu_replicas": 2}, "for --distribution=auto; add --distribution=mirrored, or leave it"),
+        ({"xla": "step", "distribution": "mirrored"}, "use --xla=off or --distribution=one_device"),
         (
             {"replica_norms": "own"},
             "where there is one replica; add --distribution=mirrored, or l",

@@ -121,6 +121,15 @@ class RunConfig(abc.ABC):
         group="devices",
         choices=ACCELERATIONS,
     )
+    xla: str = setting(
+        "auto",
+        "Each derivative is one program of the compiler XLA (step), which takes long to compile and"
+        " draws other dropout masks, or TensorFlow's kernels compute it (off, as by auto until it"
+        " has been measured on GPUs).",
+        group="devices",
+        choices=("auto", "off", "step"),
+        legacy="auto",
+    )
     distribution: str = setting(
         "auto",
         "A step is computed on one_device, as by auto; on all GPUs of this machine, each with its"
@@ -232,6 +241,11 @@ class RunConfig(abc.ABC):
                 f"--replica_norms={self.replica_norms} has no meaning for"
                 f" --distribution={self.distribution}, where there is one replica; add"
                 " --distribution=mirrored, or leave it out."
+            )
+        if self.xla == "step" and self.distribution in ("mirrored", "multi_worker"):
+            raise UserError(
+                f"--xla=step cannot sum over the replicas of --distribution={self.distribution};"
+                " use --xla=off or --distribution=one_device."
             )
         if self.check_replicas and self.distribution == "one_device":
             raise UserError(

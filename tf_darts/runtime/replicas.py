@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_darts.errors import UserError
-from tf_darts.runtime import collectives
+from tf_darts.runtime import collectives, whole_programs
 from tf_darts.runtime.batch_parts import BatchFunction, accumulate, cut_part
 
 _LOST = (
@@ -140,17 +140,15 @@ class Replicas:
           batch_axis: of all tensors of a batch.
         """
         if self.count == self._micro_batches == 1:
-            return tf.function(function, input_signature=signature, autograph=False)
+            return whole_programs.compiled(function, signature)
 
         def run_replica(replica: tf.Tensor, *arguments: Any) -> tuple[Any, Any]:
             return self._run_replica(function, replica, arguments, batch_axis)
 
         if self._strategy is None:
             first_replica = tf.zeros([], tf.int32)
-            return tf.function(
-                lambda *arguments: run_replica(first_replica, *arguments),
-                input_signature=signature,
-                autograph=False,
+            return whole_programs.compiled(
+                lambda *arguments: run_replica(first_replica, *arguments), signature
             )
         return self._replicated(run_replica, signature, self._checks)
 
