@@ -127,7 +127,8 @@ HOMES = {
         "spaces/convolutional/make",
         "spaces/recurrent/make",
     ],
-    "runtime/test_replicas.py": ["runtime/batch_parts", "runtime/collectives"],
+    "runtime/test_reductions.py": ["runtime/collectives"],
+    "runtime/test_replicas.py": ["runtime/batch_parts"],
     "runtime/test_run_directory.py": ["errors", "runtime/run_records"],
     "spaces/convolutional/derived/test_golden_networks.py": [
         "spaces/convolutional/derived/auxiliary_head",

@@ -52,6 +52,7 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_string("precision", "float32", "as --precision of a run")
 flags.DEFINE_enum("accelerate", "auto", ACCELERATIONS, "as --accelerate of a run")
+flags.DEFINE_enum("xla", "auto", XLA, "as --xla of a run")
 flags.DEFINE_string(
     "against_precision", None, "another one, whose steps are timed in turn with ours"
 )
@@ -123,6 +124,7 @@ def main(arguments: list[str]) -> None:
         timed(other, 0, 1 + FLAGS.warmup)
     set_precision(FLAGS.precision)
     set_acceleration(FLAGS.accelerate)
+    set_xla(FLAGS.xla)
     start = time.perf_counter()
     task = TASKS[FLAGS.task]()
     run, flops, sizes, need = task.run, task.flops, task.sizes, task.need

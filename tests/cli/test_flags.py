@@ -42,6 +42,7 @@ def _settings():
 NEEDED = {
     "table": ["--dataset=cifar10", "--space=nasbench201"],
     "cpu_replicas": ["--distribution=mirrored"],
+    "replica_norms": ["--distribution=mirrored"],
     "learning_rate_decay": ["--schedule=exponential"],
     "nesterov": ["--momentum=0.5"],
     "color_jitter": ["--stream_images", "--image_size=8"],

@@ -86,6 +86,8 @@ OURS = {
     "seed": 0,
     "steps_per_epoch": 0,
     "distribution": "auto",
+    "xla": "auto",
+    "replica_norms": "joint",
     "micro_batches": 1,
     "rematerialize": False,
     "table": "",
@@ -160,6 +162,8 @@ def test_runs_of_before_the_division_were_shuffled():
         "division": "shuffled",
         "nesterov": False,
         "permute_labels": False,
+        "replica_norms": "joint",
+        "xla": "auto",
     }
 
 
@@ -325,6 +329,8 @@ def test_computed_settings_leave_out_what_does_not_matter():
         "max_rollbacks",
         "accelerate",
         "nesterov",
+        "replica_norms",
+        "xla",
         "space",
         "operations",
         "table",
@@ -589,6 +595,11 @@ def test_a_report_takes_runs_and_no_data_set():
         ({"weight_learning_rate": 10**400}, "it must be more than 0 and at most 10000."),
         ({"dataset": ["digits"]}, "--dataset=['digits']: it must be a text."),
         ({"cpu_replicas": 2}, "for --distribution=auto; add --distribution=mirrored, or leave it"),
+        ({"xla": "step", "distribution": "mirrored"}, "use --xla=off or --distribution=one_device"),
+        (
+            {"replica_norms": "own"},
+            "where there is one replica; add --distribution=mirrored, or l",
+        ),
         (
             {"check_replicas": True, "distribution": "one_device"},
             "--check_replicas has no meaning for --distribution=one_device",

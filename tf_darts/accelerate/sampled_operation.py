@@ -20,7 +20,7 @@ from tf_darts.spaces.sampled import apart
 
 def _alone(*_: object) -> bool:
     """Replicas compute batch norms together, which they cannot inside of a branch."""
-    return collectives.replicas() == 1
+    return collectives.norm_replicas() == 1
 
 
 @register(MixedOperation, "mixing weights are one-hot, one replica", _alone)

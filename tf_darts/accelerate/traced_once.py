@@ -65,7 +65,7 @@ class _Traced:
 
 def can_be_shared() -> bool:
     """Whether a function is being traced, for one replica; several compute batch norms together."""
-    return tf.inside_function() and collectives.replicas() == 1 and not is_counted()
+    return tf.inside_function() and collectives.norm_replicas() == 1 and not is_counted()
 
 
 def traced_once(

@@ -329,8 +329,9 @@ def computed_settings(config: RunConfig) -> dict[str, Any]:
 
     `accelerate` is among them where it is "off": it changes how numbers are rounded; `space` where
     it is not the usual one of the data; `operations` where some are named; `nesterov` and
-    `permute_labels` where it is so. Runs from before there were these settings are as with "auto",
-    the usual one, all and not.
+    `permute_labels` where it is so; `xla` where it is "step" and `replica_norms` where it is "own".
+    Runs from before there were these settings are as with "auto", the usual one, all, not, "auto"
+    and "joint".
     """
     computed = config.recorded(
         {
@@ -341,6 +342,10 @@ def computed_settings(config: RunConfig) -> dict[str, Any]:
     )
     if computed["accelerate"] == "auto":
         del computed["accelerate"]
+    if computed["xla"] != "step":
+        del computed["xla"]
+    if computed["replica_norms"] == "joint":
+        del computed["replica_norms"]
     if not computed["nesterov"]:
         del computed["nesterov"]
     if not computed.get("permute_labels", True):

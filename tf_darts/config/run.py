@@ -121,6 +121,15 @@ class RunConfig(abc.ABC):
         group="devices",
         choices=ACCELERATIONS,
     )
+    xla: str = setting(
+        "auto",
+        "Each derivative is one program of the compiler XLA (step), which takes long to compile and"
+        " draws other dropout masks, or TensorFlow's kernels compute it (off, as by auto until it"
+        " has been measured on GPUs).",
+        group="devices",
+        choices=("auto", "off", "step"),
+        legacy="auto",
+    )
     distribution: str = setting(
         "auto",
         "A step is computed on one_device, as by auto; on all GPUs of this machine, each with its"
@@ -128,6 +137,15 @@ class RunConfig(abc.ABC):
         " docs/scaling.md).",
         group="devices",
         choices=("auto", "one_device", "mirrored", "multi_worker"),
+    )
+    replica_norms: str = setting(
+        "joint",
+        "Of several replicas, batch norms take their moments over all (joint), as one device would,"
+        " or each over its own share of a batch (own), which spares two sums over the replicas for"
+        " each norm.",
+        group="devices",
+        choices=("joint", "own"),
+        legacy="joint",
     )
     micro_batches: int = setting(
         1,
@@ -217,6 +235,17 @@ class RunConfig(abc.ABC):
                 f"--cpu_replicas={self.cpu_replicas} has no meaning for"
                 f" --distribution={self.distribution}; add --distribution=mirrored, or leave it"
                 " out."
+            )
+        if self.replica_norms != "joint" and self.distribution in ("auto", "one_device"):
+            raise UserError(
+                f"--replica_norms={self.replica_norms} has no meaning for"
+                f" --distribution={self.distribution}, where there is one replica; add"
+                " --distribution=mirrored, or leave it out."
+            )
+        if self.xla == "step" and self.distribution in ("mirrored", "multi_worker"):
+            raise UserError(
+                f"--xla=step cannot sum over the replicas of --distribution={self.distribution};"
+                " use --xla=off or --distribution=one_device."
             )
         if self.check_replicas and self.distribution == "one_device":
             raise UserError(

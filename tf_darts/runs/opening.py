@@ -18,6 +18,7 @@ from tf_darts.runtime.memory import estimate as memory
 from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.replicas import Replicas
 from tf_darts.runtime.run_directory import NOTHING, FollowedRun, RunDirectory
+from tf_darts.runtime.whole_programs import set_xla
 from tf_darts.spaces.fast_forms import set_acceleration
 
 
@@ -25,6 +26,7 @@ def set_arithmetic(config: SearchConfig | TrainingConfig) -> None:
     """Precision, fast forms and determinism of all that is made from now on."""
     set_precision(config.precision)
     set_acceleration(config.accelerate)
+    set_xla(config.xla)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
 
@@ -32,7 +34,11 @@ def set_arithmetic(config: SearchConfig | TrainingConfig) -> None:
 def replicas_of(config: SearchConfig | TrainingConfig) -> Replicas:
     """The replicas that a configuration asks for; raises `UserError` where they cannot be."""
     replicas = open_replicas(
-        config.distribution, config.cpu_replicas, config.micro_batches, config.check_replicas
+        config.distribution,
+        config.cpu_replicas,
+        config.micro_batches,
+        config.check_replicas,
+        joint_norms=config.replica_norms == "joint",
     )
     replicas.check_batch(config.batch_size)
     return replicas

@@ -15,7 +15,12 @@ DISTRIBUTIONS = ("auto", "one_device", "mirrored", "multi_worker")
 
 
 def open_replicas(
-    distribution: str, cpu_replicas: int = 0, micro_batches: int = 1, checks: bool = False
+    distribution: str,
+    cpu_replicas: int = 0,
+    micro_batches: int = 1,
+    checks: bool = False,
+    *,
+    joint_norms: bool = True,
 ) -> Replicas:
     """The replicas that a setting asks for.
 
@@ -25,11 +30,12 @@ def open_replicas(
         leaves it one.
       micro_batches: see `Replicas`.
       checks: see `Replicas`.
+      joint_norms: see `Replicas`.
 
     Raises:
       UserError: the devices or workers are not there.
     """
-    return Replicas(_strategy(distribution, cpu_replicas), micro_batches, checks)
+    return Replicas(_strategy(distribution, cpu_replicas), micro_batches, checks, joint_norms)
 
 
 @functools.cache  # a process has one cluster, and its devices are made once

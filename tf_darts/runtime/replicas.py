@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_darts.errors import UserError
-from tf_darts.runtime import collectives
+from tf_darts.runtime import collectives, whole_programs
 from tf_darts.runtime.batch_parts import BatchFunction, accumulate, cut_part
 
 _LOST = (
@@ -32,6 +32,9 @@ class Replicas:
       micro_batches: in how many parts each replica takes its part of a batch, one after another.
       checks: whether every evaluation compares, bit by bit, what the replicas were given (w, α)
         and what they found.
+      joint_norms: whether normalisations take their moments over all replicas, as one device
+        would; or each replica its own, and the running statistics are the mean of what they would
+        be in each.
 
     Attributes:
       count: how many there are, on all workers together.
@@ -44,8 +47,10 @@ class Replicas:
         strategy: tf.distribute.Strategy | None = None,
         micro_batches: int = 1,
         checks: bool = False,
+        joint_norms: bool = True,
     ) -> None:
         self._strategy = strategy
+        self._joint_norms = joint_norms
         self._micro_batches = micro_batches
         self._checks = checks
         self.count, self.workers, self.is_chief = 1, 1, True
@@ -135,17 +140,15 @@ class Replicas:
           batch_axis: of all tensors of a batch.
         """
         if self.count == self._micro_batches == 1:
-            return tf.function(function, input_signature=signature, autograph=False)
+            return whole_programs.compiled(function, signature)
 
         def run_replica(replica: tf.Tensor, *arguments: Any) -> tuple[Any, Any]:
             return self._run_replica(function, replica, arguments, batch_axis)
 
         if self._strategy is None:
             first_replica = tf.zeros([], tf.int32)
-            return tf.function(
-                lambda *arguments: run_replica(first_replica, *arguments),
-                input_signature=signature,
-                autograph=False,
+            return whole_programs.compiled(
+                lambda *arguments: run_replica(first_replica, *arguments), signature
             )
         return self._replicated(run_replica, signature, self._checks)
 
@@ -162,7 +165,7 @@ class Replicas:
         batch_axis: int,
     ) -> tuple[Any, Any]:
         shared, batch, state, seed = arguments
-        with collectives.ReplicaScope(self.count):
+        with collectives.ReplicaScope(self.count, replica, self._joint_norms):
             batch = cut_part(batch, replica, self.count, batch_axis)
             state = cut_part(state, replica, self.count, 0)
             if self._micro_batches == 1:
@@ -173,15 +176,18 @@ class Replicas:
                 means, state = accumulate(
                     function, self._micro_batches, first, (shared, batch, state, seed), batch_axis
                 )
-            means = tf.nest.map_structure(collectives.all_mean, means)
-            return means, tf.nest.map_structure(collectives.all_gathered, state)
+            return collectives.all_means(means, state)
 
 
 SINGLE_REPLICA = Replicas()
 
 
 class _Replicated:
-    """A function that runs in all replicas at once; traced once, when it is first called."""
+    """A function that runs in all replicas at once; traced once, when it is first called.
+
+    Attributes:
+      share: what one of them runs: of its token, its number and the arguments.
+    """
 
     def __init__(
         self,
@@ -205,7 +211,7 @@ class _Replicated:
 
         # A function that is not inlined: loops in it have the same names in all replicas, by which
         # their operations find one another.
-        share = tf.function(
+        self.share = share = tf.function(
             traced,
             input_signature=(
                 tf.TensorSpec([], tf.resource),

@@ -15,6 +15,7 @@ from tf_darts.runtime.busy import busy
 from tf_darts.runtime.precision import current, using
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.runtime.seeds import step_seed
+from tf_darts.runtime.whole_programs import compiles_steps
 from tf_darts.spaces.objective import TrainingObjective
 from tf_darts.training.evaluator import weights_of
 
@@ -78,7 +79,8 @@ class TrainingStep:
         self._advance = tf.function(self._advanced, autograph=False)
         self._taken = False
         self.of_tensors = self._move
-        if replicas.count == 1 and self._loss_scale is None:
+        # A program of XLA that fails can be replaced only where it is called from outside.
+        if replicas.count == 1 and self._loss_scale is None and not compiles_steps():
             # In one graph: a thousand weights and gradients need not pass through Python.
             signature = objective.batch_signature, scalar, scalar
             self.of_tensors = tf.function(self._move, input_signature=signature, autograph=False)

@@ -9,7 +9,7 @@ from tf_darts.spaces.fast_forms import register
 
 def _applies(inputs: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) -> bool:
     del scale, offset
-    return inputs.dtype != tf.float64 and collectives.replicas() == 1
+    return inputs.dtype != tf.float64 and collectives.norm_replicas() == 1
 
 
 @register(BatchNorm, "not in float64; one replica: the kernel measures what it is given", _applies)

@@ -117,7 +117,7 @@ def _applies(
         and inputs[0].shape[0] is not None
         and network.compute_dtype == network.variable_dtype
         and not current().mixed
-        and collectives.replicas() == 1
+        and collectives.norm_replicas() == 1
     )
 
 

@@ -39,7 +39,7 @@ from tf_darts.spaces.recurrent.relaxed.recurrence import Recurrence
 
 def _applies(*arguments: Any) -> bool:
     del arguments
-    return collectives.replicas() == 1
+    return collectives.norm_replicas() == 1
 
 
 @register(

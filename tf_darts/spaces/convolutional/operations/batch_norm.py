@@ -34,10 +34,9 @@ def normalize_batch(
     if (fast := fast_form(BatchNorm, inputs, scale, offset)) is not None:
         return fast()
     x = full(inputs)
-    mean = collectives.all_mean(tf.reduce_mean(x, axis=[0, 1, 2]))
-    variance = collectives.all_mean(tf.reduce_mean(tf.square(x - mean), axis=[0, 1, 2]))
+    mean, variance = collectives.all_moments(x, [0, 1, 2])
     factor = scale * tf.math.rsqrt(variance + EPSILON)
-    count = tf.cast(collectives.replicas() * tf.size(inputs) // tf.size(mean), x.dtype)
+    count = tf.cast(collectives.norm_replicas() * tf.size(inputs) // tf.size(mean), x.dtype)
     # A single pixel has no unbiased variance.
     unbiased = variance * count / tf.maximum(count - 1.0, 1.0)
     return like((x - mean) * factor + offset, inputs), mean, unbiased

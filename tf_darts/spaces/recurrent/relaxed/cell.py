@@ -141,7 +141,7 @@ class RelaxedRecurrentCell(keras.layers.Layer):
 
         arguments = inputs, hidden, input_kernel, mixing, *kernels
         result = Recurrence(*in_chunks(run, *arguments)) if self.rematerialize else run(*arguments)
-        batch = tf.cast(collectives.replicas() * shape[0], inputs.dtype)
+        batch = tf.cast(collectives.norm_replicas() * shape[0], inputs.dtype)
         self._update(self.running_mean, result.means)
         # The running variance is the unbiased one.
         self._update(self.running_variance, result.variances * batch / (batch - 1.0))

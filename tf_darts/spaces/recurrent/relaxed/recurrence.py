@@ -36,10 +36,7 @@ def normalize_by_batch(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
     The batch is that of all replicas together (`collectives`).
     """
-    # Not tf.nn.moments: it stops the gradient of the mean inside the variance, which is right
-    # once (that term vanishes) but wrong twice, and `exact` differentiates twice.
-    mean = collectives.all_mean(tf.reduce_mean(x, axis=0))
-    variance = collectives.all_mean(tf.reduce_mean(tf.square(x - mean), axis=0))
+    mean, variance = collectives.all_moments(x, [0])
     return (x - mean) * tf.math.rsqrt(variance + EPSILON), mean, variance
 
 
