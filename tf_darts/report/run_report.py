@@ -2,15 +2,20 @@
 
 import json
 import pathlib
+import time
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from matplotlib.figure import Figure
 
+from tf_darts.report.page.document import PAGE
 from tf_darts.report.plots import save_figure
 from tf_darts.report.tensorboard import TensorBoardLog
 from tf_darts.report.write_warnings import WriteWarnings
 from tf_darts.runtime import files
 from tf_darts.runtime.callback import Callback
+
+_SHARE = 0.02  # of a run's time, that its page may take
 
 
 class RunReport(Callback):
@@ -32,12 +37,15 @@ class RunReport(Callback):
         settings: dict[str, Any],
         baseline: tuple[str, float] | None = None,
     ) -> None:
+        self._directory = directory
         self._plots = directory / "plots"
         self._events = directory / "tensorboard"
         self._settings = settings
         self._baseline = baseline
         self._log = TensorBoardLog(self._events)
         self._warnings = WriteWarnings(self.activity)
+        self._page_is_old = False
+        self._next_page = 0.0  # when the page may be written again, by the monotonic clock
 
     def on_start(self, step: int, total_steps: int) -> None:
         del total_steps
@@ -56,9 +64,29 @@ class RunReport(Callback):
         with self._warnings.writing(self._events):
             self._log.flush()
 
+    def on_epoch(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> None:
+        del record, history
+        self._page_is_old = True
+        if time.monotonic() >= self._next_page:
+            self._page()
+
     def on_end(self) -> None:
+        if self._page_is_old or not (self._directory / PAGE).exists():
+            self._page()
         with self._warnings.writing(self._events):
             self._log.close()
+
+    def _page(self) -> None:
+        """Writes `report.html`, and sets when it may be written again."""
+        start = time.monotonic()
+        with self._warnings.writing(self._directory / PAGE):
+            self._write_page()
+        end = time.monotonic()
+        self._page_is_old, self._next_page = False, end + (end - start) / _SHARE
+
+    def _write_page(self) -> None:
+        """Draws `report.html` from the run directory."""
+        raise NotImplementedError
 
     def _picture(self, name: str, picture: Figure | bytes) -> None:
         """Writes a file of `plots/`: a figure, or the content of one."""
