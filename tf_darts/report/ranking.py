@@ -33,7 +33,7 @@ Candidate = Mapping[str, Any]
 
 
 def write_ranking(directory: pathlib.Path, ranking: dict, warnings: WriteWarnings) -> None:
-    """Writes `ranking.json`, `ranking.csv`, `ranking.md`, `report.html` and `plots/ranking.png` in a directory.
+    """Writes a study's `ranking.json`, `.csv`, `.md`, `plots/ranking.png` and `report.html`.
 
     Each file is replaced as a whole.
 

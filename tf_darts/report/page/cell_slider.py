@@ -13,7 +13,7 @@ _LINE = "#5c6770"
 _FILL = {"input": "#c8e6c0", "node": "#b9d9f2", "output": "#f7e39c"}
 _LARGEST = 1.25  # pixels for a point of the drawing
 _HEAD = 30  # above each drawing, pixels
-_GAP = 34  # below it, for the names of the operations
+_GAP = 52  # below it, for the names of the operations
 _SLIDER = 90  # below all
 _ROW = 17  # of a heat map, pixels
 _LABELS = 70  # left of a heat map: the names of the edges
@@ -69,7 +69,7 @@ def cell_slider(
     total = places[-1] + heights[-1] + _GAP
     layout = _empty_layout(total)
     data: list[dict[str, Any]] = []
-    for i, (kind, height) in enumerate(zip(kinds, heights, strict=True)):
+    for i, height in enumerate(heights):
         low, high = 1 - (places[i] + height) / total, 1 - places[i] / total
         plain = {"visible": False, "fixedrange": True}
         layout[f"xaxis{2 * i + 1}"] = {
@@ -156,7 +156,9 @@ def cell_slider(
         {
             "active": len(steps) - 1,
             "currentvalue": {"prefix": prefix, "font": {"size": 14}},
-            "pad": {"t": 30},
+            "x": 0.04,
+            "len": 0.92,
+            "pad": {"t": 20},
             "steps": steps,
         }
     ]

@@ -25,7 +25,8 @@ h2 {{ font-size: 18px; margin: 32px 0 8px; border-bottom: 1px solid #dddddd; }}
 p {{ margin: 4px 0; }} .note {{ color: #666666; }}
 .figures {{ display: flex; flex-wrap: wrap; gap: 10px; }}
 table {{ border-collapse: collapse; font-size: 13px; }}
-th, td {{ text-align: left; padding: 2px 14px 2px 0; vertical-align: top; overflow-wrap: anywhere; }}
+th, td {{ text-align: left; padding: 2px 14px 2px 0; vertical-align: top; }}
+td {{ overflow-wrap: anywhere; }}
 th {{ font-weight: normal; color: #666666; white-space: nowrap; }}
 summary {{ cursor: pointer; }}
 """

@@ -144,7 +144,7 @@ def _cell(directory: pathlib.Path) -> list[str]:
     except StateError as error:
         return [title, paragraph(f"The cell is left out: {error}")]
     drawn = cell_slider([cell], [""], [str(cell) if len(str(cell)) < 120 else ""], {}, "")
-    drawn["layout"]["sliders"] = []
+    drawn = {"data": drawn["data"], "layout": {**drawn["layout"], "sliders": []}}
     return [title, figures({"cell": drawn})]
 
 
