@@ -100,6 +100,11 @@ HOMES = {
         "report/drawing/cell_slots",
     ],
     "report/test_entries.py": ["report/report_tables"],
+    "report/page/test_run_page.py": [
+        "report/page/cell_slider",
+        "report/page/curves",
+        "report/page/document",
+    ],
     "report/test_read_runs.py": [
         "report/candidate_rows",
         "report/cell_provenance",

@@ -66,7 +66,11 @@ def test_files_of_a_ranking(tmp_path):
     write_ranking(tmp_path / "study", RANKING, WriteWarnings("study"))
     write_ranking(tmp_path / "study", RANKING, WriteWarnings("study"))  # again, over the old one
     files = sorted(p.relative_to(tmp_path / "study").as_posix() for p in tmp_path.rglob("*.*"))
-    assert files == ["plots/ranking.png", "ranking.csv", "ranking.json", "ranking.md"]
+    assert files == [
+        "plots/ranking.png",
+        *(f"ranking.{s}" for s in ("csv", "json", "md")),
+        "report.html",
+    ]
     assert json.loads((tmp_path / "study" / "ranking.json").read_text()) == RANKING
     text = (tmp_path / "study" / "ranking.md").read_text()
     assert "higher is better" in text and "(plots/ranking.png)" in text

@@ -17,6 +17,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from tf_darts.report.page.document import PAGE
+from tf_darts.report.page.side_by_side import write_study_page
 from tf_darts.report.plots import save_figure
 from tf_darts.report.ranking_plot import ranking_plot
 from tf_darts.report.statistics import Comparison, compare, scores_by_source, summarise
@@ -31,14 +33,14 @@ Candidate = Mapping[str, Any]
 
 
 def write_ranking(directory: pathlib.Path, ranking: dict, warnings: WriteWarnings) -> None:
-    """Writes `ranking.json`, `ranking.csv`, `ranking.md` and `plots/ranking.png` in a directory.
+    """Writes a study's `ranking.json`, `.csv`, `.md`, `plots/ranking.png` and `report.html`.
 
     Each file is replaced as a whole.
 
     Args:
       directory: the study's.
       ranking: as above.
-      warnings: tell where the picture cannot be written.
+      warnings: tell where the page or the picture cannot be written.
 
     Raises:
       StorageError: one of the others cannot be written.
@@ -46,6 +48,8 @@ def write_ranking(directory: pathlib.Path, ranking: dict, warnings: WriteWarning
     write_atomically(directory / "ranking.json", json.dumps(ranking, indent=2) + "\n")
     write_atomically(directory / "ranking.csv", csv_table(_records(ranking)))
     write_atomically(directory / "ranking.md", _document(ranking))
+    with warnings.writing(directory / PAGE):
+        write_study_page(directory, ranking)
     picture = directory / "plots" / "ranking.png"
     with warnings.writing(picture):
         picture.parent.mkdir(exist_ok=True)

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 from tf_darts.errors import StateError
 from tf_darts.report.hparams import session_end, session_start
 from tf_darts.report.meter import Meter
+from tf_darts.report.page.document import PAGE
 from tf_darts.report.plots import save_figure
 from tf_darts.report.tables import markdown_table
 from tf_darts.report.tensorboard import TensorBoardLog, events_of
@@ -17,6 +19,8 @@ from tf_darts.report.write_warnings import WriteWarnings
 from tf_darts.runtime import files
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.environment import in_rows, recorded_environment
+
+_SHARE = 0.02  # of a run's time, that its page may take
 
 
 class RunReport(Callback):
@@ -41,14 +45,16 @@ class RunReport(Callback):
         settings: dict[str, Any],
         baseline: tuple[str, float] | None = None,
     ) -> None:
-        self._plots = directory / "plots"
         self._directory = directory
+        self._plots = directory / "plots"
         self._events = events_of(directory)
         self._settings = settings
         self._baseline = baseline
         self._log = TensorBoardLog(self._events)
         self._warnings = WriteWarnings(self.activity)
         self._meter = Meter(settings)
+        self._page_is_old = False
+        self._next_page = 0.0  # when the page may be written again, by the monotonic clock
 
     def on_start(self, step: int, total_steps: int) -> None:
         del total_steps
@@ -85,8 +91,28 @@ class RunReport(Callback):
             self._log.flush()
 
     def on_end(self) -> None:
+        if self._page_is_old or not (self._directory / PAGE).exists():
+            self._page()
         with self._warnings.writing(self._events):
             self._log.close()
+
+    def _renew_page(self) -> None:
+        """An epoch's record and pictures are there; the page follows where it is its turn."""
+        self._page_is_old = True
+        if time.monotonic() >= self._next_page:
+            self._page()
+
+    def _page(self) -> None:
+        """Writes `report.html`, and sets when it may be written again."""
+        start = time.monotonic()
+        with self._warnings.writing(self._directory / PAGE):
+            self._write_page()
+        end = time.monotonic()
+        self._page_is_old, self._next_page = False, end + (end - start) / _SHARE
+
+    def _write_page(self) -> None:
+        """Draws `report.html` from the run directory."""
+        raise NotImplementedError
 
     def _picture(self, name: str, picture: Figure | bytes) -> None:
         """Writes a file of `plots/`: a figure, or the content of one."""

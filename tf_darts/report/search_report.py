@@ -9,6 +9,7 @@ import numpy as np
 from tf_darts.benchmarks import CellTable
 from tf_darts.report.drawing.cell_animation import search_animation
 from tf_darts.report.drawing.cell_drawing import draw_genotype
+from tf_darts.report.page.run_page import write_run_page
 from tf_darts.report.plots import alpha_heatmap, by_operation, learning_curves
 from tf_darts.report.run_report import RunReport
 from tf_darts.spaces.supernet import Supernet
@@ -120,6 +121,7 @@ class SearchReport(RunReport):
         )
         for name, figure in figures.items():
             self._picture(f"{name}.png", figure)
+        self._renew_page()
 
     def _charts(self) -> dict[str, dict[str, list[str]]]:
         """A chart for each edge, with a curve for each of its operations."""
@@ -146,6 +148,10 @@ class SearchReport(RunReport):
         """The scores in the table of a record's cell, but those after few epochs."""
         found = record.get("table", {})
         return {f"table/{name}": found[name] for name in self._columns if name in found}
+
+    def _write_page(self) -> None:
+        levels = {key.partition("/")[2]: value for key, (_, value) in self._levels.items()}
+        write_run_page(self._directory, self._supernet.cells, self._baseline, levels)
 
     def on_finish(self, history: Sequence[dict[str, Any]]) -> None:
         super().on_finish(history)

@@ -16,6 +16,7 @@ from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.entries import LOOKED_UP, SUPERNET, TRAINED, Entry, Group, distinct, group
 from tf_darts.report.hparams import write_sessions
 from tf_darts.report.monitors import monitor_curves, monitor_rows
+from tf_darts.report.page.side_by_side import write_report_page
 from tf_darts.report.plots import save_figure
 from tf_darts.report.ranking import REFERENCE, ranking_table
 from tf_darts.report.ranking_plot import ranking_plot
@@ -49,7 +50,7 @@ same difference.
 def write_report(
     run_dirs: Sequence[str], report_dir: str, reference: str, table_file: str = ""
 ) -> pathlib.Path:
-    """Writes `report.md`, `plots/` and `tensorboard/` in a directory.
+    """Writes `report.md`, `report.html`, `plots/` and `tensorboard/` in a directory.
 
     An older report there is replaced.
 
@@ -105,6 +106,8 @@ def write_report(
         "\n## TensorBoard\n\nThe same as a table of HParams, with the settings that differ:"
         f"\n\n    tensorboard --logdir={shlex.quote(str(sessions))}\n"
     )
+    environments = {path: in_short(pathlib.Path(path).expanduser()) for path in run_dirs}
+    write_report_page(directory, entries, environments)
     write_atomically(directory / "report.md", text)
     return directory / "report.md"
 

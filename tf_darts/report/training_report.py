@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from tf_darts.cells.genotype import Genotype
 from tf_darts.report.candidate_rows import is_number
 from tf_darts.report.drawing.cell_drawing import draw_genotype
+from tf_darts.report.page.run_page import write_run_page
 from tf_darts.report.plots import learning_curves
 from tf_darts.report.run_report import RunReport
 from tf_darts.spaces.objective import TrainingObjective
@@ -90,3 +91,7 @@ class TrainingReport(RunReport):
         )
         self._log.figure("curves", figure, record["step"])
         self._picture("curves.png", figure)
+        self._renew_page()
+
+    def _write_page(self) -> None:
+        write_run_page(self._directory, baseline=self._baseline)

@@ -77,6 +77,7 @@ def _text_width(text: str, size: float) -> float:
     return float(TextPath((0, 0), text, size=size, prop=FontProperties()).get_extents().width)
 
 
+@functools.lru_cache(maxsize=512)  # it takes most of the time of a drawing
 def lay_out_cell(cell: Cell) -> Layout:
     """Boxes and curves of a cell, in points."""
     width_of = dict.fromkeys(_FILL, _NODE_WIDTH)  # by kind: alike nodes look alike

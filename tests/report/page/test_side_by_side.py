@@ -1,0 +1,32 @@
+import plotly.graph_objects as go
+
+from tf_darts.report.page.document import PAGE
+from tf_darts.report.page.side_by_side import sortable, write_study_page
+from tf_darts.report.summary_report import write_report
+
+
+def test_rows_are_sorted_by_any_column():
+    rows = [{"run": "b", "score": 10.0}, {"run": "a", "score": None}, {"run": "<c>", "score": 9.0}]
+    figure = sortable(rows)
+    go.Figure(figure)  # it refuses what it does not know
+    orders = {
+        button["label"]: button["args"][0]["cells.values"][0][0]
+        for button in figure["layout"]["updatemenus"][0]["buttons"]
+    }
+    assert orders["sorted by score, ascending"] == ["&lt;c&gt;", "b", "a"]  # as numbers; none last
+    assert orders["sorted by score, descending"] == ["b", "&lt;c&gt;", "a"]
+    assert orders["sorted by run, descending"] == ["b", "a", "&lt;c&gt;"]
+
+
+def test_a_report_has_its_runs_side_by_side(runs, tmp_path):
+    paths = [runs.search("search_a"), runs.search("search_b", seed=1), runs.train("train_c")]
+    write_report([str(path) for path in paths], str(tmp_path / "report"), "random")
+    text = (tmp_path / "report" / PAGE).read_text(encoding="utf-8")
+    text = text[text.index("</head>") :]
+    for name in ("search_a", "search_b", "train_c", "sorted by perplexity", "Environments"):
+        assert name in text
+
+
+def test_a_study_without_candidates(tmp_path):
+    write_study_page(tmp_path, {"score": "accuracy", "dataset": "digits", "candidates": []})
+    assert "No candidate has ended yet." in (tmp_path / PAGE).read_text(encoding="utf-8")
