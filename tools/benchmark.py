@@ -41,6 +41,7 @@ from tf_darts.cli import program
 from tf_darts.config.run import ACCELERATIONS
 from tf_darts.runtime.memory.estimate import peak_resident
 from tf_darts.runtime.precision import set_precision
+from tf_darts.runtime.whole_programs import XLA, set_xla
 from tf_darts.spaces.fast_forms import recorded, set_acceleration
 
 FLAGS = flags.FLAGS
