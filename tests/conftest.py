@@ -22,6 +22,7 @@ from tensorflow_datasets.core import registered
 import tf_darts.accelerate  # noqa: F401, as every run has them
 from tests.support.paths import ROOT, SHARED
 from tf_darts.runtime.precision import set_precision
+from tf_darts.runtime.whole_programs import set_xla
 from tf_darts.spaces.fast_forms import set_acceleration
 
 
@@ -45,9 +46,10 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(autouse=True)
 def _fast_forms_as_ever():
-    """A program in the tests' own process may have turned them off (`--accelerate=off`)."""
+    """A program in the tests' own process may have set `--accelerate=off` or `--xla=step`."""
     yield
     set_acceleration("auto")
+    set_xla("auto")
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Parts of a batch, on two devices and one after another, against the whole batch."""
 
+import socket
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -148,6 +150,19 @@ def test_alone():
     assert replicas.any(True) and not replicas.any(False)
     with pytest.raises(tf.errors.UnavailableError), replicas.guarded():
         raise tf.errors.UnavailableError(None, None, "not a worker's")
+
+
+def test_a_lost_worker_is_named():
+    replicas = Replicas()
+    replicas.workers = 3
+    with socket.create_server(("127.0.0.1", 0)) as there, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # it does not listen
+        addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in (there, closed)]
+        for others, said in ((addresses, f"at {addresses[1]})"), (addresses[:1], "answer; start")):
+            replicas._others = others
+            with pytest.raises(UserError, match="worker was lost") as lost, replicas.guarded():
+                raise tf.errors.UnavailableError(None, None, "a worker's")
+            assert said in str(lost.value) and addresses[0] not in str(lost.value)
 
 
 def test_sums_of_one_are_the_value():

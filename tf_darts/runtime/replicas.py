@@ -5,6 +5,7 @@ replica its part of the batch and puts the results together. Variables are not t
 are moved once, outside, by what all replicas agree on.
 """
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -54,6 +55,7 @@ class Replicas:
         self._micro_batches = micro_batches
         self._checks = checks
         self.count, self.workers, self.is_chief = 1, 1, True
+        self._others: list[str] = []  # HOST:PORT of the other workers
         self._own_memories = False  # of the replicas: GPUs have one each
         if strategy is None:
             return
@@ -62,8 +64,10 @@ class Replicas:
         self._own_memories = all("GPU:" in device.upper() for device in devices)
         resolver = strategy.cluster_resolver
         if resolver is not None:
-            self.workers = len(resolver.cluster_spec().as_dict()["worker"])
+            addresses = resolver.cluster_spec().as_dict()["worker"]
+            self.workers = len(addresses)
             self.is_chief = resolver.task_id == 0
+            self._others = [a for i, a in enumerate(addresses) if i != resolver.task_id]
         # One resource for each local replica: operations that share none are put in a row by
         # TensorFlow, and replicas in a row would wait for one another for ever.
         self._tokens = []
@@ -120,9 +124,11 @@ class Replicas:
         except _LOST as error:
             if self.workers == 1:
                 raise
+            silent = silent_addresses(self._others)
+            which = f" (nobody listens at {' and '.join(silent)})" if silent else ""
             raise UserError(
-                "another worker was lost, or did not answer; start all workers again with the same"
-                " commands: the run goes on from its last checkpoint."
+                f"another worker was lost, or did not answer{which}; start all workers again with"
+                " the same commands: the run goes on from its last checkpoint."
             ) from error
 
     def compiled(
@@ -180,6 +186,23 @@ class Replicas:
 
 
 SINGLE_REPLICA = Replicas()
+
+
+def silent_addresses(addresses: list[str], seconds: float = 2.0) -> list[str]:
+    """Those of `addresses` (HOST:PORT) at which nobody takes a connection.
+
+    Args:
+      addresses: of workers.
+      seconds: how long each is waited for.
+    """
+    silent = []
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), seconds).close()
+        except (OSError, ValueError):
+            silent.append(address)
+    return silent
 
 
 class _Replicated:
