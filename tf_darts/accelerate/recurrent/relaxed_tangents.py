@@ -1,7 +1,7 @@
 """The clusters of `relaxed_nodes` with tangents: how results move with arguments.
 
 A dot is a tangent: ẏ = ∂y/∂x ẋ, by `tf.autodiff.ForwardAccumulator` in the same XLA cluster.
-Written by hand they were not faster (docs/performance.md). Shapes as in `relaxed_nodes`.
+Written by hand they were not faster (docs/performance_history.md). Shapes as in `relaxed_nodes`.
 """
 
 from collections.abc import Callable, Sequence
