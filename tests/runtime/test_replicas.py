@@ -24,8 +24,7 @@ def _recurrence(weights, batch, state):
 
     def turn(index, h):
         h = tf.tanh((batch + h) @ weights)
-        mean = collectives.all_mean(tf.reduce_mean(h, axis=0))
-        variance = collectives.all_mean(tf.reduce_mean(tf.square(h - mean), axis=0))
+        mean, variance = collectives.all_moments(h, [0])
         return index + 1, (h - mean) * tf.math.rsqrt(variance + 0.1)
 
     return tf.while_loop(lambda index, h: index < 4, turn, (0, state))[1]
