@@ -101,11 +101,17 @@ def _traced(step, *arguments):
 @pytest.mark.parametrize(
     ("space", "kinds", "forms"),
     [
-        ("recurrent", HYPERGRADIENTS, contextlib.nullcontext),
-        ("recurrent", HYPERGRADIENTS, fast_forms.without),
-        ("convolutional", HYPERGRADIENTS, contextlib.nullcontext),
-        ("convolutional", ("finite_difference",), fast_forms.without),
-        ("nasbench201", HYPERGRADIENTS, contextlib.nullcontext),
+        ("recurrent", ("first_order",), contextlib.nullcontext),
+        ("nasbench201", ("finite_difference",), contextlib.nullcontext),
+        pytest.param("recurrent", HYPERGRADIENTS, contextlib.nullcontext, marks=pytest.mark.long),
+        pytest.param("recurrent", HYPERGRADIENTS, fast_forms.without, marks=pytest.mark.long),
+        pytest.param(
+            "convolutional", HYPERGRADIENTS, contextlib.nullcontext, marks=pytest.mark.long
+        ),
+        pytest.param(
+            "convolutional", ("finite_difference",), fast_forms.without, marks=pytest.mark.long
+        ),
+        pytest.param("nasbench201", HYPERGRADIENTS, contextlib.nullcontext, marks=pytest.mark.long),
         # Its clear layers are the convolutional space's.
     ],
 )
