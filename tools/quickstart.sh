@@ -19,9 +19,12 @@ tick() {
     return
   fi
   local began=$SECONDS
-  while sleep 8 >/dev/null 2>&1; do
-    echo "  ... $((SECONDS - began)) s"
-  done 2>/dev/null &
+  (
+    exec 2>/dev/null # of the shell too, which may complain when it is stopped
+    while sleep 8 >/dev/null; do
+      echo "  ... $((SECONDS - began)) s"
+    done
+  ) &
   ticker=$!
 }
 
