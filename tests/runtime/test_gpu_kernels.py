@@ -102,7 +102,6 @@ def _traced(step, *arguments):
     ("space", "kinds", "forms"),
     [
         ("recurrent", ("first_order",), contextlib.nullcontext),
-        ("nasbench201", ("finite_difference",), contextlib.nullcontext),
         pytest.param("recurrent", HYPERGRADIENTS, contextlib.nullcontext, marks=pytest.mark.long),
         pytest.param("recurrent", HYPERGRADIENTS, fast_forms.without, marks=pytest.mark.long),
         pytest.param(

@@ -75,7 +75,7 @@ def test_own_norms_are_those_of_micro_batches(mirrored):
     trainings._assert_close(own, parts)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_own_norms_of_a_search_are_those_of_micro_batches(mirrored):
     replicas = Replicas(mirrored, checks=True, joint_norms=False), Replicas(micro_batches=2)
     with mock.patch.dict(searches.KINDS, recurrent=("first_order",) * 3):

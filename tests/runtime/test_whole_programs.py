@@ -63,7 +63,8 @@ def _same(space, xla, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "space", ["recurrent", pytest.param("convolutional", marks=pytest.mark.long)]
+    "space",
+    [pytest.param(space, marks=pytest.mark.long) for space in ("recurrent", "convolutional")],
 )
 def test_search_steps_are_the_same(xla, capsys, space):
     """Three steps, one of each estimate; of images two, in which the first order's two are."""

@@ -45,7 +45,10 @@ def ran(tmp_path_factory):
         check=True,
         timeout=60,
     )
-    assert done.stderr == ""
+    # A stage that takes no time stops its ticker while bash is still starting that, which bash may
+    # say; no real stage is as short.
+    said = [line for line in done.stderr.splitlines() if "wait_for: No record" not in line]
+    assert said == []
     return root, done.stdout, asked.read_text(encoding="utf-8").splitlines()
 
 
