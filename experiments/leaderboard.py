@@ -106,17 +106,23 @@ def _skips(cell: str) -> int:
     return cell.count("skip_connect")
 
 
+def _readable(run: Run) -> list[Mapping[str, Any]]:
+    """The epochs whose cell says something: where α never moves, the last one, if it is derived."""
+    frozen = "frozen_alphas" in run["settings"].get("rules", "").split(",")
+    return run["epochs"][-1:] if frozen else run["epochs"]
+
+
 def every_run(runs: Sequence[Run]) -> Rows:
     """A row for each run: what its cell was worth on the way, and at the end."""
     rows = []
     for run in itertools.chain.from_iterable(by_method(runs).values()):
-        scores = [epoch["table"]["cifar10"] for epoch in run["epochs"]]
+        scores = {epoch["epoch"]: epoch["table"]["cifar10"] for epoch in _readable(run)}
         judged = _judged(run)
         rows.append(
             {
                 "method": f"`{run['method']}`",
                 "seed": str(run["seed"]),
-                **{f"epoch {e}": f"{scores[e - 1]:.2f}" for e in _SHOWN if e <= len(scores)},
+                **{f"epoch {e}": f"{scores[e]:.2f}" if e in scores else "" for e in _SHOWN},
                 "end": f"{judged['value']:.2f}",
                 "percentile": f"{judged['percentile']:.1f}",
                 "cell": f"`{run['result']['cell']}`",
@@ -151,7 +157,8 @@ def draw(runs: Sequence[Run], path: pathlib.Path = CURVES) -> None:
                 style = {"color": f"C{number % 10}", "linestyle": "-" if number < 10 else "--"}
                 if run is members[0] and name == "cifar10":
                     style["label"] = method
-                panel.plot(*zip(*line, strict=True), **style, linewidth=1.2)
+                marker = "o" if len(line) == 1 else None
+                panel.plot(*zip(*line, strict=True), **style, linewidth=1.2, marker=marker)
     for panel, name in zip(panels, measured, strict=True):
         panel.set_ylabel(names[name])
         panel.grid(alpha=0.3)
@@ -168,7 +175,7 @@ def _line(run: Run, name: str) -> list[tuple[int, float]]:
             return _skips(epoch["cell"])
         return epoch["monitors"].get("eigenvalue/largest")
 
-    points = [(epoch["epoch"], value(epoch)) for epoch in run["epochs"]]
+    points = [(epoch["epoch"], value(epoch)) for epoch in _readable(run)]
     return [(epoch, number) for epoch, number in points if number is not None]
 
 
