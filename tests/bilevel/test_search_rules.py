@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tf_darts.bilevel.epoch_rules import Directions, EpochRule, SearchFacts, SearchProbe
+from tf_darts.bilevel.epoch_rules import Directions, EpochRule, SearchFacts, SearchProbe, Stop
 from tf_darts.bilevel.search_rules import SearchRules
 from tf_darts.testing.method import toy_config
 from tf_darts.testing.toy_search import ToySupernet
@@ -47,6 +47,16 @@ def test_a_table_is_not_seen(rules):
     ours._rules = (Watch(),)
     ours.directions([record(1, table={"cifar10": 90.0}, cell="a")])
     assert seen == [record(1, cell="a")]
+
+
+def test_a_stop_may_take_an_earlier_epoch(rules):
+    class Early(EpochRule):
+        def directions(self, history, facts):
+            return Directions(stop=Stop(1, "it was better"))
+
+    ours = rules()
+    ours._rules = (Early(),)
+    assert ours.chosen_record([record(1), record(2)]) == (record(1), "it was better")
 
 
 def test_without_a_stop_the_last_epoch_counts(rules):

@@ -78,6 +78,10 @@ def test_dr_nas_may_have_stages_too():
         ({"stage_settings": "layers:5/11/0"}, "--layers=0: out of range"),
         ({"stage_settings": "layers:5/x/7"}, "write it like layers:8/8/8"),
         ({"stage_settings": "layer:5/11/17"}, "layer is no setting of this search"),
+        (
+            {"stage_settings": "layer:5/11/17,layers:5/11/17"},
+            "give --stage_settings=layers:5/11/17 without it",
+        ),
         ({"stage_settings": "seed:5/11/17"}, "seed cannot change"),
         ({"stage_settings": "checkpoint_steps:5/11/17"}, "give it as --checkpoint_steps"),
         ({"derivation": "perturbation"}, "the next begins anew; leave one of the two out"),

@@ -123,9 +123,11 @@ class ProgressiveShrinking(EpochRule):
             field = known.get(name)
             if field is None or field.type not in (int, float) or name in _SHARED:
                 what = "is no setting of this search" if field is None else "cannot change"
+                parts = self.stage_settings.split(",")
+                others = (part for part in parts if part.partition(":")[0].strip() != name)
                 raise UserError(
                     f"--stage_settings={self.stage_settings}: {shown(name)} {what} (the space is"
-                    f" {config.space}); leave it out there."
+                    f" {config.space}); give --stage_settings={','.join(others)} without it."
                 )
             if field.metadata["operational"]:
                 raise UserError(
