@@ -43,6 +43,7 @@ from tf_darts.runtime.signals import graceful_stop
 
 _OUTPUT = flags.DEFINE_string("output", None, "The file of lines, one a search.", required=True)
 _BATCHES = flags.DEFINE_integer("batches", 4, "Pairs of batches at each epoch.", lower_bound=1)
+_RADII = flags.DEFINE_list("radii", ["0.1", "0.001"], "Finite differences with these, too.")
 
 
 def estimates(step: BilevelStep, batch: Any, number: int) -> dict[str, np.ndarray]:
@@ -52,6 +53,9 @@ def estimates(step: BilevelStep, batch: Any, number: int) -> dict[str, np.ndarra
       step: of a search.
       batch: a `SearchBatch`.
       number: of the batch, which decides its masks.
+
+    Returns:
+      A vector for each of the three estimates, and `finite_difference RADIUS` for other radii.
     """
     config, found = step.config, {}
     seed = step_seed(config.seed, tf.constant(number), tf.constant(-2))
@@ -61,8 +65,12 @@ def estimates(step: BilevelStep, batch: Any, number: int) -> dict[str, np.ndarra
     )
     states = dict.fromkeys(batches, step.supernet.initial_state(config.batch_size))
     rate = tf.constant(config.weight_learning_rate, keras.config.floatx())
-    for name in HYPERGRADIENTS:
-        step.config = dataclasses.replace(config, hypergradient=name)
+    kinds: dict[str, dict[str, Any]] = {name: {"hypergradient": name} for name in HYPERGRADIENTS}
+    for radius in _RADII.value:
+        of_radius = {"finite_difference_radius": float(radius)}
+        kinds[f"finite_difference {radius}"] = kinds["finite_difference"] | of_radius
+    for name, settings in kinds.items():
+        step.config = dataclasses.replace(config, **settings)
         try:
             gradient = step._hypergradient(batches, states, rate, seeds).gradient
         finally:

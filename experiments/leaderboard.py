@@ -19,6 +19,9 @@ from absl import app, flags
 from scipy import stats
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from marked_tables import with_table
 
 from tf_darts.benchmarks.null_distribution import by_mean_percentile
 from tf_darts.report.statistics import summarise
@@ -29,7 +32,6 @@ _WRITE = flags.DEFINE_bool("write", False, "Write the document and its pictures.
 RECORDS = ROOT / "experiments" / "results" / "nasbench201.jsonl"
 DOCUMENT = ROOT / "docs" / "results.md"
 CURVES = ROOT / "docs" / "images" / "leaderboard_curves.png"
-_BEGIN, _END = "<!-- {name}: python experiments/leaderboard.py --write -->\n", "<!-- end -->"
 _COLUMNS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16_120": "ImageNet16-120"}
 _REFERENCE = "darts_first"
 _SHOWN = 5, 10, 20, 30, 40  # epochs, before the last
@@ -134,10 +136,7 @@ def every_run(runs: Sequence[Run]) -> Rows:
 def document(text: str, runs: Sequence[Run]) -> str:
     """The document with the tables made anew between its marks."""
     for name, rows in (("leaderboard", leaderboard(runs)), ("runs", every_run(runs))):
-        begin = _BEGIN.format(name=name)
-        before, rest = text.split(begin)
-        after = rest.split(_END, 1)[1]
-        text = f"{before}{begin}\n{markdown_table(rows)}\n{_END}{after}"
+        text = with_table(text, name, "leaderboard.py", rows)
     return text
 
 
