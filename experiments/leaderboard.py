@@ -1,11 +1,12 @@
-"""The tables and pictures of docs/results.md's leaderboard, from experiments/results/.
+"""The leaderboard of docs/results.md and README.md, and its picture, from experiments/results/.
 
   python experiments/leaderboard.py           # prints the tables
-  python experiments/leaderboard.py --write   # writes them and the pictures into docs/
+  python experiments/leaderboard.py --write   # writes them and the picture
 
 Nothing is computed here but means, deviations and tests over runs: what a run's cell is worth in
 the table of NAS-Bench-201 stands in its line, as the search's own `table.json` said it.
 """
+# ruff: noqa: E402 (TensorFlow is loaded before what imports it)
 
 import itertools
 import json
@@ -21,6 +22,10 @@ from scipy import stats
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from tf_darts.runtime import start_up
+
+start_up.load_tensorflow()  # without its chatter
+
 from marked_tables import with_table
 
 from tf_darts.benchmarks.null_distribution import by_mean_percentile
@@ -31,6 +36,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 _WRITE = flags.DEFINE_bool("write", False, "Write the document and its pictures.")
 RECORDS = ROOT / "experiments" / "results" / "nasbench201.jsonl"
 DOCUMENT = ROOT / "docs" / "results.md"
+README = ROOT / "README.md"
 CURVES = ROOT / "docs" / "images" / "leaderboard_curves.png"
 _COLUMNS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16_120": "ImageNet16-120"}
 _REFERENCE = "darts_first"
@@ -140,6 +146,13 @@ def document(text: str, runs: Sequence[Run]) -> str:
     return text
 
 
+def short(text: str, runs: Sequence[Run]) -> str:
+    """The README with a few columns of the leaderboard."""
+    names = "method", "seeds", "CIFAR-10", "percentile", "p, random cells"
+    rows = [{name: row[name] for name in names if name in row} for row in leaderboard(runs)]
+    return with_table(text, "leaderboard", "leaderboard.py", rows)
+
+
 def draw(runs: Sequence[Run], path: pathlib.Path = CURVES) -> None:
     """Looked-up accuracy, skips and, where measured, λ over the epochs, a line for each seed."""
     from matplotlib.figure import Figure
@@ -184,6 +197,7 @@ def main(arguments: list[str]) -> None:
     runs = read()
     if _WRITE.value:
         DOCUMENT.write_text(document(DOCUMENT.read_text(), runs))
+        README.write_text(short(README.read_text(), runs))
         draw(runs)
         return
     print(markdown_table(leaderboard(runs)), markdown_table(every_run(runs)), sep="\n")

@@ -7,6 +7,7 @@ A line has all that docs/results.md says of a run, so that the document can be m
 run directory is gone (`experiments/leaderboard.py`). A run of the same settings is written once:
 who records it again replaces its line. Runs that have not finished are refused.
 """
+# ruff: noqa: E402 (TensorFlow is loaded before what imports it)
 
 import json
 import pathlib
@@ -17,6 +18,10 @@ from typing import Any
 from absl import app, flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from tf_darts.runtime import start_up
+
+start_up.load_tensorflow()  # without its chatter
 
 from tf_darts.benchmarks import CellTable
 from tf_darts.config.method_names import label

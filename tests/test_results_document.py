@@ -24,6 +24,8 @@ def tool():
 def test_the_document_agrees_with_the_records(tool):
     text = tool.DOCUMENT.read_text()
     assert tool.document(text, tool.read()) == text, "run experiments/leaderboard.py --write"
+    readme = tool.README.read_text()
+    assert tool.short(readme, tool.read()) == readme, "run experiments/leaderboard.py --write"
 
 
 def test_another_record_is_another_document(tool):
