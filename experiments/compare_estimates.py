@@ -43,7 +43,7 @@ from tf_darts.runtime.signals import graceful_stop
 
 _OUTPUT = flags.DEFINE_string("output", None, "The file of lines, one a search.", required=True)
 _BATCHES = flags.DEFINE_integer("batches", 4, "Pairs of batches at each epoch.", lower_bound=1)
-_RADII = flags.DEFINE_list("radii", ["0.1", "0.001"], "Finite differences with these, too.")
+_RADII = flags.DEFINE_list("radii", ["1", "0.1", "0.001"], "Finite differences with these, too.")
 
 
 def estimates(step: BilevelStep, batch: Any, number: int) -> dict[str, np.ndarray]:

@@ -31,6 +31,7 @@ DOCUMENT = ROOT / "docs" / "results.md"
 CURVES = ROOT / "docs" / "images" / "estimates.png"
 _ESTIMATES = {
     "first_order": "first order",
+    "finite_difference 1": "finite differences, radius 1",
     "finite_difference 0.1": "finite differences, radius 0.1",
     "finite_difference": "finite differences, radius 0.01",
     "finite_difference 0.001": "finite differences, radius 0.001",
