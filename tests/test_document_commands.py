@@ -261,6 +261,7 @@ def run_all(reader, documents, stem):
         pytest.param("performance_history", 8, marks=pytest.mark.long),
         pytest.param("reproducing", 12, marks=pytest.mark.long),
         pytest.param("results", 11, marks=pytest.mark.long),
+        pytest.param("small_studies", 11, marks=pytest.mark.long),
         pytest.param("studies", 5, marks=pytest.mark.long),
     ],
 )
@@ -292,6 +293,7 @@ def test_no_other_document_has_commands(documents):
         "performance_history",
         "reproducing",
         "results",
+        "small_studies",
         "studies",
         "serving",
         "which_method",
