@@ -20,6 +20,7 @@ from tf_darts.data.images import registry as images
 from tf_darts.data.images.search_batches import ImageSearchData
 from tf_darts.data.images.streamed import StreamedImageData
 from tf_darts.runs.memory_estimates import search_memory, training_memory
+from tf_darts.runtime.graph_optimisers import leave_out_graph_optimisers
 from tf_darts.runtime.memory.estimate import MemoryEstimate
 from tf_darts.runtime.threads import use_inter_op_threads
 from tf_darts.spaces.convolutional.make import image_objective
@@ -148,9 +149,10 @@ def recurrent_training_step() -> Task:
 def convolutional_training_step() -> Task:
     """A whole step of training the network of V2 on random images of ten classes.
 
-    With the threads that `--mode=train` would have.
+    With the threads and graph optimisers that `--mode=train` would have.
     """
     use_inter_op_threads()
+    leave_out_graph_optimisers()
     batch_size, size = FLAGS.batch_size, FLAGS.image_size
     preset = PRESETS["train", "cifar10"]
     config = dataclasses.replace(
@@ -179,9 +181,10 @@ def convolutional_training_step() -> Task:
 def image_search_step(space: str) -> Task:
     """A whole step of a search on random images of ten classes, in a space for images.
 
-    With the threads and settings that `--mode=search` would have.
+    With the threads, graph optimisers and settings that `--mode=search` would have.
     """
     use_inter_op_threads()
+    leave_out_graph_optimisers()
     own = {"channels": FLAGS.channels, "layers": FLAGS.layers, "rematerialize": FLAGS.rematerialize}
     given = {name: value for name, value in own.items() if value}
     base = {"mode": "search", "dataset": "cifar10", "space": space} | given

@@ -17,15 +17,16 @@ class Began(Exception):
     """The work would begin."""
 
 
-@pytest.mark.parametrize(("dataset", "wanted"), [("cifar10", 1), ("ptb", 0)])
+@pytest.mark.parametrize(("dataset", "wanted"), [("cifar10", 2), ("ptb", 0)])
 @pytest.mark.parametrize("mode", ["search", "train"])
-def test_operations_are_side_by_side_on_images(monkeypatch, mode, dataset, wanted):
+def test_the_process_is_set_for_images(monkeypatch, mode, dataset, wanted):
     calls = []
 
     def begin(*arguments):
         raise Began
 
-    monkeypatch.setattr(commands, "use_inter_op_threads", lambda: calls.append(True))
+    for name in ("use_inter_op_threads", "leave_out_graph_optimisers"):
+        monkeypatch.setattr(commands, name, lambda: calls.append(True))
     for name in ("find_cell", "run_search"):
         monkeypatch.setattr(commands, name, begin)
     with pytest.raises(Began):
@@ -53,6 +54,7 @@ def test_a_search_ends_with_its_cell_drawn_and_the_next_command(monkeypatch, cap
         path, [record], record, "", cell, None, "accuracy", ("guess", 10.0), {"weights": 7}
     )
     monkeypatch.setattr(commands, "use_inter_op_threads", lambda: None)
+    monkeypatch.setattr(commands, "leave_out_graph_optimisers", lambda: None)
     monkeypatch.setattr(commands, "run_search", lambda *arguments: run)
     values = flags.FlagValues()
     flags.DEFINE_string("load", None, "The files.", flag_values=values)

@@ -23,6 +23,7 @@ from tf_darts.runs.testing import run_training_test
 from tf_darts.runs.training import in_words, run_training
 from tf_darts.runs.training_tasks import find_cell
 from tf_darts.runtime.console import say
+from tf_darts.runtime.graph_optimisers import leave_out_graph_optimisers
 from tf_darts.runtime.signals import graceful_stop
 from tf_darts.runtime.threads import use_inter_op_threads
 from tf_darts.study.run_study import run_study
@@ -32,6 +33,7 @@ def search(config: SearchConfig) -> None:
     """`--mode=search`: looks for a cell and leaves it in the run directory."""
     if config.prefers_inter_op_threads:
         use_inter_op_threads()
+        leave_out_graph_optimisers()
     with graceful_stop() as stop:
         run = run_search(config, stop)
     last, record, score, (baseline, value) = run.history[-1], run.record, run.score, run.baseline
@@ -62,6 +64,7 @@ def train(config: TrainingConfig) -> None:
     """`--mode=train`: trains a network of a derived cell from random weights."""
     if config.prefers_inter_op_threads:
         use_inter_op_threads()
+        leave_out_graph_optimisers()
     cell = find_cell(config)
     with graceful_stop() as stop:
         run = run_training(config, cell, stop)
