@@ -1,6 +1,7 @@
 """Compiled losses of a supernet of one weight: equal to those by tapes, each made once."""
 
 import dataclasses
+import threading
 
 import keras
 import numpy as np
@@ -103,3 +104,32 @@ def test_the_precise_one_is_in_full(losses):
     loss = losses.for_batch(tf.constant(1.0), (), SEED)
     mixed = dataclasses.replace(loss, precision=Precision("float32", "bfloat16"))
     assert mixed.precise.precision == loss.precise.precision == loss.precision
+
+
+def test_the_next_function_is_traced_meanwhile(losses):
+    """In another thread, once the first is traced; it computes what it would have."""
+    loss, threads, done = losses.for_batch(tf.constant(2.0), (), SEED), [], threading.Event()
+
+    def trace():
+        threads.append(threading.current_thread())
+        loss.trace_gradients(*POINT, of_weights=True, of_alphas=False)
+        done.set()
+
+    losses.trace_meanwhile(trace)
+    loss.gradients(*POINT, of_weights=False)
+    assert done.wait(60.0) and threads[0] is not threading.current_thread()
+    assert losses.supernet.traced == 2
+    other = SupernetLosses(Line(losses.supernet.joint)).for_batch(tf.constant(2.0), (), SEED)
+    ours, right = (each.gradients(*POINT, of_alphas=False) for each in (loss, other))
+    assert_close(ours, right)
+    loss.gradients(*POINT, of_weights=False)
+    assert losses.supernet.traced == 2 and len(threads) == 1, "once, and no more"
+
+
+def test_what_cannot_be_traced_meanwhile_is_left_to_its_call(losses):
+    def fails():
+        raise ValueError("as its call will say")
+
+    losses.trace_meanwhile(fails)
+    loss = losses.for_batch(tf.constant(2.0), (), SEED)
+    assert_close(loss.gradients(*POINT).value, loss.value(*POINT)[0])

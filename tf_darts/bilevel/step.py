@@ -64,6 +64,7 @@ class BilevelStep:
         self.rollbacks = tf.Variable(0, dtype=tf.int64, name="rollbacks")
         self._precision = current()
         self._loss_scale = LossScale.needed_by(self._precision)
+        self._began = False
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -145,6 +146,9 @@ class BilevelStep:
         # The state before the batch: both steps take the same one, whichever is first.
         before = tf.nest.map_structure(tf.convert_to_tensor, self._states)
         weights_first = self.config.step_order == "weights_first"
+        if not self._began:
+            self._began = True
+            self._trace_meanwhile(train, validation, before, learning_rate, seeds)
         moved: dict[str, Any] = {}
         if weights_first:
             moved |= self._move_weights(train, before["train"], learning_rate, seeds)
@@ -154,6 +158,36 @@ class BilevelStep:
         if not weights_first:
             moved |= self._move_weights(train, before["train"], learning_rate, seeds)
         return moved
+
+    def _trace_meanwhile(
+        self,
+        train: Any,
+        validation: Any,
+        states: Mapping[str, State],
+        learning_rate: tf.Tensor,
+        seeds: tf.Tensor,
+    ) -> None:
+        """The gradients of both steps are traced while the first function is optimised.
+
+        With 16 bits, or operations that are drawn, what is traced depends on settings of the
+        process that change from one function to the next: then each waits for its turn.
+        """
+        if self._precision.mixed or self.mixture.relaxation.one_hot:
+            return
+        weights, alphas = self._weight_moves.read(), self.mixture.values()
+        moments = [self.mixture.moment(seeds, step) for step in (ALPHA_STEP, WEIGHT_STEP)]
+        of_alphas = self._loss_on(validation, states["validation"], seeds[1], moments[0])
+        of_weights = self._loss_on(
+            train, states["train"], seeds[2], moments[1], of_weight_step=True
+        )
+
+        def trace() -> None:
+            if HYPERGRADIENTS[self.config.hypergradient].by_alphas and not self.alphas_frozen:
+                of_alphas.trace_gradients(weights, alphas, of_weights=False, of_alphas=True)
+            of_weights.trace_gradients(weights, alphas, of_weights=True, of_alphas=False)
+            self._weight_moves.trace(learning_rate)
+
+        self._losses.trace_meanwhile(trace)
 
     def hessian_product(self, batch: Any, number: int) -> Callable[[np.ndarray], np.ndarray]:
         """The function v -> ∇²_α L_val · v at the current (w, α), for a flat vector like α.

@@ -6,6 +6,7 @@ five times; here each kind of derivative (by w, by α, by both) is traced and op
 
 import contextlib
 import dataclasses
+import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import tensorflow as tf
 from tf_darts.bilevel.loss import Gradients, Loss
 from tf_darts.bilevel.relaxation import Moment, Relaxation, beginning, folded
 from tf_darts.optimization.flat import FlatLayout
+from tf_darts.runtime import whole_programs
 from tf_darts.runtime.busy import busy
 from tf_darts.runtime.precision import Precision, current, using
 from tf_darts.runtime.replicas import SINGLE_REPLICA, BatchFunction, Replicas
@@ -98,6 +100,22 @@ class CompiledLoss(SupernetLoss):
     def gradients(
         self, weights: Weights, alphas: Alphas, *, of_weights: bool = True, of_alphas: bool = True
     ) -> Gradients:
+        kind, of_part, point = self._gradients_of_part(weights, alphas, of_weights, of_alphas)
+        gradients, state = self._compiled(kind, of_part, point)
+        return gradients._replace(auxiliary=gradients.auxiliary._replace(state=state))
+
+    def trace_gradients(
+        self, weights: Weights, alphas: Alphas, *, of_weights: bool, of_alphas: bool
+    ) -> None:
+        """Traces what `gradients` of the same arguments will call; nothing is computed."""
+        kind, of_part, point = self._gradients_of_part(weights, alphas, of_weights, of_alphas)
+        function = self.losses.compiled(self._key(kind), of_part, self._arguments(point))
+        with using(self.precision), one_hot_mixing(self.losses.relaxation.one_hot):
+            whole_programs.trace(function)
+
+    def _gradients_of_part(
+        self, weights: Weights, alphas: Alphas, of_weights: bool, of_alphas: bool
+    ) -> tuple[Hashable, BatchFunction, Any]:
         of_alphas = of_alphas or (of_weights and self.losses.supernet.joint_gradients)
 
         def of_part(point: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:
@@ -108,9 +126,7 @@ class CompiledLoss(SupernetLoss):
             state = gradients.auxiliary.state
             return gradients._replace(auxiliary=gradients.auxiliary._replace(state=())), state
 
-        point = list(weights), alphas, self.moment
-        gradients, state = self._compiled((of_weights, of_alphas), of_part, point)
-        return gradients._replace(auxiliary=gradients.auxiliary._replace(state=state))
+        return (of_weights, of_alphas), of_part, (list(weights), alphas, self.moment)
 
     def mixed_product(self, weights: Weights, alphas: Alphas, vector: Weights) -> list[tf.Tensor]:
         def of_part(point: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:
@@ -152,18 +168,24 @@ class CompiledLoss(SupernetLoss):
         loss = SupernetLoss(self.losses, batch, state, seed, moment, *flags)
         return loss if self.factor is None else loss.times(self.factor)
 
+    def _key(self, kind: Hashable) -> Hashable:
+        factor = None if self.factor is None else self.factor.ref()
+        return kind, self.regularized, self.of_weight_step, self.precision, factor
+
+    def _arguments(self, point: Any) -> tuple[Any, ...]:
+        return point, self.batch, self.state, self.seed
+
     def _compiled(self, kind: Hashable, of_part: BatchFunction, point: Any) -> Any:
         """Calls the compiled `of_part` of this kind of derivative, made the first time."""
-        factor = None if self.factor is None else self.factor.ref()
-        key = kind, self.regularized, self.of_weight_step, self.precision, factor
-        arguments = point, self.batch, self.state, self.seed
-        first = not self.losses.has_compiled(key)
+        key, arguments = self._key(kind), self._arguments(point)
         function = self.losses.compiled(key, of_part, arguments)
-        one_hot = self.losses.relaxation.one_hot
-        # It is traced and compiled when it is first called.
-        telling = busy(f"Compiling {_IN_WORDS[kind]}") if first else contextlib.nullcontext()
-        with telling, using(self.precision), one_hot_mixing(one_hot):
-            return function(*arguments)
+        with using(self.precision), one_hot_mixing(self.losses.relaxation.one_hot):
+            if self.losses.has_called(key):
+                return function(*arguments)
+            with busy(f"Compiling {_IN_WORDS[kind]}"):
+                whole_programs.trace(function)
+                self.losses.calls(key)
+                return function(*arguments)  # its graph is optimised now
 
 
 class SupernetLosses:
@@ -193,6 +215,8 @@ class SupernetLosses:
         self._replicas = replicas
         self._precision = current()
         self._functions: dict[Hashable, Callable[..., Any]] = {}
+        self._called: set[Hashable] = set()
+        self._ahead: Callable[[], None] | None = None
 
     def for_batch(
         self,
@@ -224,9 +248,30 @@ class SupernetLosses:
             return mixing, {"edge_factors": factors}
         return folded(mixing, factors), {}
 
-    def has_compiled(self, key: Hashable) -> bool:
-        """Whether `compiled` has been called with this key."""
-        return key in self._functions
+    def trace_meanwhile(self, trace: Callable[[], None]) -> None:
+        """Calls `trace` in a thread, once, when the next function has been traced.
+
+        Tracing is Python's work and optimising a graph TensorFlow's, which lets Python go: on two
+        cores the one of the next function and the other of this one take the time of the longer.
+        """
+        self._ahead = trace
+
+    def has_called(self, key: Hashable) -> bool:
+        """Whether the function of this key was called, and so is optimised."""
+        return key in self._called
+
+    def calls(self, key: Hashable) -> None:
+        """The function of this key has been traced, and is called for the first time."""
+        self._called.add(key)
+        trace, self._ahead = self._ahead, None
+        if trace is None:
+            return
+
+        def run() -> None:
+            with contextlib.suppress(Exception):  # who calls the function will meet it
+                trace()
+
+        threading.Thread(target=run, name="tracing", daemon=True).start()
 
     def compiled(
         self, key: Hashable, of_part: BatchFunction, arguments: tuple[Any, ...]

@@ -51,6 +51,14 @@ class WeightMoves:
         self.optimizer = dataclasses.replace(self.optimizer, weight_decay=value)
         self._compile()
 
+    def trace(self, learning_rate: tf.Tensor) -> None:
+        """Traces the real step; nothing moves."""
+        if tf.config.functions_run_eagerly():
+            return
+        vectors = self._losses.layout, self._losses.statistics_layout
+        weights, statistics = (tf.zeros([v.size], keras.config.floatx()) for v in vectors)
+        self.advance.get_concrete_function([weights], learning_rate, statistics)
+
     def flat(self) -> list[tf.Tensor]:
         """All of w, as a list of one vector."""
         weights = [tf.convert_to_tensor(weight) for weight in self._supernet.weights]

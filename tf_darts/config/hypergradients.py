@@ -20,6 +20,7 @@ class Estimate:
       about: what it is, for `--help`.
       settings: the function's keywords, each with the setting of a search that it takes.
       order: of the highest derivative; 2 needs losses that can be differentiated twice.
+      by_alphas: whether it takes gradients by α alone.
       vectors: how many of the size of w are alive at once: w, ∇, w', v, w ± εv, their parts, and
         the velocity; for the estimate of memory.
       graphs: how many kinds of gradient a step compiles in a space where ∇_α is apart from ∇_w; 2
@@ -33,6 +34,7 @@ class Estimate:
     about: str
     settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
     order: int = 1
+    by_alphas: bool = False
     vectors: int
     graphs: int = 2
     cost: int
@@ -52,6 +54,7 @@ HYPERGRADIENTS: dict[str, Estimate] = {
     "first_order": Estimate(
         function="tf_darts.bilevel.hypergradient:first_order",
         about="xi = 0",
+        by_alphas=True,
         vectors=6,
         cost=2 + 3,
         colour="#d1602a",
@@ -60,6 +63,7 @@ HYPERGRADIENTS: dict[str, Estimate] = {
         function="tf_darts.bilevel.hypergradient:finite_difference",
         about="the paper's second order",
         settings={"radius": "finite_difference_radius"},
+        by_alphas=True,
         vectors=9,
         graphs=4,  # by w and by α, and of the unrolled step both again
         cost=3 * 3 + 2 * 2,

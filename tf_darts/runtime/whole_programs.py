@@ -44,6 +44,17 @@ def compiled(function: Callable[..., Any], signature: tuple[Any, ...]) -> Callab
     )
 
 
+def trace(function: Callable[..., Any]) -> None:
+    """Makes the graph of a function of `compiled`, where that can be done without a call.
+
+    A whole program's cannot, nor that of several replicas; nothing is done for them, nor where
+    functions run eagerly.
+    """
+    traces = getattr(function, "get_concrete_function", None)
+    if traces is not None and not tf.config.functions_run_eagerly():
+        traces()
+
+
 class _WholeProgram:
     """A program, and the kernels that are taken where XLA does not take it."""
 
