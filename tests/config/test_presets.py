@@ -42,6 +42,7 @@ PAPER = {
     "alpha_beta_1": 0.9,
     "alpha_beta_2": 0.999,
     "alpha_weight_decay": 1e-3,
+    "alpha_clip_norm": 0.0,
     "alpha_scale": 1e-3,
     "precision": "float32",
     "accelerate": "auto",
