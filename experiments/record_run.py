@@ -39,7 +39,9 @@ def record(path: pathlib.Path) -> dict[str, Any]:
 
     Returns:
       {"method", "seed", "version", "commit", "settings", "epochs": [{"epoch", "step", "seconds",
-      "cell", "table", "monitors", …}], "result": {"epoch", "cell", "scores", "references"}}.
+      "cell", "table", "monitors", …}], "result": {"epoch", "cell", "scores",
+      "references"}}; the result also has what was "found" of a known answer and why the search
+      "stopped" early, where that is so.
 
     Raises:
       UserError: it holds no search, or one that has not finished; `StateError`: it cannot be read.
@@ -74,7 +76,8 @@ def record(path: pathlib.Path) -> dict[str, Any]:
             "cell": result.get("cell", history[-1]["cell"]),
             "scores": scores,
             "references": table.references((1, 10)) if table else {},
-        },
+        }
+        | {name: result[name] for name in ("found", "stopped") if name in result},
     }
 
 
