@@ -160,11 +160,15 @@ def test_given_validation_images_must_be_there(tmp_path):
 
 def test_runs_of_before_the_division_were_shuffled():
     assert config.legacy_settings() == {
+        "alpha_clip_norm": 0.0,
+        "auxiliary_fading": "linear",
         "division": "shuffled",
         "nesterov": False,
         "permute_labels": False,
         "replica_norms": "joint",
+        "search_cutout": 0,
         "xla": "auto",
+        "zero_one_form": "square",
     }
 
 
@@ -329,6 +333,7 @@ def test_computed_settings_leave_out_what_does_not_matter():
         "checkpoint_steps",
         "max_rollbacks",
         "accelerate",
+        "alpha_clip_norm",
         "nesterov",
         "replica_norms",
         "xla",
