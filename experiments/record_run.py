@@ -59,7 +59,8 @@ def record(path: pathlib.Path) -> dict[str, Any]:
     version = files.read_json(path / "config.json", _ADVICE).get("tf_darts")
     commit = _COMMIT.value
     if files.exists(path / "environment.json"):
-        commit = files.read_json(path / "environment.json", _ADVICE).get("commit") or commit
+        starts = files.read_json(path / "environment.json", _ADVICE)["starts"]
+        commit = starts[-1]["versions"].get("commit") or commit
     scores: list[Any] = []
     if files.exists(path / "table.json"):
         scores = files.read_json(path / "table.json", _ADVICE)["scores"]
