@@ -155,7 +155,8 @@ def _common(own: Settings, lines: Sequence[Line]) -> dict[str, str]:
 def _measured(lines: Sequence[Line]) -> dict[str, str]:
     """What they end with: the supernet's scores at the epochs whose cells count."""
     scores = [_chosen(line)["validation_accuracy"] for line in lines]
-    return {"validation, %": f"{min(scores):.1f}–{max(scores):.1f}"}
+    ends = dict.fromkeys(f"{score:.1f}" for score in (min(scores), max(scores)))
+    return {"validation, %": "–".join(ends)}
 
 
 def _chosen(line: Line) -> Mapping[str, Any]:
@@ -229,7 +230,8 @@ def document(text: str) -> str:
         begin = _BEGIN.format(name=name)
         before, rest = text.split(begin)
         after = rest.split(_END, 1)[1]
-        text = f"{before}{begin}\n{markdown_table(rows)}\n{_END}{after}"
+        table = markdown_table(rows) if rows else "No run of it is recorded yet.\n"
+        text = f"{before}{begin}\n{table}\n{_END}{after}"
     return text
 
 
