@@ -7,6 +7,10 @@ NAS-Bench-201's space at full size (16 channels, 5 cells for each resolution, ba
 seconds of a step, the median of several; the memory is that of a gradient's tensors, counted in the
 traced graph (as the estimate that a run prints). Processor time, not time by the clock: what else
 the machine does changes it little.
+
+A method that searches in stages has a line for each of them too. Its own has the mean cost over the
+epochs of all stages, which are alike, and the memory of the largest one. Which operations an edge
+keeps a search decides; here they are left in turn, so that each is on about as many edges as any.
 """
 
 import json
@@ -16,6 +20,8 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
 
@@ -30,20 +36,39 @@ _ONE = flags.DEFINE_string("one", None, "A method: prints its measurement as JSO
 _REFERENCE = "darts_first"
 
 
-def measure(method: str, steps: int) -> dict[str, float]:
-    """Processor seconds of a step, and of the first; bytes of a gradient's tensors at full size."""
+def measure(method: str, steps: int) -> list[dict[str, float]]:
+    """Of each stage, of which a search has one as a rule, what `measure_stage` says."""
     import tf_darts.accelerate  # noqa: F401, the fast forms that a run takes
+    from tf_darts.config.presets import configure
+    from tf_darts.runs.stages import Stage
+
+    asked = {"mode": "search", "dataset": "cifar10", "space": "nasbench201", "method": method}
+    config = configure(asked | {"batch_size": 64})
+    stage = Stage(config, (config.cells,))
+    measured = [measure_stage(stage.config, stage.cells[-1], steps)]
+    while not stage.is_last:
+        stage = stage.after({"mixing": in_turn(stage.cells[-1])}, 0.0)
+        measured.append(measure_stage(stage.config, stage.cells[-1], steps))
+    return measured
+
+
+def in_turn(cells: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Mixing weights [edges, operations] whose order is turned by one from edge to edge."""
+    return {
+        kind: (np.arange(cell.columns) - np.arange(cell.edges)[:, np.newaxis]) % cell.columns
+        for kind, cell in cells.items()
+    }
+
+
+def measure_stage(config: Any, cells: Mapping[str, Any], steps: int) -> dict[str, float]:
+    """Processor seconds of a step, and of the first; bytes of a gradient's tensors at full size."""
     from tf_darts.cells.space import find_space, resolved
     from tf_darts.config.methods import find_method
-    from tf_darts.config.presets import configure
     from tf_darts.data.facts import ImageFacts
     from tf_darts.runs.memory_estimates import search_memory
 
-    asked = {"mode": "search", "dataset": "cifar10", "space": "nasbench201", "method": method}
-
-    config = configure(asked | {"batch_size": 64})
     make = resolved(find_space("nasbench201").supernet)
-    network = make(config, ImageFacts((32, 32, 3), classes=10), config.cells)
+    network = make(config, ImageFacts((32, 32, 3), classes=10), cells)
     memory = search_memory(network, config).tensors
     step = resolved(find_method(config.method).step)(network, config)
     random = np.random.default_rng(0)
@@ -71,12 +96,20 @@ def main(arguments: list[str]) -> None:
 
     names = _METHODS.value or [name for name in methods() if name != _REFERENCE]
     half = len(names) // 2
-    rows: dict[str, list[dict[str, float]]] = {}
+    rows: dict[str, list[dict[str, float]]] = {}  # of each measurement, one after the other
     for name in [_REFERENCE, *names[:half], _REFERENCE, *names[half:], _REFERENCE]:
         command = [sys.executable, __file__, f"--one={name}", f"--steps={_STEPS.value}"]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        rows.setdefault(name, []).append(json.loads(done.stdout.splitlines()[-1]))
-        print(name, rows[name][-1], file=sys.stderr, flush=True)
+        stages = json.loads(done.stdout.splitlines()[-1])
+        print(name, stages, file=sys.stderr, flush=True)
+        whole = {
+            "step": statistics.mean(stage["step"] for stage in stages),
+            "first": sum(stage["first"] for stage in stages),
+            "memory": max(stage["memory"] for stage in stages),
+        }
+        rows.setdefault(name, []).append(whole)
+        for number, stage in enumerate(stages if len(stages) > 1 else (), 1):
+            rows[f"{name}, stage {number}"] = [stage]
     step, memory = (
         statistics.median(row[key] for row in rows[_REFERENCE]) for key in ("step", "memory")
     )

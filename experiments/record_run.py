@@ -44,7 +44,9 @@ def record(path: pathlib.Path) -> dict[str, Any]:
 
     Returns:
       {"method", "seed", "version", "commit", "settings", "epochs": [{"epoch", "step", "seconds",
-      "cell", "table", "monitors", …}], "result": {"epoch", "cell", "scores", "references"}}.
+      "cell", "table", "monitors", …}], "result": {"epoch", "cell", "scores",
+      "references"}}; the result also has what was "found" of a known answer and why the search
+      "stopped" early, where that is so.
 
     Raises:
       UserError: it holds no search, or one that has not finished; `StateError`: it cannot be read.
@@ -62,7 +64,8 @@ def record(path: pathlib.Path) -> dict[str, Any]:
     version = files.read_json(path / "config.json", _ADVICE).get("tf_darts")
     commit = _COMMIT.value
     if files.exists(path / "environment.json"):
-        commit = files.read_json(path / "environment.json", _ADVICE).get("commit") or commit
+        starts = files.read_json(path / "environment.json", _ADVICE)["starts"]
+        commit = starts[-1]["versions"].get("commit") or commit
     scores: list[Any] = []
     if files.exists(path / "table.json"):
         scores = files.read_json(path / "table.json", _ADVICE)["scores"]
@@ -79,7 +82,8 @@ def record(path: pathlib.Path) -> dict[str, Any]:
             "cell": result.get("cell", history[-1]["cell"]),
             "scores": scores,
             "references": table.references((1, 10)) if table else {},
-        },
+        }
+        | {name: result[name] for name in ("found", "stopped") if name in result},
     }
 
 

@@ -39,15 +39,14 @@ OWN = {
     "darts_pt": {"perturbation_epochs": 1, "perturbation_batches": 1},
     "rsps": {"sampled_cells": 2, "sampled_batches": 1, "sampled_finalists": 1},
     "p_darts": STAGES,
+    "robust_darts_dp": {"search_cutout": 4, "epochs": 2},
 }
 OF_SPACE = {
     ("sgas", "nasbench201"): {"epochs": 7},
     ("sgas", "convolutional"): {"epochs": 9},
     ("sgas", "recurrent"): {"epochs": 9},
-    ("p_darts", "nasbench201"): {
-        "stage_operations": "3/2",
-        "stage_settings": "cells_per_stage:1/1/2",
-    },
+    ("p_darts", "nasbench201"): {"stage_settings": "cells_per_stage:1/1/2"},
+    ("dr_nas", "convolutional"): STAGES | {"channels": 12},
     ("p_darts", "convolutional"): {"stage_settings": "layers:3/4/5,skip_dropout:.1/.4/.7"},
 }
 # Where a method is not for a space, and why.
@@ -55,6 +54,7 @@ REFUSED = {
     ("pc_darts", "recurrent"): "the edges of the space recurrent do not offer",
     ("darts_minus", "recurrent"): "the edges of the space recurrent do not offer",
     ("p_darts", "recurrent"): "the edges of the space recurrent do not offer",
+    ("robust_darts_dp", "recurrent"): "the edges of the space recurrent do not offer",
 }
 # Of each kind of relaxation one; tests/methods/test_members.py has toy searches of others.
 EVERY_DAY = {"fair_darts", "rsps", "smooth_darts_rs", "snas"}

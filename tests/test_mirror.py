@@ -88,7 +88,7 @@ HOMES = {
     "formats/test_language_serving.py": ["formats/language_functions"],
     "formats/test_saved_model.py": ["formats/saved_model_check", "formats/serving_model"],
     "formats/test_serving_api.py": ["formats/warmup"],
-    "methods/test_beta_decay.py": ["bilevel/alpha_moves", "bilevel/alpha_terms"],
+    "methods/test_beta_decay.py": ["bilevel/alpha_terms"],
     "methods/test_eigenvalue.py": ["bilevel/curvature"],
     "methods/test_auxiliary_skip.py": ["spaces/convolutional/relaxed/auxiliary_skip"],
     "methods/test_dropped_edges.py": ["spaces/convolutional/relaxed/dropped_edge"],

@@ -2,17 +2,22 @@
 
 import importlib.util
 import json
+import re
 
 import pytest
+from absl import flags
 
 from tests.support.paths import ROOT
 
 
 def module(name):
-    """A program of experiments/."""
+    """A program of experiments/; its flags are forgotten, since others have some of that name."""
+    known = set(flags.FLAGS)
     spec = importlib.util.spec_from_file_location(name, ROOT / "experiments" / f"{name}.py")
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)
+    for flag in set(flags.FLAGS) - known:
+        delattr(flags.FLAGS, flag)
     return loaded
 
 
@@ -56,3 +61,39 @@ def test_pairs_are_of_equal_seeds(tool):
     runs = [run(seed, 91.0 + 2 * seed) for seed in (0, 1, 2)]
     assert tool._paired(runs, reference) == "0.25 (3)"
     assert tool._paired(reference, reference) == ""
+
+
+@pytest.fixture(scope="module")
+def controls():
+    return module("controls")
+
+
+def test_the_controls_in_the_document_agree_with_their_records(controls):
+    text = controls.DOCUMENT.read_text()
+    assert controls.document(text) == text, "run experiments/controls.py --write"
+
+
+def test_every_recorded_control_is_a_planned_one(controls):
+    """So the flags in the document are those of the runs; no seed is there twice."""
+    keys = [controls.key(space, own, seed) for space, own, seed in controls.planned()]
+    assert len(set(keys)) == len(keys)
+    lines = controls.RECORDS.read_text().splitlines()
+    assert len(controls.read()) == len(lines) and set(controls.read()) <= set(keys)
+
+
+def test_another_control_is_another_document(controls, monkeypatch, tmp_path):
+    lines = re.sub('"right": .', '"right": 1', controls.RECORDS.read_text())
+    (tmp_path / "lines").write_text(lines)
+    text, read = controls.DOCUMENT.read_text(), controls.read
+    monkeypatch.setattr(controls, "read", lambda: read(tmp_path / "lines"))
+    made = controls.document(text)
+    assert made.count("\n") == text.count("\n") and made != text
+
+
+def test_wrong_edges_and_pairs_by_hand(controls):
+    cell = "normal skip_connect:0 sep_conv_3x3:1 | skip_connect:1 / reduce skip_connect:0"
+    line = {"settings": {"operations": "s2"}, "result": {"cell": cell}}
+    assert controls.wrong(line) == (3, 2)
+    # Differences -1, -2, -3: two of eight signs are as far from 0; -1, 1, 0: all are.
+    assert controls._paired([(1, 2), (0, 2), (1, 4)]) == "-2.0 (p = 0.25)"
+    assert controls._paired([(1, 2), (2, 1), (3, 3)]) == "+0.0 (p = 1)"

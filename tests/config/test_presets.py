@@ -42,6 +42,7 @@ PAPER = {
     "alpha_beta_1": 0.9,
     "alpha_beta_2": 0.999,
     "alpha_weight_decay": 1e-3,
+    "alpha_clip_norm": 0.0,
     "alpha_scale": 1e-3,
     "precision": "float32",
     "accelerate": "auto",
@@ -159,11 +160,15 @@ def test_given_validation_images_must_be_there(tmp_path):
 
 def test_runs_of_before_the_division_were_shuffled():
     assert config.legacy_settings() == {
+        "alpha_clip_norm": 0.0,
+        "auxiliary_fading": "linear",
         "division": "shuffled",
         "nesterov": False,
         "permute_labels": False,
         "replica_norms": "joint",
+        "search_cutout": 0,
         "xla": "auto",
+        "zero_one_form": "square",
     }
 
 
@@ -328,6 +333,7 @@ def test_computed_settings_leave_out_what_does_not_matter():
         "checkpoint_steps",
         "max_rollbacks",
         "accelerate",
+        "alpha_clip_norm",
         "nesterov",
         "replica_norms",
         "xla",

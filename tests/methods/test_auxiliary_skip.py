@@ -76,13 +76,16 @@ def test_at_stride_2_it_is_a_reduction_with_weights_of_its_own():
 
 
 def test_beta_falls_with_the_epochs():
-    def beta(epoch, epochs=50):
+    def beta(epoch, epochs=50, **settings):
         share = tf.constant(epoch / epochs, tf.float64)
         moment = Moment(tf.zeros([2], tf.int32), share, tf.constant(epoch / (epochs - 1)), {})
-        return float(AuxiliarySkip().numbers_at(moment, epochs)[0])
+        return float(AuxiliarySkip(**settings).numbers_at(moment, epochs)[0])
 
     assert beta(0) == 1.0
     assert beta(49) == pytest.approx(0.02, rel=1e-12)
+    for fading, half in (("cosine", 0.5), ("slow_cosine", 2**-0.5)):
+        values = [beta(epoch, auxiliary_fading=fading) for epoch in (0, 25, 50)]
+        np.testing.assert_allclose(values, [1.0, half, 0.0], atol=1e-12)
 
 
 def test_what_has_no_skip_connection_is_refused():

@@ -15,11 +15,11 @@ def moment(allowed=None):
     return Moment(tf.zeros([2], tf.int32), share, share, allowed or {})
 
 
-def term(alpha, weight=10.0):
+def term(alpha, weight=10.0, form="square"):
     alphas = {"a": alpha, "b": alpha[:1]}
     with tf.GradientTape() as tape:
         tape.watch(alphas)
-        value = ZeroOne(zero_one_weight=weight).value(
+        value = ZeroOne(zero_one_weight=weight, zero_one_form=form).value(
             alphas, Sigmoid().mixing(alphas, moment()), moment()
         )
     return float(value), tape.gradient(value, alphas)
@@ -39,6 +39,19 @@ def test_its_gradient_is_the_closed_form():
     expected = -2.0 * 10.0 * (s - 0.5) * s * (1 - s) / entries
     np.testing.assert_allclose(slopes["a"], expected, rtol=1e-12)
     np.testing.assert_allclose(slopes["b"], expected[:1], rtol=1e-12)
+
+
+def test_of_the_distance_itself():
+    """METHODS.md 5.1's other form: the slope does not vanish near a half, and does at it."""
+    alpha = tf.constant(np.random.default_rng(0).standard_normal((3, 4)))
+    value, slopes = term(alpha, form="distance")
+    s = tf.sigmoid(alpha).numpy()
+    every = np.concatenate([s, s[:1]])
+    assert value == pytest.approx(-10.0 * np.abs(every - 0.5).mean(), rel=1e-12)
+    expected = -10.0 * np.sign(s - 0.5) * s * (1 - s) / 16
+    np.testing.assert_allclose(slopes["a"], expected, rtol=1e-12)
+    half, slopes = term(tf.zeros([3, 4], tf.float64), form="distance")
+    assert half == 0.0 and all((slope.numpy() == 0).all() for slope in slopes.values())
 
 
 def test_rows_that_sum_to_more_than_one_have_an_entropy():

@@ -5,7 +5,8 @@ import pytest
 
 from tf_darts.cells.topologies import TOPOLOGIES
 from tf_darts.cells.topology import CellTopology
-from tf_darts.config.presets import configure
+from tf_darts.config import method_names
+from tf_darts.config.presets import computed_settings, configure
 from tf_darts.errors import UserError
 from tf_darts.methods.progressive import ProgressiveShrinking, shrunk
 
@@ -51,19 +52,66 @@ def test_the_method_has_the_papers_stages():
     assert searched(rules="").staging is None
 
 
-def test_dr_nas_may_have_stages_too():
-    config = searched(
-        method="dr_nas",
-        rules="warm_up,progressive_shrinking",
-        edge_options="partial_channels",
-        stage_operations="4",
-        stage_settings="partial_channels:6/4",
-        channels=36,
-    )
+def test_in_nasbench201_the_network_grows_to_its_full_size():
+    config = searched(space="nasbench201")
+    assert [config.staging.settings_of_stage(stage) for stage in range(3)] == [
+        {"cells_per_stage": 1, "skip_dropout": 0.1},
+        {"cells_per_stage": 3, "skip_dropout": 0.4},
+        {"cells_per_stage": 5, "skip_dropout": 0.7},
+    ]
+    assert (config.stage_operations, config.epochs, config.batch_size) == ("3/2", 25, 96)
+
+
+def test_dr_nas_has_its_stages_in_the_convolutional_space():
+    config = searched(method="dr_nas")
     assert [config.staging.settings_of_stage(i) for i in range(2)] == [
         {"partial_channels": 6},
         {"partial_channels": 4},
     ]
+    assert (config.channels, config.layers, config.epochs, config.batch_size) == (36, 20, 25, 64)
+    assert (config.warm_up_epochs, config.alpha_learning_rate) == (10, 6e-4)
+    assert (config.weight_learning_rate, config.final_weight_learning_rate) == (0.1, 0.0)
+    cells = config.cells
+    assert {cell.columns for cell in cells.values()} == {7}
+    assert not any("none" in cell.all_operations for cell in cells.values())
+    tables = {kind: np.random.default_rng(0).random((14, 7)) for kind in cells}
+    last = config.staging.cells_of_stage(1, {"mixing": tables}, cells)
+    assert {cell.columns for cell in last.values()} == {4}
+
+
+def test_dr_nas_has_one_stage_elsewhere_and_may_have_more():
+    config = searched(method="dr_nas", space="nasbench201")
+    assert config.staging is None and config.epochs == 100 and config.edge_options == ""
+    assert searched(method="dr_nas", dataset="ptb").staging is None
+    config = searched(
+        method="dr_nas",
+        space="nasbench201",
+        rules="progressive_shrinking",
+        edge_options="partial_channels",
+        epochs=50,
+        stage_operations="3",
+        stage_settings="partial_channels:4/2",
+    )
+    assert config.staging.settings_of_stage(1) == {"partial_channels": 2}
+
+
+@pytest.mark.parametrize("asked", [{}, {"space": "nasbench201"}, {"dataset": "ptb"}])
+def test_dr_nas_has_its_name_in_every_space(asked):
+    """Whether its run says the space, or leaves the usual one of its data out."""
+    config = searched(method="dr_nas", **asked)
+    assert config.label == method_names.label(computed_settings(config)) == "dr_nas"
+
+
+def test_a_run_from_before_the_stages_says_what_it_lacks():
+    """Of the convolutional space; it goes on where the same is asked for."""
+    asked = {"rules": "", "edge_options": "", "operations": "", "channels": 16, "layers": 8}
+    asked |= {"epochs": 50, "weight_learning_rate": 0.025, "final_weight_learning_rate": 0.001}
+    before = searched(method="dr_nas", **asked, alpha_learning_rate=3e-4)
+    assert before.label == "dr_nas+no_rules+no_edge_options" and before.staging is None
+    recorded = computed_settings(before)
+    plain = {"relaxation": "dirichlet", "alpha_terms": "kullback_leibler", "rules": ""}
+    old = computed_settings(searched(method="darts_first", **plain))
+    assert old | {"method": "dr_nas", "divergence_weight": 1e-3} == recorded
 
 
 @pytest.mark.parametrize(
@@ -86,8 +134,16 @@ def test_dr_nas_may_have_stages_too():
         ({"stage_settings": "checkpoint_steps:5/11/17"}, "give it as --checkpoint_steps"),
         ({"derivation": "perturbation"}, "the next begins anew; leave one of the two out"),
         ({"epochs": 10}, "leaves none of --epochs=10"),
-        ({"space": "nasbench201"}, "layers is no setting .*the space is nasbench201"),
-        ({"space": "nasbench201", "stage_settings": ""}, "5 operations .*like 3/2"),
+        (
+            {"space": "nasbench201", "stage_settings": "layers:5/11/17"},
+            "layers is no setting .*the space is nasbench201",
+        ),
+        ({"space": "nasbench201", "stage_operations": "5/3"}, "5 operations .*like 3/2"),
+        (
+            {"method": "dr_nas", "channels": 16},
+            "partial_channels of all its stages .*multiples of 12 .*--channels=12 or 24",
+        ),
+        ({"method": "dr_nas", "operations": "s2"}, "2 operations .*leave the rule out"),
         ({"dataset": "ptb"}, "the space recurrent do not offer"),
     ],
 )
@@ -97,7 +153,7 @@ def test_wrong_input_is_a_sentence(settings, words):
 
 
 def test_a_setting_that_one_stage_refuses_is_refused_at_once():
-    with pytest.raises(UserError, match="--partial_channels=3 does not divide --channels=16"):
+    with pytest.raises(UserError, match="multiples of 12 alone, and --channels=16"):
         searched(
             edge_options="skip_dropout,partial_channels",
             stage_settings="partial_channels:4/4/3",
@@ -105,8 +161,7 @@ def test_a_setting_that_one_stage_refuses_is_refused_at_once():
 
 
 def test_the_advice_works():
-    asked = {"space": "nasbench201", "stage_operations": "3/2"}
-    asked["stage_settings"] = "cells_per_stage:1/3/5"
-    assert searched(**asked).staging.stages() == 3
-    asked = {"dataset": "ptb", "edge_options": "", "stage_settings": "", "stage_operations": "3/2"}
-    assert searched(**asked).staging.stages() == 3
+    assert searched(space="nasbench201", stage_operations="3/2").staging.stages() == 3
+    assert searched(dataset="ptb", edge_options="").staging.stages() == 3
+    for channels in (12, 24):
+        assert searched(method="dr_nas", channels=channels).staging.stages() == 2

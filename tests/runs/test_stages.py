@@ -99,7 +99,7 @@ def check_same(path, run, whole):
     wanted_path, wanted = whole
     assert without_time(run.history) == without_time(wanted.history)
     assert run.cell == wanted.cell
-    for stage in ("stages/1", "stages/2", ""):
+    for stage in [*sorted(p.relative_to(wanted_path) for p in wanted_path.glob("stages/*")), ""]:
         ours, theirs = weights_of(path / stage), weights_of(wanted_path / stage)
         assert len(theirs) >= 2 and ours.keys() == theirs.keys()
         assert all((ours[name] == theirs[name]).all() for name in theirs), stage
@@ -141,6 +141,23 @@ def test_killed_after_any_step_it_goes_on_in_its_stage(tmp_path, whole, monkeypa
     """Ten kills of one run: the ends of stages and the steps in them."""
     run = killed_before_every_step(monkeypatch, lambda: searched(tmp_path / "run"), STEPS)
     check_same(tmp_path / "run", run, whole)
+
+
+def test_dr_nas_goes_on_in_its_stage_too(tmp_path, toy, monkeypatch):
+    """Its parts, which draw in every step: two stages of four steps, alpha waits for two."""
+    settings = SETTINGS | {"method": "dr_nas", "rules": "warm_up,progressive_shrinking"}
+    settings |= {"warm_up_epochs": 1, "stage_operations": "3"}
+    settings["stage_settings"] = "weight_learning_rate:0.01/0.02"
+
+    def found(name):
+        return search(**settings, run_dir=str(tmp_path / name))
+
+    whole = found("whole")
+    run = killed_before_every_step(monkeypatch, lambda: found("run"), 8)
+    check_same(tmp_path / "run", run, (tmp_path / "whole", whole))
+    assert len(list(tmp_path.glob("whole/stages/*"))) == 1
+    provenance = json.loads((tmp_path / "run" / "genotype.json").read_text())["provenance"]
+    assert provenance["method"] == "dr_nas+warm_up+progressive_shrinking"
 
 
 @pytest.mark.parametrize("number", [1, 2])

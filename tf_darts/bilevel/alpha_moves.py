@@ -10,6 +10,7 @@ from tf_darts.bilevel.alpha_terms import AlphaTerm, WeightDecay
 from tf_darts.bilevel.epoch_rules import SearchFacts
 from tf_darts.bilevel.relaxation import Moment, Relaxation
 from tf_darts.config.search import SearchConfig
+from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.spaces.supernet import Alphas
 
 
@@ -44,6 +45,7 @@ class AlphaMoves:
         betas = np.float64(config.alpha_beta_1), np.float64(config.alpha_beta_2)
         self.optimizer = keras.optimizers.Adam(config.alpha_learning_rate, *betas, epsilon=1e-8)
         self.optimizer.build(list(alphas.values()))
+        self._clipping = WeightOptimizer(clip_norm=config.alpha_clip_norm)
         self._pull = tf.function(self.pull, autograph=False)
 
     def pull(self, alphas: Alphas, moment: Moment) -> dict[str, tf.Tensor]:
@@ -68,10 +70,13 @@ class AlphaMoves:
         """Takes Adam's step.
 
         Args:
-          gradients: the hypergradient.
+          gradients: the hypergradient, which is clipped here where the search asks for that.
           moment: where the search stands, with the seed of α's step.
         """
         flat = [gradients[name] for name in self._alphas]
+        if self._clipping.clip_norm:
+            factor = self._clipping.clip_factor(tf.linalg.global_norm(flat))
+            flat = [factor * gradient for gradient in flat]
         self.optimizer.apply(self.with_terms(flat, moment), list(self._alphas.values()))
 
     def with_terms(self, gradients: Sequence[tf.Tensor], moment: Moment) -> list[tf.Tensor]:

@@ -77,6 +77,13 @@ class EdgeOption(Part):
         """Whether an edge hands something on though all its mixing weights are 0."""
         return False
 
+    def cutout(self) -> tuple[int, float]:
+        """The side in pixels of a square that images lose, and how probable that is in the end.
+
+        The probability rises from 0 in the first epoch, as `Moment.ramp`. By default none is lost.
+        """
+        return 0, 0.0
+
     @classmethod
     def wraps(cls) -> bool:
         """Whether it changes what an edge computes."""

@@ -18,7 +18,8 @@ def named(settings: Mapping[str, Any]) -> str:
       settings: of the search: `method`, and the parts, of which those that are missing are the
         paper's.
     """
-    own = methods()[settings["method"]]
+    space = _space(settings)
+    own = methods()[settings["method"]].of_space(space)
     chosen = {name: settings.get(name, usual) for name, usual in PAPERS.parts.items()}
 
     def distance(method: Method) -> tuple[int, int]:
@@ -28,14 +29,24 @@ def named(settings: Mapping[str, Any]) -> str:
         """
         settled = all(settings.get(n, v) == v for n, v in method.settings.items())
         settled = settled and not method.factors and not own.factors
-        if method is own:
+        if method.name == own.name:
             return len(_others(method, chosen, settings)), 0
         if not (settled and method.optimization == own.optimization):
             return len(chosen), len(chosen)
         missing = sum(v not in (chosen[n], PAPERS.parts[n]) for n, v in method.parts.items())
         return len(_others(method, chosen, settings)), missing
 
-    return min((own, *methods().values()), key=distance).name
+    others = (method.of_space(space) for method in methods().values())
+    return min((own, *others), key=distance).name
+
+
+def _space(settings: Mapping[str, Any]) -> str:
+    """The space of a search: the usual one of its data, where that is left out; "": not known."""
+    from tf_darts.config import presets  # which is made of what is here
+
+    if settings.get("space") or "dataset" not in settings:
+        return settings.get("space", "")
+    return presets.usual_space(presets.kind_of(settings["dataset"])).name
 
 
 def recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +79,7 @@ def label(settings: Mapping[str, Any]) -> str:
     settings = {**settings, "method": name}
     name = named(settings)
     chosen = {key: str(settings.get(key, usual)) for key, usual in PAPERS.parts.items()}
-    others = _others(methods()[name], chosen, settings)
+    others = _others(methods()[name].of_space(_space(settings)), chosen, settings)
     return "+".join([name, *others]).replace(",", "+")
 
 

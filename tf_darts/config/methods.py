@@ -80,6 +80,8 @@ class Method:
       settings: values of settings that are its own, in place of the data set's.
       factors: of settings whose values are so many times the data set's. A search of such a method
         keeps its name, whatever else is chosen.
+      by_space: by the name of a space what is other there: parts, and "settings", which are laid
+        over those above.
       colour: in plots; None: one that is left.
     """
 
@@ -97,12 +99,19 @@ class Method:
     unused: tuple[str, ...] = ()
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     factors: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    by_space: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     colour: str | None = None
 
     @property
     def step_class(self) -> Any:
         """The class of its step."""
         return pkgutil.resolve_name(self.step)
+
+    def of_space(self, space: str) -> Self:
+        """The method as it is in a space, by its name."""
+        other = dict(self.by_space.get(space, {}))
+        settings = {**self.settings, **other.pop("settings", {})}
+        return dataclasses.replace(self, **other, settings=settings)
 
     @property
     def parts(self) -> dict[str, str]:
@@ -167,6 +176,8 @@ def register_method(name: str, about: str, **composition: Any) -> Method:
     """Makes a composition a method of that name; raises `UserError` where the name is taken."""
     _check_free("--method", name, _methods)
     method = Method(name=name, about=about, **composition)
+    for space in method.by_space:
+        method.of_space(space)  # where it names no field, here rather than in a search
     _methods[name] = method
     return method
 

@@ -329,9 +329,9 @@ def computed_settings(config: RunConfig) -> dict[str, Any]:
 
     `accelerate` is among them where it is "off": it changes how numbers are rounded; `space` where
     it is not the usual one of the data; `operations` where some are named; `nesterov` and
-    `permute_labels` where it is so; `xla` where it is "step" and `replica_norms` where it is "own".
-    Runs from before there were these settings are as with "auto", the usual one, all, not, "auto"
-    and "joint".
+    `permute_labels` where it is so; `xla` where it is "step" and `replica_norms` where it is "own";
+    `alpha_clip_norm` where it is not 0. Runs from before there were these settings are as with
+    "auto", the usual one, all, not, "auto", "joint" and 0.
     """
     computed = config.recorded(
         {
@@ -350,6 +350,8 @@ def computed_settings(config: RunConfig) -> dict[str, Any]:
         del computed["nesterov"]
     if not computed.get("permute_labels", True):
         del computed["permute_labels"]
+    if not computed.get("alpha_clip_norm", True):
+        del computed["alpha_clip_norm"]
     if config.usual_space:
         del computed["space"]
     if not computed.get("operations", "all"):

@@ -149,6 +149,15 @@ class SearchConfig(RunConfig):
         minimum=0.0,
         maximum=1e3,
     )
+    alpha_clip_norm: float = setting(
+        0.0,
+        "The architecture's gradient is scaled down to this global norm where it is larger, before"
+        " terms are added; 0 leaves it as it is.",
+        group="search",
+        minimum=0.0,
+        maximum=1e30,
+        legacy=0.0,
+    )
     alpha_scale: float = setting(
         1e-3,
         "The first alpha is drawn with this standard deviation.",
@@ -209,7 +218,7 @@ class SearchConfig(RunConfig):
         """
         # What is no text is refused where settings are checked.
         texts = {name: value for name, value in overrides.items() if isinstance(value, str)}
-        method = methods.find_method(texts.get("method", self.method))
+        method = methods.find_method(texts.get("method", self.method)).of_space(self.space)
         usual = dict(method.parts)
         if usual["step_order"] == methods.ORDERS[0] and "step_order" not in method.unused:
             usual["step_order"] = self.step_order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,6 +11,7 @@ from etils import epy
 from tf_darts.bilevel.edge_options import EdgeOption
 from tf_darts.bilevel.relaxation import Moment
 from tf_darts.config.methods import register, register_method
+from tf_darts.config.setting import setting
 from tf_darts.methods.skip_count import check_skips
 
 with epy.lazy_imports():
@@ -25,12 +27,21 @@ if TYPE_CHECKING:
 class AuxiliarySkip(EdgeOption):
     """Beside an edge's mixture β·x, with β = 1 - e/T: the search learns well without its own skips.
 
-    At stride 2 it is β times a factorized reduction with weights of its own. The skip connection
-    stays a candidate, whose weight then says how good it is as an operation; β fades to 1/T in the
-    last epoch, and the derived cell has none.
+    Or β fades by a cosine, (1 + cos(π e/T))/2, or by a slow one, cos(π/2·e/T). At stride 2 it is β
+    times a factorized reduction with weights of its own. The skip connection stays a candidate,
+    whose weight then says how good it is as an operation; 1 - e/T is 1/T in the last epoch, and the
+    derived cell has none.
     """
 
     numbers: ClassVar[int] = 1
+
+    auxiliary_fading: str = setting(
+        "linear",
+        "The auxiliary skip connection fades in equal steps, by a half cosine, or by a quarter of"
+        " one, which is slow at first.",
+        choices=("linear", "cosine", "slow_cosine"),
+        legacy="linear",
+    )
 
     def check(self, config: Any) -> None:
         check_skips(self.name, config)
@@ -40,7 +51,12 @@ class AuxiliarySkip(EdgeOption):
 
     def numbers_at(self, moment: Moment, epochs: int) -> Sequence[tf.Tensor]:
         del epochs
-        return (1.0 - moment.progress,)
+        share = moment.progress
+        if self.auxiliary_fading == "cosine":
+            return (0.5 * (1.0 + tf.cos(math.pi * share)),)
+        if self.auxiliary_fading == "slow_cosine":
+            return (tf.cos(0.5 * math.pi * share),)
+        return (1.0 - share,)
 
 
 register_method(

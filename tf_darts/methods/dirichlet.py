@@ -87,9 +87,35 @@ class KullbackLeibler(AlphaTerm):
 
 register_method(
     "dr_nas",
-    "Dirichlet samples and their divergence, first order, without pruning (Chen et al. 2021)",
+    "Dirichlet samples and their divergence, first order; in the convolutional space in two stages"
+    " with partial channels (Chen et al. 2021)",
     relaxation="dirichlet",
     alpha_terms=("kullback_leibler",),
     hypergradient="first_order",
+    by_space={
+        # Two stages: a sixth of the channels and 7 operations, then a quarter and 4. Each begins
+        # anew here; the authors hand w and alpha on, widened, and their cosine goes over both.
+        "convolutional": {
+            "rules": ("warm_up", "progressive_shrinking"),
+            "edge_options": ("partial_channels",),
+            "settings": {
+                "operations": "max_pool_3x3,avg_pool_3x3,skip_connect,sep_conv_3x3,sep_conv_5x5,"
+                "dil_conv_3x3,dil_conv_5x5",
+                "channels": 36,
+                "layers": 20,
+                "epochs": 25,
+                "weight_learning_rate": 0.1,
+                "final_weight_learning_rate": 0.0,
+                "alpha_learning_rate": 6e-4,
+                "warm_up_epochs": 10,
+                "stage_operations": "4",
+                "stage_settings": "partial_channels:6/4",
+            },
+        },
+        # Whole channels and one stage, as the authors have it there; their other form is
+        # --rules=progressive_shrinking --edge_options=partial_channels --epochs=50
+        # --stage_operations=3 --stage_settings=partial_channels:4/2.
+        "nasbench201": {"settings": {"epochs": 100}},
+    },
     colour="#bc6c25",
 )

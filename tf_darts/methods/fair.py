@@ -36,7 +36,8 @@ class ZeroOne(AlphaTerm):
     """The negative mean square of the mixing weights' distance from 1/2.
 
     -w·mean((m - ½)²) over all entries of all tables: 0 at ½, -w/4 where every weight is 0 or 1. It
-    pulls on logits away from 0, against the weight decay.
+    pulls on logits away from 0, against the weight decay. The authors' other form is that of the
+    distance itself, -w·mean|m - ½|, which pulls as hard near ½ as elsewhere, and at ½ not at all.
     """
 
     zero_one_weight: float = setting(
@@ -45,9 +46,17 @@ class ZeroOne(AlphaTerm):
         minimum=0.0,
         maximum=1e6,
     )
+    zero_one_form: str = setting(
+        "square",
+        "What counts is the square of the distance, or the distance itself.",
+        choices=("square", "distance"),
+        legacy="square",
+    )
 
     def value(self, alphas: Alphas, mixing: Mixing, moment: Moment) -> tf.Tensor:
         entries = tf.concat([tf.reshape(table, [-1]) for table in mixing.values()], axis=0)
+        if self.zero_one_form == "distance":
+            return -self.zero_one_weight * tf.reduce_mean(tf.abs(entries - 0.5))
         return -self.zero_one_weight * tf.reduce_mean((entries - 0.5) ** 2)
 
 

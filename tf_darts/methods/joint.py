@@ -24,6 +24,7 @@ register_method(
         "alpha_beta_1",
         "alpha_beta_2",
         "alpha_weight_decay",
+        "alpha_clip_norm",
         "step_order",
     ),
     colour="#b8860b",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -43,14 +44,24 @@ class PartialChannels(EdgeOption):
     )
 
     def check(self, config: Any) -> None:
-        channels, parts = getattr(config, "channels", 0), self.partial_channels
-        if channels % parts:
-            below, above = channels - channels % parts, channels - channels % parts + parts
-            near = " or ".join(str(number) for number in (below, above) if number)
+        channels, rule = getattr(config, "channels", 0), config.staging
+        stages = [] if rule is None else map(rule.settings_of_stage, range(rule.stages()))
+        of_stages = [stage["partial_channels"] for stage in stages if "partial_channels" in stage]
+        parts = math.lcm(*of_stages) if of_stages else self.partial_channels
+        if not channels % parts:
+            return
+        below, above = channels - channels % parts, channels - channels % parts + parts
+        near = " or ".join(str(number) for number in (below, above) if number)
+        if of_stages:
             raise UserError(
-                f"--partial_channels={parts} does not divide --channels={channels}; give"
-                f" --channels={near}, or another --partial_channels."
+                f"--rules={rule.name}: the partial_channels of all its stages divide multiples of"
+                f" {parts} alone, and --channels={channels}; give --channels={near}, or other"
+                " partial_channels there."
             )
+        raise UserError(
+            f"--partial_channels={parts} does not divide --channels={channels}; give"
+            f" --channels={near}, or another --partial_channels."
+        )
 
     def passes_by(self) -> bool:
         return self.partial_channels > 1

@@ -171,15 +171,28 @@ register_method(
     derivation="skip_limit",
     hypergradient="first_order",
     edge_options=("skip_dropout",),
-    # Those of CIFAR-10. The official code clips alpha's gradient too, which nothing here does.
+    # Those of CIFAR-10; w and alpha are clipped at the same norm.
     settings={
         "epochs": 25,
         "batch_size": 96,
         "final_weight_learning_rate": 0.0,
         "alpha_learning_rate": 6e-4,
+        "alpha_clip_norm": 5.0,
         "warm_up_epochs": 10,
         "stage_operations": "5/3",
         "stage_settings": "layers:5/11/17,skip_dropout:0.1/0.4/0.7",
+    },
+    # The authors searched in no other space than theirs. In NAS-Bench-201's the network grows to
+    # its full size, and an edge has 5, 3 and 2 operations; a recurrent network does not grow, and
+    # its edges take no dropout: there the rest runs with --edge_options=.
+    by_space={
+        "nasbench201": {
+            "settings": {
+                "stage_operations": "3/2",
+                "stage_settings": "cells_per_stage:1/3/5,skip_dropout:0.1/0.4/0.7",
+            }
+        },
+        "recurrent": {"settings": {"stage_operations": "3/2", "stage_settings": ""}},
     },
     colour="#8a6d3b",
 )

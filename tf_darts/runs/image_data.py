@@ -39,6 +39,8 @@ def search_part(config: ImageSearchConfig) -> SearchPart:
     if config.permute_labels:
         random = np.random.default_rng(sub_seed(config.seed, "labels"))
         image_set = dataclasses.replace(image_set, labels=random.permutation(image_set.labels))
+    cutouts = [option.cutout() for option in config.make_parts("edge_options")]
+    cutout, cutout_rate = max(cutouts, default=(0, 0.0))
     data = ImageSearchData(
         image_set,
         batch_size=config.batch_size,
@@ -51,6 +53,9 @@ def search_part(config: ImageSearchConfig) -> SearchPart:
         steps_per_epoch=config.steps_per_epoch,
         evaluation_batch_size=config.evaluation_batch_size,
         joint=config.optimization != "bilevel",
+        cutout=cutout,
+        cutout_rate=cutout_rate,
+        epochs=config.epochs,
         dtype=keras.config.floatx(),
     )
     accuracy = majority_accuracy(data.train_labels, data.validation_labels)

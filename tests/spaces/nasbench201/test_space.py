@@ -44,6 +44,7 @@ def test_searches_have_the_benchmark_s_settings():
         "alpha_beta_1": 0.5,
         "alpha_beta_2": 0.999,
         "alpha_weight_decay": 1e-3,
+        "alpha_clip_norm": 0.0,
         "alpha_scale": 1e-3,
     }
     assert {name: made[name] for name in want} == want

@@ -68,6 +68,22 @@ def draw_centres(seed: int, step: tf.Tensor, batch_size: int, size: tuple[int, i
     return tf.cast(numbers % tf.constant(size, tf.uint32), tf.int32)
 
 
+def draw_chosen(seed: int, step: tf.Tensor, batch_size: int, rate: tf.Tensor) -> tf.Tensor:
+    """Which images of a batch something happens to, a function of (seed, step).
+
+    Args:
+      seed: of a run and of a stream within it, another one than the other draws get.
+      step: scalar int64, counted over the whole run.
+      batch_size: how many images.
+      rate: scalar float64: the probability for each.
+
+    Returns:
+      bool `[batch_size]`; with a larger rate the same images and more.
+    """
+    key = tf.stack([tf.constant(seed, tf.int64), step])
+    return tf.random.stateless_uniform([batch_size], key, dtype=tf.float64, alg="philox") < rate
+
+
 def cut_out(images: tf.Tensor, centres: tf.Tensor, side: int) -> tf.Tensor:
     """Sets a square of each image to 0; what of it is outside of the image is lost.
 

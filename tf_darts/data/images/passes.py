@@ -5,7 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from tf_darts.data.images.augmentation import crop_and_flip, cut_out, draw, draw_centres, moments
+from tf_darts.data.images.augmentation import (
+    crop_and_flip,
+    cut_out,
+    draw,
+    draw_centres,
+    draw_chosen,
+    moments,
+)
 from tf_darts.data.images.image_set import ImageSet
 from tf_darts.errors import UserError
 from tf_darts.runtime.seeds import sub_seed
@@ -117,6 +124,7 @@ class ImageBatches:
         crop_padding: int = 0,
         flip: bool = False,
         cutout: int = 0,
+        cutout_flag: str = "cutout",
     ) -> None:
         """Measures the images.
 
@@ -128,11 +136,12 @@ class ImageBatches:
           crop_padding: the black border of which images are cut out at random; 0 is no cutting.
           flip: whether half of the images are mirrored.
           cutout: the side in pixels of the square that is blanked; 0 is none.
+          cutout_flag: what the user calls it, for the error.
 
         Raises:
           UserError: a setting is out of range.
         """
-        for setting, value in (("crop_padding", crop_padding), ("cutout", cutout)):
+        for setting, value in (("crop_padding", crop_padding), (cutout_flag, cutout)):
             if value < 0:
                 raise UserError(f"A {setting} of {value}: give 1 or more pixels, or 0.")
         side = min(images.shape[:2])
@@ -143,8 +152,8 @@ class ImageBatches:
             )
         if cutout >= 2 * side:
             raise UserError(
-                f"--cutout={cutout}: the images of {images.name} have {side} pixels a side, so that"
-                f" nothing would be left of them; give 0 to {side}."
+                f"--{cutout_flag}={cutout}: the images of {images.name} have {side} pixels a side,"
+                f" so that nothing would be left of them; give 0 to {side}."
             )
         self.mean, self.std = moments(images.images, used)
         self._seed = seed
@@ -157,7 +166,11 @@ class ImageBatches:
             self._labels = tf.constant(images.labels)
 
     def augmented(
-        self, numbers: tf.Tensor, stream: str, step: tf.Tensor
+        self,
+        numbers: tf.Tensor,
+        stream: str,
+        step: tf.Tensor,
+        cutout_rate: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Images `[batch, height, width, channels]` and labels, int32 `[batch]`.
 
@@ -165,6 +178,8 @@ class ImageBatches:
           numbers: the images', `[batch]`.
           stream: what they are for: streams of one run are augmented differently.
           step: scalar int64, counted over the whole run.
+          cutout_rate: scalar float64, how probable it is for each image that it is blanked; None
+            blanks all.
         """
         images, labels = tf.gather(self._images, numbers), tf.gather(self._labels, numbers)
         if self._crop_padding or self._flip:
@@ -175,7 +190,12 @@ class ImageBatches:
         if self._cutout:
             seed = sub_seed(self._seed, stream, "cutout")
             centres = draw_centres(seed, step, len(numbers), tuple(images.shape[1:3]))
-            images = cut_out(images, centres, self._cutout)
+            blanked = cut_out(images, centres, self._cutout)
+            if cutout_rate is None:
+                return blanked, labels
+            seed = sub_seed(self._seed, stream, "cutout_rate")
+            chosen = draw_chosen(seed, step, len(numbers), cutout_rate)
+            images = tf.where(chosen[:, tf.newaxis, tf.newaxis, tf.newaxis], blanked, images)
         return images, labels
 
     def plain(self, numbers: np.ndarray, batch_size: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:

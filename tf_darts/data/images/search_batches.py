@@ -56,6 +56,9 @@ class ImageSearchData:
         evaluation_batch_size: int = 256,
         dtype: str = "float32",
         joint: bool = False,
+        cutout: int = 0,
+        cutout_rate: float = 0.0,
+        epochs: int = 1,
     ) -> None:
         """Splits the images and measures them.
 
@@ -75,6 +78,10 @@ class ImageSearchData:
           dtype: of the normalised images.
           joint: each pass cuts all images into two halves anew, so that both parts learn from all.
             The evaluation is then of images that the weights have learnt from.
+          cutout: the side in pixels of the square that an image may lose; 0 is none.
+          cutout_rate: how probable that is for each image in the last epoch; in epoch e it is
+            rate·e/(epochs-1), and in epochs after the last one as there.
+          epochs: of the search.
 
         Raises:
           UserError: a setting is out of range, or there are too few images for it.
@@ -110,8 +117,17 @@ class ImageSearchData:
                 error_names = {"name": images.name, "part": part}
                 self._passes.append(Passes(half, batch_size, order_seed, **error_names))
         self._batches = ImageBatches(
-            images, used, seed=seed, dtype=dtype, crop_padding=crop_padding, flip=flip
+            images,
+            used,
+            seed=seed,
+            dtype=dtype,
+            crop_padding=crop_padding,
+            flip=flip,
+            cutout=cutout,
+            cutout_flag="search_cutout",
         )
+        self._cutout_rate = cutout_rate
+        self._epochs = epochs
         self.evaluation_batch_size = evaluation_batch_size
         self.mean, self.std = self._batches.mean, self._batches.std
         self.train_labels = images.labels[train]
@@ -184,7 +200,9 @@ class ImageSearchData:
     def _augmented_pair(
         self, train: tf.Tensor, validation: tf.Tensor, step: tf.Tensor
     ) -> tuple[tuple[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+        epoch = tf.cast(step // self._steps, tf.float64)
+        rate = self._cutout_rate * tf.minimum(epoch / max(self._epochs - 1, 1), 1.0)
         return (
-            self._batches.augmented(train, "train", step),
-            self._batches.augmented(validation, "validation", step),
+            self._batches.augmented(train, "train", step, rate),
+            self._batches.augmented(validation, "validation", step, rate),
         )
