@@ -62,13 +62,8 @@ def mypy(tmp_path, cache):
         file = tmp_path / "program.py"
         file.write_text(program, encoding="utf-8")
         # As installed packages are: their own errors are not the program's.
-        flags = [
-            "--strict",
-            "--follow-imports=silent",
-            "--no-error-summary",
-            f"--cache-dir={cache}",
-        ]
-        command = [sys.executable, "-m", "mypy", *flags, file.name]
+        flags = ["--strict", "--follow-imports=silent", "--no-error-summary"]
+        command = [sys.executable, "-m", "mypy", *flags, f"--cache-dir={cache}", file.name]
         environment = os.environ | {"MYPYPATH": str(ROOT)}
         said = subprocess.run(
             command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False

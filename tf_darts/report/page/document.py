@@ -42,7 +42,7 @@ const draw = () => {
   if (!element) return;
   const {data, layout} = JSON.parse(element.nextElementSibling.textContent);
   Plotly.newPlot(element, data, layout, {displaylogo: false, displayModeBar: false});
-  (window.requestIdleCallback ?? setTimeout)(draw);
+  (window.requestIdleCallback ?? setTimeout)(draw, {timeout: 100});
 };
 draw();
 """
