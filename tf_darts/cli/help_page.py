@@ -41,7 +41,7 @@ FIRST_COMMANDS: Mapping[str, str] = {
     " trained from scratch; --mode=test then tests it, once.",
     "--mode=export --run_dir=RUN --export_dir=models/NAME": "The network is written as a server"
     " takes it.",
-    "--mode=select --dataset=digits --candidates=darts_first,random --count=3": "Searched cells are"
+    "--mode=select --dataset=digits --candidates=darts_first,random": "Searched cells are"
     " trained beside random ones: are they better?",
 }
 _GOING_ON = (
