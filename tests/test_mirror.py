@@ -60,9 +60,11 @@ HOMES = {
     "config/test_methods.py": ["config/method_names"],
     "config/test_operations_setting.py": ["spaces/convolutional/operation_lists"],
     "config/test_presets.py": [
+        "config/data_searches",
         "config/data_settings",
         "config/division",
         "config/export",
+        "config/layers",
         "config/report",
         "config/run",
         "config/search",

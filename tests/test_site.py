@@ -1,6 +1,5 @@
 """The documents as a site."""
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -10,11 +9,6 @@ import pytest
 
 import tf_darts
 from tests.support.paths import ROOT
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("mkdocs") is None or importlib.util.find_spec("mkdocstrings") is None,
-    reason="mkdocs is not installed; pip install mkdocs-material 'mkdocstrings[python]'",
-)
 
 
 @pytest.fixture(scope="module")

@@ -65,7 +65,7 @@ _PUBLIC = {
     "tf_darts.cells.costs": ("Costs",),
     # Data sets of one's own by name.
     "tf_darts.config.datasets": ("register_images", "register_texts"),
-    "tf_darts.config.search": ("ImageSearchConfig", "TextSearchConfig"),
+    "tf_darts.config.data_searches": ("ImageSearchConfig", "TextSearchConfig"),
     "tf_darts.config.training": ("ImageTrainingConfig", "TextTrainingConfig"),
     "tf_darts.config.setting": ("setting",),
     "tf_darts.spaces.image_doors": ("ImageObjective", "ImageSupernet"),

@@ -21,10 +21,10 @@ from tf_darts.cells.space import register_space as register_space
 from tf_darts.cells.table_form import TableForm as TableForm
 from tf_darts.cells.topology import CellLabels as CellLabels
 from tf_darts.cells.topology import CellTopology as CellTopology
+from tf_darts.config.data_searches import ImageSearchConfig as ImageSearchConfig
+from tf_darts.config.data_searches import TextSearchConfig as TextSearchConfig
 from tf_darts.config.datasets import register_images as register_images
 from tf_darts.config.datasets import register_texts as register_texts
-from tf_darts.config.search import ImageSearchConfig as ImageSearchConfig
-from tf_darts.config.search import TextSearchConfig as TextSearchConfig
 from tf_darts.config.setting import setting as setting
 from tf_darts.config.training import ImageTrainingConfig as ImageTrainingConfig
 from tf_darts.config.training import TextTrainingConfig as TextTrainingConfig

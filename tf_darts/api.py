@@ -15,7 +15,8 @@ from tf_darts.cells import genotype_files, references
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.published import published_cells
 from tf_darts.cells.space import find_space
-from tf_darts.config.presets import Config, configure, kind_of
+from tf_darts.config.layers import kind_of
+from tf_darts.config.presets import Config, configure
 from tf_darts.runs.export import Exported, run_export
 from tf_darts.runs.search import SearchRun, run_search
 from tf_darts.runs.testing import run_training_test

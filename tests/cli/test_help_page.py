@@ -68,6 +68,16 @@ def test_each_setting_has_a_group_or_an_owner():
         assert group in GROUPS if group else name in {*parts, *spaces_own}, f"{owner}.{name}"
 
 
+@pytest.mark.parametrize("words", help_page.FIRST_COMMANDS)
+def test_the_first_commands_make_a_configuration(words):
+    values = flags.FlagValues()
+    command_line.define_flags(values)
+    values(["tf-darts", *words.split()])
+    assert command_line.config_from_flags(values).mode in words
+    text = page()
+    assert f"  tf-darts {words}\n" in text and "goes on where it" in text
+
+
 def test_sentences_of_the_program_itself():
     for flag, text in help_page.PROGRAM.items():
         assert text.startswith("The ") and text.endswith("."), flag

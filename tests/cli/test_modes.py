@@ -42,8 +42,9 @@ def test_printed_commands_are_quoted(monkeypatch, capsys, tmp_path):
     commands.train(PRESETS["train", "pydoc"])
     lines = capsys.readouterr().out.splitlines()
     words = [shlex.split(line) for line in lines]
-    assert words[1][-2:] == [f"--logdir={path}", "--samples_per_plugin=images=100"]
-    assert words[2][-1] == f"--run_dir={path}"
+    assert lines[1] == f"To look at in a browser: {path / 'report.html'}"
+    assert words[2][-2:] == [f"--logdir={path}", "--samples_per_plugin=images=100"]
+    assert words[3][-1] == f"--run_dir={path}"
 
 
 def test_a_search_ends_with_its_cell_drawn_and_the_next_command(monkeypatch, capsys, tmp_path):
@@ -60,7 +61,8 @@ def test_a_search_ends_with_its_cell_drawn_and_the_next_command(monkeypatch, cap
     flags.DEFINE_string("load", None, "The files.", flag_values=values)
     values(["main", f"--load={mine}"])
     monkeypatch.setattr(commands.flags, "FLAGS", values)
-    config = dataclasses.replace(PRESETS["search", "digits"], data_dir=str(tmp_path / "a b"))
+    read = {"data_dir": str(tmp_path / "a b"), "image_size": 16, "flip": True, "crop_padding": 1}
+    config = dataclasses.replace(PRESETS["search", "digits"], **read)
     commands.search(config)
     lines = capsys.readouterr().out.splitlines()
     assert "  node 0 ◀─ sep_conv_3x3 ─ c_k-2   ◀─ sep_conv_3x3 ─ c_k-1" in lines
@@ -69,5 +71,6 @@ def test_a_search_ends_with_its_cell_drawn_and_the_next_command(monkeypatch, cap
     assert words == [
         *("python", "-m", "tf_darts.main", f"--load={mine}", "--mode=train", "--dataset=digits"),
         f"--data_dir={tmp_path / 'a b'}",
+        *("--image_size=16", "--flip=true"),  # as the search was told; the rest is usual
         f"--genotype={path / 'genotype.json'}",
     ]

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import re
+import time
 
 import keras
 import numpy as np
@@ -20,6 +22,7 @@ from tf_darts.config.presets import configure
 from tf_darts.data.batches import SearchBatch
 from tf_darts.errors import UserError
 from tf_darts.methods.sampled_cells import BestSampled, Uniform, one_hot
+from tf_darts.runtime import busy
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.spaces.supernet import Evaluation, LossResult
@@ -145,6 +148,21 @@ def test_the_best_of_the_finalists_wins(space):
     best = min(finalists, key=lambda number: values[number])
     assert history[-1]["monitors"] == {"sampled/cell": best, "sampled/worth": -values[best]}
     assert {k: t.tolist() for k, t in one_hot(edges, cells).items()} == asked[best][1]
+
+
+def test_it_says_how_many_cells_are_scored_while_it_takes_long(capsys, monkeypatch):
+    monkeypatch.setattr(busy, "PATIENCE", 0.01)
+    monkeypatch.setattr(busy, "INTERVAL", 0.02)
+
+    def worth(tables, batches):
+        time.sleep(0.05)
+        return ranked(tables)
+
+    cells = find_space("nasbench201").topologies
+    sampled(cells, worth, sampled_cells=4, sampled_finalists=2)
+    said = capsys.readouterr().out
+    assert re.search(r"^Scoring random cells: [123] of 4 in 0 s so far, 0 s left …$", said, re.M)
+    assert re.search(r"^Scoring the best of them on all validation data: 1 of 2 in ", said, re.M)
 
 
 def test_the_same_seed_draws_the_same_cells():

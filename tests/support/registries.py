@@ -1,7 +1,7 @@
 """What a test registers is forgotten when it ends."""
 
 from tf_darts.cells import space
-from tf_darts.config import methods, presets
+from tf_darts.config import layers, methods, presets
 from tf_darts.data import own_sets
 
 
@@ -13,6 +13,6 @@ def forget_members(monkeypatch):
     monkeypatch.setattr(methods, "_methods", dict(methods._methods))
     monkeypatch.setattr(methods, "_parts", {k: dict(v) for k, v in methods._parts.items()})
     monkeypatch.setattr(presets, "PRESETS", dict(presets.PRESETS))
-    monkeypatch.setattr(presets, "LAYERS", {k: dict(v) for k, v in presets.LAYERS.items()})
+    monkeypatch.setattr(layers, "LAYERS", {k: dict(v) for k, v in layers.LAYERS.items()})
     monkeypatch.setattr(own_sets, "IMAGES", dict(own_sets.IMAGES))
     monkeypatch.setattr(own_sets, "TEXTS", dict(own_sets.TEXTS))

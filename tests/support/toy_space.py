@@ -8,7 +8,7 @@ from tests.support.registries import forget_members
 from tf_darts.cells import space as registry
 from tf_darts.cells.space import IMAGES, Space
 from tf_darts.cells.topology import CellTopology
-from tf_darts.config.search import ImageSearchConfig
+from tf_darts.config.data_searches import ImageSearchConfig
 from tf_darts.config.setting import setting
 from tf_darts.config.training import ImageTrainingConfig
 

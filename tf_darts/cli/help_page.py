@@ -31,6 +31,25 @@ PROGRAM: Mapping[str, str] = {
     "--version": "The program prints its version.",
 }
 
+# What one begins with, on the page that has no mode.
+FIRST_COMMANDS: Mapping[str, str] = {
+    "--mode=search --dataset=digits --epochs=4": "A search on small pictures that need no download."
+    " It ends with where its cell is, what to look at, and the command that trains the cell.",
+    "--mode=search --dataset=folder --data_dir=PICTURES": "A search on your own pictures, a folder"
+    " for each class.",
+    "--mode=train --dataset=digits --genotype=RUN/genotype.json": "A network of that cell is"
+    " trained from scratch; --mode=test then tests it, once.",
+    "--mode=export --run_dir=RUN --export_dir=models/NAME": "The network is written as a server"
+    " takes it.",
+    "--mode=select --dataset=digits --candidates=darts_first,random": "Searched cells are"
+    " trained beside random ones: are they better?",
+}
+_GOING_ON = (
+    "A command that was stopped, by Ctrl-C or in any other way, goes on where it stood when it is"
+    " given again with the same --run_dir. Fewer --epochs, or less of each by --steps_per_epoch,"
+    " are a smaller budget. A run's first line says on what it computes; it takes a GPU by itself."
+)
+
 
 def help_page(given: Mapping[str, Any], width: int | None = None, bold: bool | None = None) -> str:
     """The page.
@@ -90,6 +109,11 @@ class _Page:
             f" takes, and only the flags that it may have. A flag with a {_FREE} may have another"
             " value when the run goes on."
         )
+        self._title("Commands to begin with")
+        for words, about in FIRST_COMMANDS.items():
+            self._text(f"{self._strong('tf-darts')} {words}", 2)
+            self._text(about, 6)
+        self._text(_GOING_ON, 2)
         self._groups(all_groups())
 
     def _head(self, flags: str, about: str) -> None:

@@ -4,16 +4,19 @@ import pathlib
 import shlex
 import shutil
 import sys
+from typing import Any
 
 from absl import flags
 
 from tf_darts.config.export import ExportConfig
+from tf_darts.config.layers import preset_for
 from tf_darts.config.report import ReportConfig
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.study import StudyConfig
 from tf_darts.config.testing import TrainingTestConfig
 from tf_darts.config.training import TrainingConfig
 from tf_darts.report.drawing.cell_text import cell_text
+from tf_darts.report.page.document import PAGE
 from tf_darts.report.ranking import ranking_summary
 from tf_darts.report.summary_report import write_report
 from tf_darts.report.table_judgement import search_text
@@ -43,6 +46,8 @@ def search(config: SearchConfig) -> None:
             f" {record['epoch']}."
         )
     found = "" if run.found is None else f"Of the known answer, {run.found}.\n"
+    cell = run.path / "genotype.json"
+    training = _command("train", dataset=config.dataset, **_reading(config), genotype=cell)
     on_batches = record.get(f"validation_batch_{score}")  # None where alpha stood still
     in_training = "" if on_batches is None else f"; on batches, in training mode, {on_batches:.2f}"
     say(
@@ -52,9 +57,10 @@ def search(config: SearchConfig) -> None:
         f"{cell_text(run.cell, _columns(), sys.stdout.encoding or 'utf-8')}\n"
         f"Of this cell --mode=train --dataset={_quoted(config.dataset)} makes a network of"
         f" {in_words(run.counts)}.\n"
-        f"Cell: {run.path / 'genotype.json'}   pictures: {run.path / 'plots'}\n"
+        f"Cell: {cell}   pictures: {run.path / 'plots'}\n"
+        f"To look at in a browser: {run.path / PAGE}\n"
         f"TensorBoard: {_tensorboard(run.path)}\n"
-        f"Train a network of it: {_command(config, genotype=run.path / 'genotype.json')}"
+        f"Train a network of it: {training}"
     )
     if run.table is not None:
         say(search_text(run.table, run.cell))
@@ -75,10 +81,12 @@ def train(config: TrainingConfig) -> None:
             f"The best of {config.epochs} epochs is {run.result['epoch']}: validation {score}"
             f" {run.result[f'validation_{score}']:.2f}{baseline}."
         )
+    data = {"data_dir": config.data_dir} if config.data_dir else {}
     say(
         f"Run: {run.path}   pictures: {run.path / 'plots'}\n"
+        f"To look at in a browser: {run.path / PAGE}\n"
         f"TensorBoard: {_tensorboard(run.path)}\n"
-        f"Test it, once: {_command(config, run_dir=run.path)}"
+        f"Test it, once: {_command('test', **data, run_dir=run.path)}"
     )
 
 
@@ -91,7 +99,8 @@ def study(config: StudyConfig) -> None:
     path = pathlib.Path(config.run_dir).expanduser()
     say(
         f"{ranking_summary(ranking)}\n"
-        f"Best cell: {path / 'genotype.json'}   ranking: {path / 'ranking.md'}, .csv, .json"
+        f"Best cell: {path / 'genotype.json'}   ranking: {path / 'ranking.md'}, .csv, .json\n"
+        f"To look at in a browser: {path / PAGE}"
     )
     if not config.table:  # nothing was trained there
         say(f"TensorBoard: {_tensorboard(path)}")
@@ -108,6 +117,8 @@ def test(config: TrainingTestConfig) -> None:
     if "unaveraged" in result:
         scores = ", ".join(f"{name} {value:.2f}" for name, value in result["unaveraged"].items())
         say(f"With the last weights in place of their average: {scores}.")
+    export = _command("export", run_dir=config.run_dir, export_dir="models/NAME")
+    say(f"Export it for a server: {export}")
 
 
 def report(config: ReportConfig) -> None:
@@ -115,6 +126,7 @@ def report(config: ReportConfig) -> None:
     file = write_report(config.run_dirs, config.report_dir, config.reference, config.table)
     say(
         f"Report: {file}   pictures: {file.parent / 'plots'}\n"
+        f"To look at in a browser: {file.parent / PAGE}\n"
         f"TensorBoard: {_tensorboard(file.parent / 'tensorboard')}"
     )
 
@@ -149,25 +161,30 @@ def _columns() -> int:
     return min(100, shutil.get_terminal_size().columns)
 
 
-def _command(config: SearchConfig | TrainingConfig, **flag: pathlib.Path) -> str:
-    """What comes after a run, as a line for a shell: the training of its cell, or its test.
+def _command(mode: str, **given: Any) -> str:
+    """What comes after a run, as a line for a shell: a training, its test, its export.
 
     Args:
-      config: of the run.
-      **flag: the one that names what the run has left.
+      mode: of the command.
+      **given: its flags.
     """
-    values = flags.FLAGS
-    words = {"mode": "train" if isinstance(config, SearchConfig) else "test"}
+    values, words = flags.FLAGS, {"mode": mode}
     # Members of others are known to no process but that which loads them.
     if "load" in values and values.is_parsed() and values["load"].value:
         words = {"load": values["load"].value} | words
-    if isinstance(config, SearchConfig):
-        words |= {"dataset": config.dataset}
-    words |= {"data_dir": config.data_dir} if config.data_dir else {}
-    words |= {name: str(value) for name, value in flag.items()}
+    for name, value in given.items():
+        words |= {name: str(value).lower() if isinstance(value, bool) else str(value)}
     return shlex.join(
         ["python", "-m", "tf_darts.main", *(f"--{name}={value}" for name, value in words.items())]
     )
+
+
+def _reading(config: SearchConfig) -> dict[str, Any]:
+    """How a search was told to read its data, which a training on them must be told too."""
+    usual = preset_for("search", config.dataset, config.space)
+    names = ("data_dir", "image_size", "min_count", "crop_padding", "flip")
+    both = [name for name in names if hasattr(config, name)]
+    return {n: getattr(config, n) for n in both if getattr(config, n) != getattr(usual, n)}
 
 
 def _quoted(word: pathlib.Path | str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tf_darts.cells.space import IMAGES, TEXTS
-from tf_darts.config import presets
+from tf_darts.config import layers, presets
 from tf_darts.config.setting import check, fields
 from tf_darts.data import own_sets
 from tf_darts.errors import UserError
@@ -65,9 +65,9 @@ def _register(
     flag = f"--dataset={shown(name)}"
     if not name.isidentifier():
         raise UserError(f"{flag}: a name is letters, digits and _; choose such one.")
-    if any(name == known for layers in presets.LAYERS.values() for _, known in layers):
+    if any(name == known for own in layers.LAYERS.values() for _, known in own):
         raise UserError(f"{flag}: the name is taken; choose another.")
-    space = presets.usual_space(kind)
+    space = layers.usual_space(kind)
     modes = (("search", space.search, search or {}), ("train", space.training, training or {}))
     for mode, preset, values in modes:
         for setting, value in values.items():
@@ -75,6 +75,6 @@ def _register(
                 raise UserError(f"{flag}: {shown(setting)} is no setting of --mode={mode}.")
             check(fields(preset)[setting], value)
     for mode, _, values in modes:
-        presets.LAYERS[kind][mode, name] = dict(values)
+        layers.LAYERS[kind][mode, name] = dict(values)
     for mode, _, _ in modes:  # not before both are there: they say of which kind the set is
-        presets.PRESETS[mode, name] = presets.preset_for(mode, name)
+        presets.PRESETS[mode, name] = layers.preset_for(mode, name)

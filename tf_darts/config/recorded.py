@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from tf_darts.cells import genotype_files
 from tf_darts.cells.foreign import space_with
 from tf_darts.cells.space import find_space
-from tf_darts.config.presets import preset_for
+from tf_darts.config.layers import preset_for
 from tf_darts.config.training import TrainingConfig
 from tf_darts.errors import StateError, UserError
 from tf_darts.runtime.files import exists

@@ -15,6 +15,7 @@ from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import register, register_method
 from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
+from tf_darts.runtime.busy import busy
 
 with epy.lazy_imports():
     from tf_darts.runtime import seeds
@@ -128,7 +129,8 @@ class Perturbation(Derivation):
         topology = probe.cells[kind]
         names, choices = topology.operations_of(row), topology.choices(row)
         columns = [column for column, name in enumerate(names) if name in choices]
-        worths = [self._worth_without(probe, tables, kind, (row, column)) for column in columns]
+        with busy("Trying the supernet without each operation of an edge"):
+            worths = [self._worth_without(probe, tables, kind, (row, column)) for column in columns]
         return columns[int(np.argmin(worths))]
 
     def _delete(self, probe: SearchProbe, tables: Tables, kind: str, node: int) -> list[int]:
@@ -136,7 +138,8 @@ class Perturbation(Derivation):
         rows, deleted = range(probe.cells[kind].edges)[probe.cells[kind].rows(node)], []
         while len(rows) - len(deleted) > probe.cells[kind].kept(node):
             left = [row for row in rows if row not in deleted]
-            worths = [self._worth_without(probe, tables, kind, row) for row in left]
+            with busy("Trying the supernet without each edge of a node"):
+                worths = [self._worth_without(probe, tables, kind, row) for row in left]
             last_best = len(left) - 1 - int(np.argmax(worths[::-1]))
             deleted.append(left[last_best])
             tables[kind][deleted[-1]] = 0.0

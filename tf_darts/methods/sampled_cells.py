@@ -18,6 +18,7 @@ from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import register, register_method
 from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
+from tf_darts.runtime.busy import busy
 
 with epy.lazy_imports():
     import tensorflow as tf
@@ -142,14 +143,20 @@ class BestSampled(Derivation):
         if probe.epoch != probe.epochs:
             return {}
 
-        def worth(number: int, batches: int) -> float:
-            tables = one_hot(self._cell(number, probe.cells), probe.cells)
-            return probe.worth(tables, batches)
+        def worths(numbers: Sequence[int], batches: int, doing: str) -> list[float]:
+            found = []
+            with busy(doing, len(numbers)) as piece_done:
+                for number in numbers:
+                    tables = one_hot(self._cell(number, probe.cells), probe.cells)
+                    found.append(probe.worth(tables, batches))
+                    piece_done()
+            return found
 
-        first = [worth(number, self.sampled_batches) for number in range(self.sampled_cells)]
+        numbers = range(self.sampled_cells)
+        first = worths(numbers, self.sampled_batches, "Scoring random cells")
         order = np.argsort(-np.array(first), kind="stable")
         finalists = order[: self.sampled_finalists].tolist()
-        last = [worth(number, 0) for number in finalists]
+        last = worths(finalists, 0, "Scoring the best of them on all validation data")
         best = int(np.argmax(last))
         return {"sampled/cell": finalists[best], "sampled/worth": last[best]}
 

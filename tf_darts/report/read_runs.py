@@ -56,6 +56,15 @@ def read_entries(run_dirs: Sequence[str]) -> list[Entry]:
     ]
 
 
+def single_run(run_dirs: Sequence[str]) -> dict[str, str] | None:
+    """Kind and space of the one search or training that was given; None for anything else."""
+    if len(run_dirs) > 1:
+        return None
+    with _opened_run(pathlib.Path(run_dirs[0]).expanduser()) as (run, _):
+        kind = str(kind_of(run))
+        return {"kind": kind, "space": space_of(run)} if kind in ("search", "training") else None
+
+
 def _read_run(path: pathlib.Path, name: str) -> list[Entry]:
     with _opened_run(path) as (run, settings):
         kind = kind_of(run)

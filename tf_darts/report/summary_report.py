@@ -16,11 +16,13 @@ from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.entries import LOOKED_UP, SUPERNET, TRAINED, Entry, Group, distinct, group
 from tf_darts.report.hparams import write_sessions
 from tf_darts.report.monitors import monitor_curves, monitor_rows
+from tf_darts.report.page.document import check_plotly
+from tf_darts.report.page.run_page import write_run_page
 from tf_darts.report.page.side_by_side import write_report_page
 from tf_darts.report.plots import save_figure
 from tf_darts.report.ranking import REFERENCE, ranking_table
 from tf_darts.report.ranking_plot import ranking_plot
-from tf_darts.report.read_runs import read_entries
+from tf_darts.report.read_runs import read_entries, single_run
 from tf_darts.report.report_directory import check_report_directory, empty_report_directory
 from tf_darts.report.report_plots import cost_plot, looked_up_curves, overlaid_curves
 from tf_darts.report.report_tables import comparison_rows, paper_rows, ranking_of, reference_of
@@ -52,7 +54,8 @@ def write_report(
 ) -> pathlib.Path:
     """Writes `report.md`, `report.html`, `plots/` and `tensorboard/` in a directory.
 
-    An older report there is replaced.
+    An older report there is replaced. Of a single search or training the page is that which such a
+    run leaves, for those of before there were pages; of several it has them side by side.
 
     Args:
       run_dirs: of searches, trainings and studies.
@@ -67,6 +70,7 @@ def write_report(
       UserError: a run is missing or not finished, no run has that source, the directory holds
         something else, or there is no such table.
     """
+    check_plotly()
     directory = pathlib.Path(report_dir).expanduser()
     check_report_directory(directory)
     entries = read_entries(run_dirs)
@@ -106,8 +110,11 @@ def write_report(
         "\n## TensorBoard\n\nThe same as a table of HParams, with the settings that differ:"
         f"\n\n    tensorboard --logdir={shlex.quote(str(sessions))}\n"
     )
-    environments = {path: in_short(pathlib.Path(path).expanduser()) for path in run_dirs}
-    write_report_page(directory, entries, environments)
+    if about := single_run(run_dirs):
+        write_run_page(pathlib.Path(run_dirs[0]).expanduser(), into=directory, about=about)
+    else:
+        environments = {path: in_short(pathlib.Path(path).expanduser()) for path in run_dirs}
+        write_report_page(directory, entries, environments)
     write_atomically(directory / "report.md", text)
     return directory / "report.md"
 

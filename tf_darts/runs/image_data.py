@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from tf_darts.config.search import ImageSearchConfig
+from tf_darts.config.data_searches import ImageSearchConfig
 from tf_darts.config.training import ImageTrainingConfig
 from tf_darts.data.facts import ImageFacts
 from tf_darts.data.images import folder as image_folder

@@ -11,6 +11,7 @@ from tf_darts.cells import answers, genotype, genotype_files
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import find_method
 from tf_darts.config.search import SearchConfig
+from tf_darts.report.page.document import check_plotly
 from tf_darts.report.search_report import SearchReport
 from tf_darts.report.table_judgement import search_document
 from tf_darts.runs.memory_estimates import search_memory
@@ -97,6 +98,7 @@ def run_search(
       UserError: the data or the directory are not right, or the data are not those that the
         search began with, or it diverged.
     """
+    check_plotly()
     table = CellTable(config.table, config.space) if config.table else None
     set_arithmetic(config)
     replicas = replicas_of(config)

@@ -10,8 +10,8 @@ from tf_darts.bilevel.epoch_rules import SearchFacts
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.space import IMAGES, TEXTS, find_space, resolved
 from tf_darts.cells.topology import CellTopology
+from tf_darts.config.layers import preset_for
 from tf_darts.config.methods import KINDS
-from tf_darts.config.presets import preset_for
 from tf_darts.config.search import SearchConfig
 from tf_darts.runs import image_data, text_data
 from tf_darts.spaces.supernet import Supernet

@@ -1,6 +1,6 @@
 """The data half of runs on texts: from settings to batches, whatever the space."""
 
-from tf_darts.config.search import TextSearchConfig
+from tf_darts.config.data_searches import TextSearchConfig
 from tf_darts.config.training import TextTrainingConfig
 from tf_darts.data.facts import TextFacts
 from tf_darts.data.texts import registry as texts

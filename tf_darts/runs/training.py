@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from tf_darts.cells import genotype, genotype_files, references
 from tf_darts.config.training import TrainingConfig
+from tf_darts.report.page.document import check_plotly
 from tf_darts.report.training_report import TrainingReport
 from tf_darts.runs.memory_estimates import training_memory
 from tf_darts.runs.opening import (
@@ -62,6 +63,7 @@ def run_training(
     callbacks: Sequence[Callback] = (),
 ) -> TrainingRun:
     """Trains a network of `cell` in `config.run_dir`; see `run_search`."""
+    check_plotly()
     set_arithmetic(config)
     replicas = replicas_of(config)
     with busy(f"{label}Reading the data and building the network"):

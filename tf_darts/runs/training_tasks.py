@@ -8,7 +8,7 @@ from tf_darts.cells import genotype, references
 from tf_darts.cells.foreign import FORMS, is_text
 from tf_darts.cells.published import PUBLISHED, published_cells
 from tf_darts.cells.space import IMAGES, TEXTS, find_space, resolved
-from tf_darts.config.presets import LAYERS, kind_of
+from tf_darts.config.layers import LAYERS, kind_of
 from tf_darts.config.training import TrainingConfig
 from tf_darts.data.facts import ImageFacts, TextFacts
 from tf_darts.errors import UserError

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tf_darts.runtime.console import say
 
@@ -12,29 +12,47 @@ INTERVAL = 10.0  # seconds between two lines that say that it is still being don
 
 
 @contextlib.contextmanager
-def busy(doing: str) -> Iterator[None]:
+def busy(doing: str, pieces: int = 0) -> Iterator[Callable[[], None]]:
     """Says `doing` where it takes more than `PATIENCE`, and at its end how long it took.
 
     Args:
       doing: as "Compiling the gradient by the weights".
+      pieces: how many equal ones it consists of, so that the time left is known; 0 where it is not.
+
+    Yields:
+      What is called whenever a piece is done.
     """
-    done = threading.Event()
+    over, done = threading.Event(), 0
     start = time.monotonic()
 
+    def piece_done() -> None:
+        nonlocal done
+        done += 1
+
     def tell() -> None:
-        patience, text = PATIENCE, f"{doing} …"
-        while not done.wait(patience):
-            say(text)
-            passed = time.monotonic() - start + INTERVAL
-            patience, text = INTERVAL, f"{doing}: {passed:.0f} s so far …"
+        if over.wait(PATIENCE):
+            return
+        say(f"{doing} …")
+        while not over.wait(INTERVAL):
+            say(f"{doing}: {_so_far(time.monotonic() - start, done, pieces)} …")
 
     teller = threading.Thread(target=tell, daemon=True)
     teller.start()
     try:
-        yield
+        yield piece_done
     finally:
-        done.set()
+        over.set()
         teller.join()
     seconds = time.monotonic() - start
     if seconds >= PATIENCE:
         say(f"{doing}: {seconds:.0f} s.")
+
+
+def _so_far(seconds: float, done: int, pieces: int) -> str:
+    """As "20 s so far", and where the pieces are counted how many are done and the time left."""
+    text = f"{seconds:.0f} s so far"
+    if not pieces or not done:
+        return text
+    left = seconds / done * (pieces - done)
+    written = f"{left:.0f} s" if left < 100 else f"{left / 60:.0f} minutes"
+    return f"{done} of {pieces} in {text}, {written} left"

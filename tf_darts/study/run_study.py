@@ -19,6 +19,7 @@ from tf_darts.cells.space import find_space
 from tf_darts.config.recorded import about
 from tf_darts.config.study import StudyConfig
 from tf_darts.errors import UserError
+from tf_darts.report.page.document import check_plotly
 from tf_darts.report.ranking import write_ranking
 from tf_darts.report.table_judgement import judged_ranking
 from tf_darts.report.write_warnings import WriteWarnings
@@ -56,6 +57,7 @@ def run_study(config: StudyConfig, callbacks: Sequence[Callback] = ()) -> dict[s
       UserError: the configuration cannot be, no candidate is left, or the chief is not there.
       Stopped: a signal came; the same command goes on from there.
     """
+    check_plotly()
     with contextlib.ExitStack() as stack:
         return _run(config, callbacks, stack)
 

@@ -10,7 +10,8 @@ import numpy as np
 from tf_darts.bilevel.engine import SearchEngine
 from tf_darts.cells.space import find_space
 from tf_darts.config import methods
-from tf_darts.config.search import ImageSearchConfig, SearchConfig
+from tf_darts.config.data_searches import ImageSearchConfig
+from tf_darts.config.search import SearchConfig
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest

@@ -17,8 +17,9 @@ from tf_darts.cells.published import published_cells
 from tf_darts.cells.random_cells import random_cells
 from tf_darts.cells.space import IMAGES, Space, find_space, resolved, spaces
 from tf_darts.cells.topology import CellTopology
-from tf_darts.config.presets import LAYERS, preset_for
-from tf_darts.config.search import ImageSearchConfig, SearchConfig, TextSearchConfig
+from tf_darts.config.data_searches import ImageSearchConfig, TextSearchConfig
+from tf_darts.config.layers import LAYERS, preset_for
+from tf_darts.config.search import SearchConfig
 from tf_darts.config.setting import check, fields
 from tf_darts.config.training import ImageTrainingConfig, TextTrainingConfig, TrainingConfig
 from tf_darts.data.facts import ImageFacts, TextFacts

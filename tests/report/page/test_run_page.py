@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,9 +11,14 @@ from playwright.sync_api import sync_playwright
 
 from tf_darts.cells.genotype import SPACES
 from tf_darts.cells.space import find_space
-from tf_darts.report.page import run_page
+from tf_darts.errors import UserError
+from tf_darts.report.page import document, run_page
 from tf_darts.report.page.document import PAGE
 from tf_darts.report.page.run_page import write_run_page
+from tf_darts.report.summary_report import write_report
+from tf_darts.runs.search import run_search
+from tf_darts.runs.training import run_training
+from tf_darts.study.run_study import run_study
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 EPOCHS = 50
@@ -58,7 +64,7 @@ def written(directory):
 
 def body(text):
     """The page without its library."""
-    return text[text.index("</head>") :]
+    return text.partition("</head>")[2].partition("<script>")[0]
 
 
 @pytest.fixture(scope="module")
@@ -82,28 +88,56 @@ def test_it_is_one_small_file_that_asks_for_nothing_else(search):
         assert name in text or json.dumps(name)[1:-1] in text
 
 
-@pytest.mark.skipif(BROWSER is None, reason="No Chromium is installed, which would show the page.")
-def test_the_slider_shows_another_epoch(search):
+@pytest.fixture(scope="module")
+def browser():
+    if BROWSER is None:
+        pytest.skip("No Chromium is installed, which would show the page.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900}, offline=True)
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto((search / PAGE).as_uri())
-        title, weights = page.locator("#cell .gtitle"), "document.getElementById('cell').data[2].z"
-        assert title.text_content().startswith("epoch 50,")
-        operations = page.locator("#cell .annotation-text").all_text_contents()
-        rail = page.locator("#cell .slider-rail-touch-rect").bounding_box()
-        page.mouse.click(rail["x"] + 12, rail["y"] + rail["height"] / 2)
-        page.wait_for_function("document.querySelector('#cell .gtitle').textContent[7] == ','")
-        epoch = int(title.text_content().removeprefix("epoch ").partition(",")[0])
-        assert epoch < 5
-        assert page.locator("#cell .slider-label").first.text_content() == f"epoch {epoch}"
-        assert page.locator("#cell .annotation-text").all_text_contents() != operations
-        shown = page.evaluate(weights)
-        np.testing.assert_allclose(shown, record(epoch)["mixing"]["normal"], rtol=1e-3)
-        assert not errors
-        browser.close()
+        opened = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser, search):
+    """The page of the search in a browser; no error may come of anything that is done with it."""
+    page, errors = browser.new_page(viewport={"width": 1280, "height": 900}, offline=True), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((search / PAGE).as_uri())
+    page.wait_for_selector("#cell .gtitle")
+    yield page
+    page.close()
+    assert not errors
+
+
+def test_the_slider_shows_another_epoch(page):
+    title, weights = page.locator("#cell .gtitle"), "document.getElementById('cell').data[2].z"
+    assert title.text_content().startswith("epoch 50,")
+    operations = page.locator("#cell .annotation-text").all_text_contents()
+    rail = page.locator("#cell .slider-rail-touch-rect").bounding_box()
+    page.mouse.click(rail["x"] + 12, rail["y"] + rail["height"] / 2)
+    page.wait_for_function("document.querySelector('#cell .gtitle').textContent[7] == ','")
+    epoch = int(title.text_content().removeprefix("epoch ").partition(",")[0])
+    assert epoch < 5
+    assert page.locator("#cell .slider-label").first.text_content() == f"epoch {epoch}"
+    assert page.locator("#cell .annotation-text").all_text_contents() != operations
+    shown = page.evaluate(weights)
+    np.testing.assert_allclose(shown, record(epoch)["mixing"]["normal"], rtol=1e-3)
+
+
+def test_the_page_is_open_with_its_first_figure_and_then_draws_the_others(page):
+    opened = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+    drawn = "figures.map((element) => !!element.layout)"
+    page.wait_for_function(f"{drawn}.every((done) => done)")
+    assert opened > 0 and len(page.evaluate(drawn)) > 5
+    assert page.locator(".figure .main-svg").count() >= len(page.evaluate(drawn))
+
+
+def test_plotlys_library_stands_alone():
+    """What is done to it fits the version that is installed."""
+    text = document._library()
+    assert "Licensed under the MIT license" in text[:300] and "factory" not in text[:300]
+    assert text.rstrip().endswith("window.Plotly = Plotly;")
 
 
 def test_the_figures_are_of_plotlys_schema(search, monkeypatch):
@@ -125,6 +159,43 @@ def test_what_is_missing_is_a_sentence(tmp_path):
     (tmp_path / "history.jsonl").write_text("{]\n")
     assert "history.jsonl" in body(written(tmp_path))
     assert "The cell is left out" in body(written(run(tmp_path, [record(1)], kind="training")))
+
+
+def test_the_page_of_one_old_run_is_that_of_a_report_of_it_alone(runs, tmp_path):
+    """Runs of before there were pages; `config.json` says neither their kind nor their space."""
+    old = runs.search("old")
+    write_report([str(old)], str(tmp_path / "report"), "random")
+    text = body((tmp_path / "report" / PAGE).read_text(encoding="utf-8"))
+    assert "<h1>search old</h1>" in text and "The cell over the epochs" in text
+    assert "epoch 2, the supernet\\u0027s validation perplexity 200.00" in text or (
+        "epoch 2, the supernet&#x27;s validation perplexity 200.00" in text
+    )
+    assert not (old / PAGE).exists()
+
+
+def test_the_operations_of_an_old_run_are_those_that_it_had(tmp_path):
+    topologies = find_space("convolutional").narrowed("skip_connect,sep_conv_3x3")
+    columns = {kind: len(t.all_operations) for kind, t in topologies.items()}
+    rows = {kind: [[1 / columns[kind]] * columns[kind]] * 14 for kind in topologies}
+    own = record(1, mixing=rows)
+    text = body(written(run(tmp_path, [own], {"operations": "skip_connect,sep_conv_3x3"})))
+    assert "weights_0" in text and "max_pool_3x3, " not in text
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda: run_search(None, None),
+        lambda: run_training(None, None, None),
+        lambda: run_study(None),
+        lambda: write_report(["nowhere"], "nowhere", "random"),
+    ],
+    ids=["search", "training", "study", "report"],
+)
+def test_without_plotly_nothing_begins(begin, monkeypatch):
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    with pytest.raises(UserError, match=r"^plotly is not installed.*pip install 'plotly>=6.1'"):
+        begin()
 
 
 def test_texts_are_escaped(tmp_path):

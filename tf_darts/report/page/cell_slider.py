@@ -58,7 +58,7 @@ def cell_slider(
     drawn = [layouts[genotype] for genotype in genotypes]
     room = _AREA - (_LABELS + _HEAT if weights else 0)
     widest = max(layout.width for cells in drawn for _, layout in cells)
-    scale = min(_LARGEST, room / widest)
+    scale = min(_LARGEST, (room - 2) / widest)  # a line at the edge is half outside
     kinds = list(genotypes[0].cells)
     heights = []
     for i, kind in enumerate(kinds):

@@ -33,16 +33,20 @@ def write_run_page(
     topologies: Mapping[str, CellTopology] | None = None,
     baseline: tuple[str, float] | None = None,
     levels: Mapping[str, float] | None = None,
+    into: pathlib.Path | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> None:
-    """Writes `report.html` in the directory of a search or training.
+    """Writes `report.html` of a search or training.
 
     What the directory has not, or what cannot be read of it, is left out, and a sentence says so.
 
     Args:
       directory: of the run, which may go on.
-      topologies: of its cells by kind; None for those of its space.
+      topologies: of its cells by kind; None for those of its space, with the run's operations.
       baseline: name and value of a score to compare with.
       levels: of collapse, by the table's column.
+      into: the directory of the page; None for the run's own.
+      about: its "kind" and "space"; None where `config.json` says them, as since there are pages.
 
     Raises:
       StateError: `config.json` cannot be read.
@@ -50,7 +54,8 @@ def write_run_page(
     """
     file = directory / "config.json"
     config = files.read_json(file) if files.exists(file) else {}
-    settings, kind = config.get("settings", {}), config.get("kind", "run")
+    about = about or config
+    settings, kind, space = config.get("settings", {}), about.get("kind", "run"), about.get("space")
     parts = [paragraph(_summary(settings), note=True)]
     try:
         history = read_records(directory)
@@ -60,15 +65,15 @@ def write_run_page(
     if not history:
         parts.append(paragraph("No epoch of this run is recorded yet."))
     elif kind == "search":
-        parts += _search(history, config.get("space"), topologies)
+        parts += _search(history, space, settings, topologies)
     else:
         parts += _cell(directory)
     if history:
-        parts += _curves(history, config.get("space"), baseline)
+        parts += _curves(history, space, baseline)
     if history and kind == "search":
         parts += _monitors(history, levels or {})
     parts += _settings(directory, settings)
-    write_page(directory, f"{kind} {directory.name}", parts)
+    write_page(into or directory, f"{kind} {directory.name}", parts)
 
 
 def _summary(settings: Mapping[str, Any]) -> str:
@@ -77,7 +82,10 @@ def _summary(settings: Mapping[str, Any]) -> str:
 
 
 def _search(
-    history: Sequence[Record], space: Any, topologies: Mapping[str, CellTopology] | None
+    history: Sequence[Record],
+    space: Any,
+    settings: Mapping[str, Any],
+    topologies: Mapping[str, CellTopology] | None,
 ) -> list[str]:
     """The cell over the epochs and the mixing weights by edge."""
     title = heading("The cell over the epochs")
@@ -87,7 +95,7 @@ def _search(
         return [title, paragraph(sentence)]
     try:
         genotypes = [SPACES[space].from_dict(record["genotype"]) for record in own]
-        known = topologies or find_space(space).topologies
+        known = topologies or find_space(space).narrowed(settings.get("operations", ""))
         weights = {k: _weights(own, k, topology) for k, topology in known.items()}
     except (ValueError, KeyError, TypeError, IndexError) as error:
         return [title, paragraph(f"The records' cells cannot be read ({error}).")]

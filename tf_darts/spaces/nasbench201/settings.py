@@ -6,7 +6,7 @@ before α), and of the 200 epochs that every one of its cells was trained for.
 
 import dataclasses
 
-from tf_darts.config.search import ImageSearchConfig
+from tf_darts.config.data_searches import ImageSearchConfig
 from tf_darts.config.setting import again, setting
 from tf_darts.config.training import ImageTrainingConfig
 

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Self
 
-from tf_darts.config.search import TextSearchConfig
+from tf_darts.config.data_searches import TextSearchConfig
 from tf_darts.config.setting import again, rate, setting
 from tf_darts.config.training import TextTrainingConfig
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from tf_darts.config.search import ImageSearchConfig
+from tf_darts.config.data_searches import ImageSearchConfig
 from tf_darts.config.setting import again, setting
 from tf_darts.config.training import ImageTrainingConfig
 
