@@ -22,6 +22,9 @@ import numpy as np
 from absl import app, flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from marked_tables import with_table
 
 from tf_darts.cells.answers import at_least
 from tf_darts.config.presets import computed_settings, configure
@@ -34,7 +37,6 @@ _RUN = flags.DEFINE_bool("run", False, "Run the searches that are not recorded."
 _RUNS = flags.DEFINE_string("runs", None, "The folder of their run directories.")
 _DATA_DIR = flags.DEFINE_string("data_dir", "", "The folder of CIFAR-10; empty: downloads it.")
 _WRITE = flags.DEFINE_bool("write", False, "Write the document.")
-_BEGIN, _END = "<!-- {name}: python experiments/controls.py --write -->\n", "<!-- end -->"
 
 Settings = Mapping[str, Any]
 Line = Mapping[str, Any]
@@ -227,11 +229,7 @@ def _paired(pairs: Sequence[tuple[int, int]]) -> str:
 def document(text: str) -> str:
     """The document with the tables made anew between its marks."""
     for name, rows in (("controls", controls()), ("guards", guards())):
-        begin = _BEGIN.format(name=name)
-        before, rest = text.split(begin)
-        after = rest.split(_END, 1)[1]
-        table = markdown_table(rows) if rows else "No run of it is recorded yet.\n"
-        text = f"{before}{begin}\n{table}\n{_END}{after}"
+        text = with_table(text, name, "controls.py", rows)
     return text
 
 

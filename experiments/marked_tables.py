@@ -12,9 +12,10 @@ def with_table(text: str, name: str, program: str, rows: Rows) -> str:
       text: of the document, which has the two comments once.
       name: of the table, as its first comment says.
       program: of experiments/ that makes it.
-      rows: its rows.
+      rows: its rows; without any it says that nothing is recorded.
     """
     begin = _BEGIN.format(name=name, program=program)
     before, rest = text.split(begin)
     after = rest.split(_END, 1)[1]
-    return f"{before}{begin}\n{markdown_table(rows)}\n{_END}{after}"
+    table = markdown_table(rows) if rows else "No run of it is recorded yet.\n"
+    return f"{before}{begin}\n{table}\n{_END}{after}"
