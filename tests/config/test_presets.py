@@ -88,6 +88,7 @@ OURS = {
     "distribution": "auto",
     "xla": "auto",
     "replica_norms": "joint",
+    "global_batch": "exact",
     "micro_batches": 1,
     "rematerialize": False,
     "table": "",
@@ -323,6 +324,7 @@ def test_computed_settings_leave_out_what_does_not_matter():
         "run_dir",
         "rematerialize",
         "cpu_replicas",
+        "global_batch",
         "check_replicas",
         "deterministic",
         "checkpoint_steps",
@@ -599,6 +601,10 @@ def test_a_report_takes_runs_and_no_data_set():
         (
             {"replica_norms": "own"},
             "where there is one replica; add --distribution=mirrored, or l",
+        ),
+        (
+            {"global_batch": "round"},
+            "where a batch is not cut; add --distribution=mirrored, or leave it out",
         ),
         (
             {"check_replicas": True, "distribution": "one_device"},

@@ -131,10 +131,23 @@ def test_a_batch_that_cannot_be_cut(mirrored):
     replicas.check_batch(12)
     with pytest.raises(UserError, match=r"--batch_size=8 cannot be cut into 6 equal") as refused:
         replicas.check_batch(8)
-    ways = "--batch_size=6 or --batch_size=12, or --distribution=one_device, or other --micro_batch"
+    ways = (
+        "--batch_size=6 or --batch_size=12, or --global_batch=round, which takes the nearest,"
+        " or --distribution=one_device, or other --micro_batches"
+    )
     assert ways in str(refused.value)
     for size in (6, 12):
         replicas.check_batch(size)  # the advice works
+
+
+@pytest.mark.parametrize(
+    ("size", "nearest"), [(1, 6), (6, 6), (8, 6), (9, 12), (10, 12), (12, 12), (15, 18)]
+)
+def test_the_nearest_batch_that_can_be_cut(mirrored, size, nearest):
+    replicas = Replicas(mirrored, micro_batches=3)
+    assert replicas.nearest_batch(size) == nearest
+    replicas.check_batch(nearest)
+    assert Replicas().nearest_batch(size) == size
 
 
 def test_examples_share_the_memory_of_a_device(mirrored):

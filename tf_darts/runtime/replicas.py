@@ -87,12 +87,22 @@ class Replicas:
         with collectives.ReplicaScope(self.count):
             return collectives.all_mean(flag), ()
 
+    @property
+    def parts(self) -> int:
+        """Into how many equal parts a batch is cut."""
+        return self.count * self._micro_batches
+
+    def nearest_batch(self, batch_size: int) -> int:
+        """The nearest size that can be cut; of two that are equally near, the larger."""
+        return max(1, (2 * batch_size + self.parts) // (2 * self.parts)) * self.parts
+
     def check_batch(self, batch_size: int, name: str = "batch_size") -> None:
         """Raises `UserError` where a batch cannot be cut into equal parts."""
-        parts = self.count * self._micro_batches
+        parts = self.parts
         if batch_size % parts:
             fits = sorted({max(1, batch_size // parts) * parts, -(-batch_size // parts) * parts})
             ways = " or ".join(f"--{name}={size}" for size in fits)
+            ways += ", or --global_batch=round, which takes the nearest"
             ways += ", or --distribution=one_device" if self.count > 1 else ""
             ways += ", or other --micro_batches" if self._micro_batches > 1 else ""
             raise UserError(
