@@ -93,6 +93,7 @@ OURS = {
     "rematerialize": False,
     "table": "",
     "cpu_replicas": 0,
+    "worker_timeout": 600,
     "check_replicas": False,
     "deterministic": False,
     "checkpoint_steps": 50,
@@ -325,6 +326,7 @@ def test_computed_settings_leave_out_what_does_not_matter():
         "rematerialize",
         "cpu_replicas",
         "global_batch",
+        "worker_timeout",
         "check_replicas",
         "deterministic",
         "checkpoint_steps",
@@ -601,6 +603,10 @@ def test_a_report_takes_runs_and_no_data_set():
         (
             {"replica_norms": "own"},
             "where there is one replica; add --distribution=mirrored, or l",
+        ),
+        (
+            {"worker_timeout": 5, "distribution": "mirrored"},
+            "which has one worker; add --distribution=multi_worker, or leave it out",
         ),
         (
             {"global_batch": "round"},

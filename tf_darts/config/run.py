@@ -183,6 +183,16 @@ class RunConfig(abc.ABC):
         maximum=64,
         operational=True,
     )
+    worker_timeout: int = setting(
+        600,
+        "A worker of --distribution=multi_worker that waits this long for another to start gives up"
+        " and says for which.",
+        group="devices",
+        unit="seconds",
+        minimum=1,
+        maximum=10**6,
+        operational=True,
+    )
     check_replicas: bool = setting(
         False,
         "The weights and gradients of all replicas are compared at every step, bit by bit.",
@@ -254,6 +264,12 @@ class RunConfig(abc.ABC):
                 f"--replica_norms={self.replica_norms} has no meaning for"
                 f" --distribution={self.distribution}, where there is one replica; add"
                 " --distribution=mirrored, or leave it out."
+            )
+        if self.worker_timeout != 600 and self.distribution != "multi_worker":
+            raise UserError(
+                f"--worker_timeout={self.worker_timeout} has no meaning for"
+                f" --distribution={self.distribution}, which has one worker; add"
+                " --distribution=multi_worker, or leave it out."
             )
         if self.global_batch != "exact" and not self._cuts_batches:
             raise UserError(

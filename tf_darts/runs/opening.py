@@ -53,6 +53,7 @@ def on_devices(config: Config, label: str = "") -> tuple[Config, Replicas]:
         config.micro_batches,
         config.check_replicas,
         joint_norms=config.replica_norms == "joint",
+        worker_timeout=config.worker_timeout,
     )
     if config.global_batch == "round":
         size = replicas.nearest_batch(config.batch_size)

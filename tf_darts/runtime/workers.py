@@ -70,6 +70,8 @@ def _listening(address: str, index: int) -> Iterator[None]:
     family = socket.AF_INET6 if both else socket.AF_INET
     try:
         port = int(address.rpartition(":")[2])
+        if not 0 < port < 2**16:
+            raise ValueError("no such port")
         server = socket.create_server(("", port), family=family, dualstack_ipv6=both)
     except (OSError, ValueError, OverflowError) as error:
         raise UserError(
