@@ -224,12 +224,17 @@ class _Replicated:
 
         def traced(token: tf.Tensor, replica: tf.Tensor, *arguments: Any) -> tuple[Any, Any, Any]:
             del token
-            results = run_replica(replica, *arguments)
+            # Made here, so that its type is known, for which gradients of loops ask, and its value,
+            # which they read.
+            order = tf.raw_ops.VarHandleOp(dtype=tf.float32, shape=[], shared_name="order_of_sums")
+            tf.raw_ops.AssignVariableOp(resource=order, value=tf.zeros([]))
             marks = ()
-            if checks:
-                with collectives.ReplicaScope(strategy.num_replicas_in_sync):
-                    mark = _fingerprint((arguments[0], results[0]))
-                    marks = collectives.all_gathered(mark[tf.newaxis])
+            with collectives.ordered_by(order):
+                results = run_replica(replica, *arguments)
+                if checks:
+                    with collectives.ReplicaScope(strategy.num_replicas_in_sync):
+                        mark = _fingerprint((arguments[0], results[0]))
+                        marks = collectives.all_gathered(mark[tf.newaxis])
             return (*results, marks)
 
         # A function that is not inlined: loops in it have the same names in all replicas, by which
