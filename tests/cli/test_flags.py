@@ -43,6 +43,8 @@ NEEDED = {
     "table": ["--dataset=cifar10", "--space=nasbench201"],
     "cpu_replicas": ["--distribution=mirrored"],
     "replica_norms": ["--distribution=mirrored"],
+    "worker_timeout": ["--distribution=multi_worker"],
+    "global_batch": ["--distribution=mirrored"],
     "learning_rate_decay": ["--schedule=exponential"],
     "nesterov": ["--momentum=0.5"],
     "color_jitter": ["--stream_images", "--image_size=8"],

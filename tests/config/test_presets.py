@@ -89,10 +89,12 @@ OURS = {
     "distribution": "auto",
     "xla": "auto",
     "replica_norms": "joint",
+    "global_batch": "exact",
     "micro_batches": 1,
     "rematerialize": False,
     "table": "",
     "cpu_replicas": 0,
+    "worker_timeout": 600,
     "check_replicas": False,
     "deterministic": False,
     "checkpoint_steps": 50,
@@ -328,6 +330,8 @@ def test_computed_settings_leave_out_what_does_not_matter():
         "run_dir",
         "rematerialize",
         "cpu_replicas",
+        "global_batch",
+        "worker_timeout",
         "check_replicas",
         "deterministic",
         "checkpoint_steps",
@@ -605,6 +609,14 @@ def test_a_report_takes_runs_and_no_data_set():
         (
             {"replica_norms": "own"},
             "where there is one replica; add --distribution=mirrored, or l",
+        ),
+        (
+            {"worker_timeout": 5, "distribution": "mirrored"},
+            "which has one worker; add --distribution=multi_worker, or leave it out",
+        ),
+        (
+            {"global_batch": "round"},
+            "where a batch is not cut; add --distribution=mirrored, or leave it out",
         ),
         (
             {"check_replicas": True, "distribution": "one_device"},

@@ -21,6 +21,70 @@ def _reductions(share):
     return sum(node.op.startswith("Collective") for node in nodes)
 
 
+def _assert_ordered(share):
+    """Of any two operations over replicas in a traced step, one waits for the other.
+
+    In each of its functions a path of data or of control leads from one to the next. A call or a
+    loop with such operations inside stands for them.
+
+    Returns:
+      How many pairs there are.
+    """
+    graph = share.get_concrete_function().graph.as_graph_def()
+    functions = {f.signature.name: f for f in graph.library.function}
+
+    def called(node):
+        return [a.func.name for a in node.attr.values() if a.func.name in functions]
+
+    def reduces(node):
+        inside = (any(map(reduces, functions[name].node_def)) for name in called(node))
+        return node.op.startswith("Collective") or any(inside)
+
+    pairs = 0
+    for nodes in (graph.node, *(f.node_def for f in functions.values())):
+        inputs = {n.name: [i.lstrip("^").split(":")[0] for i in n.input] for n in nodes}
+        waiting = [n.name for n in nodes if reduces(n)]
+        before = {name: _reached(name, inputs) for name in waiting}
+        for i, one in enumerate(waiting):
+            for other in waiting[:i]:
+                assert one in before[other] or other in before[one], (one, other)
+                pairs += 1
+    return pairs
+
+
+def _reached(start, inputs):
+    """All nodes that one depends on."""
+    reached, left = set(), [start]
+    while left:
+        for name in inputs.get(left.pop(), []):
+            if name not in reached:
+                reached.add(name)
+                left.append(name)
+    return reached
+
+
+def test_sums_of_one_step_have_an_order(mirrored):
+    """Also where no data lead from one to the other, and where one of them is in a loop."""
+
+    def independent(unused, x, state, seed):
+        del unused, seed
+        turns = tf.while_loop(
+            lambda i, _: i < 3,
+            lambda i, y: (i + 1, collectives.all_sum(y) + tf.cast(variable.read_value(), y.dtype)),
+            (0, x),
+        )[1]
+        return (collectives.all_sum(x), collectives.all_sum(tf.sin(x)), turns), state
+
+    variable = tf.Variable(0.0, trainable=False)
+    spec, seed = tf.TensorSpec([None], "float64"), tf.TensorSpec([2], "int32")
+    compiled = Replicas(mirrored).compiled(independent, (tf.TensorSpec([]), spec, spec, seed))
+    assert _assert_ordered(compiled.share) == 6  # three, and the one for all results
+    x = tf.constant([1.0, 2.0], "float64")
+    (once, _, turns), _ = compiled(tf.constant(0.0), x, x, tf.constant([0, 0]))
+    np.testing.assert_allclose(once, [3.0])
+    np.testing.assert_allclose(turns, [12.0])
+
+
 @pytest.fixture
 def norms():
     """The calls of `all_moments`, by each of which a norm is counted."""
@@ -35,6 +99,7 @@ def test_a_training_step_reduces_once(mirrored, norms, joint):
     replicas = Replicas(mirrored, joint_norms=joint)
     step = TrainingStep(network, config, averages=False, replicas=replicas)
     found = _reductions(step._gradients.share)
+    _assert_ordered(step._gradients.share)
     if joint:
         assert norms.call_count > 10
         assert found == 1 + 2 * norms.call_count, "one sum and its gradient for each norm"
@@ -63,6 +128,7 @@ def test_a_gradient_of_a_search_reduces_once_and_twice_for_each_norm(mirrored, n
     with mock.patch.object(_Replicated, "__call__", ask), pytest.raises(_AskedFor) as asked:
         step(*batches[0], rate)
     found = _reductions(asked.value.args[0])
+    assert _assert_ordered(asked.value.args[0]) > 100
     assert norms.call_count > 20
     assert found == 1 + 2 * norms.call_count
 

@@ -131,10 +131,23 @@ def test_a_batch_that_cannot_be_cut(mirrored):
     replicas.check_batch(12)
     with pytest.raises(UserError, match=r"--batch_size=8 cannot be cut into 6 equal") as refused:
         replicas.check_batch(8)
-    ways = "--batch_size=6 or --batch_size=12, or --distribution=one_device, or other --micro_batch"
+    ways = (
+        "--batch_size=6 or --batch_size=12, or --global_batch=round, which takes the nearest,"
+        " or --distribution=one_device, or other --micro_batches"
+    )
     assert ways in str(refused.value)
     for size in (6, 12):
         replicas.check_batch(size)  # the advice works
+
+
+@pytest.mark.parametrize(
+    ("size", "nearest"), [(1, 6), (6, 6), (8, 6), (9, 12), (10, 12), (12, 12), (15, 18)]
+)
+def test_the_nearest_batch_that_can_be_cut(mirrored, size, nearest):
+    replicas = Replicas(mirrored, micro_batches=3)
+    assert replicas.nearest_batch(size) == nearest
+    replicas.check_batch(nearest)
+    assert Replicas().nearest_batch(size) == size
 
 
 def test_examples_share_the_memory_of_a_device(mirrored):
@@ -157,11 +170,29 @@ def test_a_lost_worker_is_named():
     with socket.create_server(("127.0.0.1", 0)) as there, socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # it does not listen
         addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in (there, closed)]
-        for others, said in ((addresses, f"at {addresses[1]})"), (addresses[:1], "answer; start")):
+        replicas._addresses = ["127.0.0.1:1", *addresses]
+        named = f"answer: worker 2 ({addresses[1]}) is silent; start"
+        for others, said in (([1, 2], named), ([1], "answer; start")):
             replicas._others = others
             with pytest.raises(UserError, match="worker was lost") as lost, replicas.guarded():
                 raise tf.errors.UnavailableError(None, None, "a worker's")
             assert said in str(lost.value) and addresses[0] not in str(lost.value)
+
+
+def test_a_frozen_worker_is_named():
+    """As TensorFlow 2.21 says it, though the machine still answers at the port."""
+    replicas = Replicas()
+    replicas.workers = 2
+    text = (
+        "Error reported from /job:worker/task:1: The following tasks are unhealthy (stopped sending"
+        " heartbeats):\n/job:worker/replica:0/task:1\nThe tasks have crashed."
+    )
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        address = f"127.0.0.1:{there.getsockname()[1]}"
+        replicas._addresses, replicas._others = ["127.0.0.1:1", address], [1]
+        with pytest.raises(UserError) as lost, replicas.guarded():
+            raise tf.errors.UnavailableError(None, None, text)
+    assert f"worker 1 ({address}) is silent; start" in str(lost.value)
 
 
 def test_sums_of_one_are_the_value():

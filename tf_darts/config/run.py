@@ -147,6 +147,15 @@ class RunConfig(abc.ABC):
         choices=("joint", "own"),
         legacy="joint",
     )
+    global_batch: str = setting(
+        "exact",
+        "A batch that cannot be cut into equal parts for the replicas and micro-batches is refused"
+        " (exact), or the nearest that can is taken in its place (round), which the run says and"
+        " records.",
+        group="devices",
+        choices=("exact", "round"),
+        operational=True,
+    )
     micro_batches: int = setting(
         1,
         "A batch is taken in this many parts, one after another, which needs less memory; batch"
@@ -172,6 +181,16 @@ class RunConfig(abc.ABC):
         unit="devices",
         minimum=0,
         maximum=64,
+        operational=True,
+    )
+    worker_timeout: int = setting(
+        600,
+        "A worker of --distribution=multi_worker that waits this long for another to start gives up"
+        " and says for which.",
+        group="devices",
+        unit="seconds",
+        minimum=1,
+        maximum=10**6,
         operational=True,
     )
     check_replicas: bool = setting(
@@ -228,6 +247,10 @@ class RunConfig(abc.ABC):
         """Whether the space is the one that its kind of data takes where none is named."""
         return not self.space or find_space(self.space).default
 
+    @property
+    def _cuts_batches(self) -> bool:
+        return self.micro_batches > 1 or self.distribution in ("mirrored", "multi_worker")
+
     def check_devices(self) -> None:
         """Raises `UserError` where a setting of several devices is given to one."""
         if self.cpu_replicas and self.distribution != "mirrored":
@@ -241,6 +264,18 @@ class RunConfig(abc.ABC):
                 f"--replica_norms={self.replica_norms} has no meaning for"
                 f" --distribution={self.distribution}, where there is one replica; add"
                 " --distribution=mirrored, or leave it out."
+            )
+        if self.worker_timeout != 600 and self.distribution != "multi_worker":
+            raise UserError(
+                f"--worker_timeout={self.worker_timeout} has no meaning for"
+                f" --distribution={self.distribution}, which has one worker; add"
+                " --distribution=multi_worker, or leave it out."
+            )
+        if self.global_batch != "exact" and not self._cuts_batches:
+            raise UserError(
+                f"--global_batch={self.global_batch} has no meaning for"
+                f" --distribution={self.distribution} and --micro_batches=1, where a batch is not"
+                " cut; add --distribution=mirrored, or leave it out."
             )
         if self.xla == "step" and self.distribution in ("mirrored", "multi_worker"):
             raise UserError(

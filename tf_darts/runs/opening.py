@@ -1,9 +1,10 @@
 """How a run begins: its arithmetic, devices, memory, directory and data."""
 
 import contextlib
+import dataclasses
 import pathlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import tensorflow as tf
 
@@ -12,6 +13,7 @@ from tf_darts.config.recorded import about
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.training import TrainingConfig
 from tf_darts.runs.data_record import Data, check_data, data_flag, record_data
+from tf_darts.runtime.console import say
 from tf_darts.runtime.distribution import open_replicas
 from tf_darts.runtime.extension import Extendable
 from tf_darts.runtime.memory import estimate as memory
@@ -20,6 +22,8 @@ from tf_darts.runtime.replicas import Replicas
 from tf_darts.runtime.run_directory import NOTHING, FollowedRun, RunDirectory
 from tf_darts.runtime.whole_programs import set_xla
 from tf_darts.spaces.fast_forms import set_acceleration
+
+Config = TypeVar("Config", SearchConfig, TrainingConfig)
 
 
 def set_arithmetic(config: SearchConfig | TrainingConfig) -> None:
@@ -31,17 +35,36 @@ def set_arithmetic(config: SearchConfig | TrainingConfig) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def replicas_of(config: SearchConfig | TrainingConfig) -> Replicas:
-    """The replicas that a configuration asks for; raises `UserError` where they cannot be."""
+def on_devices(config: Config, label: str = "") -> tuple[Config, Replicas]:
+    """The configuration as its devices can take it, and the replicas that it asks for.
+
+    Its batch is another one where it cannot be cut and `global_batch` allows to round it.
+
+    Args:
+      config: of a run.
+      label: what the line about it begins with.
+
+    Raises:
+      UserError: the replicas cannot be, or the batch cannot be cut.
+    """
     replicas = open_replicas(
         config.distribution,
         config.cpu_replicas,
         config.micro_batches,
         config.check_replicas,
         joint_norms=config.replica_norms == "joint",
+        worker_timeout=config.worker_timeout,
     )
+    if config.global_batch == "round":
+        size = replicas.nearest_batch(config.batch_size)
+        if size != config.batch_size:
+            say(
+                f"{label}The batch is rounded from {config.batch_size} to {size} examples, the"
+                f" nearest multiple of its {replicas.parts} parts (--global_batch=round)."
+            )
+            config = dataclasses.replace(config, batch_size=size)
     replicas.check_batch(config.batch_size)
-    return replicas
+    return config, replicas
 
 
 def settings_of(config: SearchConfig | TrainingConfig, replicas: Replicas) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from tf_darts.report.table_judgement import search_document
 from tf_darts.runs.memory_estimates import search_memory
 from tf_darts.runs.opening import (
     announce_memory,
+    on_devices,
     opened_run,
     record_or_check_data,
-    replicas_of,
     set_arithmetic,
     settings_of,
 )
@@ -101,7 +101,7 @@ def run_search(
     check_plotly()
     table = CellTable(config.table, config.space) if config.table else None
     set_arithmetic(config)
-    replicas = replicas_of(config)
+    config, replicas = on_devices(config, label)
     stage = Stage.of(config)
     with busy(f"{label}Reading the data and building the supernet"):
         task = search_task(stage.config, stage.cells[-1])

@@ -11,9 +11,9 @@ from tf_darts.report.training_report import TrainingReport
 from tf_darts.runs.memory_estimates import training_memory
 from tf_darts.runs.opening import (
     announce_memory,
+    on_devices,
     opened_run,
     record_or_check_data,
-    replicas_of,
     set_arithmetic,
     settings_of,
 )
@@ -65,7 +65,7 @@ def run_training(
     """Trains a network of `cell` in `config.run_dir`; see `run_search`."""
     check_plotly()
     set_arithmetic(config)
-    replicas = replicas_of(config)
+    config, replicas = on_devices(config, label)
     with busy(f"{label}Reading the data and building the network"):
         task = training_task(config, cell)
     objective, settings = task.objective, settings_of(config, replicas) | {"cell": cell.to_dict()}

@@ -4,9 +4,10 @@
 where a recurrent cell normalises its states. These are the operations that it is made of.
 """
 
+import contextlib
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -50,6 +51,26 @@ def _here() -> tuple[int, tf.Tensor | None, bool]:
     return getattr(_thread, "here", (1, None, True))
 
 
+@contextlib.contextmanager
+def ordered_by(token: tf.Tensor) -> Iterator[None]:
+    """While it is open, what is summed is summed in the order in which it is traced.
+
+    All replicas trace the same, so none waits for a sum while another waits for the next.
+
+    Args:
+      token: a resource of this replica's own; TensorFlow lets no two operations use it at once.
+    """
+    outer, _thread.tokens = _tokens(), [token]
+    try:
+        yield
+    finally:
+        _thread.tokens = outer
+
+
+def _tokens() -> list[tf.Tensor]:
+    return getattr(_thread, "tokens", [])
+
+
 def replicas() -> int:
     """How many replicas compute together what is being traced: 1, or as `ReplicaScope` says."""
     return _here()[0]
@@ -85,7 +106,7 @@ def all_gathered(x: tf.Tensor) -> tf.Tensor:
         group_size=count,
         group_key=_GROUP + count,
         instance_key=next(_numbers),
-        ordering_token=[],
+        ordering_token=_tokens(),
     )
 
 
@@ -176,7 +197,7 @@ def _reduced(x: tf.Tensor, count: int) -> tf.Tensor:
         group_size=count,
         group_key=_GROUP + count,
         instance_key=next(_numbers),
-        ordering_token=[],
+        ordering_token=_tokens(),
         merge_op="Add",
         final_op="Id",
     )

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_darts.errors import UserError
 from tf_darts.runtime.replicas import Replicas
+from tf_darts.runtime.workers import meet
 
 DISTRIBUTIONS = ("auto", "one_device", "mirrored", "multi_worker")
 
@@ -21,6 +22,7 @@ def open_replicas(
     checks: bool = False,
     *,
     joint_norms: bool = True,
+    worker_timeout: float = 600.0,
 ) -> Replicas:
     """The replicas that a setting asks for.
 
@@ -31,17 +33,22 @@ def open_replicas(
       micro_batches: see `Replicas`.
       checks: see `Replicas`.
       joint_norms: see `Replicas`.
+      worker_timeout: how many seconds a worker waits for another to start.
 
     Raises:
       UserError: the devices or workers are not there.
     """
-    return Replicas(_strategy(distribution, cpu_replicas), micro_batches, checks, joint_norms)
+    return Replicas(
+        _strategy(distribution, cpu_replicas, worker_timeout), micro_batches, checks, joint_norms
+    )
 
 
 @functools.cache  # a process has one cluster, and its devices are made once
-def _strategy(distribution: str, cpu_replicas: int) -> tf.distribute.Strategy | None:
+def _strategy(
+    distribution: str, cpu_replicas: int, worker_timeout: float
+) -> tf.distribute.Strategy | None:
     if distribution == "multi_worker":
-        return _multi_worker()
+        return _multi_worker(worker_timeout)
     gpus = tf.config.list_physical_devices("GPU")  # asking for logical ones would make them
     if distribution == "mirrored":
         several = len(gpus) > 1
@@ -72,7 +79,7 @@ def _cpus(count: int) -> list[tf.config.LogicalDevice]:
     return tf.config.list_logical_devices("CPU")
 
 
-def _multi_worker() -> tf.distribute.Strategy:
+def _multi_worker(timeout: float) -> tf.distribute.Strategy:
     text = os.environ.get("TF_CONFIG", "")
     example = (
         '{"cluster": {"worker": ["HOST0:PORT", "HOST1:PORT"]}, "task": {"type": "worker",'
@@ -88,6 +95,7 @@ def _multi_worker() -> tf.distribute.Strategy:
             "--distribution=multi_worker: the environment variable TF_CONFIG must say which workers"
             f" there are and which this one is, as in TF_CONFIG='{example}'."
         ) from error
+    meet(workers, int(task["index"]), timeout)
     before = signal.getsignal(signal.SIGTERM)
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     if threading.current_thread() is threading.main_thread():

@@ -5,7 +5,7 @@ replica its part of the batch and puts the results together. Variables are not t
 are moved once, outside, by what all replicas agree on.
 """
 
-import socket
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +15,7 @@ import tensorflow as tf
 from tf_darts.errors import UserError
 from tf_darts.runtime import collectives, whole_programs
 from tf_darts.runtime.batch_parts import BatchFunction, accumulate, cut_part
+from tf_darts.runtime.workers import in_words, silent_addresses
 
 _LOST = (
     tf.errors.UnavailableError,
@@ -23,6 +24,8 @@ _LOST = (
     tf.errors.DeadlineExceededError,
     tf.errors.InternalError,
 )
+# As TensorFlow lists workers whose heartbeats stopped (for 10 s; it has no public switch for that).
+_UNHEALTHY = re.compile(r"^\s*/job:worker/(?:replica:\d+/)?task:(\d+)\s*$", re.MULTILINE)
 
 
 class Replicas:
@@ -55,7 +58,8 @@ class Replicas:
         self._micro_batches = micro_batches
         self._checks = checks
         self.count, self.workers, self.is_chief = 1, 1, True
-        self._others: list[str] = []  # HOST:PORT of the other workers
+        self._addresses: list[str] = []  # HOST:PORT of all workers
+        self._others: list[int] = []  # the numbers of the other ones
         self._own_memories = False  # of the replicas: GPUs have one each
         if strategy is None:
             return
@@ -64,10 +68,10 @@ class Replicas:
         self._own_memories = all("GPU:" in device.upper() for device in devices)
         resolver = strategy.cluster_resolver
         if resolver is not None:
-            addresses = resolver.cluster_spec().as_dict()["worker"]
-            self.workers = len(addresses)
+            self._addresses = resolver.cluster_spec().as_dict()["worker"]
+            self.workers = len(self._addresses)
             self.is_chief = resolver.task_id == 0
-            self._others = [a for i, a in enumerate(addresses) if i != resolver.task_id]
+            self._others = [i for i in range(self.workers) if i != resolver.task_id]
         # One resource for each local replica: operations that share none are put in a row by
         # TensorFlow, and replicas in a row would wait for one another for ever.
         self._tokens = []
@@ -87,12 +91,22 @@ class Replicas:
         with collectives.ReplicaScope(self.count):
             return collectives.all_mean(flag), ()
 
+    @property
+    def parts(self) -> int:
+        """Into how many equal parts a batch is cut."""
+        return self.count * self._micro_batches
+
+    def nearest_batch(self, batch_size: int) -> int:
+        """The nearest size that can be cut; of two that are equally near, the larger."""
+        return max(1, (2 * batch_size + self.parts) // (2 * self.parts)) * self.parts
+
     def check_batch(self, batch_size: int, name: str = "batch_size") -> None:
         """Raises `UserError` where a batch cannot be cut into equal parts."""
-        parts = self.count * self._micro_batches
+        parts = self.parts
         if batch_size % parts:
             fits = sorted({max(1, batch_size // parts) * parts, -(-batch_size // parts) * parts})
             ways = " or ".join(f"--{name}={size}" for size in fits)
+            ways += ", or --global_batch=round, which takes the nearest"
             ways += ", or --distribution=one_device" if self.count > 1 else ""
             ways += ", or other --micro_batches" if self._micro_batches > 1 else ""
             raise UserError(
@@ -124,8 +138,11 @@ class Replicas:
         except _LOST as error:
             if self.workers == 1:
                 raise
-            silent = silent_addresses(self._others)
-            which = f" (nobody listens at {' and '.join(silent)})" if silent else ""
+            silent = silent_addresses([self._addresses[i] for i in self._others])
+            # What is frozen or cut off still listens; TensorFlow has missed its heartbeats.
+            unhealthy = {int(i) for i in _UNHEALTHY.findall(str(error))}
+            lost = [i for i in self._others if self._addresses[i] in silent or i in unhealthy]
+            which = f": {in_words(self._addresses, lost)} is silent" if lost else ""
             raise UserError(
                 f"another worker was lost, or did not answer{which}; start all workers again with"
                 " the same commands: the run goes on from its last checkpoint."
@@ -188,23 +205,6 @@ class Replicas:
 SINGLE_REPLICA = Replicas()
 
 
-def silent_addresses(addresses: list[str], seconds: float = 2.0) -> list[str]:
-    """Those of `addresses` (HOST:PORT) at which nobody takes a connection.
-
-    Args:
-      addresses: of workers.
-      seconds: how long each is waited for.
-    """
-    silent = []
-    for address in addresses:
-        host, _, port = address.rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), seconds).close()
-        except (OSError, ValueError):
-            silent.append(address)
-    return silent
-
-
 class _Replicated:
     """A function that runs in all replicas at once; traced once, when it is first called.
 
@@ -224,12 +224,17 @@ class _Replicated:
 
         def traced(token: tf.Tensor, replica: tf.Tensor, *arguments: Any) -> tuple[Any, Any, Any]:
             del token
-            results = run_replica(replica, *arguments)
+            # Made here, so that its type is known, for which gradients of loops ask, and its value,
+            # which they read.
+            order = tf.raw_ops.VarHandleOp(dtype=tf.float32, shape=[], shared_name="order_of_sums")
+            tf.raw_ops.AssignVariableOp(resource=order, value=tf.zeros([]))
             marks = ()
-            if checks:
-                with collectives.ReplicaScope(strategy.num_replicas_in_sync):
-                    mark = _fingerprint((arguments[0], results[0]))
-                    marks = collectives.all_gathered(mark[tf.newaxis])
+            with collectives.ordered_by(order):
+                results = run_replica(replica, *arguments)
+                if checks:
+                    with collectives.ReplicaScope(strategy.num_replicas_in_sync):
+                        mark = _fingerprint((arguments[0], results[0]))
+                        marks = collectives.all_gathered(mark[tf.newaxis])
             return (*results, marks)
 
         # A function that is not inlined: loops in it have the same names in all replicas, by which
