@@ -115,11 +115,11 @@ def train(
     if not isinstance(genotype, Genotype):
         config = _configured("train", settings | {"genotype": genotype})
         return run_training(config, find_cell(config), StopRequest(), callbacks=told)
-    given = {"genotype": _name(genotype)}
+    of_cell = {"genotype": _name(genotype)}
     dataset = settings.get("dataset")
     if isinstance(dataset, str) and find_space(genotype.space).data == kind_of(dataset):
-        given["space"] = genotype.space
-    config = _configured("train", given | settings | {"genotype": given["genotype"]})
+        of_cell["space"] = genotype.space
+    config = _configured("train", of_cell | settings | {"genotype": of_cell["genotype"]})
     check_space(config, genotype)
     return run_training(config, genotype, StopRequest(), callbacks=told)
 

@@ -230,7 +230,7 @@ def test_the_version_and_the_old_flag_of_exports(values, capsys):
     with pytest.raises(UserError, match="write --export_version=3 for"):
         questions.parse(["main", "--version", "3"], values)
     assert questions.parse(["main", "--mode=export", "--version=3"], values) == ["main"]
-    given = command_line.given(values) | {"run_dir": "a", "export_dir": "b"}
+    given = command_line.typed_settings(values) | {"run_dir": "a", "export_dir": "b"}
     assert presets.configure(given).export_version == 3
     assert "--version is --export_version now" in capsys.readouterr().err
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tf_darts.cells.answers import Found
+from tf_darts.cells.answers import AnswerMatch
 from tf_darts.report.entries import SUPERNET, Entry
 from tf_darts.report.monitors import monitor_curves, monitor_rows
 from tf_darts.report.summary_report import write_report
@@ -27,7 +27,7 @@ def entries():
     skips = [record(1, 1.6, skips=4.0), record(2, 1.5, skips=1.0), record(3, 1.4, skips=2.0)]
     measured = [record(1, 1.6), record(2, None, λ=0.25)]
     return [
-        entry("a", skips, found=Found(right=6, edges=6, p=0.00024)),
+        entry("a", skips, answer=AnswerMatch(right=6, edges=6, p=0.00024)),
         entry("b", measured),
         entry("older", [{"epoch": 1}]),
     ]

@@ -38,7 +38,7 @@ def test_a_search_says_how_much_it_found(eagerly, tmp_path, capsys, given, odds)
 @pytest.mark.parametrize(("given", "edges"), [(PLANTED, 6), (MINI, 5)], ids=["planted", "s4_mini"])
 def test_first_order_finds_what_is_to_be_found(tmp_path, given, edges):
     whole = given | {"method": "darts_first", "run_dir": str(tmp_path)}
-    found = run_search(configure(whole), StopRequest()).found
+    found = run_search(configure(whole), StopRequest()).answer
     assert (found.right, found.edges) == (edges, edges)
 
 

@@ -75,8 +75,8 @@ def _switch(
             tape.watch(arguments)
             output, _ = value(operation, arguments)
         zero = tf.UnconnectedGradients.ZERO
-        found = tape.gradient(output, arguments, upstream, unconnected_gradients=zero)
-        return [tf.convert_to_tensor(slope) for slope in found]
+        gradients = tape.gradient(output, arguments, upstream, unconnected_gradients=zero)
+        return [tf.convert_to_tensor(slope) for slope in gradients]
 
     def of_sampled(function: Callable[..., Any], *arguments: Any) -> Any:
         branches = [functools.partial(function, layer, *arguments) for layer in operations]

@@ -128,7 +128,7 @@ class CellTable:
         """A cell's scores by column; raises `UserError` where the table has it not."""
         return dict(zip(self.columns, map(float, self._scores[self._row(cell)]), strict=True))
 
-    def found(self, cell: Genotype | str) -> dict[str, float]:
+    def scores_of(self, cell: Genotype | str) -> dict[str, float]:
         """A cell's scores by column; {} where the table has it not."""
         return self.query(cell) if self.has(cell) else {}
 
@@ -190,19 +190,19 @@ class CellTable:
         These are the expected best of so many random cells, published cells that need no search
         (those that the table has), and the largest scores.
         """
-        found = {}
+        scores = {}
         for n in draws:
             name = "random" if n == 1 else f"best of {n} random"
-            found[name] = {score: self.null(score).best_of(n)[0] for score in self.columns}
+            scores[name] = {score: self.null(score).best_of(n)[0] for score in self.columns}
         for name in self.form.references:
             if self.has(name):
-                found[name] = self.query(name)
-        found["optimum"] = {score: float(self.column(score).max()) for score in self.columns}
-        return found
+                scores[name] = self.query(name)
+        scores["optimum"] = {score: float(self.column(score).max()) for score in self.columns}
+        return scores
 
     def collapse(self) -> Mapping[str, float]:
         """The scores of the cell that failed searches end in; {} where there is none."""
-        return self.found(self.form.collapse) if self.form.collapse else {}
+        return self.scores_of(self.form.collapse) if self.form.collapse else {}
 
     def _row(self, cell: Genotype | str) -> int:
         text = self.text_of(cell)

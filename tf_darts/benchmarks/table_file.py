@@ -51,7 +51,7 @@ def read_table(path: files.Path) -> TableFile:
     _check_header(name, header)
     place = header.index(ARCHITECTURE)
     chosen = [i for i, column in enumerate(header) if column not in (ARCHITECTURE, INDEX)]
-    found: dict[str, int] = {}
+    line_of: dict[str, int] = {}
     scores = []
     for line, row in rows[1:]:
         here = f"{name}, line {line}"
@@ -60,18 +60,18 @@ def read_table(path: files.Path) -> TableFile:
                 f"{here}: has {len(row)} values, and the first line has {len(header)} names; mend"
                 " or take out this line."
             )
-        if row[place] in found:
+        if row[place] in line_of:
             raise UserError(
-                f"{here}: the cell {files.shown(row[place])} is on line {found[row[place]]}"
+                f"{here}: the cell {files.shown(row[place])} is on line {line_of[row[place]]}"
                 " already; take one of them out."
             )
-        found[row[place]] = line
+        line_of[row[place]] = line
         scores.append([_number(here, header[i], row[i]) for i in chosen])
     if not scores:
         raise UserError(f"{name}: has no cells, only a first line; {_FORM}.")
     digest = hashlib.sha256(text.encode()).hexdigest()
     columns = tuple(header[i] for i in chosen)
-    return TableFile(tuple(found), tuple(found.values()), columns, np.array(scores), digest)
+    return TableFile(tuple(line_of), tuple(line_of.values()), columns, np.array(scores), digest)
 
 
 def _check_header(name: str, header: Sequence[str]) -> None:

@@ -126,9 +126,9 @@ def _edges(
         edges[kind] = []
         for node in range(topology.nodes):
             rows = range(topology.edges)[topology.rows(node)]
-            kept = [(source, row) for source, row in enumerate(rows) if (kind, row) in chosen]
+            node_edges = [(source, row) for source, row in enumerate(rows) if (kind, row) in chosen]
             if topology.keep is not None:
-                kept.sort(key=lambda edge: -mixing[kind][edge[1], chosen[kind, edge[1]]])
-            names = (topology.operations_of(row)[chosen[kind, row]] for _, row in kept)
-            edges[kind].append([(n, s) for n, (s, _) in zip(names, kept, strict=True)])
+                node_edges.sort(key=lambda edge: -mixing[kind][edge[1], chosen[kind, edge[1]]])
+            names = (topology.operations_of(row)[chosen[kind, row]] for _, row in node_edges)
+            edges[kind].append([(n, s) for n, (s, _) in zip(names, node_edges, strict=True)])
     return edges

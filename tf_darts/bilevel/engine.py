@@ -106,8 +106,8 @@ class SearchEngine(RunLoop):
             names = ("epoch", "step", f"validation_{self._supernet.score}", "cell", "genotype")
             result = {name: record[name] for name in names} | {"epochs": len(history)}
             cell = self._supernet.genotype_class.from_dict(record["genotype"])
-            if (found := answers.found(cell, self._supernet.cells)) is not None:
-                result["found"] = found._asdict()
+            if (answer := answers.match_answer(cell, self._supernet.cells)) is not None:
+                result["found"] = answer._asdict()
             self._write_artefacts()
             self._run.write_json(RESULT, result | ({"stopped": reason} if reason else {}))
         return history

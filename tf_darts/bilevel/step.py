@@ -283,8 +283,8 @@ class BilevelStep:
         loss = self._loss_on(train, state, seeds[2], moment, of_weight_step=True)
         point = self.mixture.values()
         if self.mixture.relaxation.attacks():
-            given = self.mixture.losses_of_given
-            loss = given.for_batch(train, state, seeds[2], moment, of_weight_step=True)
+            losses = self.mixture.losses_of_given
+            loss = losses.for_batch(train, state, seeds[2], moment, of_weight_step=True)
             loss = scaled(loss, self._loss_scale)
             point = self.mixture.attacked(loss, self._weight_moves.read(), moment)
         gradients = loss.gradients(self._weight_moves.read(), point, of_alphas=False)

@@ -55,8 +55,8 @@ def one_hot(
     tables = {}
     for kind, topology in cells.items():
         tables[kind] = np.zeros([topology.edges, topology.columns])
-        for node, kept in enumerate(edges[kind]):
-            for name, source in kept:
+        for node, node_edges in enumerate(edges[kind]):
+            for name, source in node_edges:
                 row = topology.rows(node).start + source
                 tables[kind][row, topology.operations_of(row).index(name)] = 1.0
     return tables

@@ -9,7 +9,7 @@ from tf_darts.cells.space import find_space
 from tf_darts.cells.topology import CellTopology
 
 
-class Found(NamedTuple):
+class AnswerMatch(NamedTuple):
     """What of the right answer a cell has.
 
     Attributes:
@@ -27,7 +27,7 @@ class Found(NamedTuple):
         return f"{self.right} of {self.edges} edges have the right operation (p = {self.p:.2g})"
 
 
-def found(cell: Genotype, cells: Mapping[str, CellTopology]) -> Found | None:
+def match_answer(cell: Genotype, cells: Mapping[str, CellTopology]) -> AnswerMatch | None:
     """What a cell has of its space's answer; None where nobody knows one.
 
     Args:
@@ -45,7 +45,7 @@ def found(cell: Genotype, cells: Mapping[str, CellTopology]) -> Found | None:
             names = topology.choices(row)
             right += edge == right_edge
             chances.append((right_edge[0] in names) / len(names))
-    return Found(right, len(chances), at_least(right, chances))
+    return AnswerMatch(right, len(chances), at_least(right, chances))
 
 
 def _edges(cell: Genotype, kind: str) -> list[tuple[str, int]]:

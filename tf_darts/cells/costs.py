@@ -53,8 +53,8 @@ class Costs:
         """
         total = self.base
         for kind, topology in cells.items():
-            for node, kept in enumerate(edges[kind]):
-                for name, source in kept:
+            for node, node_edges in enumerate(edges[kind]):
+                for name, source in node_edges:
                     row = topology.rows(node).start + source
                     total += int(self.tables[kind][row, topology.operations_of(row).index(name)])
         return total

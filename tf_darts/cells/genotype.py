@@ -88,10 +88,10 @@ class Genotype:
         space = cls._record()
         names = space.all_fields
         fields = dict(zip(names, values, strict=False))
-        given = {cls.aliases.get(name, name): value for name, value in named.items()}
-        if len(values) > len(names) or fields.keys() & given.keys():
+        named_fields = {cls.aliases.get(name, name): value for name, value in named.items()}
+        if len(values) > len(names) or fields.keys() & named_fields.keys():
             raise TypeError(f"{cls.__name__} takes the fields {', '.join(names)}, each once")
-        fields |= given
+        fields |= named_fields
         if fields.keys() != set(names):
             raise TypeError(f"{cls.__name__} takes the fields {', '.join(names)}")
         cells = {}

@@ -116,7 +116,7 @@ class Space:
         """
         if not operations:
             return self.topologies
-        given = f"--operations={shown(operations)}"
+        flag = f"--operations={shown(operations)}"
         named = self.operation_lists.get(operations)
         names = tuple(part.strip() for part in operations.split(",")) if named is None else named
         if isinstance(names, Mapping):
@@ -124,13 +124,13 @@ class Space:
                 kind: dataclasses.replace(topology, operations=names[kind])
                 for kind, topology in self.topologies.items()
             }
-        self._check_operations(names, given)
+        self._check_operations(names, flag)
         return {
             kind: dataclasses.replace(topology, operations=names)
             for kind, topology in self.topologies.items()
         }
 
-    def _check_operations(self, names: tuple[str, ...], given: str) -> None:
+    def _check_operations(self, names: tuple[str, ...], flag: str) -> None:
         searched = (name for graph in self.topologies.values() for name in graph.all_operations)
         known = [*dict.fromkeys((*searched, *self.extra_operations))]
         for name in names:
@@ -139,14 +139,14 @@ class Space:
                 hint = f" (did you mean {near[0]}?)" if near else ""
                 lists = f", or give one of the lists {', '.join(self.operation_lists)}"
                 raise UserError(
-                    f"{given}: {shown(repr(name))} is no operation of the space {self.name}{hint};"
+                    f"{flag}: {shown(repr(name))} is no operation of the space {self.name}{hint};"
                     f" name some of {', '.join(known)}{lists if self.operation_lists else ''}."
                 )
         if len(set(names)) < len(names):
-            raise UserError(f"{given}: an operation is there twice; name each once.")
+            raise UserError(f"{flag}: an operation is there twice; name each once.")
         if not set(names) - set(self.parameter_free):
             raise UserError(
-                f"{given}: none of these has weights, so no cell would learn anything; add one of"
+                f"{flag}: none of these has weights, so no cell would learn anything; add one of"
                 f" {', '.join(name for name in known if name not in self.parameter_free)}."
             )
 

@@ -38,18 +38,18 @@ def completion(shell: str) -> str:
 
 def _completed() -> list[_Completed]:
     """Every flag, once; a boolean one with its negative."""
-    found: dict[str, _Completed] = {}
+    completed: dict[str, _Completed] = {}
     by_mode = names_by_mode()
     flags = [f for group in all_groups() for shown in group.flags for f in shown.all]
     for flag in flags:
         modes = tuple(mode for mode, names in by_mode.items() if flag.name in names)
         for made in _of(flag, () if len(modes) == len(by_mode) else modes):
-            found.setdefault(made.name, made)
+            completed.setdefault(made.name, made)
     for text, about in PROGRAM.items():
         name, equals, _ = text.removeprefix("--").partition("=")
         choices = ("bash", "fish", "zsh") if name == "completion" else ()
-        found[name] = _Completed(name, bool(equals), choices, name.endswith(_PATHS), about, ())
-    return list(found.values())
+        completed[name] = _Completed(name, bool(equals), choices, name.endswith(_PATHS), about, ())
+    return list(completed.values())
 
 
 def _of(flag: Flag, modes: tuple[str, ...]) -> list[_Completed]:

@@ -31,10 +31,10 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
 
 def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> config.Config:
     """The configuration that the given flags ask for; raises `UserError`."""
-    return config.configure(given(flag_values))
+    return config.configure(typed_settings(flag_values))
 
 
-def given(flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
+def typed_settings(flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
     """The settings that the command line gives, by the names that were typed."""
     names = sorted({*config.settings(), *RENAMED})
     values = {name: flag_values[name].value for name in names}

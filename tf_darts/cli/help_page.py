@@ -51,11 +51,11 @@ _GOING_ON = (
 )
 
 
-def help_page(given: Mapping[str, Any], width: int | None = None, bold: bool | None = None) -> str:
+def help_page(typed: Mapping[str, Any], width: int | None = None, bold: bool | None = None) -> str:
     """The page.
 
     Args:
-      given: the settings on the command line, by the names of today.
+      typed: the settings on the command line, by the names of today.
       width: of a line, in characters; that of the terminal by default.
       bold: whether names stand out; by default where standard output is a terminal.
 
@@ -66,8 +66,8 @@ def help_page(given: Mapping[str, Any], width: int | None = None, bold: bool | N
     page = _Page(
         max(_NARROWEST, min(_WIDEST, columns)), sys.stdout.isatty() if bold is None else bold
     )
-    if given.get("mode"):
-        page.of_command(given)
+    if typed.get("mode"):
+        page.of_command(typed)
     else:
         page.of_all()
     return "\n".join(page.lines)
@@ -80,12 +80,12 @@ class _Page:
         self.lines: list[str] = []
         self._width, self._bold = width, bold
 
-    def of_command(self, given: Mapping[str, Any]) -> None:
+    def of_command(self, typed: Mapping[str, Any]) -> None:
         """All of what a command may have, and what its run would take."""
-        given, assumed = _complete(given)
-        config, problem = _configuration(given)
+        typed, assumed = _complete(typed)
+        config, problem = _configuration(typed)
         named = ("mode", "dataset", "space", "method")
-        words = [f"--{name}={given[name]}" for name in named if given.get(name)]
+        words = [f"--{name}={typed[name]}" for name in named if typed.get(name)]
         self._head(" ".join(words), f"This command {MODES.get(config.mode, 'is a mode')}.")
         self._text(
             "It may have the flags below. Each stands with the value that the run takes as the"
@@ -184,20 +184,20 @@ class _Page:
         return f"\x1b[1m{text}\x1b[0m" if self._bold else text
 
 
-def _complete(given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+def _complete(typed: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """The settings with a data set, and the flag of that where it was not among them."""
-    if given.get("dataset") or given["mode"] in presets.COMMON:
-        return dict(given), ""
-    space = find_space(given["space"]).data if given.get("space") else next(iter(SHOWN_DATA))
-    return {**given, "dataset": SHOWN_DATA[space]}, f"--dataset={SHOWN_DATA[space]}"
+    if typed.get("dataset") or typed["mode"] in presets.COMMON:
+        return dict(typed), ""
+    space = find_space(typed["space"]).data if typed.get("space") else next(iter(SHOWN_DATA))
+    return {**typed, "dataset": SHOWN_DATA[space]}, f"--dataset={SHOWN_DATA[space]}"
 
 
-def _configuration(given: Mapping[str, Any]) -> tuple[Config, str]:
+def _configuration(typed: Mapping[str, Any]) -> tuple[Config, str]:
     """What the command asks for; and what is wrong with it, where its settings are known yet."""
     try:
-        return presets.configure(given), ""
+        return presets.configure(typed), ""
     except UserError as error:
-        return presets.unchecked(given), str(error)
+        return presets.unchecked(typed), str(error)
 
 
 def written_flag(name: str, value: Any) -> str:

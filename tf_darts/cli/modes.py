@@ -45,14 +45,14 @@ def search(config: SearchConfig) -> None:
             f"Stopped after epoch {last['epoch']}: {run.stopped}. The cell is that of epoch"
             f" {record['epoch']}."
         )
-    found = "" if run.found is None else f"Of the known answer, {run.found}.\n"
+    answer_line = "" if run.answer is None else f"Of the known answer, {run.answer}.\n"
     cell = run.path / "genotype.json"
     training = _command("train", dataset=config.dataset, **_reading(config), genotype=cell)
     on_batches = record.get(f"validation_batch_{score}")  # None where alpha stood still
     in_training = "" if on_batches is None else f"; on batches, in training mode, {on_batches:.2f}"
     say(
         f"Found after {last['epoch']} epochs and {last['seconds'] / 60:.1f} minutes: {run.cell}\n"
-        f"{found}The supernet's validation {score} is {record[f'validation_{score}']:.2f}"
+        f"{answer_line}The supernet's validation {score} is {record[f'validation_{score}']:.2f}"
         f"{in_training} ({baseline}: {value:.2f}).\n"
         f"{cell_text(run.cell, _columns(), sys.stdout.encoding or 'utf-8')}\n"
         f"Of this cell --mode=train --dataset={_quoted(config.dataset)} makes a network of"

@@ -15,19 +15,19 @@ from tf_darts.errors import UserError
 from tf_darts.runtime.renamed_settings import RENAMED, rename_settings
 
 
-def printed_config(given: Mapping[str, Any], sources: Mapping[str, str]) -> str:
+def printed_config(typed: Mapping[str, Any], sources: Mapping[str, str]) -> str:
     """The flagfile; comments say where each value comes from.
 
     Args:
-      given: the settings on the command line.
+      typed: the settings on the command line.
       sources: by the names that were typed, what gave each its value.
 
     Raises:
       UserError: the configuration is refused.
     """
-    given = {name: value for name, value in given.items() if value is not None}
-    config = configure(given)
-    current = rename_settings(given)
+    typed = {name: value for name, value in typed.items() if value is not None}
+    config = configure(typed)
+    current = rename_settings(typed)
     sources = {RENAMED.get(name, name): source for name, source in sources.items()}
     preset = unchecked({n: v for n, v in current.items() if n in _COMPOSING})
     own = f"The preset of {' '.join(_composition(config))} has"
@@ -71,10 +71,10 @@ def _composition(config: Config) -> Iterator[str]:
         yield f"--method={config.method}"
 
 
-def _is_allowed(given: Mapping[str, Any], name: str, value: Any, config: Config) -> bool:
+def _is_allowed(typed: Mapping[str, Any], name: str, value: Any, config: Config) -> bool:
     """Whether a setting may be given beside the others, and changes nothing with its own value."""
     try:
-        made = configure({**given, name: value})
+        made = configure({**typed, name: value})
     except UserError:
         return False
     return all(getattr(made, field) == getattr(config, field) for field in fields(config))

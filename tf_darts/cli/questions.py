@@ -59,13 +59,13 @@ def _answered(arguments: list[str], values: flags.FlagValues) -> tuple[str | Non
     if len(left) > 1 or not (helped or values["print_config"].value or values["completion"].value):
         return None, left
     if helped:
-        return help_page(command_line.given(values)), left
+        return help_page(command_line.typed_settings(values)), left
     if values["completion"].value:
         shell = values["completion"].value
         if shell not in SHELLS:
             raise UserError(f"--completion={shown(shell)}: not known; use one of bash, fish, zsh.")
         return completion(shell), left
-    return printed_config(command_line.given(values), _sources(arguments, values)), left
+    return printed_config(command_line.typed_settings(values), _sources(arguments, values)), left
 
 
 def _sources(arguments: Sequence[str], values: flags.FlagValues) -> dict[str, str]:

@@ -193,8 +193,8 @@ def configure(overrides: Mapping[str, Any]) -> Config:
             flag = shown(name)
             raise UserError(f"--{flag} has no meaning for {scope}{owner}; leave it out.")
         check(allowed[name], value)
-    given = {name: value for name, value in overrides.items() if (name, value) != ("space", "")}
-    config = dataclasses.replace(preset, **given).validated(overrides, preset)
+    chosen = {name: value for name, value in overrides.items() if (name, value) != ("space", "")}
+    config = dataclasses.replace(preset, **chosen).validated(overrides, preset)
     if isinstance(config, StudyConfig):
         _check_space(config)
     _check_directories(config)

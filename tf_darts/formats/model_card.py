@@ -34,15 +34,15 @@ def hub_fields(
       result: of the training; has `validation_{score}` where there was a validation part.
       tested: the test's "scores", or None.
     """
-    found = {"validation": result.get(f"validation_{score}")}
-    found["test"] = (tested or {}).get("scores", {}).get(score)
+    scores = {"validation": result.get(f"validation_{score}")}
+    scores["test"] = (tested or {}).get("scores", {}).get(score)
     results = [
         {
             "task": {"type": task},
             "dataset": {"type": dataset, "name": dataset, "split": part},
             "metrics": [{"type": score, "value": value}],
         }
-        for part, value in found.items()
+        for part, value in scores.items()
         if value is not None
     ]
     index = [{"name": f"tf_darts network for {dataset}", "results": results}] if results else []

@@ -55,7 +55,7 @@ class Budget(Derivation):
     def edges(
         self, mixing: Mapping[str, np.ndarray], cells: Mapping[str, CellTopology]
     ) -> dict[str, list[list[Edge]]]:
-        found = within_budget(mixing, cells, self.facts.costs(), self.max_multiply_adds or np.inf)
-        if found is None:  # `of` has refused it
+        edges = within_budget(mixing, cells, self.facts.costs(), self.max_multiply_adds or np.inf)
+        if edges is None:  # `of` has refused it
             raise ValueError(f"no cell has at most {self.max_multiply_adds} multiply-adds")
-        return found
+        return edges

@@ -144,17 +144,17 @@ class ProgressiveShrinking(EpochRule):
                         part.check(of_stage)
 
 
-def shrunk(topology: CellTopology, mixing: np.ndarray, kept: int) -> CellTopology:
+def shrunk(topology: CellTopology, mixing: np.ndarray, count: int) -> CellTopology:
     """The topology in which each edge has its strongest operations alone, in their order.
 
     Args:
       topology: of a kind of cell.
       mixing: [edges, operations], by which operations are judged.
-      kept: how many operations each edge keeps.
+      count: how many operations each edge keeps.
     """
     lists = []
     for edge in range(topology.edges):
-        weakest = np.argsort(mixing[edge], kind="stable")[: topology.columns - kept]
+        weakest = np.argsort(mixing[edge], kind="stable")[: topology.columns - count]
         names = topology.operations_of(edge)
         lists.append(tuple(name for k, name in enumerate(names) if k not in weakest))
     return dataclasses.replace(topology, operations=tuple(lists))

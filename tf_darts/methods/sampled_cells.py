@@ -88,12 +88,12 @@ class Uniform(Relaxation):
 
 def _kept(draws: tf.Tensor, topology: CellTopology) -> tf.Tensor:
     """1 for the edges with a node's largest draws, as many as it keeps; else 0: [edges]."""
-    kept = []
+    masks = []
     for node in range(topology.nodes):
         of_node = draws[topology.rows(node)]
         least = tf.math.top_k(of_node, topology.kept(node), sorted=True).values[-1]
-        kept.append(tf.cast(of_node >= least, draws.dtype))
-    return tf.concat(kept, axis=0)
+        masks.append(tf.cast(of_node >= least, draws.dtype))
+    return tf.concat(masks, axis=0)
 
 
 @register("best_sampled")

@@ -48,8 +48,8 @@ class Threshold(Derivation):
         strongest = derive(mixing, others)
         return {
             kind: [
-                [self._sure(edge, mixing[kind], topology, node) for edge in kept]
-                for node, kept in enumerate(strongest[kind])
+                [self._sure(edge, mixing[kind], topology, node) for edge in node_edges]
+                for node, node_edges in enumerate(strongest[kind])
             ]
             for kind, topology in cells.items()
         }

@@ -47,8 +47,8 @@ class FlatLayout:
         wholes = _split(vector, [sum(self._sizes[start : start + GROUP]) for start in starts])
         return [
             value
-            for start, whole in zip(starts, wholes, strict=True)
-            for value in self._cut(whole, slice(start, start + GROUP), shapes)
+            for start, vector in zip(starts, wholes, strict=True)
+            for value in self._cut(vector, slice(start, start + GROUP), shapes)
         ]
 
     def _cut(

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tf_darts.cells.answers import Found
+from tf_darts.cells.answers import AnswerMatch
 from tf_darts.cells.genotype import Genotype
 
 # How an entry came by its score; scores that were taken in different ways do not compare.
@@ -41,7 +41,7 @@ class Entry:
       snapshots: {"epoch", "search_seconds", "score"} of cells that the search held on its way.
       history: the records of the epochs, for curves.
       animation: the search's `cell.gif`; None without one.
-      found: how much of the right answer the cell has, where the search said so.
+      answer: how much of the right answer the cell has, where the search said so.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Entry:
     snapshots: Sequence[Mapping[str, Any]] = ()
     history: Sequence[Mapping[str, Any]] = ()
     animation: pathlib.Path | None = None
-    found: Found | None = None
+    answer: AnswerMatch | None = None
 
     def candidate(self, label: str) -> dict[str, Any]:
         """The entry as a candidate of a ranking (`ranking.py`), whose source is `label`."""

@@ -40,13 +40,13 @@ class Meter:
         """
         first, last = self._first, self._last
         self._first = self._last = None
-        found = {"peak_gigabytes": peak_resident() / _GIGABYTE}
+        numbers = {"peak_gigabytes": peak_resident() / _GIGABYTE}
         for number, device in enumerate(tf.config.list_logical_devices("GPU")):
             peak = tf.config.experimental.get_memory_info(device.name)["peak"]
-            found[f"peak_gigabytes_of_gpu_{number}"] = peak / _GIGABYTE
+            numbers[f"peak_gigabytes_of_gpu_{number}"] = peak / _GIGABYTE
         if first and last and last[0] > first[0] and last[1] > first[1]:
             speed = (last[0] - first[0]) / (last[1] - first[1])
-            found["steps_per_second"] = speed
+            numbers["steps_per_second"] = speed
             if self._size is not None:
-                found[f"{self._unit}_per_second"] = speed * self._size
-        return found
+                numbers[f"{self._unit}_per_second"] = speed * self._size
+        return numbers

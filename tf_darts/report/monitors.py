@@ -26,7 +26,7 @@ def monitor_rows(entries: Sequence[Entry]) -> list[dict[str, str]]:
         if lines:
             row = {"search": entry.name, "epochs": str(entry.history[-1]["epoch"])}
             row |= {name: _ends(points) for name, points in lines.items()}
-            rows.append(row | {"answer": str(entry.found or "")})
+            rows.append(row | {"answer": str(entry.answer or "")})
     return rows
 
 

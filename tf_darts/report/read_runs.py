@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tf_darts.cells.answers import Found
+from tf_darts.cells.answers import AnswerMatch
 from tf_darts.cells.genotype import SPACES
 from tf_darts.cells.published import published_cells
 from tf_darts.cells.space import find_space
@@ -154,7 +154,7 @@ def _search_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> 
         settings=group_settings(settings),
         history=history,
         animation=animation_of(run.path),
-        found=Found(**result["found"]) if "found" in result else None,
+        answer=AnswerMatch(**result["found"]) if "found" in result else None,
     )
     return [entry]
 

@@ -51,7 +51,7 @@ def score_rows(table: CellTable, cell: Genotype) -> list[dict[str, str]]:
             f"among {judgement.alike:,} alike": _alike(judgement),
             "p": _p(judgement.p),
         }
-        rows.append(row | {name: f"{found[score]:.2f}" for name, found in references.items()})
+        rows.append(row | {name: f"{scores[score]:.2f}" for name, scores in references.items()})
     return rows
 
 
@@ -146,8 +146,8 @@ def cell_rows(
         if table.has(cell):
             entries = {judgement.score: _compact(judgement) for judgement in table.judge(cell)}
         rows.append({"cell": name} | entries)
-    for name, found in table.references(draws).items():
-        rows.append({"cell": name} | {score: f"{value:.2f}" for score, value in found.items()})
+    for name, scores in table.references(draws).items():
+        rows.append({"cell": name} | {score: f"{value:.2f}" for score, value in scores.items()})
     return rows
 
 
@@ -191,7 +191,7 @@ def best_rows(table: CellTable, column: str, sources: Mapping[str, Sequence[Geno
                 f"best {column}": f"{best:.2f}",
                 "p": _p(null.p(best, len(cells))),
                 "expected of random": f"{references.pop(random)[column]:.2f}",
-                **{name: f"{found[column]:.2f}" for name, found in references.items()},
+                **{name: f"{scores[column]:.2f}" for name, scores in references.items()},
             }
         )
     return rows

@@ -44,7 +44,7 @@ class SearchRun(NamedTuple):
       record: that of the epoch whose cell was found: the last, unless the search stopped early.
       stopped: why it stopped early; "" where it did not.
       cell: what was found.
-      found: what it has of its space's answer; None where nobody knows one.
+      answer: what it has of its space's answer; None where nobody knows one.
       score: the name of the score; records have `validation_{score}`.
       baseline: name and validation score of something trivial to compare with.
       counts: how large the network is that `--mode=train` makes of the cell by default.
@@ -56,7 +56,7 @@ class SearchRun(NamedTuple):
     record: dict[str, Any]
     stopped: str
     cell: genotype.Genotype
-    found: answers.Found | None
+    answer: answers.AnswerMatch | None
     score: str
     baseline: tuple[str, float]
     counts: dict[str, int]
@@ -132,7 +132,7 @@ def run_search(
         record=_chosen(history, result),
         stopped=result.get("stopped", ""),
         cell=cell,
-        found=answers.found(cell, task.supernet.cells),
+        answer=answers.match_answer(cell, task.supernet.cells),
         score=task.supernet.score,
         baseline=task.baseline,
         counts=task.counts(cell),
@@ -172,7 +172,7 @@ def _searched(
         watched,
         replicas,
         find_method(config.method).step_class,
-        None if table is None else table.found,
+        None if table is None else table.scores_of,
         stage.seconds[-1],
     )
     return engine.search(stop), run.read_result() or {}

@@ -60,16 +60,16 @@ def check_space(config: TrainingConfig, cell: genotype.Genotype) -> None:
     """Raises `UserError` where a cell is of another space than the training."""
     if cell.space == config.space:
         return
-    given = f"--genotype={shown(config.genotype)}: a {cell.space} cell"
+    flag_text = f"--genotype={shown(config.genotype)}: a {cell.space} cell"
     kind = find_space(cell.space).data
     if kind == kind_of(config.dataset):
         raise UserError(
-            f"{given}, and --space={config.space} trains {config.space} ones; give"
+            f"{flag_text}, and --space={config.space} trains {config.space} ones; give"
             f" --space={cell.space}, or a cell of the space {config.space}."
         )
     sets = [dataset for mode, dataset in LAYERS[kind] if mode == config.mode]
     raise UserError(
-        f"{given}; --dataset={config.dataset} needs a {config.space} one; it goes with"
+        f"{flag_text}; --dataset={config.dataset} needs a {config.space} one; it goes with"
         f" --dataset={'|'.join(sets)}."
     )
 

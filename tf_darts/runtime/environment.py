@@ -88,11 +88,11 @@ def recorded_environment(path: pathlib.Path) -> list[dict[str, Any]]:
       StateError: the file cannot be read.
     """
     known: dict[str, Any] = {}
-    whole = []
+    starts = []
     for start in _starts(path / ENVIRONMENT):
         known = known | start
-        whole.append(known)
-    return whole
+        starts.append(known)
+    return starts
 
 
 def in_short(path: pathlib.Path) -> str:

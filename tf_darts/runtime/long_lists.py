@@ -35,7 +35,7 @@ def split(vector: tf.Tensor, sizes: Sequence[int]) -> list[tf.Tensor]:
     groups = [sizes[start : start + width] for start in range(0, len(sizes), width)]
     parts = tf.split(vector, [sum(group) for group in groups])
     return [
-        part for whole, group in zip(parts, groups, strict=True) for part in split(whole, group)
+        part for joined, group in zip(parts, groups, strict=True) for part in split(joined, group)
     ]
 
 

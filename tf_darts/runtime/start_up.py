@@ -59,11 +59,11 @@ def load_tensorflow() -> None:
     first, reasons = "tensorflow" not in sys.modules, []
     with _caught_errors(reasons) if first else contextlib.nullcontext():
         config = importlib.import_module("tensorflow").config
-        found = config.list_physical_devices("GPU")
-    for gpu in found:
+        gpus = config.list_physical_devices("GPU")
+    for gpu in gpus:
         with contextlib.suppress(RuntimeError):  # it is in use already
             config.experimental.set_memory_growth(gpu, True)
-    if first and not found and (sign := card_sign()):
+    if first and not gpus and (sign := card_sign()):
         built = sys.modules["tensorflow"].sysconfig.get_build_info().get("is_cuda_build", False)
         warn(f"tf_darts: {idle_card(sign, built, reasons)}")
 
@@ -162,10 +162,10 @@ def worth_saying(text: str, reasons: list[str]) -> str:
       text: what was written to standard error.
       reasons: why TensorFlow finds no GPU is added here, and left out.
     """
-    kept = []
+    messages = []
     for line in text.splitlines(keepends=True):
         if reason := _REASON.search(line):
             reasons.append(" ".join((reason["driver"] or reason["libraries"]).split()))
         elif not _CHATTER.search(line):
-            kept.append(line)
-    return "".join(kept)
+            messages.append(line)
+    return "".join(messages)

@@ -150,7 +150,7 @@ def wrappers_config(wrappers: Sequence[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def wrappers_from(given: Sequence[Any]) -> tuple[EdgeWrapper, ...]:
+def wrappers_from(options: Sequence[Any]) -> tuple[EdgeWrapper, ...]:
     """Options, or what `wrappers_config` made of them."""
     return tuple(
         methods.find_parts("edge_options", part["name"])[0](
@@ -158,5 +158,5 @@ def wrappers_from(given: Sequence[Any]) -> tuple[EdgeWrapper, ...]:
         )
         if isinstance(part, Mapping)
         else part
-        for part in given
+        for part in options
     )

@@ -35,9 +35,9 @@ class TableScores:
         self.table = CellTable(config.table, training.space)
         self.column = config.table_score or _column_of(config.dataset)
         if self.column not in self.table.columns:
-            given = f"--table_score={shown(config.table_score)}: " if config.table_score else ""
+            flag_text = f"--table_score={shown(config.table_score)}: " if config.table_score else ""
             raise UserError(
-                f"{given}{shown(config.table)} has no column {shown(self.column)}; give"
+                f"{flag_text}{shown(config.table)} has no column {shown(self.column)}; give"
                 f" --table_score={'|'.join(self.table.columns)}."
             )
         self._epochs, self._short = training.epochs, self.table.short_column(self.column)

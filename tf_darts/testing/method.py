@@ -66,11 +66,11 @@ def check_method(name: str, **settings: Any) -> None:
             else:
                 raise AssertionError(f"{name}: took no step {step}, and has {steps} in all.")
             resumed = _search(path, config)
-            for what, mine, whole in zip(
+            for what, mine, uninterrupted in zip(
                 ("alphas", "weights", "records"), resumed, expected, strict=True
             ):
                 expect(
-                    _same(mine, whole),
+                    _same(mine, uninterrupted),
                     f"{name}: killed after step {step} and resumed, its {what} are others than"
                     " those of a search that was not.",
                 )

@@ -173,8 +173,8 @@ def _check_objective(
     config: TrainingConfig = dataclasses.replace(space.training, space=space.name, **settings)
     config = dataclasses.replace(config, batch_size=len(np.transpose(batch[1])))
     # Without what may cut an edge off: here every weight must count.
-    whole = {kind: _without_cuts(topology) for kind, topology in space.topologies.items()}
-    cell = genotype_class(space.name).from_cells(random_cells(whole, 1))
+    uncut = {kind: _without_cuts(topology) for kind, topology in space.topologies.items()}
+    cell = genotype_class(space.name).from_cells(random_cells(uncut, 1))
     objective = resolved(space.objective)(config, cell, facts)
     _check_score(space, objective, f"{name}: its objective")
     if space.counts is not None:
@@ -184,9 +184,9 @@ def _check_objective(
             f"{name}: counts says {counts}, and the objective's own {objective.counts()}.",
         )
         if space.operation_costs is not None:
-            _check_costs(space, config, whole, facts, name)
-    kept = {id(variable) for variable in objective.inference_variables}
-    training_only = [weight for weight in objective.weights if id(weight) not in kept]
+            _check_costs(space, config, uncut, facts, name)
+    inference_ids = {id(variable) for variable in objective.inference_variables}
+    training_only = [weight for weight in objective.weights if id(weight) not in inference_ids]
     check_objective(objective, batch, uncounted=training_only)
     bare = resolved(space.objective)(config.for_inference(), cell, facts)
     shapes = [

@@ -154,10 +154,10 @@ class TrainingStep:
         return step_seed(self._config.seed, self.steps.read_value(), self.rollbacks.read_value())
 
     def _differentiated(
-        self, whole: tuple[list[tf.Tensor], tf.Tensor], batch: Any, state: Any, seed: tf.Tensor
+        self, point: tuple[list[tf.Tensor], tf.Tensor], batch: Any, state: Any, seed: tf.Tensor
     ) -> tuple[Any, Any]:
         """The loss, its means, ∇_w and the new running statistics at any weights; and the state."""
-        weights, progress = whole
+        weights, progress = point
         scale = self._loss_scale
         mapping = list(zip(self._weights, weights, strict=True))
         with keras.StatelessScope(state_mapping=mapping):

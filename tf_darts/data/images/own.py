@@ -21,9 +21,9 @@ def load(name: str, directory: pathlib.Path | None, image_size: int, part: str) 
     Raises:
       UserError: its loader fails, or gives something else than images, labels and classes.
     """
-    given = own_sets.loaded(name, own_sets.IMAGES[name], directory, part)
+    loaded = own_sets.loaded(name, own_sets.IMAGES[name], directory, part)
     try:
-        images, labels, classes = given
+        images, labels, classes = loaded
         images, labels = np.asarray(images), np.asarray(labels)
         classes = tuple(str(name) for name in classes)
     except (TypeError, ValueError) as error:

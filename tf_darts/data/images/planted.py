@@ -33,8 +33,8 @@ def load(data_dir: pathlib.Path | None, image_size: int, part: str = "train") ->
     Raises:
       UserError: a `data_dir` or an `image_size` was given.
     """
-    for name, given in (("data_dir", data_dir), ("image_size", image_size)):
-        if given:
+    for name, value in (("data_dir", data_dir), ("image_size", image_size)):
+        if value:
             raise UserError(
                 f"The data set planted is made on the spot and takes no --{name}; leave it out."
             )

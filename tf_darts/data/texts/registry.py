@@ -43,15 +43,15 @@ def _load_registered(
     name: str, directory: pathlib.Path | None, min_count: int, with_test: bool
 ) -> corpus.Corpus:
     """A text whose loader a file of others has registered."""
-    given = own_sets.loaded(name, own_sets.TEXTS[name], directory, with_test)
+    loaded = own_sets.loaded(name, own_sets.TEXTS[name], directory, with_test)
     wanted = corpus.PARTS if with_test else corpus.PARTS[:2]
-    missing = [part for part in wanted if not isinstance(given, Mapping) or not given.get(part)]
+    missing = [part for part in wanted if not isinstance(loaded, Mapping) or not loaded.get(part)]
     if missing:
         raise UserError(
             f"--dataset={name}: its loader gives no lines of {missing[0]}; it gives the lines of"
             f" {', '.join(wanted)}, by these names."
         )
-    parts = {part: corpus.Lines(f"{name}, {part}", list(given[part])) for part in wanted}
+    parts = {part: corpus.Lines(f"{name}, {part}", list(loaded[part])) for part in wanted}
     return corpus.from_lines(name, parts, min_count)
 
 

@@ -112,19 +112,19 @@ def _joined(pictures: Sequence[Image.Image], *, down: bool) -> Image.Image:
     """Pictures one below the other or side by side, in the middle of the largest."""
     widths, heights = [p.width for p in pictures], [p.height for p in pictures]
     size = (max(widths), sum(heights)) if down else (sum(widths), max(heights))
-    whole, place = Image.new("RGB", size, "white"), 0
+    canvas, place = Image.new("RGB", size, "white"), 0
     for picture in pictures:
         across = (size[0] - picture.width) // 2, place
         along = place, (size[1] - picture.height) // 2
-        whole.paste(picture, across if down else along)
+        canvas.paste(picture, across if down else along)
         place += picture.height if down else picture.width
-    return whole
+    return canvas
 
 
 def _in_the_middle(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    whole = Image.new("RGB", size, "white")
-    whole.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
-    return whole
+    canvas = Image.new("RGB", size, "white")
+    canvas.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
+    return canvas
 
 
 def _raster(figure: Figure) -> Image.Image:

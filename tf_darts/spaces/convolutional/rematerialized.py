@@ -27,21 +27,21 @@ def rematerialized_cell(
     """
     variables = cell.trainable_variables
     values = [tf.convert_to_tensor(variable) for variable in variables]
-    given = list(inputs) if isinstance(inputs, tuple) else [inputs]
+    tensors = list(inputs) if isinstance(inputs, tuple) else [inputs]
     extra_arguments = [] if edge_factors is None else [edge_factors]
     ledgers: list[StatisticsLedger] = []
     seed = current_seed()  # the second computation, long after, draws the same
 
     def run(arguments: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        count = len(given) + len(extra_arguments)
-        own = tuple(arguments[: len(given)]) if isinstance(inputs, tuple) else arguments[0]
+        count = len(tensors) + len(extra_arguments)
+        own = tuple(arguments[: len(tensors)]) if isinstance(inputs, tuple) else arguments[0]
         mapping = list(zip(variables, arguments[count:], strict=True))
         scope = keras.StatelessScope(state_mapping=mapping)
         with scope, StatisticsLedger() as ledger, drawn_by(seed):
-            output = cell(own, *arguments[len(given) : count], training=True)
+            output = cell(own, *arguments[len(tensors) : count], training=True)
         ledgers.append(ledger)
         return [output, *(tf.stop_gradient(value) for value in ledger.values)]
 
-    output, *statistics = rematerialized(run, [*given, *extra_arguments, *values])
+    output, *statistics = rematerialized(run, [*tensors, *extra_arguments, *values])
     ledgers[0].hand_over(statistics)
     return output
