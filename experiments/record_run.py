@@ -29,6 +29,7 @@ from tf_darts.config.recorded import kind_of, space_of
 from tf_darts.errors import UserError
 from tf_darts.report.run_files import read_finished
 from tf_darts.runtime import files
+from tf_darts.runtime.environment import recorded_environment
 from tf_darts.runtime.run_directory import RunDirectory
 
 _OUTPUT = flags.DEFINE_string("output", None, "The file of lines.", required=True)
@@ -62,10 +63,8 @@ def record(path: pathlib.Path) -> dict[str, Any]:
     finally:
         run.close()
     version = files.read_json(path / "config.json", _ADVICE).get("tf_darts")
-    commit = _COMMIT.value
-    if files.exists(path / "environment.json"):
-        starts = files.read_json(path / "environment.json", _ADVICE)["starts"]
-        commit = starts[-1]["versions"].get("commit") or commit
+    starts = recorded_environment(path)
+    commit = (starts[-1]["versions"].get("commit") if starts else None) or _COMMIT.value
     scores: list[Any] = []
     if files.exists(path / "table.json"):
         scores = files.read_json(path / "table.json", _ADVICE)["scores"]

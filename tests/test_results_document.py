@@ -97,3 +97,26 @@ def test_wrong_edges_and_pairs_by_hand(controls):
     # Differences -1, -2, -3: two of eight signs are as far from 0; -1, 1, 0: all are.
     assert controls._paired([(1, 2), (0, 2), (1, 4)]) == "-2.0 (p = 0.25)"
     assert controls._paired([(1, 2), (2, 1), (3, 3)]) == "+0.0 (p = 1)"
+
+
+def test_the_document_agrees_with_the_estimates():
+    tool = module("estimate_curves")
+    text, searches = tool.DOCUMENT.read_text(), tool.read()
+    assert tool.document(text, searches) == text, "run experiments/estimate_curves.py --write"
+    searches[0]["epochs"][0]["batches"][0]["first_order"]["cosine"] -= 0.5
+    assert tool.document(text, searches) != text
+
+
+def test_estimates_by_hand():
+    """Two pairs of batches, in one of which finite differences are nearer than first order."""
+
+    def batch(*errors):
+        names = "first_order", "finite_difference"
+        return {n: {"cosine": 1 - e, "error": e} for n, e in zip(names, errors, strict=True)}
+
+    epoch = {"epoch": 1, "batches": [batch(0.25, 0.125), batch(0.25, 0.375)]}
+    (first, difference) = module("estimate_curves").table(
+        [{"method": "darts", "seed": 0, "epochs": [epoch]}]
+    )
+    assert (first["epoch 1"], first["least"], first["error"]) == ("0.750", "0.750", "0.250")
+    assert (difference["nearer"], difference["least"]) == ("1 of 2", "0.625")
