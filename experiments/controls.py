@@ -35,7 +35,9 @@ RECORDS = ROOT / "experiments" / "results" / "controls.jsonl"
 DOCUMENT = ROOT / "docs" / "results.md"
 _RUN = flags.DEFINE_bool("run", False, "Run the searches that are not recorded.")
 _RUNS = flags.DEFINE_string("runs", None, "The folder of their run directories.")
-_DATA_DIR = flags.DEFINE_string("data_dir", "", "The folder of CIFAR-10; empty: downloads it.")
+_CIFAR10_DIR = flags.DEFINE_string(
+    "cifar10_dir", "", "The folder of CIFAR-10; empty: downloads it."
+)
 _WRITE = flags.DEFINE_bool("write", False, "Write the document.")
 
 Settings = Mapping[str, Any]
@@ -132,8 +134,8 @@ def run_all(runs: pathlib.Path) -> None:
             continue
         name = "_".join([space, *map(str, own.values()), str(seed)])
         given = words(SPACES[space] | own | {"seed": seed, "run_dir": runs / name})
-        if _DATA_DIR.value and SPACES[space]["dataset"] == "cifar10":
-            given.append(f"--data_dir={_DATA_DIR.value}")
+        if _CIFAR10_DIR.value and SPACES[space]["dataset"] == "cifar10":
+            given.append(f"--data_dir={_CIFAR10_DIR.value}")
         subprocess.run([*program, *given], check=True, cwd=ROOT)
         record = [sys.executable, str(ROOT / "experiments" / "record_run.py")]
         subprocess.run([*record, str(runs / name), f"--output={RECORDS}"], check=True, cwd=ROOT)

@@ -127,7 +127,6 @@ HOMES = {
         "data/facts",
         "runs/data_parts",
         "runs/image_data",
-        "runs/opening",
         "runs/text_data",
     ],
     "runs/test_training_tasks.py": [

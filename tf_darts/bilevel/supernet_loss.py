@@ -215,6 +215,7 @@ class SupernetLosses:
         self._replicas = replicas
         self._precision = current()
         self._functions: dict[Hashable, Callable[..., Any]] = {}
+        self._making = threading.Lock()  # a function, which two threads may ask for
         self._called: set[Hashable] = set()
         self._ahead: Callable[[], None] | None = None
 
@@ -283,14 +284,15 @@ class SupernetLosses:
           of_part: of a point, a batch, its state and a seed.
           arguments: of the first call; later ones differ in no size but the batch's.
         """
-        if key not in self._functions:
-            point, _, *rest = tf.nest.map_structure(_spec, arguments)
-            self._functions[key] = self._replicas.compiled(
-                of_part,
-                (point, self.supernet.batch_signature, *rest),
-                batch_axis=self.supernet.batch_axis,
-            )
-        return self._functions[key]
+        with self._making:
+            if key not in self._functions:
+                point, _, *rest = tf.nest.map_structure(_spec, arguments)
+                self._functions[key] = self._replicas.compiled(
+                    of_part,
+                    (point, self.supernet.batch_signature, *rest),
+                    batch_axis=self.supernet.batch_axis,
+                )
+            return self._functions[key]
 
 
 def _spec(value: tf.Tensor) -> tf.TensorSpec:
