@@ -118,6 +118,7 @@ def test_the_next_function_is_traced_meanwhile(losses):
     losses.trace_meanwhile(trace)
     loss.gradients(*POINT, of_weights=False)
     assert done.wait(60.0) and threads[0] is not threading.current_thread()
+    assert not threads[0].daemon, "a process that ends while it traces would abort"
     assert losses.supernet.traced == 2
     other = SupernetLosses(Line(losses.supernet.joint)).for_batch(tf.constant(2.0), (), SEED)
     ours, right = (each.gradients(*POINT, of_alphas=False) for each in (loss, other))

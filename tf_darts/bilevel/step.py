@@ -181,13 +181,18 @@ class BilevelStep:
             train, states["train"], seeds[2], moments[1], of_weight_step=True
         )
 
-        def trace() -> None:
-            if HYPERGRADIENTS[self.config.hypergradient].by_alphas and not self.alphas_frozen:
-                of_alphas.trace_gradients(weights, alphas, of_weights=False, of_alphas=True)
-            of_weights.trace_gradients(weights, alphas, of_weights=True, of_alphas=False)
-            self._weight_moves.trace(learning_rate)
-
-        self._losses.trace_meanwhile(trace)
+        traces = [
+            lambda: of_weights.trace_gradients(weights, alphas, of_weights=True, of_alphas=False),
+            lambda: self._weight_moves.trace(learning_rate),
+        ]
+        if HYPERGRADIENTS[self.config.hypergradient].by_alphas and not self.alphas_frozen:
+            traces.insert(
+                0,
+                lambda: of_alphas.trace_gradients(
+                    weights, alphas, of_weights=False, of_alphas=True
+                ),
+            )
+        self._losses.trace_meanwhile(*traces)
 
     def hessian_product(self, batch: Any, number: int) -> Callable[[np.ndarray], np.ndarray]:
         """The function v -> ∇²_α L_val · v at the current (w, α), for a flat vector like α.

@@ -217,7 +217,7 @@ class SupernetLosses:
         self._functions: dict[Hashable, Callable[..., Any]] = {}
         self._making = threading.Lock()  # a function, which two threads may ask for
         self._called: set[Hashable] = set()
-        self._ahead: Callable[[], None] | None = None
+        self._ahead: Sequence[Callable[[], None]] = ()
 
     def for_batch(
         self,
@@ -249,13 +249,13 @@ class SupernetLosses:
             return mixing, {"edge_factors": factors}
         return folded(mixing, factors), {}
 
-    def trace_meanwhile(self, trace: Callable[[], None]) -> None:
-        """Calls `trace` in a thread, once, when the next function has been traced.
+    def trace_meanwhile(self, *traces: Callable[[], None]) -> None:
+        """Calls `traces` in a thread, in turn, when the next function has been traced.
 
         Tracing is Python's work and optimising a graph TensorFlow's, which lets Python go: on two
         cores the one of the next function and the other of this one take the time of the longer.
         """
-        self._ahead = trace
+        self._ahead = traces
 
     def has_called(self, key: Hashable) -> bool:
         """Whether the function of this key was called, and so is optimised."""
@@ -264,15 +264,18 @@ class SupernetLosses:
     def calls(self, key: Hashable) -> None:
         """The function of this key has been traced, and is called for the first time."""
         self._called.add(key)
-        trace, self._ahead = self._ahead, None
-        if trace is None:
+        traces, self._ahead = self._ahead, ()
+        if not traces:
             return
 
         def run() -> None:
-            with contextlib.suppress(Exception):  # who calls the function will meet it
-                trace()
+            for trace in traces:
+                if threading.main_thread().is_alive():  # else the program ends
+                    with contextlib.suppress(Exception):  # who calls the function will meet it
+                        trace()
 
-        threading.Thread(target=run, name="tracing", daemon=True).start()
+        # No daemon: TensorFlow aborts a process that ends while a graph is made.
+        threading.Thread(target=run, name="tracing").start()
 
     def compiled(
         self, key: Hashable, of_part: BatchFunction, arguments: tuple[Any, ...]
