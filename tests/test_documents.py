@@ -163,8 +163,13 @@ def test_programs_are_there_and_have_the_flags(words):
         for folder in {(ROOT / program).parent, ROOT / "tools"}:
             beside = folder / f"{module}.py"
             source += beside.read_text(encoding="utf-8") if beside.exists() else ""
+    values = flags.FlagValues()
+    if "command_line.define_flags()" in source:  # it takes those of the command, and flagfiles
+        command_line.define_flags(values)
+        flags.DEFINE_string("flagfile", "", "A file of flags.", flag_values=values)
     for name in (word[2:].partition("=")[0] for word in arguments if word.startswith("--")):
-        found = re.search(f'"(--)?{name}"', source)
+        found = name in values
+        found = found or re.search(f'"(--)?{name}"', source)
         found = found or re.search(f'DEFINE_bool\\(\\s*"{name.removeprefix("no")}"', source)
         assert found, f"{program} has no --{name}"
 
