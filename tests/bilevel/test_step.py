@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tf_darts.bilevel.step import BilevelStep
+from tf_darts.bilevel.supernet_loss import SupernetLosses
 from tf_darts.runtime.seeds import step_seed
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
@@ -121,3 +122,19 @@ def test_two_steps(float64, kind):
         for ours, theirs in zip(step.variables["weights"], weights, strict=True):
             np.testing.assert_allclose(ours.numpy(), theirs, atol=10 * tolerance)
         assert metrics["finite"] == 1.0
+
+
+@pytest.mark.slow
+def test_what_is_traced_ahead_is_what_the_step_calls(monkeypatch):
+    """Nothing fails in the thread, where nobody would hear of it, and nothing is left over."""
+    (step, batches), ahead = make_step("first_order"), set()
+
+    def trace_now(losses, *traces):
+        for trace in traces:
+            trace()
+        ahead.update(losses._functions)
+
+    monkeypatch.setattr(SupernetLosses, "trace_meanwhile", trace_now)
+    step(*batches, RATE)
+    assert len(ahead) == 2 and ahead == set(step._losses._functions) == step._losses._called
+    assert len(step._weight_moves.advance._list_all_concrete_functions()) == 1

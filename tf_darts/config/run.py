@@ -12,6 +12,7 @@ from tf_darts.errors import UserError
 from tf_darts.runtime.files import is_directory
 
 ACCELERATIONS = ("auto", "off")
+_WORKER_TIMEOUT = 600  # seconds
 PRECISIONS = ("float32", "float64", "mixed_bfloat16", "mixed_float16")
 PRECISION_HELP = (
     "The arithmetic has this precision; with a mixed one, variables and losses are float32, and"
@@ -184,7 +185,7 @@ class RunConfig(abc.ABC):
         operational=True,
     )
     worker_timeout: int = setting(
-        600,
+        _WORKER_TIMEOUT,
         "A worker of --distribution=multi_worker that waits this long for another to start gives up"
         " and says for which.",
         group="devices",
@@ -265,7 +266,7 @@ class RunConfig(abc.ABC):
                 f" --distribution={self.distribution}, where there is one replica; add"
                 " --distribution=mirrored, or leave it out."
             )
-        if self.worker_timeout != 600 and self.distribution != "multi_worker":
+        if self.worker_timeout != _WORKER_TIMEOUT and self.distribution != "multi_worker":
             raise UserError(
                 f"--worker_timeout={self.worker_timeout} has no meaning for"
                 f" --distribution={self.distribution}, which has one worker; add"
