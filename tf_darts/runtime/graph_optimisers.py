@@ -18,8 +18,8 @@ def leave_out_graph_optimisers() -> bool:
     """Leaves out the optimisers that gain nothing for the steps of image networks on a CPU.
 
     The first step is done a tenth sooner (docs/performance.md), later ones take what they took, in
-    time and in memory: common subgraphs and dead ends go as ever. It is a setting of the whole process, so only for
-    one that does nothing else, and does nothing where there is a GPU.
+    time and in memory: common subgraphs and dead ends go as ever. It is a setting of the whole
+    process, so only for one that does nothing else, and does nothing where there is a GPU.
 
     Returns:
       Whether they are left out now.
