@@ -102,6 +102,22 @@ def test_classifiers_name_the_pythons_that_are_allowed():
     assert not any(c.startswith("License") for c in classifiers), "the license field says it"
 
 
+def test_the_dockerfile_copies_what_is_there_and_names_extras_that_are():
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = [file for line in lines if line.startswith("COPY ") for file in line.split()[1:-1]]
+    assert {"requirements.txt", "pyproject.toml", "tf_darts"} <= set(copied)
+    assert all((ROOT / file).exists() for file in copied)
+    extras = re.findall(r"EXTRAS=\[(\w+)\]", "\n".join(lines))
+    assert extras and set(extras) <= set(PYPROJECT["project"]["optional-dependencies"])
+
+
+def test_the_dockerfile_is_linted():
+    linter = shutil.which("hadolint", path=str(pathlib.Path(sys.executable).parent))
+    assert linter, "pip install -e '.[test]' brings it"
+    done = subprocess.run([linter, ROOT / "Dockerfile"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
 def test_licence_and_citation():
     assert PYPROJECT["project"]["license"] == "Apache-2.0"
     (file,) = PYPROJECT["project"]["license-files"]
