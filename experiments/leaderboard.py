@@ -1,4 +1,4 @@
-"""The leaderboard of docs/results.md and README.md, and its picture, from experiments/results/.
+"""The leaderboard of docs/results.md and README.md, its picture, and our column of docs/methods.md.
 
   python experiments/leaderboard.py           # prints the tables
   python experiments/leaderboard.py --write   # writes them and the picture
@@ -11,6 +11,7 @@ the table of NAS-Bench-201 stands in its line, as the search's own `table.json` 
 import itertools
 import json
 import pathlib
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,6 +38,7 @@ _WRITE = flags.DEFINE_bool("write", False, "Write the document and its pictures.
 RECORDS = ROOT / "experiments" / "results" / "nasbench201.jsonl"
 DOCUMENT = ROOT / "docs" / "results.md"
 README = ROOT / "README.md"
+METHODS = ROOT / "docs" / "methods.md"
 CURVES = ROOT / "docs" / "images" / "leaderboard_curves.png"
 _COLUMNS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16_120": "ImageNet16-120"}
 _REFERENCE = "darts_first"
@@ -153,6 +155,25 @@ def short(text: str, runs: Sequence[Run]) -> str:
     return with_table(text, "leaderboard", "leaderboard.py", rows)
 
 
+def methods(text: str, runs: Sequence[Run]) -> str:
+    """The table of all methods with its last column, what the recorded searches found, made anew.
+
+    Compositions that are no method of their own have no row there.
+    """
+    found = {
+        name: f"{summarise(_numbers(members, 'value'), 'max')} ({len(members)})"
+        for name, members in by_method(runs).items()
+    }
+
+    def row(match: re.Match[str]) -> str:
+        return f"{match[1]}{found.get(match[2], '')} |"
+
+    before, begin, rest = text.partition("## All methods\n")
+    table, end, after = rest.partition("\n\n*Cost*")
+    filled = re.sub(r"^(\| `(\w+)` \|.*\| )[^|]*\|$", row, table, flags=re.MULTILINE)
+    return before + begin + filled + end + after
+
+
 def draw(runs: Sequence[Run], path: pathlib.Path = CURVES) -> None:
     """Looked-up accuracy, skips and, where measured, λ over the epochs, a line for each seed."""
     from matplotlib.figure import Figure
@@ -198,6 +219,7 @@ def main(arguments: list[str]) -> None:
     if _WRITE.value:
         DOCUMENT.write_text(document(DOCUMENT.read_text(), runs))
         README.write_text(short(README.read_text(), runs))
+        METHODS.write_text(methods(METHODS.read_text(), runs))
         draw(runs)
         return
     print(markdown_table(leaderboard(runs)), markdown_table(every_run(runs)), sep="\n")
