@@ -62,6 +62,7 @@ HOMES = {
     "config/test_presets.py": [
         "config/data_searches",
         "config/data_settings",
+        "config/devices",
         "config/division",
         "config/export",
         "config/layers",

@@ -38,7 +38,7 @@ from absl import app, flags
 from benchmark_tasks import TASKS
 
 from tf_darts.cli import program
-from tf_darts.config.run import ACCELERATIONS
+from tf_darts.config.devices import ACCELERATIONS
 from tf_darts.runtime.memory.estimate import peak_resident
 from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.whole_programs import XLA, set_xla

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.config.run import PRECISIONS
+from tf_darts.config.devices import PRECISIONS
 from tf_darts.errors import UserError
 from tf_darts.runtime import precision
 from tf_darts.runtime.precision import Precision, matmul, set_precision

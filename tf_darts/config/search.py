@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from tf_darts.cells.space import find_space, spaces
@@ -11,25 +11,9 @@ from tf_darts.cells.topology import CellTopology
 from tf_darts.config import method_names, methods
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.run import RunConfig
-from tf_darts.config.setting import fields, operations_setting, setting
+from tf_darts.config.setting import Members, fields, operations_setting, setting
 from tf_darts.config.table import check_has_tables, table_setting
 from tf_darts.errors import UserError
-
-
-class Members(Collection[str]):
-    """The names in a registry, looked up when they are wanted: it may grow until then."""
-
-    def __init__(self, registry: Callable[[], Mapping[str, Any]]) -> None:
-        self._registry = registry
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._registry()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._registry())
-
-    def __len__(self) -> int:
-        return len(self._registry())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

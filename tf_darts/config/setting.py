@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from tf_darts.errors import UserError
@@ -143,3 +143,19 @@ def _repr(value: Any) -> str:
 def _written(bound: float) -> str:
     """A bound as it may be typed: a whole number has all its digits."""
     return str(bound) if isinstance(bound, int) else f"{bound:g}"
+
+
+class Members(Collection[str]):
+    """The names in a registry, looked up when they are wanted: it may grow until then."""
+
+    def __init__(self, registry: Callable[[], Mapping[str, Any]]) -> None:
+        self._registry = registry
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._registry()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._registry())
+
+    def __len__(self) -> int:
+        return len(self._registry())
