@@ -27,14 +27,14 @@ def moved_by(norm, **settings):
 
 
 @pytest.mark.parametrize(("norm", "factor"), [(8.0, 2.0 / (8.0 + 1e-6)), (1.5, 1.0)])
-def test_the_hypergradient_is_clipped_and_the_terms_are_not(float64, norm, factor):
+def test_the_hypergradient_is_clipped_and_the_terms_are_not(float64, eagerly, norm, factor):
     alphas, gradients, given = moved_by(norm, alpha_clip_norm=2.0, alpha_weight_decay=0.5)
     assert len(given) == 2
     for alpha, gradient, move in zip(alphas, gradients, given, strict=True):
         np.testing.assert_allclose(move, factor * gradient + 0.5 * alpha.numpy(), rtol=1e-9)
 
 
-def test_by_default_nothing_is_clipped_and_runs_record_what_they_did(float64):
+def test_by_default_nothing_is_clipped_and_runs_record_what_they_did(float64, eagerly):
     _, gradients, given = moved_by(1e9, alpha_weight_decay=0.0)
     for gradient, move in zip(gradients, given, strict=True):
         np.testing.assert_array_equal(move, gradient)

@@ -1,6 +1,6 @@
 import tensorflow as tf
 
-from tf_darts.runtime.seeds import step_seed, sub_seed
+from tf_darts.runtime.seeds import seeds_of_step, step_seed, sub_seed
 
 
 def test_derived_seeds_stay_what_they_are():
@@ -35,3 +35,11 @@ def test_step_seeds_are_the_same_in_a_graph():
     compiled = tf.function(lambda step, attempt: step_seed(3, step, attempt))
     inside = compiled(tf.constant(9, tf.int64), tf.constant(1, tf.int64))
     assert tuple(inside.numpy()) == _seed(3, 9, 1)
+
+
+def test_four_seeds_of_a_step_stay_what_they_are():
+    # As before they were compiled as one: published runs are drawn by them.
+    step, attempt = tf.constant(5, tf.int64), tf.constant(1, tf.int64)
+    split = tf.random.experimental.stateless_split(step_seed(3, step, attempt), 4)
+    for seeds in (seeds_of_step(3, step, attempt), tf.function(seeds_of_step)(3, step, attempt)):
+        assert [seed.numpy().tolist() for seed in seeds] == split.numpy().tolist()

@@ -47,6 +47,7 @@ class AlphaMoves:
         self.optimizer.build(list(alphas.values()))
         self._clipping = WeightOptimizer(clip_norm=config.alpha_clip_norm)
         self._pull = tf.function(self.pull, autograph=False)
+        self._apply = tf.function(self._applied, autograph=False)
 
     def pull(self, alphas: Alphas, moment: Moment) -> dict[str, tf.Tensor]:
         """The sum of the terms' gradients, like α."""
@@ -73,6 +74,9 @@ class AlphaMoves:
           gradients: the hypergradient, which is clipped here where the search asks for that.
           moment: where the search stands, with the seed of α's step.
         """
+        self._apply(dict(gradients), moment)
+
+    def _applied(self, gradients: Alphas, moment: Moment) -> None:
         flat = [gradients[name] for name in self._alphas]
         if self._clipping.clip_norm:
             factor = self._clipping.clip_factor(tf.linalg.global_norm(flat))

@@ -1,7 +1,7 @@
 """The architecture parameters, and the mixing weights that the relaxation makes of them now."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -54,6 +54,8 @@ class Mixture:
             tf.function(function, autograph=False, reduce_retracing=True)
             for function in (self._evaluated, self._judged)
         )
+        fold_in = tf.random.experimental.stateless_fold_in
+        self._seed_of = tf.function(fold_in, autograph=False)  # else it is a dozen operations
         self.begin_epoch(0)
 
     def begin_epoch(
@@ -83,15 +85,14 @@ class Mixture:
             {name: tf.constant(value, dtype) for name, value in (numbers or {}).items()},
         )
 
-    def moment(self, seeds: tf.Tensor, step: int) -> Moment:
+    def moment(self, seeds: Sequence[tf.Tensor], step: int) -> Moment:
         """Where the search stands in one of the two steps, which draw apart from each other.
 
         Args:
-          seeds: int32 [4, 2], of the whole step; the last is the relaxation's.
+          seeds: four of int32 [2], of the whole step; the last is the relaxation's.
           step: `ALPHA_STEP` or `WEIGHT_STEP`.
         """
-        seed = tf.random.experimental.stateless_fold_in(seeds[3], step)
-        return self._moment._replace(seed=seed)
+        return self._moment._replace(seed=self._seed_of(seeds[3], step))
 
     def values(self) -> Alphas:
         """The architecture parameters as tensors."""

@@ -1,6 +1,6 @@
 """The step of the simultaneous baseline (docs/method.md section 6): α is one more weight."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -42,7 +42,7 @@ class SimultaneousStep(BilevelStep):
         return super().variables | {"alpha_velocities": self._alpha_velocities}
 
     def _move(
-        self, train: Any, validation: Any, learning_rate: tf.Tensor, seeds: tf.Tensor
+        self, train: Any, validation: Any, learning_rate: tf.Tensor, seeds: Sequence[tf.Tensor]
     ) -> Mapping[str, Any]:
         """Moves both; returns what `BilevelStep._move` does, as far as there is such a thing."""
         del validation

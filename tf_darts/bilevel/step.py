@@ -3,7 +3,7 @@
 It knows no space and no method: all it needs is a `Supernet` and the parts of a method.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -20,9 +20,10 @@ from tf_darts.bilevel.weight_moves import WeightMoves
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.search import SearchConfig
 from tf_darts.optimization.loss_scale import LossScale
+from tf_darts.optimization.sums import all_finite, norms
 from tf_darts.runtime.precision import current
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
-from tf_darts.runtime.seeds import step_seed
+from tf_darts.runtime.seeds import seeds_of_step
 from tf_darts.spaces.supernet import State, Supernet
 
 
@@ -65,6 +66,11 @@ class BilevelStep:
         self._precision = current()
         self._loss_scale = LossScale.needed_by(self._precision)
         self._began = False
+        # An operation at a time these would take as long as the derivatives of a small supernet.
+        self._seeds, self._norms, self._all_finite = (
+            tf.function(function, autograph=False)
+            for function in (seeds_of_step, norms, all_finite)
+        )
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -113,20 +119,17 @@ class BilevelStep:
         self, train: Any, validation: Any, learning_rate: tf.Tensor
     ) -> Mapping[str, Any]:
         """The whole step: what `_move` returns, the entropy (nats), and `finite` (1 or 0)."""
-        seeds = tf.random.experimental.stateless_split(
-            step_seed(self.config.seed, self.steps.read_value(), self.rollbacks.read_value()), 4
-        )
+        seeds = self._seeds(self.config.seed, self.steps.read_value(), self.rollbacks.read_value())
         metrics = dict(self._move(train, validation, learning_rate, seeds))
         self.steps.assign_add(1)
         if self._loss_scale is not None:
             metrics["loss_scale"] = self._loss_scale.value.read_value()
             self._loss_scale.count_step()
         metrics["entropy"] = self.mixture.entropy()
-        finite = tf.reduce_all(tf.math.is_finite(tf.stack(tf.nest.flatten(metrics))))
-        return metrics | {"finite": tf.cast(finite, tf.float32)}
+        return metrics | {"finite": self._all_finite(metrics)}
 
     def _move(
-        self, train: Any, validation: Any, learning_rate: tf.Tensor, seeds: tf.Tensor
+        self, train: Any, validation: Any, learning_rate: tf.Tensor, seeds: Sequence[tf.Tensor]
     ) -> Mapping[str, Any]:
         """Moves α, then w, or in the other order; or w alone.
 
@@ -134,7 +137,7 @@ class BilevelStep:
           train: a training batch.
           validation: a validation batch.
           learning_rate: ξ, of w.
-          seeds: int32 [4, 2]: of the masks of the training loss that is unrolled, of the
+          seeds: four of int32 [2]: of the masks of the training loss that is unrolled, of the
             validation loss, and of the real weight step; and of what the relaxation draws.
 
         Returns:
@@ -165,7 +168,7 @@ class BilevelStep:
         validation: Any,
         states: Mapping[str, State],
         learning_rate: tf.Tensor,
-        seeds: tf.Tensor,
+        seeds: Sequence[tf.Tensor],
     ) -> None:
         """The gradients of both steps are traced while the first function is optimised.
 
@@ -204,8 +207,7 @@ class BilevelStep:
           batch: of the validation data.
           number: of the batch, from 0.
         """
-        seed = step_seed(self.config.seed, tf.constant(number), tf.constant(-1))
-        seeds = tf.random.experimental.stateless_split(seed, 4)
+        seeds = seeds_of_step(self.config.seed, tf.constant(number), tf.constant(-1))
         batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
         state = self.supernet.initial_state(self.config.batch_size)
         moment = self.mixture.moment(seeds, ALPHA_STEP)
@@ -240,7 +242,8 @@ class BilevelStep:
         batches: Mapping[str, Any],
         states: Mapping[str, State],
         learning_rate: tf.Tensor,
-        seeds: tf.Tensor,
+        seeds: Sequence[tf.Tensor],
+        moment: Moment,
     ) -> Hypergradient:
         """dα at the current point, as the search's settings say.
 
@@ -248,7 +251,6 @@ class BilevelStep:
         of one draw.
         """
         kind = HYPERGRADIENTS[self.config.hypergradient]
-        moment = self.mixture.moment(seeds, ALPHA_STEP)
         return kind.estimate(
             self._loss_on(batches["train"], states["train"], seeds[0], moment),
             self._loss_on(batches["validation"], states["validation"], seeds[1], moment),
@@ -263,25 +265,26 @@ class BilevelStep:
         batches: Mapping[str, Any],
         states: Mapping[str, State],
         learning_rate: tf.Tensor,
-        seeds: tf.Tensor,
+        seeds: Sequence[tf.Tensor],
     ) -> dict[str, Any]:
         """Adam on the hypergradient and the gradients of α's other terms."""
-        estimate = self._hypergradient(batches, states, learning_rate, seeds)
-        self._alpha_moves.apply(estimate.gradient, self.mixture.moment(seeds, ALPHA_STEP))
+        moment = self.mixture.moment(seeds, ALPHA_STEP)
+        estimate = self._hypergradient(batches, states, learning_rate, seeds, moment)
+        self._alpha_moves.apply(estimate.gradient, moment)
         self._keep_state("validation", estimate.auxiliary.state)
-        norms = {
+        parts = {
             "hypergradient_norm": estimate.gradient,
             "direct_norm": estimate.direct,
             "implicit_norm": estimate.implicit,
         }
         return {
             "validation": estimate.auxiliary.means,
-            **{n: tf.linalg.global_norm(tf.nest.flatten(g)) for n, g in norms.items()},
+            **self._norms(parts),
             "epsilon": estimate.epsilon,
         }
 
     def _move_weights(
-        self, train: Any, state: State, learning_rate: tf.Tensor, seeds: tf.Tensor
+        self, train: Any, state: State, learning_rate: tf.Tensor, seeds: Sequence[tf.Tensor]
     ) -> dict[str, Any]:
         """The real step of w on the regularised training loss, at the current α."""
         moment = self.mixture.moment(seeds, WEIGHT_STEP)

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 from matplotlib.figure import Figure
+from tensorboard.compat.proto import summary_pb2
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalars
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
 from tf_darts.report.plots import figure_to_png
 from tf_darts.runtime import files
@@ -58,9 +60,12 @@ class TensorBoardLog:
         self._record_end = 0  # bytes of the writer's that are whole records
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
-        """One point of each named curve."""
+        """One point of each named curve, all in one event: one for each takes ten times as long."""
+        points = summary_pb2.Summary()
         for name, value in values.items():
-            self._pending.append(functools.partial(tf.summary.scalar, name, value, step=step))
+            points.MergeFrom(scalar_pb(name, value))
+        if points.value:
+            self.raw(points.SerializeToString(), step)
 
     def figure(self, name: str, figure: Figure, step: int) -> None:
         """A picture of the figure as it is now."""

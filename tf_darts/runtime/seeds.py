@@ -23,3 +23,8 @@ def step_seed(seed: int, step: tf.Tensor, attempt: tf.Tensor) -> tf.Tensor:
     base = tf.constant([sub_seed(seed, "step"), sub_seed(seed, "mask")], tf.int32)
     folded = tf.random.experimental.stateless_fold_in(base, tf.cast(step, tf.int32))
     return tf.random.experimental.stateless_fold_in(folded, tf.cast(attempt, tf.int32))
+
+
+def seeds_of_step(seed: int, step: tf.Tensor, attempt: tf.Tensor) -> list[tf.Tensor]:
+    """Four seeds of a search step, int32 [2] each; arguments as of `step_seed`."""
+    return tf.unstack(tf.random.experimental.stateless_split(step_seed(seed, step, attempt), 4))
