@@ -184,7 +184,7 @@ def image_search_step(space: str) -> Task:
     With the threads, graph optimisers and settings that `--mode=search` would have.
     """
     use_inter_op_threads()
-    leave_out_graph_optimisers()
+    leave_out_graph_optimisers(of_search=True)
     own = {"channels": FLAGS.channels, "layers": FLAGS.layers, "rematerialize": FLAGS.rematerialize}
     given = {name: value for name, value in own.items() if value}
     base = {"mode": "search", "dataset": "cifar10", "space": space} | given

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tf_darts.bilevel.relaxation import beginning
 from tf_darts.bilevel.supernet_loss import SupernetLoss, SupernetLosses
 from tf_darts.runtime.precision import Precision
+from tf_darts.runtime.whole_programs import set_xla
 from tf_darts.spaces.supernet import LossResult, Supernet
 
 SEED = tf.constant([0, 0])
@@ -73,6 +74,51 @@ def test_each_kind_is_traced_once(losses):
         factor.assign_add(1.0)
         loss.times(factor).gradients(*POINT)
     assert losses.supernet.traced == 3
+
+
+class Plain(Line):
+    """The same loss, not regularised: both steps' one."""
+
+    regularizes = False
+
+
+def test_the_gradient_by_alpha_is_a_part_of_that_by_both():
+    """Traced with it, bit for bit its part, and as its own graph without what only w needs."""
+    losses = SupernetLosses(Plain(joint=True))
+    loss = losses.for_batch(tf.constant(2.0), (), SEED)
+    apart = SupernetLosses(Plain(joint=False)).for_batch(tf.constant(2.0), (), SEED)
+    of_weight_step = losses.for_batch(tf.constant(2.0), (), SEED, of_weight_step=True)
+    part, both = loss.gradients(*POINT, of_weights=False), of_weight_step.gradients(*POINT)
+    assert losses.supernet.traced == 1
+    assert (part.of_weights, part.auxiliary.statistics) == ([], ())
+    own = apart.gradients(*POINT, of_weights=False)
+    for ours, other, right in zip(
+        (part.value, *part.of_alphas, part.auxiliary.means["loss"]),
+        (both.value, *both.of_alphas, both.auxiliary.means["loss"]),
+        (own.value, *own.of_alphas, own.auxiliary.means["loss"]),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, right)
+        np.testing.assert_array_equal(ours, other)
+
+
+@pytest.mark.parametrize("change", ["precision", "two_phases", "one_hot", "regularizes", "xla"])
+def test_it_is_traced_alone_where_the_weight_step_has_another_loss(change, monkeypatch):
+    losses = SupernetLosses(Plain(joint=True))
+    loss = losses.for_batch(tf.constant(2.0), (), SEED)
+    if change == "precision":
+        loss = dataclasses.replace(loss, precision=Precision("float32", "bfloat16"))
+    elif change == "regularizes":
+        losses.supernet.regularizes = True
+    elif change == "xla":
+        set_xla("step")
+    else:
+        value = True if change == "one_hot" else lambda: True
+        monkeypatch.setattr(type(losses.relaxation), change, value)
+    assert not loss._alphas_are_part()
+    loss.gradients(*POINT, of_weights=False)
+    loss.gradients(*POINT)
+    assert losses.supernet.traced == 2
 
 
 def test_a_multiple_has_its_factor_of_now(losses):

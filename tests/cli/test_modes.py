@@ -26,7 +26,7 @@ def test_the_process_is_set_for_images(monkeypatch, mode, dataset, wanted):
         raise Began
 
     for name in ("use_inter_op_threads", "leave_out_graph_optimisers"):
-        monkeypatch.setattr(commands, name, lambda: calls.append(True))
+        monkeypatch.setattr(commands, name, lambda **_: calls.append(True))
     for name in ("find_cell", "run_search"):
         monkeypatch.setattr(commands, name, begin)
     with pytest.raises(Began):
@@ -55,7 +55,7 @@ def test_a_search_ends_with_its_cell_drawn_and_the_next_command(monkeypatch, cap
         path, [record], record, "", cell, None, "accuracy", ("guess", 10.0), {"weights": 7}
     )
     monkeypatch.setattr(commands, "use_inter_op_threads", lambda: None)
-    monkeypatch.setattr(commands, "leave_out_graph_optimisers", lambda: None)
+    monkeypatch.setattr(commands, "leave_out_graph_optimisers", lambda **_: None)
     monkeypatch.setattr(commands, "run_search", lambda *arguments: run)
     values = flags.FlagValues()
     flags.DEFINE_string("load", None, "The files.", flag_values=values)

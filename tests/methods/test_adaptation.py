@@ -76,10 +76,11 @@ def test_the_unrolled_step_has_the_new_weight_decay_too(float64):
         ours.assign(theirs)
     steps[0].set_weight_decay(0.5)
     gradients, rate = [tf.constant([1.0, 2.0], tf.float64)], tf.constant(0.1, tf.float64)
-    unrolled = [step._weight_moves.unroll(gradients, rate)[0][0].numpy() for step in steps]
+    moves = [step._weight_moves for step in steps]
+    unrolled = [m.unroll(m.read(), gradients, rate)[0][0].numpy() for m in moves]
     assert (unrolled[0] == unrolled[1]).all()
-    for step in steps:
-        step._weight_moves.advance(gradients, rate, tf.zeros([1], tf.float64))
+    for m in moves:
+        m.advance(m.read(), gradients, rate, tf.zeros([1], tf.float64))
     moved = [step.variables["weights"][0].numpy() for step in steps]
     assert (moved[0] == moved[1]).all() and (moved[0] == unrolled[0]).all()
 

@@ -1,10 +1,11 @@
 """What is left out is a setting of the process; the numbers stay."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tf_darts.runtime import graph_optimisers
-from tf_darts.runtime.graph_optimisers import NOT_WORTH_IT, leave_out_graph_optimisers
+from tf_darts.runtime.graph_optimisers import ALL, NOT_WORTH_IT, leave_out_graph_optimisers
 
 
 def block_gradients():
@@ -37,10 +38,11 @@ def left_out():
     return {name for name in NOT_WORTH_IT if options.get(name) is False}
 
 
-def test_the_numbers_are_the_same():
+@pytest.mark.parametrize("of_search", [False, True])
+def test_the_numbers_are_the_same(of_search):
     assert not left_out()
     expected = block_gradients()
-    assert leave_out_graph_optimisers()
+    assert leave_out_graph_optimisers(of_search=of_search)
     for mine, other in zip(block_gradients(), expected, strict=True):
         np.testing.assert_array_equal(mine, other)
 
@@ -48,6 +50,11 @@ def test_the_numbers_are_the_same():
 def test_they_are_off():
     assert leave_out_graph_optimisers()
     assert left_out() == set(NOT_WORTH_IT)
+
+
+def test_a_search_leaves_out_all():
+    assert leave_out_graph_optimisers(of_search=True)
+    assert tf.config.optimizer.get_experimental_options()[ALL] is True
 
 
 def test_a_gpu_keeps_them(monkeypatch):

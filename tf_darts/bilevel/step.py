@@ -251,12 +251,13 @@ class BilevelStep:
         of one draw.
         """
         kind = HYPERGRADIENTS[self.config.hypergradient]
+        weights = self._weight_moves.read()
         return kind.estimate(
             self._loss_on(batches["train"], states["train"], seeds[0], moment),
             self._loss_on(batches["validation"], states["validation"], seeds[1], moment),
-            self._weight_moves.read(),
+            weights,
             self.mixture.values(),
-            lambda gradients: self._weight_moves.unroll(gradients, learning_rate),
+            lambda gradients: self._weight_moves.unroll(weights, gradients, learning_rate),
             **{name: getattr(self.config, field) for name, field in kind.settings.items()},
         )
 
@@ -289,15 +290,17 @@ class BilevelStep:
         """The real step of w on the regularised training loss, at the current α."""
         moment = self.mixture.moment(seeds, WEIGHT_STEP)
         loss = self._loss_on(train, state, seeds[2], moment, of_weight_step=True)
-        point = self.mixture.values()
+        point, weights = self.mixture.values(), self._weight_moves.read()
         if self.mixture.relaxation.attacks():
             losses = self.mixture.losses_of_given
             loss = losses.for_batch(train, state, seeds[2], moment, of_weight_step=True)
             loss = scaled(loss, self._loss_scale)
-            point = self.mixture.attacked(loss, self._weight_moves.read(), moment)
-        gradients = loss.gradients(self._weight_moves.read(), point, of_alphas=False)
+            point = self.mixture.attacked(loss, weights, moment)
+        gradients = loss.gradients(weights, point, of_alphas=False)
         outputs = gradients.auxiliary
-        norm = self._weight_moves.advance(gradients.of_weights, learning_rate, outputs.statistics)
+        norm = self._weight_moves.advance(
+            weights, gradients.of_weights, learning_rate, outputs.statistics
+        )
         self._keep_state("train", outputs.state)
         return {"train": outputs.means, "weight_gradient_norm": norm}
 

@@ -34,7 +34,10 @@ _IN_WORDS = {  # by kind of derivative
 
 
 class LossOutputs(NamedTuple):
-    """What a loss leaves behind: as in `LossResult`, the statistics as one vector."""
+    """What a loss leaves behind: as in `LossResult`, the statistics as one vector.
+
+    Compiled gradients by α alone have none, (): only the real weight step assigns them.
+    """
 
     state: State
     means: Mapping[str, tf.Tensor]
@@ -118,15 +121,55 @@ class CompiledLoss(SupernetLoss):
     ) -> tuple[Hashable, BatchFunction, Any]:
         of_alphas = of_alphas or (of_weights and self.losses.supernet.joint_gradients)
 
+        kind, point = (of_weights, of_alphas), (list(weights), alphas, self.moment)
+        if kind == (False, True) and self._alphas_are_part():
+            return kind, self._part_of_both(point), point
+
         def of_part(point: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:
             *point, moment = point
             gradients = self._of_part(batch, state, seed, moment).gradients(
                 *point, of_weights=of_weights, of_alphas=of_alphas
             )
-            state = gradients.auxiliary.state
-            return gradients._replace(auxiliary=gradients.auxiliary._replace(state=())), state
+            outputs = gradients.auxiliary
+            kept = outputs._replace(state=())
+            if kind == (False, True):
+                kept = kept._replace(statistics=())
+            return gradients._replace(auxiliary=kept), outputs.state
 
-        return (of_weights, of_alphas), of_part, (list(weights), alphas, self.moment)
+        return kind, of_part, point
+
+    def _alphas_are_part(self) -> bool:
+        """Whether ∇_α comes of the trace of both gradients, which w's step has anyway.
+
+        Not where w's step has another loss or another precision, or runs no such trace as one
+        graph: TensorFlow drops what nobody asks for from a graph, not from loops and programs.
+        """
+        losses = self.losses
+        return (
+            losses.supernet.joint_gradients
+            and losses.replicas.parts == 1
+            and self.precision == losses.precision
+            and not losses.relaxation.one_hot
+            and not losses.relaxation.two_phases()
+            and not losses.supernet.regularizes
+            and not whole_programs.compiles_steps()
+        )
+
+    def _part_of_both(self, point: Any) -> BatchFunction:
+        """∇_α as a call of the compiled gradient by both, of which the rest is dropped.
+
+        TensorFlow puts the call's graph in its place and leaves out what leads to nothing, so that
+        what is run is as if ∇_α had been traced alone, and tracing takes no time.
+        """
+        kind, of_part, _ = self._gradients_of_part(*point[:2], True, True)
+        both = self.losses.compiled(self._key(kind), of_part, self._arguments(point))
+
+        def part(point: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:
+            gradients, state = both(point, batch, state, seed)
+            outputs = gradients.auxiliary._replace(statistics=())
+            return gradients._replace(of_weights=[], auxiliary=outputs), state
+
+        return part
 
     def mixed_product(self, weights: Weights, alphas: Alphas, vector: Weights) -> list[tf.Tensor]:
         def of_part(point: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:
@@ -197,7 +240,8 @@ class SupernetLosses:
       relaxation: makes mixing weights of α; all replicas make the same.
 
     Attributes:
-      supernet, relaxation: as given.
+      supernet, replicas, relaxation: as given.
+      precision: in which they are computed, unless they are asked for without 16 bits.
       layout: where each weight stands in the vector of all of w.
       statistics_layout: the same for the running statistics.
     """
@@ -212,8 +256,8 @@ class SupernetLosses:
         self.relaxation = relaxation or Relaxation()
         self.layout = FlatLayout(supernet.weights)
         self.statistics_layout = FlatLayout(supernet.statistics)
-        self._replicas = replicas
-        self._precision = current()
+        self.replicas = replicas
+        self.precision = current()
         self._functions: dict[Hashable, Callable[..., Any]] = {}
         self._making = threading.Lock()  # a function, which two threads may ask for
         self._called: set[Hashable] = set()
@@ -236,7 +280,7 @@ class SupernetLosses:
         of_weight_step = of_weight_step and self.relaxation.two_phases()
         moment = beginning() if moment is None else moment
         flags = regularized, of_weight_step
-        return CompiledLoss(self, batch, state, seed, moment, *flags, self._precision)
+        return CompiledLoss(self, batch, state, seed, moment, *flags, self.precision)
 
     def arguments(
         self, mixing: Mixing, alphas: Alphas, moment: Moment
@@ -290,7 +334,7 @@ class SupernetLosses:
         with self._making:
             if key not in self._functions:
                 point, _, *rest = tf.nest.map_structure(_spec, arguments)
-                self._functions[key] = self._replicas.compiled(
+                self._functions[key] = self.replicas.compiled(
                     of_part,
                     (point, self.supernet.batch_signature, *rest),
                     batch_axis=self.supernet.batch_axis,

@@ -57,31 +57,42 @@ class WeightMoves:
             return
         vectors = self._losses.layout, self._losses.statistics_layout
         weights, statistics = (tf.zeros([v.size], keras.config.floatx()) for v in vectors)
-        self.advance.get_concrete_function([weights], learning_rate, statistics)
+        self.advance.get_concrete_function([weights], [weights], learning_rate, statistics)
 
     def flat(self) -> list[tf.Tensor]:
         """All of w, as a list of one vector."""
-        weights = [tf.convert_to_tensor(weight) for weight in self._supernet.weights]
+        # One operation each: `tf.convert_to_tensor` makes two, of thousands of variables.
+        weights = [weight.value.value() for weight in self._supernet.weights]
         return [self._losses.layout.flatten(weights)]
 
-    def _unrolled(self, gradients: Weights, learning_rate: tf.Tensor) -> tuple[Weights, tf.Tensor]:
+    def _unrolled(
+        self, weights: Weights, gradients: Weights, learning_rate: tf.Tensor
+    ) -> tuple[Weights, tf.Tensor]:
         """The virtual step: w', and the factor, as ξ·clip, with which the gradient entered it."""
         factor = self.optimizer.clip_factor(tf.linalg.global_norm(gradients))
         velocities = [tf.convert_to_tensor(velocity) for velocity in self.velocities]
         unrolled_weights, _ = self.optimizer.step(
-            self.flat(), velocities, gradients, factor, learning_rate
+            weights, velocities, gradients, factor, learning_rate
         )
         return unrolled_weights, self.optimizer.reach(factor, learning_rate)
 
     def _advanced(
-        self, gradients: Weights, learning_rate: tf.Tensor, statistics: tf.Tensor
+        self,
+        weights: Weights,
+        gradients: Weights,
+        learning_rate: tf.Tensor,
+        statistics: tf.Tensor,
     ) -> tf.Tensor:
-        """The real step, by the same formula; returns the gradient's norm before clipping."""
+        """The real step from w, by the same formula; returns the gradient's norm before clipping.
+
+        It is given w, which its caller has read: reading thousands of variables again is as many
+        operations more.
+        """
         norm = tf.linalg.global_norm(gradients)
         factor = self.optimizer.clip_factor(norm)
         velocities = [tf.convert_to_tensor(velocity) for velocity in self.velocities]
         new_weights, velocities = self.optimizer.step(
-            self.flat(), velocities, gradients, factor, learning_rate
+            weights, velocities, gradients, factor, learning_rate
         )
         self.assign(new_weights[0], velocities, statistics)
         return norm
@@ -90,11 +101,17 @@ class WeightMoves:
         self, weights: tf.Tensor, velocities: Sequence[tf.Tensor], statistics: tf.Tensor
     ) -> None:
         """Gives w (one vector), its velocity and the running statistics their new values."""
-        targets = [*self._supernet.weights, *self.velocities, *self._supernet.statistics]
+        supernet = self._supernet
+        # TensorFlow's own: Keras' way of assigning takes twice as long to trace.
+        weights_now, statistics_now = (
+            [variable.value for variable in variables]
+            for variables in (supernet.weights, supernet.statistics)
+        )
+        targets = [*weights_now, *self.velocities, *statistics_now]
         values = [
             *self._losses.layout.unflatten(weights),
             *velocities,
             *self._losses.statistics_layout.unflatten(statistics),
         ]
         for variable, value in zip(targets, values, strict=True):
-            variable.assign(value)
+            variable.assign(value, read_value=False)

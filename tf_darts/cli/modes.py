@@ -36,7 +36,7 @@ def search(config: SearchConfig) -> None:
     """`--mode=search`: looks for a cell and leaves it in the run directory."""
     if config.prefers_inter_op_threads:
         use_inter_op_threads()
-        leave_out_graph_optimisers()
+        leave_out_graph_optimisers(of_search=True)
     with graceful_stop() as stop:
         run = run_search(config, stop)
     last, record, score, (baseline, value) = run.history[-1], run.record, run.score, run.baseline

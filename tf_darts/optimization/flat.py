@@ -35,14 +35,15 @@ class FlatLayout:
         if len(values) == 1:
             return tf.reshape(values[0], [-1])
         line = tf.constant([-1])  # one for all: a graph of thousands of constants is slow to make
-        return concat([tf.reshape(value, line) for value in values])
+        return concat([v if v.shape.rank == 1 else tf.reshape(v, line) for v in values])
 
     def unflatten(self, vector: tf.Tensor) -> list[tf.Tensor]:
         """The values, in the variables' shapes."""
         if not self._sizes:
             return []
 
-        shapes = {shape: tf.constant(shape, tf.int32) for shape in set(self._shapes)}
+        # Of vectors there is nothing to reshape; of the others one constant for each shape.
+        shapes = {s: tf.constant(s, tf.int32) for s in set(self._shapes) if len(s) != 1}
         starts = range(0, len(self._sizes), GROUP)
         wholes = _split(vector, [sum(self._sizes[start : start + GROUP]) for start in starts])
         return [
@@ -59,7 +60,10 @@ class FlatLayout:
         @custom_gradient
         def cut(vector: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., tf.Tensor]]:
             parts = zip(tf.split(vector, self._sizes[here]), self._shapes[here], strict=True)
-            values = [tf.reshape(part, shapes[shape]) for part, shape in parts]
+            values = [
+                part if len(shape) == 1 else tf.reshape(part, shapes[shape])
+                for part, shape in parts
+            ]
             return values, lambda *upstream: self.flatten(upstream)
 
         return cut(vector)
