@@ -113,7 +113,7 @@ def test_it_is_traced_alone_where_the_weight_step_has_another_loss(change, monke
     elif change == "xla":
         set_xla("step")
     else:
-        value = True if change == "one_hot" else lambda: True
+        value = True if change == "one_hot" else lambda *_: True
         monkeypatch.setattr(type(losses.relaxation), change, value)
     assert not loss._alphas_are_part()
     loss.gradients(*POINT, of_weights=False)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import keras
 import tensorflow as tf
 
 from tf_darts.bilevel.loss import Gradients, Loss
@@ -20,6 +21,7 @@ from tf_darts.runtime.busy import busy
 from tf_darts.runtime.precision import Precision, current, using
 from tf_darts.runtime.replicas import SINGLE_REPLICA, BatchFunction, Replicas
 from tf_darts.spaces.edge_wrappers import rows
+from tf_darts.spaces.known_statistics import known_statistics
 from tf_darts.spaces.sampled import one_hot_mixing
 from tf_darts.spaces.supernet import Alphas, Mixing, State, Supernet, Weights
 
@@ -120,23 +122,29 @@ class CompiledLoss(SupernetLoss):
         self, weights: Weights, alphas: Alphas, of_weights: bool, of_alphas: bool
     ) -> tuple[Hashable, BatchFunction, Any]:
         of_alphas = of_alphas or (of_weights and self.losses.supernet.joint_gradients)
-
-        kind, point = (of_weights, of_alphas), (list(weights), alphas, self.moment)
-        if kind == (False, True) and self._alphas_are_part():
+        kind, point = (of_weights, of_alphas), (list(weights), alphas, self.moment, ())
+        if of_weights:
+            point = *point[:-1], self.losses.read_statistics()
+        elif of_alphas and self._alphas_are_part():
             return kind, self._part_of_both(point), point
+        return kind, self._of_kind(*kind), point
+
+    def _of_kind(self, of_weights: bool, of_alphas: bool) -> BatchFunction:
+        supernet = self.losses.supernet
 
         def of_part(point: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:
-            *point, moment = point
-            gradients = self._of_part(batch, state, seed, moment).gradients(
-                *point, of_weights=of_weights, of_alphas=of_alphas
-            )
+            *point, moment, statistics = point
+            loss = self._of_part(batch, state, seed, moment)
+            known = known_statistics(supernet.statistics, statistics if of_weights else None)
+            with known:
+                gradients = loss.gradients(*point, of_weights=of_weights, of_alphas=of_alphas)
             outputs = gradients.auxiliary
             kept = outputs._replace(state=())
-            if kind == (False, True):
+            if of_alphas and not of_weights:
                 kept = kept._replace(statistics=())
             return gradients._replace(auxiliary=kept), outputs.state
 
-        return kind, of_part, point
+        return of_part
 
     def _alphas_are_part(self) -> bool:
         """Whether ∇_α comes of the trace of both gradients, which w's step has anyway.
@@ -161,11 +169,17 @@ class CompiledLoss(SupernetLoss):
         TensorFlow puts the call's graph in its place and leaves out what leads to nothing, so that
         what is run is as if ∇_α had been traced alone, and tracing takes no time.
         """
-        kind, of_part, _ = self._gradients_of_part(*point[:2], True, True)
-        both = self.losses.compiled(self._key(kind), of_part, self._arguments(point))
+
+        def joint(point: Any) -> Any:  # no running statistics are made of these
+            return *point[:-1], tf.zeros(
+                [self.losses.statistics_layout.size], keras.config.floatx()
+            )
+
+        key, arguments = self._key((True, True)), self._arguments(joint(point))
+        both = self.losses.compiled(key, self._of_kind(True, True), arguments)
 
         def part(point: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:
-            gradients, state = both(point, batch, state, seed)
+            gradients, state = both(joint(point), batch, state, seed)
             outputs = gradients.auxiliary._replace(statistics=())
             return gradients._replace(of_weights=[], auxiliary=outputs), state
 
@@ -244,6 +258,7 @@ class SupernetLosses:
       precision: in which they are computed, unless they are asked for without 16 bits.
       layout: where each weight stands in the vector of all of w.
       statistics_layout: the same for the running statistics.
+      read_statistics: gives that vector.
     """
 
     def __init__(
@@ -256,6 +271,7 @@ class SupernetLosses:
         self.relaxation = relaxation or Relaxation()
         self.layout = FlatLayout(supernet.weights)
         self.statistics_layout = FlatLayout(supernet.statistics)
+        self.read_statistics = tf.function(self._flat_statistics, autograph=False)
         self.replicas = replicas
         self.precision = current()
         self._functions: dict[Hashable, Callable[..., Any]] = {}
@@ -292,6 +308,10 @@ class SupernetLosses:
         if self.supernet.takes_edge_factors:
             return mixing, {"edge_factors": factors}
         return folded(mixing, factors), {}
+
+    def _flat_statistics(self) -> tf.Tensor:
+        """The running statistics as one vector."""
+        return self.statistics_layout.flatten([v.value.value() for v in self.supernet.statistics])
 
     def trace_meanwhile(self, *traces: Callable[[], None]) -> None:
         """Calls `traces` in a thread, in turn, when the next function has been traced.
