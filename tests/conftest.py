@@ -65,6 +65,15 @@ def eagerly():
     tf.config.run_functions_eagerly(False)
 
 
+@pytest.fixture
+def uncounted(monkeypatch):
+    """Memory is not counted before a run: that traces a network's gradient, and has own tests."""
+    from tf_darts.runs import search, training
+
+    monkeypatch.setattr(search, "search_memory", lambda *arguments: None)
+    monkeypatch.setattr(training, "training_memory", lambda *arguments: None)
+
+
 class Command:
     """The real command in processes of its own; `program` is what Python is given to start it."""
 

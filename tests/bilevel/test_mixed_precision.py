@@ -1,12 +1,15 @@
 """The search with products in 16 bits: which ones, how far from float32, and scaled losses."""
 
 import dataclasses
+import functools
 from unittest import mock
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support import rewound
+from tests.support.rewound import all_variables
 from tf_darts.bilevel.loss import PlainLoss
 from tf_darts.bilevel.scaled_loss import scaled
 from tf_darts.bilevel.supernet_loss import CompiledLoss
@@ -28,6 +31,12 @@ from tf_darts.spaces.recurrent.settings import RecurrentSearchConfig
 RADIUS = 1e-2
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _forgotten():
+    yield
+    _made.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def every_product_gains(monkeypatch):
     """Small networks have no product that is large enough for a CPU."""
@@ -36,12 +45,12 @@ def every_product_gains(monkeypatch):
     set_precision("float32")
 
 
-def recurrent_step(name, kind="first_order", method="darts"):
+def recurrent_step(name, method="darts"):
     set_precision(name)
     model = RelaxedLanguageModel(words=40, units=16, nodes=3, output_dropout=0.25)
     config = RecurrentSearchConfig(
         batch_size=8,
-        hypergradient=kind,
+        hypergradient="first_order",
         method=method,
         momentum=0.5,
         finite_difference_radius=RADIUS,
@@ -60,12 +69,12 @@ def texts():
         ]
 
 
-def convolutional_step(name, kind="first_order", method="darts"):
+def convolutional_step(name, method="darts"):
     set_precision(name)
     model = RelaxedImageClassifier(classes=4, channels=4, layers=3, nodes=1, seed=0)
     config = ConvolutionalSearchConfig(
         batch_size=16,
-        hypergradient=kind,
+        hypergradient="first_order",
         method=method,
         momentum=0.9,
         finite_difference_radius=RADIUS,
@@ -91,6 +100,20 @@ SPACES = {
 }
 
 
+@functools.cache
+def _made(space, name, method):
+    step = SPACES[space][0](name, method)
+    return step, rewound.values(step)
+
+
+def begun(space, name, kind="first_order", method="darts"):
+    """A step at its beginning; what was compiled for one test serves the next."""
+    set_precision(name)
+    step, beginning = _made(space, name, method)
+    rewound.rewind(step, beginning, kind)
+    return step
+
+
 def take(step, space, first, last):
     """Takes the steps from `first` to `last`; returns the last one's metrics."""
     _, batches, rate = SPACES[space]
@@ -108,23 +131,17 @@ def weights(step):
     return flat(step.variables["weights"])
 
 
-def all_variables(step):
-    variables = dict(step.variables)
-    optimizer = variables.pop("alpha_optimizer")
-    return tf.nest.flatten(variables) + [variable.value for variable in optimizer.variables]
-
-
 def distances(space, name, **settings):
     """How far w and α are from float32's after three steps, over how far they have gone."""
-    make = SPACES[space][0]
-    start, exact, found = (make(kind, **settings) for kind in ("float32", "float32", name))
-    take(exact, space, 0, 3)
-    metrics = take(found, space, 0, 3)
+    points = []
+    for precision_name, steps in (("float32", 0), ("float32", 3), (name, 3)):
+        step = begun(space, precision_name, **settings)
+        metrics = take(step, space, 0, steps) if steps else {"finite": 1.0}
+        points.append([flat(step.variables[part]) for part in ("weights", "alphas")])
     assert metrics["finite"] == 1.0
-    assert {variable.dtype for variable in all_variables(found)} <= {tf.float32, tf.int64}
-    for part in ("weights", "alphas"):
-        begun, wanted, got = (flat(step.variables[part]) for step in (start, exact, found))
-        yield np.linalg.norm(got - wanted) / np.linalg.norm(wanted - begun)
+    assert {variable.dtype for variable in all_variables(step)} <= {tf.float32, tf.int64}
+    for start, wanted, got in zip(*points, strict=True):
+        yield np.linalg.norm(got - wanted) / np.linalg.norm(wanted - start)
 
 
 # Adam's first steps move every entry of α by about the rate, whatever its gradient: where that is
@@ -213,7 +230,7 @@ def test_what_the_convolutional_search_computes_in_16_bits():
 
 @pytest.mark.slow
 def test_the_sides_of_the_finite_difference_are_float32():
-    step, in_full = recurrent_step("mixed_float16", "finite_difference"), []
+    step, in_full = begun("recurrent", "mixed_float16", "finite_difference"), []
     gradients = CompiledLoss.gradients
 
     def watched(loss, *arguments, **wanted):
@@ -234,7 +251,7 @@ def test_finite_difference_against_exact(name):
     """In the same precision, the second-order term to 3 %."""
     found = {}
     for kind in ("finite_difference", "exact"):
-        step = recurrent_step(name, kind)
+        step = begun("recurrent", name, kind)
         found[kind] = take(step, "recurrent", 0, 1)
     approximate, exact = (found[kind]["implicit_norm"] for kind in ("finite_difference", "exact"))
     assert approximate == pytest.approx(exact, rel=0.03)
@@ -244,23 +261,24 @@ def test_finite_difference_against_exact(name):
 @pytest.mark.slow
 def test_an_overflow_halves_the_scale_and_nothing_else():
     """A scale that is far too large: the same step as with a good one, no rollback."""
-    good, huge = (recurrent_step("mixed_float16", "finite_difference") for _ in range(2))
+    good = begun("recurrent", "mixed_float16", "finite_difference")
+    good_metrics = take(good, "recurrent", 0, 1)
+    good_weights, good_alphas = weights(good), flat(good.variables["alphas"])
+    huge = begun("recurrent", "mixed_float16", "finite_difference")
     huge.variables["loss_scale"]["value"].assign(2.0**40)
-    good_metrics, metrics = (take(step, "recurrent", 0, 1) for step in (good, huge))
+    metrics = take(huge, "recurrent", 0, 1)
     assert metrics["finite"] == good_metrics["finite"] == 1.0
     scale = float(huge.variables["loss_scale"]["value"])
     assert metrics["loss_scale"] == scale
     assert 2.0**10 < scale < 2.0**30
     assert good_metrics["loss_scale"] == LossScale.INITIAL
     assert int(huge.steps) == 1
-    np.testing.assert_allclose(weights(huge), weights(good), atol=1e-4)
-    np.testing.assert_allclose(
-        flat(huge.variables["alphas"]), flat(good.variables["alphas"]), atol=1e-4
-    )
+    np.testing.assert_allclose(weights(huge), good_weights, atol=1e-4)
+    np.testing.assert_allclose(flat(huge.variables["alphas"]), good_alphas, atol=1e-4)
 
 
 def test_a_diverged_loss_is_not_the_scales_fault():
-    step = recurrent_step("mixed_float16")
+    step = begun("recurrent", "mixed_float16")
     step.supernet.weights[0].assign(np.full(step.supernet.weights[0].shape, np.nan))
     assert take(step, "recurrent", 0, 1)["finite"] == 0.0
     assert float(step.variables["loss_scale"]["value"]) == LossScale.INITIAL
@@ -291,13 +309,14 @@ def test_small_gradients_need_the_scale():
 
 @pytest.mark.slow
 def test_resumed_exactly(tmp_path, monkeypatch):
-    """With a scale that changes on the way: five steps, or two, a checkpoint, and three."""
+    """With a scale that changes on the way: five steps, or a checkpoint of two, and three."""
     monkeypatch.setattr(LossScale, "GROWTH_STEPS", 3)
-    whole = recurrent_step("mixed_float16", "finite_difference")
-    take(whole, "recurrent", 0, 5)
-    first, second = (recurrent_step("mixed_float16", "finite_difference") for _ in range(2))
-    take(first, "recurrent", 0, 2)
-    Checkpoints(tmp_path, first.variables).save(2)
+    whole = begun("recurrent", "mixed_float16", "finite_difference")
+    take(whole, "recurrent", 0, 2)
+    Checkpoints(tmp_path, whole.variables).save(2)
+    take(whole, "recurrent", 2, 5)
+    second = recurrent_step("mixed_float16")  # which knows nothing of the other
+    second.config = whole.config
     second.variables["loss_scale"]["value"].assign(1.0)
     assert Checkpoints(tmp_path, second.variables).restore()
     take(second, "recurrent", 2, 5)

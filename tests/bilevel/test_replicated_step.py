@@ -94,7 +94,9 @@ def _taken(space, replicas, kind_of_step=BilevelStep, dropout=0.0):
     ],
 )
 def test_two_replicas_are_one(mirrored, space, kind_of_step):
+    tf.config.run_functions_eagerly(True)  # what one replica computes is in other tests
     one = _taken(space, SINGLE_REPLICA, kind_of_step)
+    tf.config.run_functions_eagerly(False)
     two = _taken(space, Replicas(mirrored, checks=True), kind_of_step)
     for name, values in one.items():
         for ours, theirs in zip(two[name], values, strict=True):

@@ -81,7 +81,7 @@ def test_simultaneous_moves_alpha_as_one_more_weight(step):
         values = after
 
 
-def test_simultaneous_does_not_look_at_the_second_batch(step):
+def test_simultaneous_does_not_look_at_the_second_batch(eagerly, step):
     data = batch()
     nonsense = tuple(np.zeros_like(part) for part in data)
     step(data, nonsense, RATE)
@@ -90,7 +90,7 @@ def test_simultaneous_does_not_look_at_the_second_batch(step):
     assert not np.array_equal(with_nonsense, other.alphas["cell"].numpy())
 
 
-def test_simultaneous_saves_alphas_velocity(step):
+def test_simultaneous_saves_alphas_velocity(eagerly, step):
     step(batch(), batch(), RATE)
     saved = step.variables["alpha_velocities"]
     assert len(saved) == (1 if step.config.momentum else 0)

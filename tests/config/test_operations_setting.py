@@ -104,7 +104,7 @@ def test_a_convolutional_search_tries_these_only(text):
     assert np.isfinite(result.loss) and found.space == "convolutional"
 
 
-def test_a_recurrent_search_with_some_operations_is_that_of_all_with_weights_of_zero():
+def test_a_recurrent_search_with_some_operations_is_that_of_all_with_weights_of_zero(eagerly):
     base = {"mode": "search", "dataset": "pydoc", "units": 5}
     rates = ("embedding", "input", "cell_input", "hidden", "output")
     base |= {f"{name}_dropout": 0.0 for name in rates}
@@ -134,18 +134,10 @@ def test_contract_of_a_recurrent_supernet_with_some_operations():
         check_supernet(supernet, (words, words))
 
 
-@pytest.fixture
-def eagerly():
-    """Nothing is compiled: tracing a supernet takes longer than toy steps."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserWarning")
 @pytest.mark.parametrize("operations", ["s1", pytest.param("s2", marks=pytest.mark.long), "s4"])
-def test_a_whole_search(eagerly, tmp_path, operations):
+def test_a_whole_search(eagerly, uncounted, tmp_path, operations):
     small = {"channels": 2, "layers": 3, "batch_size": 4, "train_examples": 20}
     few = {"epochs": 1, "steps_per_epoch": 1, "method": "darts_first"}
     given = {"dataset": "digits", "operations": operations, "run_dir": str(tmp_path)}

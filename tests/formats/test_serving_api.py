@@ -12,6 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.support.paths import ROOT
+from tf_darts.formats import saved_model
 from tf_darts.formats.rest_requests import answer
 from tf_darts.formats.saved_model import write_version
 from tf_darts.formats.saved_model_check import decoded
@@ -47,7 +48,9 @@ def exported(request, finished, opened, tmp_path_factory):
     finished(folder / "run", request.param)
     with opened(folder / "run") as training:
         task = export_task(training)
-    with new_version(folder) as version:
+    with new_version(folder) as version, pytest.MonkeyPatch.context() as patch:
+        # In a process of its own, as it is in tests/test_export_command.py.
+        patch.setattr(saved_model, "_check", lambda folder: None)
         write_version(task.served, task.live, task.card, version)
     return request.param, folder / "1"
 

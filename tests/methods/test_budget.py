@@ -60,7 +60,7 @@ def test_a_space_that_says_no_costs(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_search_ends_within_it(tmp_path):
+def test_a_search_ends_within_it(uncounted, tmp_path):
     """Refused before there is a directory; with what the sentence says it runs."""
     small = "--epochs=1 --steps_per_epoch=1 --batch_size=4 --train_examples=20 --channels=2"
     small += " --evaluation_batch_size=10 --cells_per_stage=1 --space=nasbench201"

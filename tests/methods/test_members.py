@@ -1,6 +1,8 @@
 """Every member, ours and whoever's is registered, passes the checks of its door."""
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from tf_darts.bilevel.simultaneous import SimultaneousStep
 from tf_darts.bilevel.step import BilevelStep
@@ -13,6 +15,7 @@ from tf_darts.testing import (
     check_method,
     check_relaxation,
     check_rule,
+    method,
 )
 
 # Where a search of two epochs needs other settings than a long one, or the usual ones are none.
@@ -76,10 +79,39 @@ def test_edge_options(name):
     check_edge_option(name)
 
 
+_search = method._search
+
+
+def search_eagerly(*arguments):
+    """A search without compiled functions: of one for each step these take nearly all the time."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        return _search(*arguments)
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", of_all(methods.methods().keys() - LONGER))
-def test_methods(name):
+def test_methods(monkeypatch, name):
+    monkeypatch.setattr(method, "_search", search_eagerly)
     check_method(name, **METHOD_SETTINGS.get(name, {}))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", of_all(methods.methods().keys() - LONGER))
+def test_methods_whose_steps_are_compiled(name, tmp_path):
+    """A search that is killed in its second epoch and goes on: nearly what it is uncompiled."""
+    config = method.toy_config(name, **METHOD_SETTINGS.get(name, {}))
+    with pytest.raises(method._Killed):
+        _search(tmp_path / "compiled", config, method._KillsAt(method._steps(config) + 1))
+    alphas, weights, records = _search(tmp_path / "compiled", config)
+    eager_alphas, eager_weights, eager_records = search_eagerly(tmp_path / "eager", config)
+    assert len(records) == len(eager_records) == 2
+    for cell, alpha in alphas.items():
+        np.testing.assert_allclose(alpha, eager_alphas[cell], atol=1e-4)
+    for weight, other in zip(weights, eager_weights, strict=True):
+        np.testing.assert_allclose(weight, other, atol=1e-4)
 
 
 @pytest.mark.long

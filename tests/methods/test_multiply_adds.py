@@ -92,7 +92,7 @@ def costs(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_search_comes_down_to_its_target(tmp_path, costs):
+def test_a_search_comes_down_to_its_target(eagerly, tmp_path, costs):
     def expected(history):
         return [record["monitors"]["multiply_adds/expected"] for record in history]
 

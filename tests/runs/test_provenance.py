@@ -4,13 +4,16 @@ import json
 import random
 
 import pytest
+import tensorflow as tf
 
 import tf_darts
 from tf_darts.cells import genotype_files
 from tf_darts.report.read_runs import read_entries
+from tf_darts.runs import search
 
 SIZES = {
     "dataset": "text",
+    "accelerate": "off",  # where nothing is compiled, the clear forms are the fast ones
     "units": 3,
     "batch_size": 4,
     "bptt": 6,
@@ -33,7 +36,11 @@ def found(tmp_path_factory):
         text = [" ".join(draw.choices("abcdefghij", k=9)) + "\n" for _ in range(lines)]
         (directory / f"{name}.txt").write_text("".join(text))
     settings = SIZES | {"hypergradient": "first_order", "weight_learning_rate": 0.5, "seed": 3}
-    run = tf_darts.search(run_dir=directory / "search", data_dir=directory, **settings)
+    tf.config.run_functions_eagerly(True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "search_memory", lambda *arguments: None)
+        run = tf_darts.search(run_dir=directory / "search", data_dir=directory, **settings)
+    tf.config.run_functions_eagerly(False)
     return directory, run
 
 
@@ -60,7 +67,7 @@ def test_a_search_says_how_it_found_its_cell(found):
 
 
 @pytest.mark.slow
-def test_a_training_keeps_it_and_its_report_needs_no_search(found):
+def test_a_training_keeps_it_and_its_report_needs_no_search(eagerly, uncounted, found):
     directory, run = found
     by_cell = training(directory, "by_cell", run.cell)
     by_file = training(directory, "by_file", run.path / "genotype.json")

@@ -20,6 +20,7 @@ from tf_darts.training.finished import FinishedTraining
 
 TEXT = {
     "dataset": "text",
+    "accelerate": "off",  # where nothing is compiled, the clear forms are the fast ones
     "units": 8,
     "batch_size": 4,
     "bptt": 8,
@@ -81,6 +82,11 @@ def contents(path):
         for file in sorted(path.rglob("*"))
         if file.is_file() and file.name != ".lock"
     }
+
+
+@pytest.fixture(autouse=True)
+def _eagerly(eagerly, uncounted):
+    """What the networks compute is not the matter."""
 
 
 @pytest.fixture

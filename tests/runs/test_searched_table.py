@@ -25,7 +25,7 @@ def run(*arguments):
     return in_process.run(in_process.MAIN, *arguments, eagerly=True)
 
 
-def test_a_search_and_its_report(tmp_path, table):
+def test_a_search_and_its_report(uncounted, tmp_path, table):
     path = tmp_path / "run"
     status, out, err = run(*SEARCH, f"--table={table}", f"--run_dir={path}")
     assert status == 0, err

@@ -65,11 +65,10 @@ def test_a_training_step(name, channels, batch, pixels, precision):
         model = CifarNetwork(CELLS[name], classes=5, channels=channels, layers=3, seed=1)
         network = ImageClassification(model, (pixels, pixels, 3), drop_path=0.3)
         progress = tf.constant(1.0, precision)
-        with forms, tf.GradientTape() as tape:
+        differentiated = precision == "float64" or name == "darts_v2"
+        with forms, tf.GradientTape() if differentiated else contextlib.nullcontext() as tape:
             loss = network.loss((images, labels), (), tf.constant([1, 2]), progress).loss
-        gradients = tape.gradient(loss, network.weights)
-        if precision == "float32" and name != "darts_v2":
-            gradients = []
+        gradients = tape.gradient(loss, network.weights) if differentiated else []
         results.append([loss, *gradients, *map(tf.convert_to_tensor, network.statistics)])
     agree(*([np.asarray(value) for value in values] for values in results), TOLERANCES[precision])
 

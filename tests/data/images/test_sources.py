@@ -58,10 +58,11 @@ def test_pairs_belong_together(photos, shards, photograph):
         assert encoded.numpy() == photograph(number, (40 + number % 10, 30))
 
 
-@pytest.mark.parametrize("start", [0, 1, 6, 7, 8, 13, 20, 24, 25, 29, 35, 47, 48, 49, 58, 59, 60])
-def test_starting_anywhere_gives_the_rest(photos, shards, start):
+def test_starting_anywhere_gives_the_rest(photos, shards):
     whole = labels(TfdsImages(photos, "train").shuffled(1, 2, 0))
-    assert labels(TfdsImages(photos, "train").shuffled(1, 2, start)) == whole[start:]
+    for start in (0, 1, 6, 7, 8, 13, 20, 24, 25, 29, 35, 47, 48, 49, 58, 59, 60):
+        rest = labels(TfdsImages(photos, "train").shuffled(1, 2, start))
+        assert rest == whole[start:], start
 
 
 def test_starting_with_the_usual_sizes(photos):

@@ -15,6 +15,32 @@ from tf_darts.errors import UserError
 
 BATCH = 4
 CALM = {"flip": False, "colour_jitter": (0, 0, 0, 0)}
+# What an object knows of its images beside what it does to each.
+OF_THE_IMAGES = {"_source", "_train", "_validation", "_test", "_description", "classes", "summary"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def traced_once():
+    """Data of the same settings share what is traced of the augmentation, over all tests."""
+    traced = {}
+
+    def shared(name):
+        method = getattr(StreamedImageData, name)
+
+        def call(data, *example):
+            settings = {k: v for k, v in vars(data).items() if k not in OF_THE_IMAGES}
+            specs = tf.nest.map_structure(tf.TensorSpec.from_tensor, example)
+            key = name, repr(sorted(settings.items())), repr(specs)
+            if key not in traced:
+                traced[key] = tf.function(lambda *example: method(data, *example))
+            return traced[key](*example)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_augmented", "_centred"):
+            patch.setattr(StreamedImageData, name, shared(name))
+        yield
 
 
 @pytest.fixture(scope="module")
