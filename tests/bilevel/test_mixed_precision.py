@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from tests.support import rewound
 from tests.support.rewound import all_variables
+from tf_darts.bilevel.compiled_loss import CompiledLoss
 from tf_darts.bilevel.loss import PlainLoss
 from tf_darts.bilevel.scaled_loss import scaled
-from tf_darts.bilevel.supernet_loss import CompiledLoss
 from tf_darts.config.methods import find_method
 from tf_darts.config.presets import computed_settings
 from tf_darts.errors import UserError

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_darts.bilevel.compiled_loss import SupernetLosses
 from tf_darts.bilevel.epoch_rules import SearchFacts
 from tf_darts.bilevel.relaxation import Moment
-from tf_darts.bilevel.supernet_loss import SupernetLosses
 from tf_darts.config import methods
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.testing.toy_search import ToySupernet

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from tests.support import rewound
+from tf_darts.bilevel.compiled_loss import SupernetLosses
 from tf_darts.bilevel.step import BilevelStep
-from tf_darts.bilevel.supernet_loss import SupernetLosses
 from tf_darts.runtime.seeds import step_seed
 from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet

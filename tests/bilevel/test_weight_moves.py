@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_darts.bilevel.compiled_loss import SupernetLosses
 from tf_darts.bilevel.relaxation import Relaxation
-from tf_darts.bilevel.supernet_loss import SupernetLosses
 from tf_darts.bilevel.weight_moves import WeightMoves
 from tf_darts.runtime.replicas import SINGLE_REPLICA
 from tf_darts.testing.method import toy_config

@@ -7,11 +7,11 @@ import pytest
 import tensorflow as tf
 
 from tests.support.golden import error, state_of
+from tf_darts.bilevel.compiled_loss import SupernetLosses
 from tf_darts.bilevel.edge_options import OptionedRelaxation
 from tf_darts.bilevel.loss import PlainLoss
 from tf_darts.bilevel.relaxation import Moment, Relaxation, beginning, folded
 from tf_darts.bilevel.strongest_edges import derive
-from tf_darts.bilevel.supernet_loss import SupernetLosses
 from tf_darts.cells.space import find_space
 from tf_darts.config.presets import configure
 from tf_darts.errors import UserError

@@ -1,7 +1,7 @@
 """A loss of the weights and the architecture, L(w, α), that differentiates itself.
 
 This is all that the hypergradient knows of a loss. `Loss` takes its derivatives by tapes, wherever
-it is asked; a subclass may take them otherwise: `supernet_loss.CompiledLoss` by compiled functions,
+it is asked; a subclass may take them otherwise: `compiled_loss.CompiledLoss` by compiled functions,
 `scaled_loss.ScaledLoss` by way of a multiple of the loss.
 """
 

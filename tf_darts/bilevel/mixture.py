@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_darts.bilevel.compiled_loss import SupernetLosses
 from tf_darts.bilevel.edge_options import OptionedRelaxation
 from tf_darts.bilevel.epoch_rules import SearchFacts
 from tf_darts.bilevel.loss import Loss
 from tf_darts.bilevel.relaxation import Given, Moment, Relaxation, entropy, folded
-from tf_darts.bilevel.supernet_loss import SupernetLosses
 from tf_darts.config.search import SearchConfig
 from tf_darts.runtime.precision import current, using
 from tf_darts.runtime.replicas import Replicas

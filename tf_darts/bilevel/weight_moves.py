@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from tf_darts.bilevel.supernet_loss import SupernetLosses
+from tf_darts.bilevel.compiled_loss import SupernetLosses
 from tf_darts.config.search import SearchConfig
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.spaces.supernet import Supernet, Weights

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_darts.bilevel.compiled_loss import SupernetLosses
 from tf_darts.bilevel.relaxation import beginning
-from tf_darts.bilevel.supernet_loss import SupernetLoss, SupernetLosses
+from tf_darts.bilevel.supernet_loss import SupernetLoss
 from tf_darts.runtime.precision import Precision
 from tf_darts.runtime.whole_programs import set_xla
 from tf_darts.spaces.supernet import LossResult, Supernet
