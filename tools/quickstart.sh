@@ -148,7 +148,7 @@ cat <<END
 
 == What to try next
 
-   Look at the cells over the epochs:   $folder/plots/
+   See the cells over the epochs:       $folder/report.html (in a browser)
    See the curves in a browser:         $(printf %q "$venv/bin/tensorboard") --logdir=runs --samples_per_plugin=images=100
    Let another method search:           $program --flagfile=$(printf %q "$root/flags/quickstart_images.flags") \\
                                           --method=gdas --run_dir=runs/quickstart_gdas
