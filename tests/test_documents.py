@@ -224,7 +224,7 @@ def run(tmp_path):
     return run_one
 
 
-@pytest.mark.slow
+@pytest.mark.long  # tests/test_main.py and test_export_command.py run the same modes
 def test_the_quickstart_step_by_step(run, tmp_path):
     steps = [param.values[0] for param in commands("python ") if param.id.startswith("quickstart-")]
     assert [words[-1].partition("=")[0] for words in steps[-2:]] == ["--export_dir", "--image"]

@@ -140,7 +140,7 @@ def small_problem(float64):
     return supernet, batches, {"cell": tf.constant(0.5 * random.standard_normal((36, 5)))}
 
 
-@pytest.mark.slow
+@pytest.mark.long  # a figure of the documents; that masks are the same is tested in test_step.py
 def test_common_masks_make_the_second_order_term_precise(small_problem, record_property):
     """Why w, w+ and w- see the same masks: with independent ones eq. 8 is mostly noise."""
     supernet, (train, validation), alphas = small_problem
