@@ -1,8 +1,7 @@
 """Batch normalisation with the settings of this space, differentiable twice (float64: always)."""
 
-import contextlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -134,40 +133,12 @@ class StatisticsLedger:
 
     def new_statistics(self, variables: Sequence[keras.Variable]) -> long_lists.Parts:
         """The new values of running statistics, all of which were recorded."""
-        old = _known(variables)
-        if old is None:
-            old = known(variables)
+        old = known(variables)
         if old is None:
             old = long_lists.concat([tf.convert_to_tensor(variable) for variable in variables])
         lengths = [variable.shape[0] for variable in variables]
         new = _running_average(old, self.measured(variables))
         return long_lists.Parts(long_lists.split(new, lengths), new)
-
-
-@contextlib.contextmanager
-def known_statistics(variables: Sequence[keras.Variable], vector: tf.Tensor) -> Iterator[None]:
-    """New running statistics of exactly these variables are made of `vector`, their values now.
-
-    Who has read a thousand of them already saves a graph as many operations.
-
-    Args:
-      variables: all running statistics of a network.
-      vector: their values, one after another.
-    """
-    before = getattr(_here, "known", None)
-    _here.known = list(map(id, variables)), vector
-    try:
-        yield
-    finally:
-        _here.known = before
-
-
-_here = threading.local()  # replicas are traced in threads
-
-
-def _known(variables: Sequence[keras.Variable]) -> tf.Tensor | None:
-    known = getattr(_here, "known", None)
-    return known[1] if known is not None and known[0] == list(map(id, variables)) else None
 
 
 def _running_average(old: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
