@@ -13,6 +13,7 @@ from tf_darts.bilevel.relaxation import beginning
 from tf_darts.bilevel.supernet_loss import SupernetLoss
 from tf_darts.runtime.precision import Precision
 from tf_darts.runtime.whole_programs import set_xla
+from tf_darts.spaces.known_statistics import known
 from tf_darts.spaces.supernet import LossResult, Supernet
 
 SEED = tf.constant([0, 0])
@@ -101,6 +102,39 @@ def test_the_gradient_by_alpha_is_a_part_of_that_by_both():
     ):
         np.testing.assert_array_equal(ours, right)
         np.testing.assert_array_equal(ours, other)
+
+
+class Averaging(Plain):
+    """The loss depends on the seed, and it has running statistics."""
+
+    def __init__(self, joint):
+        super().__init__(joint)
+        self._statistics = [keras.Variable([4.0, -2.0, 8.0])]
+
+    statistics = property(lambda self: self._statistics)
+
+    def loss(self, weights, mixing, batch, state, seed, **others):
+        found = super().loss(weights, mixing, batch + tf.cast(seed[0], tf.float32), state, seed)
+        old = known(self._statistics)
+        old = tf.convert_to_tensor(self._statistics[0]) if old is None else old
+        return found._replace(statistics=[0.75 * old + 0.25 * batch])
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_seeds_and_running_statistics_reach_it(joint):
+    """Of every call those of now, in w's gradient; the seed also where α's is a part of both."""
+    supernet = Averaging(joint)
+    losses = SupernetLosses(supernet)
+    for seed, first in ((0, 4.0), (3, 16.0)):
+        supernet.statistics[0].assign([first, -2.0, 8.0])
+        arguments = tf.constant(2.0), (), tf.constant([seed, 0])
+        loss = losses.for_batch(*arguments)
+        taped = SupernetLoss(losses, *arguments, beginning(), False, of_weight_step=False)
+        right = taped.gradients(*POINT)
+        part = loss.gradients(*POINT, of_weights=False)
+        assert_close((part.value, part.of_alphas), (right.value, right.of_alphas))
+        statistics = loss.gradients(*POINT).auxiliary.statistics
+        np.testing.assert_array_equal(statistics, [0.75 * first + 0.5, -1.0, 6.5])
 
 
 @pytest.mark.parametrize("change", ["precision", "two_phases", "one_hot", "regularizes", "xla"])
