@@ -32,7 +32,7 @@ import tensorflow as tf
 from absl import app, flags, logging
 
 from tf_darts.bilevel.engine import SearchEngine
-from tf_darts.bilevel.step import BilevelStep
+from tf_darts.bilevel.step import ALPHA_STEP, BilevelStep
 from tf_darts.cli import flags as command_line
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.runs import search
@@ -65,6 +65,7 @@ def estimates(step: BilevelStep, batch: Any, number: int) -> dict[str, np.ndarra
     )
     states = dict.fromkeys(batches, step.supernet.initial_state(config.batch_size))
     rate = tf.constant(config.weight_learning_rate, keras.config.floatx())
+    moment = step.mixture.moment(seeds, ALPHA_STEP)
     kinds: dict[str, dict[str, Any]] = {name: {"hypergradient": name} for name in HYPERGRADIENTS}
     for radius in _RADII.value:
         of_radius = {"finite_difference_radius": float(radius)}
@@ -72,7 +73,7 @@ def estimates(step: BilevelStep, batch: Any, number: int) -> dict[str, np.ndarra
     for name, settings in kinds.items():
         step.config = dataclasses.replace(config, **settings)
         try:
-            gradient = step._hypergradient(batches, states, rate, seeds).gradient
+            gradient = step._hypergradient(batches, states, rate, seeds, moment).gradient
         finally:
             step.config = config
         parts = [np.ravel(part) for part in tf.nest.flatten(gradient)]

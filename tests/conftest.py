@@ -4,6 +4,8 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import tf_darts  # noqa: I001, before TensorFlow: it decides how TensorFlow computes
+
 import gc
 import json
 import pathlib

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import types
@@ -17,6 +18,8 @@ cell = tf_darts.PUBLISHED["convolutional"]["darts_v2"]
 model = tf_darts.CifarNetwork(cell, classes=3, channels=4, layers=3, auxiliary=False, seed=1)
 import keras, tensorflow as tf
 out = model(tf.ones([2, 8, 8, 3]))
+from tensorflow.python.util._pywrap_util_port import IsMklEnabled
+print(IsMklEnabled())
 print(keras.config.backend(), keras.config.floatx(), keras.config.image_data_format())
 print(keras.config.epsilon(), tf.keras.__version__[0], out.dtype.name, out.numpy().tolist())
 """
@@ -29,6 +32,7 @@ def fresh(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
 
     def write(content):
         text = content if isinstance(content, str) else json.dumps(content)
@@ -43,6 +47,18 @@ def test_the_environment_is_ours(fresh, tmp_path, caplog):
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
     assert os.environ["TF_USE_LEGACY_KERAS"] == "0"
     assert os.environ["KERAS_HOME"] == str(tmp_path) and not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("machine", "said", "result"),
+    [("x86_64", None, "1"), ("AMD64", None, "1"), ("x86_64", "0", "0"), ("aarch64", None, None)],
+)
+def test_on_intel_s_kind_of_processor_onednn_computes(fresh, monkeypatch, machine, said, result):
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    if said is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", said)
+    keras_settings.apply()
+    assert os.environ.get("TF_ENABLE_ONEDNN_OPTS") == result, "unless it is said already"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +114,7 @@ def test_in_processes_of_their_own(tmp_path):
         return done.stdout.splitlines(), done.stderr
 
     plain, _ = weights(KERAS_HOME=str(tmp_path / "none"))
-    assert plain[0] == "tensorflow float32 channels_last"
+    assert plain[:2] == [str(platform.machine() == "x86_64"), "tensorflow float32 channels_last"]
     (tmp_path / "keras.json").write_text(
         '{"floatx": "float16", "epsilon": 0.1, "backend": "theano",'
         ' "image_data_format": "channels_first"}'
