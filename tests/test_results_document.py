@@ -36,7 +36,9 @@ def test_the_document_agrees_with_the_records(tool):
 def test_the_table_of_methods_has_what_was_recorded(tool):
     text, runs = tool.METHODS.read_text(), json.loads(json.dumps(tool.read()))
     assert tool.methods(text, runs) == text, "run experiments/leaderboard.py --write"
-    runs[0]["result"]["scores"][0]["value"] = 12.25
+    for run in runs:
+        if run["method"] == runs[0]["method"]:
+            run["result"]["scores"][0]["value"] = 12.25
     changed = [line for line in tool.methods(text, runs).splitlines() if "12.25" in line]
     assert len(changed) == 1 and changed[0].startswith(f"| `{runs[0]['method']}` |")
 
