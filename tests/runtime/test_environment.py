@@ -32,6 +32,14 @@ def test_it_says_versions_devices_processor_and_system():
     assert re.search(r"\d+ cores for this process$", known["processor"])
 
 
+@pytest.mark.parametrize(("said", "known"), [("0", "0"), (None, "as TensorFlow decides")])
+def test_it_says_whether_onednn_was_asked_for(monkeypatch, said, known):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if said:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", said)
+    assert environment()["onednn"] == known
+
+
 def test_a_start_is_whole_and_a_resume_says_what_changed(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "it", "--name=a b"])
     record_start(tmp_path)

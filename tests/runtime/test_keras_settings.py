@@ -50,15 +50,25 @@ def test_the_environment_is_ours(fresh, tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    ("machine", "said", "result"),
-    [("x86_64", None, "1"), ("AMD64", None, "1"), ("x86_64", "0", "0"), ("aarch64", None, None)],
+    ("machine", "said", "imported", "result"),
+    [
+        ("x86_64", None, False, "1"),
+        ("AMD64", None, False, "1"),
+        ("x86_64", "0", False, "0"),
+        ("x86_64", None, True, None),
+        ("aarch64", None, False, None),
+    ],
 )
-def test_on_intel_s_kind_of_processor_onednn_computes(fresh, monkeypatch, machine, said, result):
+def test_on_intel_s_kind_of_processor_onednn_is_asked_for(
+    fresh, monkeypatch, machine, said, imported, result
+):
     monkeypatch.setattr(platform, "machine", lambda: machine)
+    if not imported:
+        monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     if said is not None:
         monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", said)
     keras_settings.apply()
-    assert os.environ.get("TF_ENABLE_ONEDNN_OPTS") == result, "unless it is said already"
+    assert os.environ.get("TF_ENABLE_ONEDNN_OPTS") == result
 
 
 @pytest.mark.parametrize(

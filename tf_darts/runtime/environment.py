@@ -51,6 +51,7 @@ def environment() -> dict[str, Any]:
         "versions": _versions(),
         "system": platform.platform(),
         "processor": f"{_processor()}, {_cores()} cores for this process",
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "as TensorFlow decides"),  # "0" or "1"
         "devices": [_device(device) for device in tf.config.list_physical_devices()],
     }
 

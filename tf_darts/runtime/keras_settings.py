@@ -23,7 +23,8 @@ _X86 = "x86_64", "AMD64"
 def apply() -> None:
     """Makes Keras 3 on TensorFlow, with its defaults, of whatever other programs have set.
 
-    TensorFlow computes with oneDNN where it has it, unless TF_ENABLE_ONEDNN_OPTS says otherwise.
+    TensorFlow, where it is not imported yet, is asked for oneDNN unless TF_ENABLE_ONEDNN_OPTS says
+    otherwise.
 
     Raises:
       UserError: Keras has been imported already, on another backend.
@@ -31,7 +32,7 @@ def apply() -> None:
     os.environ["TF_USE_LEGACY_KERAS"] = "0"  # tf.keras is Keras 3
     # Left to itself, TensorFlow computes without oneDNN on a processor without AVX-512: a step of
     # a search then takes 1.2 to 1.4 times as long (docs/performance.md).
-    if platform.machine() in _X86:
+    if platform.machine() in _X86 and "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     keras = sys.modules.get("keras")
     if keras is not None:
