@@ -1,5 +1,7 @@
 """What a test registers is forgotten when it ends."""
 
+import sys
+
 from tf_darts.cells import space
 from tf_darts.config import layers, methods, presets
 from tf_darts.data import own_sets
@@ -7,6 +9,8 @@ from tf_darts.data import own_sets
 
 def forget_members(monkeypatch):
     """Spaces, methods, their parts and data sets are those of before, once it is undone."""
+    for name in [name for name in sys.modules if name.startswith("tf_darts_members.")]:
+        monkeypatch.delitem(sys.modules, name)  # another test's file is loaded anew
     space.spaces()
     methods.methods()
     monkeypatch.setattr(space, "_SPACES", dict(space._SPACES))
