@@ -17,7 +17,7 @@ from tf_darts.config.method_names import current_name
 
 pytestmark = pytest.mark.slow
 
-TEXT = "units=8,bptt=8,epochs=2,steps_per_epoch=1,evaluation_batch_size=200"
+TEXT = "units=8,bptt=8,epochs=2,steps_per_epoch=1,evaluation_batch_size=1000"
 SEARCH = f"--search_settings={TEXT},batch_size=4"
 TRAIN = f"--train_settings={TEXT},batch_size=8,learning_rate=1,averaging_patience=0"
 SELECT = [
@@ -205,7 +205,9 @@ def test_no_candidate_survives(uncounted, tmp_path):
         "--dataset=pydoc",
         "--candidates=random,darts_v2",
         "--count=1",
-        TRAIN.replace("learning_rate=1", "learning_rate=1e4,weight_decay=1e3,clip_norm=0"),
+        TRAIN.replace(
+            "learning_rate=1", "learning_rate=1e4,weight_decay=1e3,clip_norm=0,max_rollbacks=1"
+        ),
         f"--run_dir={tmp_path}",
         eagerly=True,
     )
