@@ -3,7 +3,10 @@
 import importlib.util
 import json
 import re
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 from absl import flags
 
@@ -130,3 +133,26 @@ def test_estimates_by_hand():
     )
     assert (first["epoch 1"], first["least"], first["error"]) == ("0.750", "0.750", "0.250")
     assert (difference["nearer"], difference["least"]) == ("1 of 2", "0.625")
+
+
+@pytest.mark.slow
+def test_estimates_are_compared_along_a_search(tmp_path):
+    program = ["tests/support/eagerly.py", "experiments/compare_estimates.py"]
+    small = "--space=nasbench201 --channels=2 --cells_per_stage=1 --batch_size=8 --epochs=1"
+    small += " --dataset=digits --train_examples=64 --steps_per_epoch=2 --batches=2 --radii=0.1"
+    arguments = ["--mode=search", "--method=darts_first", *small.split()]
+    files = [f"--run_dir={tmp_path / 'run'}", f"--output={tmp_path / 'out.jsonl'}"]
+    done = subprocess.run(
+        [sys.executable, *program, *arguments, *files], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    (line,) = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert (line["method"], line["seed"], len(line["cells"])) == ("darts_first", 0, 1)
+    ((first, second),) = [epoch["batches"] for epoch in line["epochs"]]
+    assert first.keys() == {"first_order", "finite_difference", "exact", "finite_difference 0.1"}
+    assert first["exact"]["norm"] != second["exact"]["norm"], "another pair of batches"
+    for found in (first, second):
+        np.testing.assert_allclose(found["exact"]["cosine"], 1.0, rtol=1e-9)
+        assert found["exact"]["error"] == 0.0
+        assert found["finite_difference 0.1"]["error"] < found["first_order"]["error"]
+        assert found["first_order"]["cosine"] != found["finite_difference"]["cosine"]
