@@ -1,5 +1,6 @@
 """What the reports of all runs share."""
 
+import abc
 import json
 import pathlib
 import time
@@ -23,7 +24,7 @@ from tf_darts.runtime.environment import in_rows, recorded_environment
 _SHARE = 0.02  # of a run's time, that its page may take
 
 
-class RunReport(Callback):
+class RunReport(Callback, abc.ABC):
     """Opens event files and `plots/` in a run directory, and keeps the log with the run's steps.
 
     TensorBoard is told the run's settings besides, as a table and as a session of HParams.
@@ -110,9 +111,9 @@ class RunReport(Callback):
         end = time.monotonic()
         self._page_is_old, self._next_page = False, end + (end - start) / _SHARE
 
+    @abc.abstractmethod
     def _write_page(self) -> None:
         """Draws `report.html` from the run directory."""
-        raise NotImplementedError
 
     def _picture(self, name: str, picture: Figure | bytes) -> None:
         """Writes a file of `plots/`: a figure, or the content of one."""
