@@ -23,6 +23,7 @@ from tf_darts.runs.testing import run_training_test
 from tf_darts.runs.training import TrainingRun, run_training
 from tf_darts.runs.training_tasks import check_space, find_cell
 from tf_darts.runtime.callback import Callback, guests
+from tf_darts.runtime.many_runs import without_retracing_warnings
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.study.run_study import run_study
 
@@ -89,7 +90,9 @@ def search(*, callbacks: Sequence[Callback] = (), **settings: Any) -> SearchRun:
       >>> found.cell, found.path, found.history[-1]["validation_accuracy"]
     """
     told = guests(callbacks)
-    return run_search(_configured("search", settings), StopRequest(), callbacks=told)
+    config = _configured("search", settings)
+    with without_retracing_warnings():
+        return run_search(config, StopRequest(), callbacks=told)
 
 
 def train(
@@ -114,14 +117,19 @@ def train(
     genotype = _cell(genotype)
     if not isinstance(genotype, Genotype):
         config = _configured("train", settings | {"genotype": genotype})
-        return run_training(config, find_cell(config), StopRequest(), callbacks=told)
+        return _trained(config, find_cell(config), told)
     of_cell = {"genotype": _name(genotype)}
     dataset = settings.get("dataset")
     if isinstance(dataset, str) and find_space(genotype.space).data == kind_of(dataset):
         of_cell["space"] = genotype.space
     config = _configured("train", of_cell | settings | {"genotype": of_cell["genotype"]})
     check_space(config, genotype)
-    return run_training(config, genotype, StopRequest(), callbacks=told)
+    return _trained(config, genotype, told)
+
+
+def _trained(config: Any, cell: Genotype, callbacks: Sequence[Callback]) -> TrainingRun:
+    with without_retracing_warnings():
+        return run_training(config, cell, StopRequest(), callbacks=callbacks)
 
 
 def test(run_dir: str | os.PathLike, **settings: Any) -> dict[str, float]:

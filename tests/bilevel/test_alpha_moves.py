@@ -21,7 +21,7 @@ def moved_by(norm, **settings):
     tables = {name: random.standard_normal(alpha.shape) for name, alpha in variables.items()}
     scale = norm / np.sqrt(sum((table**2).sum() for table in tables.values()))
     gradients = {name: tf.constant(scale * table) for name, table in tables.items()}
-    moves.optimizer.apply = lambda moves, _: given.extend(moves)
+    moves.optimizer.update_step = lambda gradient, *_: given.append(gradient)
     moves.apply(gradients, beginning())
     return variables.values(), gradients.values(), given
 

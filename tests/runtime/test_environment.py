@@ -59,6 +59,38 @@ def test_a_start_is_whole_and_a_resume_says_what_changed(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == [ENVIRONMENT]
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        ({"onednn": "0"}, {"onednn": "1"}, "no oneDNN, now oneDNN."),
+        ({}, {"onednn": "1"}, "oneDNN as TensorFlow decides, now oneDNN."),  # of an old run
+        (
+            {"onednn": "1", "versions": {"TensorFlow": "2.20.0"}, "devices": ["CPU"]},
+            {
+                "onednn": "1",
+                "versions": {"TensorFlow": "2.21.0"},
+                "devices": ["CPU", "GPU: NVIDIA H100"],
+            },
+            "TensorFlow 2.20.0, now 2.21.0; CPU, now CPU and GPU: NVIDIA H100.",
+        ),
+        ({"versions": {"NumPy": "1"}}, {"versions": {"NumPy": "2"}}, None),
+    ],
+)
+def test_a_resume_says_what_may_round_otherwise(tmp_path, monkeypatch, capsys, before, now, told):
+    same = {"processor": "one, 2 cores for this process"}
+    monkeypatch.setattr(module, "environment", lambda: same | before)
+    record_start(tmp_path)
+    assert not capsys.readouterr().err
+    monkeypatch.setattr(module, "environment", lambda: same | now)
+    record_start(tmp_path)
+    record_start(tmp_path)  # the second time nothing is new
+    said = capsys.readouterr().err
+    if told is None:
+        assert not said
+    else:
+        assert said.count(f"{tmp_path} was computed with {told} From here on sums may be") == 1
+
+
 def test_times_are_utc_to_the_second(tmp_path):
     record_start(tmp_path)
     (start,) = starts(tmp_path)

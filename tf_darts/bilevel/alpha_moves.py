@@ -81,7 +81,17 @@ class AlphaMoves:
         if self._clipping.clip_norm:
             factor = self._clipping.clip_factor(tf.linalg.global_norm(flat))
             flat = [factor * gradient for gradient in flat]
-        self.optimizer.apply(self.with_terms(flat, moment), list(self._alphas.values()))
+        moves, rate = self.with_terms(flat, moment), self.optimizer.learning_rate
+
+        def move(alpha: tf.Variable, gradient: tf.Tensor) -> None:
+            self.optimizer.update_step(gradient, alpha, rate)
+
+        # In place of the optimiser's `apply`, which adds up what replicas bring, by a custom
+        # gradient: TensorFlow keeps that for ever, and with it this graph. All bring the same.
+        extended = tf.distribute.get_strategy().extended
+        for alpha, gradient in zip(self._alphas.values(), moves, strict=True):
+            extended.update(alpha.value, move, args=(gradient,), group=False)
+        self.optimizer.iterations.assign_add(1)
 
     def with_terms(self, gradients: Sequence[tf.Tensor], moment: Moment) -> list[tf.Tensor]:
         """Gradients of a loss by α, flat, with those of the terms; 0 for what is not allowed."""

@@ -59,7 +59,8 @@ def environment() -> dict[str, Any]:
 def record_start(path: pathlib.Path) -> None:
     """Adds this start to a run's `environment.json`: what is now, as far as it has changed.
 
-    A file that cannot be read is begun anew, with a warning.
+    What may round sums otherwise than before is told. A file that cannot be read is begun anew,
+    with a warning.
 
     Args:
       path: the run directory, which this process holds.
@@ -76,10 +77,41 @@ def record_start(path: pathlib.Path) -> None:
     known: dict[str, Any] = {}
     for start in starts:
         known |= start
-    now = {name: value for name, value in environment().items() if known.get(name) != value}
+    here = environment()
+    now = {name: value for name, value in here.items() if known.get(name) != value}
+    if known:
+        _tell_changes(path, known, here)
     time = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     starts.append({"time": time, "command": command(), **now})
     files.write_atomically(file, json.dumps({"starts": starts}, indent=2) + "\n")
+
+
+def _tell_changes(path: pathlib.Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Warns if a run is to be computed by something else: it need not end as it would have."""
+    changes = [
+        f"{was}, now {is_now.removeprefix('TensorFlow ')}"
+        for was, is_now in zip(_arithmetic(before), _arithmetic(now), strict=True)
+        if was != is_now
+    ]
+    if changes:
+        warn(
+            f"tf_darts: {path} was computed with {'; '.join(changes)}. From here on sums may be"
+            " rounded otherwise, so the run may end otherwise than it would have there."
+        )
+
+
+def _arithmetic(start: Mapping[str, Any]) -> list[str]:
+    """What decides how a sum is rounded, in words."""
+    listed = start.get("versions")
+    version = listed.get("TensorFlow", "?") if isinstance(listed, Mapping) else "?"
+    devices = start.get("devices")
+    kinds = devices if isinstance(devices, list) else ["CPU"]
+    # Runs from before it was recorded did not ask for it.
+    onednn = {"0": "no oneDNN", "1": "oneDNN"}.get(
+        str(start.get("onednn", "")), "oneDNN as TensorFlow decides"
+    )
+    processor = str(start.get("processor", "?"))
+    return [f"TensorFlow {version}", onednn, processor, " and ".join(map(str, kinds))]
 
 
 def recorded_environment(path: pathlib.Path) -> list[dict[str, Any]]:

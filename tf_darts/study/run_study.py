@@ -1,14 +1,12 @@
 """A study from its configuration to its ranking, alone or with others (see `cluster.py`)."""
 
 import contextlib
-import logging
 import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 import grpc
-import tensorflow as tf
 from keras_tuner.errors import FatalError
 
 from tf_darts.bilevel.engine import SearchData
@@ -31,6 +29,7 @@ from tf_darts.runtime import files
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.devices import take_own_gpu
 from tf_darts.runtime.environment import record_start
+from tf_darts.runtime.many_runs import without_retracing_warnings
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest, graceful_stop
 from tf_darts.study.candidates import Candidate
@@ -114,8 +113,7 @@ def _run(
         _save_best(path, config, rows)
         return ranking
 
-    tf.get_logger().addFilter(_is_no_retracing)
-    with _stops(part) as stop:
+    with without_retracing_warnings(), _stops(part) as stop:
         how = (planned.snapshots, stop, *([] if looked_up is None else [looked_up]))
         evaluation = Evaluation(
             path / "candidates",
@@ -163,11 +161,6 @@ def _search(tuner: StudyTuner) -> None:
         raise error.__cause__ or error from None
     except grpc.RpcError as error:
         raise lost_chief(error) from error
-
-
-def _is_no_retracing(record: logging.LogRecord) -> bool:
-    """Every candidate is another graph: TensorFlow's warning of that is no news."""
-    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def _check(example: Candidate) -> tuple[str, str, TrainingData]:

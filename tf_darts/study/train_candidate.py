@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import keras
-
 from tf_darts.cells import genotype_files
 from tf_darts.cells.genotype import Genotype, genotype_class
 from tf_darts.config.training import TrainingConfig
@@ -23,6 +21,7 @@ from tf_darts.runs.search import run_search
 from tf_darts.runs.training import run_training
 from tf_darts.runtime import files
 from tf_darts.runtime.callback import Callback
+from tf_darts.runtime.many_runs import give_back_memory
 from tf_darts.runtime.signals import Stopped, StopRequest
 from tf_darts.study.candidates import Candidate
 from tf_darts.study.sealed import load_sealed, save_sealed
@@ -63,7 +62,7 @@ def trained_score(
 ) -> CellScore:
     """Trains the cell from scratch, or goes on with that; raises as `run_training`."""
     run = run_training(training, cell, stop, label, callbacks)
-    keras.backend.clear_session()  # of its graphs: a study makes many
+    give_back_memory()
     score = run.result[f"validation_{run.score}"]
     return CellScore(score, run.result["epoch"], run.counts, run.seconds)
 
@@ -165,7 +164,7 @@ def _evaluated(
     if candidate.search is not None:
         search_run = run_search(candidate.search, stop, label, callbacks)
         history, cell = search_run.history, search_run.cell
-        keras.backend.clear_session()  # of its graphs: a study makes many
+        give_back_memory()
     cell = candidate.with_provenance(cell)
     run_path = pathlib.Path(candidate.training.run_dir)
     genotype_files.save(directory / "genotype.json", cell)  # beside the candidate's runs
