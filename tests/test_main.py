@@ -70,13 +70,23 @@ def records(run_dir):
 
 
 @pytest.fixture(scope="module")
-def whole_run(command, tmp_path_factory):
+def kept_programs(tmp_path_factory):
+    """An environment in which a process finds what XLA compiled in another (docs/performance.md).
+
+    Half of what a process of a text's search takes is XLA's; numbers are the same.
+    """
+    folder = tmp_path_factory.mktemp("programs")
+    return {"TF_XLA_FLAGS": f"--tf_xla_persistent_cache_directory={folder}"}
+
+
+@pytest.fixture(scope="module")
+def whole_run(command, kept_programs, tmp_path_factory):
     """A function from a space to a run that nothing interrupts: its directory and output."""
 
     @functools.cache
     def run_once(space):
         directory = tmp_path_factory.mktemp(space)
-        status, out, err = command.run(*SPACES[space], f"--run_dir={directory}")
+        status, out, err = command.run(*SPACES[space], f"--run_dir={directory}", **kept_programs)
         assert status == 0, err
         return directory, out
 
@@ -133,17 +143,19 @@ def test_a_search_on_images_leaves_everything(whole_run):
         pytest.param("images", [4, 8], marks=pytest.mark.long),
     ],
 )
-def test_killed_and_resumed_it_is_bit_identical(command, whole_run, tmp_path, space, steps):
+def test_killed_and_resumed_it_is_bit_identical(
+    command, kept_programs, whole_run, tmp_path, space, steps
+):
     whole = whole_run(space)
     arguments = (*SPACES[space], f"--run_dir={tmp_path}")
     latest = tmp_path / "checkpoints" / "latest"
     for step in steps:
-        process = command.start(*arguments)
+        process = command.start(*arguments, **kept_programs)
         command.wait_for(lambda s=step: saved_steps(latest) >= s, process, f"step {step}")
         process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL
-    status, out, err = command.run(*arguments)
+    status, out, err = command.run(*arguments, **kept_programs)
     assert status == 0, err
     assert "Resuming after step" in out
     ours, theirs = checkpoint(tmp_path), checkpoint(whole[0])
@@ -157,10 +169,9 @@ def test_killed_and_resumed_it_is_bit_identical(command, whole_run, tmp_path, sp
 @pytest.mark.parametrize(
     "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
 )
-def test_asked_to_stop_it_saves_and_says_so(command, tmp_path, number):
-    process = command.start(
-        *SMALL, "--hypergradient=first_order", f"--run_dir={tmp_path}", "--epochs=500"
-    )
+def test_asked_to_stop_it_saves_and_says_so(command, kept_programs, tmp_path, number):
+    settings = *SMALL, "--hypergradient=first_order", f"--run_dir={tmp_path}", "--epochs=500"
+    process = command.start(*settings, **kept_programs)
     history = tmp_path / "history.jsonl"
     command.wait_for(lambda: history.exists() and history.stat().st_size > 0, process, "an epoch")
     process.send_signal(number)
