@@ -62,8 +62,8 @@ def test_a_start_is_whole_and_a_resume_says_what_changed(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("before", "now", "told"),
     [
-        ({"onednn": "0"}, {"onednn": "1"}, "no oneDNN, now oneDNN."),
-        ({}, {"onednn": "1"}, "oneDNN as TensorFlow decides, now oneDNN."),  # of an old run
+        ({"onednn": "0"}, {"onednn": "1"}, "oneDNN off, now oneDNN on."),
+        ({}, {"onednn": "1"}, "oneDNN as TensorFlow decides, now oneDNN on."),  # of an old run
         (
             {"onednn": "1", "versions": {"TensorFlow": "2.20.0"}, "devices": ["CPU"]},
             {

@@ -107,7 +107,7 @@ def _arithmetic(start: Mapping[str, Any]) -> list[str]:
     devices = start.get("devices")
     kinds = devices if isinstance(devices, list) else ["CPU"]
     # Runs from before it was recorded did not ask for it.
-    onednn = {"0": "no oneDNN", "1": "oneDNN"}.get(
+    onednn = {"0": "oneDNN off", "1": "oneDNN on"}.get(
         str(start.get("onednn", "")), "oneDNN as TensorFlow decides"
     )
     processor = str(start.get("processor", "?"))
