@@ -127,7 +127,7 @@ def train(
     return _trained(config, genotype, told)
 
 
-def _trained(config: Any, cell: Genotype, callbacks: Sequence[Callback]) -> TrainingRun:
+def _trained(config: Config, cell: Genotype, callbacks: Sequence[Callback]) -> TrainingRun:
     with without_retracing_warnings():
         return run_training(config, cell, StopRequest(), callbacks=callbacks)
 

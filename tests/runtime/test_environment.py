@@ -88,7 +88,7 @@ def test_a_resume_says_what_may_round_otherwise(tmp_path, monkeypatch, capsys, b
     if told is None:
         assert not said
     else:
-        assert said.count(f"{tmp_path} was computed with {told} From here on sums may be") == 1
+        assert said.count(f"{tmp_path} was computed with {told} What is computed from") == 1
 
 
 def test_times_are_utc_to_the_second(tmp_path):

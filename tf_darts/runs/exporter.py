@@ -59,7 +59,7 @@ class Exporter(abc.ABC):
 
     def representative(self) -> np.ndarray:
         """Inputs of `ServingModel.portable`, one a row; asked where a space has that only."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no representative inputs")
 
     def read_data(self) -> TrainingData:
         """What the training learnt from, read again; raises `UserError` where it is another."""

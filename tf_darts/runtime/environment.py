@@ -95,8 +95,8 @@ def _tell_changes(path: pathlib.Path, before: Mapping[str, Any], now: Mapping[st
     ]
     if changes:
         warn(
-            f"tf_darts: {path} was computed with {'; '.join(changes)}. From here on sums may be"
-            " rounded otherwise, so the run may end otherwise than it would have there."
+            f"tf_darts: {path} was computed with {'; '.join(changes)}. What is computed from here"
+            " on may be rounded otherwise, and then ends otherwise than it would have there."
         )
 
 

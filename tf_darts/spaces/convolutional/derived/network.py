@@ -117,7 +117,7 @@ class DerivedNetwork(keras.Model):
 
     def make_stem(self) -> Stem:
         """The layer that makes the first cell's inputs."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say what its stem is")
 
     def build(self, input_shape: Shape) -> None:
         """Makes the weights for images [B, H, W, channels], H and W known."""

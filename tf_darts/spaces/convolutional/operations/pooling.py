@@ -28,7 +28,7 @@ class Pooling(Operation):
 
     def pool(self, inputs: tf.Tensor) -> tf.Tensor:
         """The pooling itself."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say how it pools")
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         pooled = self.pool(inputs)
