@@ -24,6 +24,7 @@ from tensorflow_datasets.core import registered
 import tf_darts.accelerate  # noqa: F401, as every run has them
 from tests.support.paths import ROOT, SHARED
 from tf_darts.runtime.graph_optimisers import ALL, NOT_WORTH_IT
+from tf_darts.runtime.lean_graphs import set_lean
 from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.whole_programs import set_xla
 from tf_darts.spaces.fast_forms import set_acceleration
@@ -55,6 +56,7 @@ def _fast_forms_as_ever():
     """
     yield
     set_acceleration("auto")
+    set_lean(True)
     set_xla("auto")
     tf.config.optimizer.set_experimental_options(dict.fromkeys((ALL, *NOT_WORTH_IT)))
 

@@ -39,6 +39,7 @@ from benchmark_tasks import TASKS
 
 from tf_darts.cli import program
 from tf_darts.config.devices import ACCELERATIONS
+from tf_darts.runtime.lean_graphs import set_lean
 from tf_darts.runtime.memory.estimate import peak_resident
 from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.whole_programs import XLA, set_xla
@@ -125,6 +126,7 @@ def main(arguments: list[str]) -> None:
         timed(other, 0, 1 + FLAGS.warmup)
     set_precision(FLAGS.precision)
     set_acceleration(FLAGS.accelerate)
+    set_lean(FLAGS.accelerate != "off")
     set_xla(FLAGS.xla)
     start = time.perf_counter()
     task = TASKS[FLAGS.task]()

@@ -20,6 +20,7 @@ from tf_darts.data.images import registry as images
 from tf_darts.data.images.search_batches import ImageSearchData
 from tf_darts.data.images.streamed import StreamedImageData
 from tf_darts.runs.memory_estimates import search_memory, training_memory
+from tf_darts.runtime.garbage import without_collection
 from tf_darts.runtime.graph_optimisers import leave_out_graph_optimisers
 from tf_darts.runtime.memory.estimate import MemoryEstimate
 from tf_darts.runtime.threads import use_inter_op_threads
@@ -194,7 +195,8 @@ def image_search_step(space: str) -> Task:
         base |= {"hypergradient": FLAGS.hypergradient}
     config = configure_texts(base, texts, "setting")
     facts = ImageFacts((FLAGS.image_size, FLAGS.image_size, 3), classes=10)
-    supernet = resolved(find_space(space).supernet)(config, facts, config.cells)
+    with without_collection():
+        supernet = resolved(find_space(space).supernet)(config, facts, config.cells)
     need = search_memory(supernet, config)
     step = BilevelStep(supernet, config)
     random = np.random.default_rng(0)

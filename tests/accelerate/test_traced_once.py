@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tf_darts.cells.space import find_space
 from tf_darts.spaces import fast_forms
+from tf_darts.spaces.constant_weights import constant_weights
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
 from tf_darts.spaces.convolutional.relaxed.cell import MixedOperation
 from tf_darts.spaces.draws import drawn_by
@@ -65,6 +66,59 @@ def test_a_function_serves_all_cells_of_a_shape(float64):
     graph = run.get_concrete_function(*arguments).graph
     calls = [o for o in graph.get_operations() if o.type == "PartitionedCall"]
     assert len(calls) == 3 and len({o.get_attr("f").name for o in calls}) == 1
+
+
+def computed_types(function):
+    """The operations of a function's definition on which its results depend."""
+    nodes = {node.name: node for node in function.node_def}
+    waiting, seen = [name.split(":")[0] for name in function.ret.values()], set()
+    while waiting:
+        name = waiting.pop()
+        if name in nodes and name not in seen:
+            seen.add(name)
+            waiting += [source.lstrip("^").split(":")[0] for source in nodes[name].input]
+    return [nodes[name].op for name in seen]
+
+
+def test_constant_weights_get_no_gradient(float64):
+    arguments = random(1, 3, 4, 4, 2), tf.nn.softmax(random(2, 6, 3))
+    made = cells(2, 2)
+
+    def slope_of(constant):
+        @tf.function(autograph=False)
+        def slope(inputs, mixing):
+            with tf.GradientTape() as tape, constant_weights(constant):
+                tape.watch(mixing)
+                value = inputs
+                for cell in made:
+                    value = cell(value, mixing, training=True)
+                loss = tf.reduce_sum(tf.square(value))
+            return tape.gradient(loss, mixing)
+
+        library = slope.get_concrete_function(*arguments).graph.as_graph_def().library
+        types = [name for function in library.function for name in computed_types(function)]
+        return slope(*arguments), types.count("Conv2DBackpropFilter")
+
+    (one, none), (other, some) = slope_of(True), slope_of(False)
+    np.testing.assert_array_equal(one, other)
+    assert not none and some
+
+
+def test_a_graph_of_both_has_both(float64):
+    """What is traced for constant weights does not serve where they are differentiated."""
+    [cell] = cells(2)
+    arguments = random(1, 3, 4, 4, 2), tf.nn.softmax(random(2, 6, 3))
+
+    @tf.function(autograph=False)
+    def slopes(inputs, mixing):
+        with constant_weights():
+            cell(inputs, mixing, training=True)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.square(cell(inputs, mixing, training=True)))
+        kernels = [v.value for v in cell.trainable_variables if v.name == "kernel"]
+        return tape.gradient(loss, kernels)
+
+    assert all(np.any(slope) for slope in slopes(*arguments))
 
 
 def test_counted_operations_are_in_place(float64):

@@ -67,7 +67,7 @@ def _convolutional(dropout):
 SPACES = {"recurrent": _recurrent, "convolutional": _convolutional}
 
 
-def _taken(space, replicas, kind_of_step=BilevelStep, dropout=0.0):
+def taken(space, replicas, kind_of_step=BilevelStep, dropout=0.0):
     """What the variables are after all steps, by name."""
     supernet, config, batches, rate = SPACES[space](dropout)
     step = kind_of_step(supernet, config, replicas=replicas)
@@ -95,9 +95,9 @@ def _taken(space, replicas, kind_of_step=BilevelStep, dropout=0.0):
 )
 def test_two_replicas_are_one(mirrored, space, kind_of_step):
     tf.config.run_functions_eagerly(True)  # what one replica computes is in other tests
-    one = _taken(space, SINGLE_REPLICA, kind_of_step)
+    one = taken(space, SINGLE_REPLICA, kind_of_step)
     tf.config.run_functions_eagerly(False)
-    two = _taken(space, Replicas(mirrored, checks=True), kind_of_step)
+    two = taken(space, Replicas(mirrored, checks=True), kind_of_step)
     for name, values in one.items():
         for ours, theirs in zip(two[name], values, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5, err_msg=name)
@@ -106,6 +106,6 @@ def test_two_replicas_are_one(mirrored, space, kind_of_step):
 @pytest.mark.long
 def test_replicas_have_masks_of_their_own_and_agree(mirrored):
     # `checks` compares w, α and all gradients bit by bit at every evaluation.
-    one = _taken("recurrent", SINGLE_REPLICA, dropout=0.5)
-    two = _taken("recurrent", Replicas(mirrored, checks=True), dropout=0.5)
+    one = taken("recurrent", SINGLE_REPLICA, dropout=0.5)
+    two = taken("recurrent", Replicas(mirrored, checks=True), dropout=0.5)
     assert np.abs(one["weights"][0] - two["weights"][0]).max() > 1e-3

@@ -69,7 +69,7 @@ def _same(space, xla, capsys):
 def test_search_steps_are_the_same(xla, capsys, space):
     """Three steps, one of each estimate; of images two, in which the first order's two are."""
     with mock.patch.dict(searches.KINDS, convolutional=("exact", "finite_difference")):
-        _same(lambda: searches._taken(space, SINGLE_REPLICA), xla, capsys)
+        _same(lambda: searches.taken(space, SINGLE_REPLICA), xla, capsys)
 
 
 @pytest.mark.slow

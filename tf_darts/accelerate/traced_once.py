@@ -7,7 +7,9 @@ import keras
 import tensorflow as tf
 
 from tf_darts.runtime import collectives
+from tf_darts.runtime.lean_graphs import lean
 from tf_darts.runtime.precision import current
+from tf_darts.spaces.constant_weights import are_constant
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
 from tf_darts.spaces.draws import noticed
 from tf_darts.spaces.fast_forms import is_counted
@@ -41,7 +43,7 @@ class _Traced:
         specs += [tf.TensorSpec(v.shape, v.dtype) for v in layer.variables]
         # Put in place, it would be optimised as often as it is called.
         function = tf.function(
-            self._run, autograph=False, experimental_attributes={"_noinline": True}
+            lean(self._run), autograph=False, experimental_attributes={"_noinline": True}
         )
         with noticed() as numbers:
             self._function = function.get_concrete_function(*specs)
@@ -50,6 +52,8 @@ class _Traced:
     def _run(self, *values: tf.Tensor) -> list[tf.Tensor]:
         variables = self._layer.variables
         count = len(values) - len(variables)
+        if are_constant():  # a gradient of all arguments would be computed, needed or not
+            values = *values[:count], *map(tf.stop_gradient, values[count:])
         mapping = list(zip(variables, values[count:], strict=True))
         with keras.StatelessScope(state_mapping=mapping), self._ledger:
             output = self._call(self._layer, *values[:count])
@@ -87,7 +91,7 @@ def traced_once(
     if not collection:
         collection.append({})
     shapes = tuple((tuple(value.shape), value.dtype) for value in arguments)
-    functions, key = collection[0], (key, shapes, current(), is_one_hot())
+    functions, key = collection[0], (key, shapes, current(), is_one_hot(), are_constant())
     if key not in functions:
         functions[key] = _Traced(layer, call, arguments)
     if functions[key].draws:

@@ -18,6 +18,7 @@ from tf_darts.bilevel.relaxation import Moment, Relaxation, beginning
 from tf_darts.bilevel.supernet_loss import LossOutputs, LossParts, SupernetLoss
 from tf_darts.runtime import whole_programs
 from tf_darts.runtime.busy import busy
+from tf_darts.runtime.lean_graphs import lean
 from tf_darts.runtime.precision import Precision, current, using
 from tf_darts.runtime.replicas import SINGLE_REPLICA, BatchFunction, Replicas
 from tf_darts.spaces.known_statistics import known_statistics
@@ -215,7 +216,7 @@ class SupernetLosses(LossParts):
         relaxation: Relaxation | None = None,
     ) -> None:
         super().__init__(supernet, relaxation or Relaxation())
-        self.read_statistics = tf.function(self._flat_statistics, autograph=False)
+        self.read_statistics = tf.function(lean(self._flat_statistics), autograph=False)
         self.replicas = replicas
         self.precision = current()
         self._functions: dict[Hashable, Callable[..., Any]] = {}

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tf_darts.runtime.lean_graphs import backward_pass
+from tf_darts.spaces.constant_weights import constant_weights
 from tf_darts.spaces.supernet import Alphas, Weights
 
 
@@ -48,7 +50,8 @@ class Loss(abc.ABC):
         ]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(sources)
-            value, auxiliary = self.value(weights, alphas)
+            with constant_weights(not of_weights):
+                value, auxiliary = self.value(weights, alphas)
         gradients = _gradients(value, tape, sources)
         cut = len(weights) if of_weights else 0
         return Gradients(value, auxiliary, gradients[:cut], gradients[cut:])
@@ -108,5 +111,7 @@ def _gradients(
     value: tf.Tensor, tape: tf.GradientTape, sources: Sequence[tf.Tensor]
 ) -> list[tf.Tensor]:
     """Dense gradients, zeros where the value does not depend on a source."""
-    gradients = tape.gradient(value, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    zero = tf.UnconnectedGradients.ZERO
+    with backward_pass():
+        gradients = tape.gradient(value, sources, unconnected_gradients=zero)
     return [tf.convert_to_tensor(gradient) for gradient in gradients]

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tf_darts.bilevel.mixture import WEIGHT_STEP
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.config.search import SearchConfig
+from tf_darts.runtime.lean_graphs import lean
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.spaces.supernet import Alphas, Supernet, Weights
 
@@ -29,13 +30,13 @@ class SimultaneousStep(BilevelStep):
             for alpha in self.alphas.values()
             if config.momentum
         ]
-        self._advance_jointly = tf.function(self._jointly_advanced, autograph=False)
+        self._advance_jointly = tf.function(lean(self._jointly_advanced), autograph=False)
 
     def set_weight_decay(self, value: float) -> None:
         """See `BilevelStep`; the common step is traced again too."""
         if value != self._weight_moves.optimizer.weight_decay:
             super().set_weight_decay(value)
-            self._advance_jointly = tf.function(self._jointly_advanced, autograph=False)
+            self._advance_jointly = tf.function(lean(self._jointly_advanced), autograph=False)
 
     @property
     def variables(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tf_darts.bilevel.compiled_loss import SupernetLosses
 from tf_darts.config.search import SearchConfig
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
+from tf_darts.runtime.lean_graphs import lean
 from tf_darts.spaces.supernet import Supernet, Weights
 
 
@@ -34,12 +35,12 @@ class WeightMoves:
             tf.Variable(tf.zeros([losses.layout.size], keras.config.floatx()))
             for _ in range(bool(config.momentum))
         ]
-        self.read = tf.function(self.flat, autograph=False)
+        self.read = tf.function(lean(self.flat), autograph=False)
         self._compile()
 
     def _compile(self) -> None:
-        self.unroll = tf.function(self._unrolled, autograph=False)
-        self.advance = tf.function(self._advanced, autograph=False)
+        self.unroll = tf.function(lean(self._unrolled), autograph=False)
+        self.advance = tf.function(lean(self._advanced), autograph=False)
 
     def set_decay(self, value: float) -> None:
         """Another weight decay from now on, in both steps.

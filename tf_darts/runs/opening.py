@@ -16,6 +16,7 @@ from tf_darts.runs.data_record import Data, check_data, data_flag, record_data
 from tf_darts.runtime.console import say
 from tf_darts.runtime.distribution import open_replicas
 from tf_darts.runtime.extension import Extendable
+from tf_darts.runtime.lean_graphs import set_lean
 from tf_darts.runtime.memory import estimate as memory
 from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.replicas import Replicas
@@ -30,6 +31,7 @@ def set_arithmetic(config: SearchConfig | TrainingConfig) -> None:
     """Precision, fast forms and determinism of all that is made from now on."""
     set_precision(config.precision)
     set_acceleration(config.accelerate)
+    set_lean(config.accelerate != "off")
     set_xla(config.xla)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()

@@ -14,6 +14,7 @@ from tf_darts.config.layers import preset_for
 from tf_darts.config.methods import KINDS
 from tf_darts.config.search import SearchConfig
 from tf_darts.runs import image_data, text_data
+from tf_darts.runtime.garbage import without_collection
 from tf_darts.spaces.supernet import Supernet
 
 _PARTS = {IMAGES: image_data.search_part, TEXTS: text_data.search_part}
@@ -48,7 +49,8 @@ def search_task(
     space = find_space(config.space)
     cells = config.cells if cells is None else cells
     part = _PARTS[space.data](config)
-    supernet = resolved(space.supernet)(config, part.facts, cells)
+    with without_collection():
+        supernet = resolved(space.supernet)(config, part.facts, cells)
     trained = preset_for("train", config.dataset, space.name)
     if space.operation_costs is not None:
         costs = resolved(space.operation_costs)

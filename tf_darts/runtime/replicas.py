@@ -15,6 +15,7 @@ import tensorflow as tf
 from tf_darts.errors import UserError
 from tf_darts.runtime import collectives, whole_programs
 from tf_darts.runtime.batch_parts import BatchFunction, accumulate, cut_part
+from tf_darts.runtime.lean_graphs import lean
 from tf_darts.runtime.workers import in_words, silent_addresses
 
 _LOST = (
@@ -240,7 +241,7 @@ class _Replicated:
         # A function that is not inlined: loops in it have the same names in all replicas, by which
         # their operations find one another.
         self.share = share = tf.function(
-            traced,
+            lean(traced),
             input_signature=(
                 tf.TensorSpec([], tf.resource),
                 tf.TensorSpec([], tf.int32),

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_darts.runtime.console import warn
+from tf_darts.runtime.lean_graphs import lean
 
 XLA = ("auto", "off", "step")
 _step = False
@@ -36,6 +37,7 @@ def compiled(function: Callable[..., Any], signature: tuple[Any, ...]) -> Callab
       function: of tensors, pure.
       signature: `tf.TensorSpec`s of its arguments.
     """
+    function = lean(function)
     kernels = tf.function(function, input_signature=signature, autograph=False)
     if not _step:
         return kernels

@@ -12,6 +12,7 @@ from tf_darts.optimization.groups import WeightGroups
 from tf_darts.optimization.loss_scale import LossScale
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.runtime.busy import busy
+from tf_darts.runtime.lean_graphs import backward_pass, lean
 from tf_darts.runtime.precision import current, using
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.runtime.seeds import step_seed
@@ -76,14 +77,16 @@ class TrainingStep:
             batch_axis=objective.batch_axis,
         )
         self._seed = tf.function(self._step_seed, autograph=False)
-        self._advance = tf.function(self._advanced, autograph=False)
+        self._advance = tf.function(lean(self._advanced), autograph=False)
         self._taken = False
         self.of_tensors = self._move
         # A program of XLA that fails can be replaced only where it is called from outside.
         if replicas.count == 1 and self._loss_scale is None and not compiles_steps():
             # In one graph: a thousand weights and gradients need not pass through Python.
             signature = objective.batch_signature, scalar, scalar
-            self.of_tensors = tf.function(self._move, input_signature=signature, autograph=False)
+            self.of_tensors = tf.function(
+                lean(self._move), input_signature=signature, autograph=False
+            )
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -168,9 +171,9 @@ class TrainingStep:
             # Read inside the scope: what the loss made of them, or what they were.
             statistics = [tf.convert_to_tensor(v) for v in self.objective.statistics]
         # Zeros for what reaches nothing, as edges of a cell may do whose space has `none`.
-        gradients = tape.gradient(
-            scaled, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
+        zero = tf.UnconnectedGradients.ZERO
+        with backward_pass():
+            gradients = tape.gradient(scaled, weights, unconnected_gradients=zero)
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         return (result.loss, dict(result.means), gradients, statistics), result.state
 

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tf_darts.runtime import collectives
+from tf_darts.runtime.lean_graphs import constant
 from tf_darts.spaces.convolutional.operations.batch_norm import EPSILON, BatchNorm
 from tf_darts.spaces.fast_forms import register
 
@@ -20,7 +21,8 @@ def batch_norm(
 
     The moments of 16-bit inputs are float32 too.
     """
+    none = constant([], tf.float32)
     result = tf.raw_ops.FusedBatchNormV3(
-        x=inputs, scale=scale, offset=offset, mean=[], variance=[], epsilon=EPSILON
+        x=inputs, scale=scale, offset=offset, mean=none, variance=none, epsilon=EPSILON
     )
     return result.y, result.batch_mean, result.batch_variance

@@ -18,6 +18,7 @@ import tensorflow as tf
 from tf_darts.accelerate.convolutional.max_pooling import max_pool
 from tf_darts.accelerate.convolutional.side_by_side import concat, tile_channels, wide_pointwise
 from tf_darts.accelerate.convolutional.wrapped_edges import Brought, brought, has_form, joined
+from tf_darts.runtime.lean_graphs import constant
 from tf_darts.runtime.precision import full, like
 from tf_darts.spaces.convolutional.operations.base import Operation
 from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm, normalize
@@ -71,11 +72,11 @@ class Source:
         """
         channels = inputs.shape[-1]
         dtype = norms[0].variable_dtype  # not that of activations, which may have 16 bits
-        scale = tf.constant(1.0, dtype, [channels])
+        scale = constant(np.ones(channels), dtype)
         if mixing is not None:
-            copies = np.ones([1, channels // len(norms)])
+            copies = constant(np.ones([1, channels // len(norms)]), dtype)
             scale = tf.reshape(tf.reshape(mixing, [-1, 1]) * copies, [channels])
-        offset = tf.constant(0.0, dtype, [channels])
+        offset = constant(np.zeros(channels), dtype)
         return normalize(inputs, norms, scale, offset, self.training, bias)
 
     def tiled(self, view: str) -> tf.Tensor:
@@ -118,7 +119,7 @@ class Source:
         """The weighted sum of what all edges take alike: a product with scaled unit matrices."""
         values, mixing = zip(*self._shared_terms, strict=True)
         channels, terms = values[0].shape[-1], len(values)
-        unit = tf.constant(np.eye(channels)[np.newaxis, :, np.newaxis], mixing[0].dtype)
+        unit = constant(np.eye(channels)[np.newaxis, :, np.newaxis], mixing[0].dtype)
         weights = tf.reshape(tf.stack(mixing), [terms, 1, self.edges, 1]) * unit
         weights = tf.reshape(weights, [terms * channels, self.edges * channels])
         return pointwise(tf.concat(values, axis=-1), weights)

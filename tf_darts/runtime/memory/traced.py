@@ -12,6 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_darts.runtime.lean_graphs import backward_pass, lean
+
 # Their result is their (first) argument's memory.
 _VIEWS = frozenset(
     {"Identity", "IdentityN", "Reshape", "StopGradient", "ExpandDims", "Squeeze", "PreventGradient"}
@@ -90,9 +92,10 @@ def traced(function: Callable[..., tf.Tensor], *specs: Any, order: int = 1) -> T
                     slopes = tapes[1].gradient(results, flat)
                 results = [tf.convert_to_tensor(slope) for slope in slopes if slope is not None]
         forward_operations = len(graph.get_operations())
-        return tapes[0].gradient(results, flat)
+        with backward_pass():
+            return tapes[0].gradient(results, flat)
 
-    compiled = tf.function(differentiated, autograph=False)
+    compiled = tf.function(lean(differentiated), autograph=False)
     graph = compiled.get_concrete_function(*specs).graph
     return _counted(graph, forward_operations)
 
