@@ -65,7 +65,7 @@ main() {
 # Runs with further flags are other runs.
 flags=$(printf '%s' "$*" | tr -c '[:alnum:]' _)
 found=runs/quickstart_search$flags trained=runs/quickstart_train$flags
-stage 2 "Searching a recurrent cell on a text" "1 to 2 minutes" <<'END'
+stage 2 "Searching a recurrent cell on a text" "2 to 3 minutes" <<'END'
 A supernet computes every candidate operation on every edge, mixed by weights made of alpha.
 Alpha learns from validation data while the network's weights learn from training data. The
 first step takes longest: it is compiled. An epoch's line has the cell that is ahead.
