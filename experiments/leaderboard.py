@@ -197,6 +197,8 @@ def draw(runs: Sequence[Run], path: pathlib.Path = CURVES) -> None:
     for place in range(blocks * columns):
         method, members = groups[place] if place < len(groups) else ("", [])
         own = panels[place // columns * len(measured) :, place % columns]
+        # Below the last methods nothing may stand that has the numbers of the epochs.
+        own[len(measured) - 1].tick_params(labelbottom=place + columns >= len(groups))
         for panel, name in zip(own, measured, strict=False):
             panel.set_visible(bool(members))
             panel.grid(alpha=0.3)

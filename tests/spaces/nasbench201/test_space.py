@@ -11,6 +11,7 @@ from tf_darts.cells.published import PUBLISHED
 from tf_darts.config import method_names, methods
 from tf_darts.config.presets import computed_settings, configure
 from tf_darts.data.facts import ImageFacts
+from tf_darts.spaces.constant_weights import are_constant
 from tf_darts.spaces.nasbench201 import make, strings
 from tf_darts.spaces.nasbench201.published import CELLS, SHORT
 from tf_darts.spaces.nasbench201.settings import NasBench201SearchConfig, NasBench201TrainingConfig
@@ -123,6 +124,21 @@ def test_a_few_steps_of_a_search(eagerly):
     losses = [step(BATCH, BATCH, 0.05)["train"]["loss"] for _ in range(3)]
     assert losses[-1] < losses[0]
     assert not np.array_equal(before, step.alphas["cell"].numpy())
+
+
+def test_alpha_s_step_computes_no_gradient_of_weights(monkeypatch):
+    """Its own trace is one for constant weights, which cells that share a function need."""
+    config = NasBench201SearchConfig(**SMALL, hypergradient="first_order")
+    supernet = make.supernet(config, FACTS, NASBENCH201.topologies)
+    seen = []
+
+    def loss(*arguments, of=supernet.loss, **named):
+        seen.append(are_constant())
+        return of(*arguments, **named)
+
+    monkeypatch.setattr(supernet, "loss", loss)
+    BilevelStep(supernet, config)(BATCH, BATCH, 0.05)
+    assert sorted(seen) == [False, True]
 
 
 @pytest.mark.parametrize("name", ["best_imagenet16", "resnet", "all_none"])
