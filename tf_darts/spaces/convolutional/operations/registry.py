@@ -98,13 +98,12 @@ def add_operation(name: str, layer: type[Operation]) -> None:
                 f"add_operation: at stride {stride} {name!r} makes {shape} of {images.shape}; it"
                 f" must make {expected}."
             )
-        try:
-            uses = trial.weight_uses(tuple(images.shape))
-        except NotImplementedError as error:
+        if getattr(type(trial), "weight_uses", None) in (None, Operation.weight_uses):
             raise UserError(
-                f"add_operation: {error}, by which its weights and multiply-adds are counted; give"
-                " it one as docs/own_operation.md has it."
-            ) from error
+                f"add_operation: {type(trial).__name__} has no weight_uses, by which its weights"
+                " and multiply-adds are counted; give it one as docs/own_operation.md has it."
+            )
+        uses = trial.weight_uses(tuple(images.shape))
         counted = sum(weights for weights, _ in uses)
         actual = sum(math.prod(variable.shape) for variable in trial.trainable_variables)
         if counted != actual:
