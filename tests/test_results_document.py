@@ -8,7 +8,8 @@ import sys
 
 import numpy as np
 import pytest
-from absl import flags
+from absl import app, flags
+from PIL import Image
 
 from tests.support.paths import ROOT
 
@@ -50,6 +51,22 @@ def test_another_record_is_another_document(tool):
     runs, text = json.loads(json.dumps(tool.read())), tool.DOCUMENT.read_text()
     runs[0]["result"]["scores"][0]["value"] += 1.0
     assert tool.document(text, runs) != text
+
+
+def test_an_animation_of_two_searches(tool):
+    made = module("collapse_animation")
+    for run in tool.read():
+        assert {str(made.cell_of(epoch["cell"])) for epoch in run["epochs"]} == {
+            epoch["cell"] for epoch in run["epochs"]
+        }
+    runs = made.chosen(["darts_first:2", "beta_darts:2"])
+    short = [run | {"epochs": run["epochs"][:2]} for run in runs]
+    first, second = made.frames(short)
+    assert first.size == second.size and first.tobytes() != second.tobytes()
+    with Image.open(made.FILE) as picture:
+        assert picture.n_frames == len(runs[0]["epochs"])
+    with pytest.raises(app.UsageError, match="darts_first:9 is not one of beta_darts:0, "):
+        made.chosen(["darts_first:9"])
 
 
 def test_records_are_of_one_protocol(tool):

@@ -16,7 +16,7 @@ from tf_darts.report.candidate_rows import is_number
 from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.plots import alpha_heatmap, by_operation
 
-_DPI = 90
+DPI = 90
 _TITLE_SIZE = 18  # pixels
 _TITLE_HEIGHT = 34
 _INK = "#333333"
@@ -62,12 +62,17 @@ def cell_animation(
     drawings: dict[Genotype, Image.Image] = {}
     for cell in cells:  # most stay the same for many epochs
         if cell not in drawings:
-            drawings[cell] = _raster(draw_genotype(cell))
+            drawings[cell] = raster(draw_genotype(cell))
     width = max(drawing.width for drawing in drawings.values())
     height = max(drawing.height for drawing in drawings.values())
-    pictures = [_in_the_middle(drawings[cell], (width, height)) for cell in cells]
+    pictures = [in_the_middle(drawings[cell], (width, height)) for cell in cells]
     if beside:
-        pictures = [_joined(pair, down=False) for pair in zip(pictures, beside, strict=True)]
+        pictures = [joined(pair, down=False) for pair in zip(pictures, beside, strict=True)]
+    return animation(pictures, titles)
+
+
+def animation(pictures: Sequence[Image.Image], titles: Sequence[str]) -> bytes:
+    """A GIF file's content that shows pictures one after another, each under its title."""
     font = ImageFont.truetype(findfont("DejaVu Sans"), _TITLE_SIZE)
     widths = [picture.width for picture in pictures]
     widths += [int(font.getlength(title)) + _TITLE_SIZE for title in titles]
@@ -104,11 +109,11 @@ def _mixing(record: Mapping[str, Any], topologies: Mapping[str, CellTopology]) -
     for kind, topology in topologies.items():
         weights = by_operation(np.array(record["mixing"][kind]), topology)
         names = topology.all_operations, topology.edge_names
-        pictures.append(_raster(alpha_heatmap(weights, *names, kind if several else "")))
-    return _joined(pictures, down=True)
+        pictures.append(raster(alpha_heatmap(weights, *names, kind if several else "")))
+    return joined(pictures, down=True)
 
 
-def _joined(pictures: Sequence[Image.Image], *, down: bool) -> Image.Image:
+def joined(pictures: Sequence[Image.Image], *, down: bool) -> Image.Image:
     """Pictures one below the other or side by side, in the middle of the largest."""
     widths, heights = [p.width for p in pictures], [p.height for p in pictures]
     size = (max(widths), sum(heights)) if down else (sum(widths), max(heights))
@@ -121,14 +126,16 @@ def _joined(pictures: Sequence[Image.Image], *, down: bool) -> Image.Image:
     return canvas
 
 
-def _in_the_middle(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+def in_the_middle(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A picture on a white one of this width and height, in pixels."""
     canvas = Image.new("RGB", size, "white")
     canvas.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
     return canvas
 
 
-def _raster(figure: Figure) -> Image.Image:
-    figure.set_dpi(_DPI)
+def raster(figure: Figure) -> Image.Image:
+    """A figure as a picture."""
+    figure.set_dpi(DPI)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
