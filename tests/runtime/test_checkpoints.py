@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import tensorflow as tf
 
@@ -123,3 +125,21 @@ def test_a_checkpoint_that_lacks_a_variable(tmp_path):
     Checkpoints(tmp_path, {"value": value}).save(1)
     with pytest.raises(UserError, match="broken or of another model"):
         Checkpoints(tmp_path, {"value": value, "more": more}).restore()
+
+
+def test_an_anchor_is_written_once_and_copied(make, tmp_path, monkeypatch):
+    value, _, checkpoints = make()
+    checkpoints.save(7)
+    written = []
+    write = tf.train.Checkpoint.write
+    monkeypatch.setattr(
+        tf.train.Checkpoint, "write", lambda *given: written.append(given[1]) or write(*given)
+    )
+    checkpoints.save(4, anchor=True)  # after it went back, so the two have different numbers
+    assert len(written) == 1
+    assert [p.name for p in (tmp_path / "epoch").glob("*.index")] == ["ckpt-4.index"]
+    assert (tmp_path / "latest" / "ckpt-8.index").exists()
+    shutil.rmtree(tmp_path / "epoch")
+    value.assign([9, 9])
+    assert checkpoints.restore() == tmp_path / "latest" / "ckpt-8"
+    assert value.numpy().tolist() != [9, 9]

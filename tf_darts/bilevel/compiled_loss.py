@@ -18,6 +18,7 @@ from tf_darts.bilevel.relaxation import Moment, Relaxation, beginning
 from tf_darts.bilevel.supernet_loss import LossOutputs, LossParts, SupernetLoss
 from tf_darts.runtime import whole_programs
 from tf_darts.runtime.busy import busy
+from tf_darts.runtime.graph_copies import GraphCopy
 from tf_darts.runtime.lean_graphs import lean
 from tf_darts.runtime.precision import Precision, current, using
 from tf_darts.runtime.replicas import SINGLE_REPLICA, BatchFunction, Replicas
@@ -114,10 +115,9 @@ class CompiledLoss(SupernetLoss):
         )
 
     def _part_of_both(self, point: Any) -> BatchFunction:
-        """∇_α as a call of the compiled gradient by both, of which the rest is dropped.
+        """∇_α of the graph that gives both gradients: what leads to it, copied.
 
-        TensorFlow puts the call's graph in its place and leaves out what leads to nothing, so that
-        what is run is as if ∇_α had been traced alone, and tracing takes no time.
+        What is run is as if ∇_α had been traced alone, and tracing takes no time.
         """
 
         def joint(point: Any) -> Any:  # no running statistics are made of these
@@ -125,13 +125,18 @@ class CompiledLoss(SupernetLoss):
                 [self.losses.statistics_layout.size], keras.config.floatx()
             )
 
+        def alone(results: Any) -> Any:
+            gradients, state = results
+            outputs = gradients.auxiliary._replace(statistics=())
+            return gradients._replace(of_weights=[], auxiliary=outputs), state
+
         key, arguments = self._key((True, True)), self._arguments(joint(point))
         both = self.losses.compiled(key, self._of_kind(True, True), arguments)
 
-        def part(point: Any, batch: Any, state: State, seed: tf.Tensor) -> tuple[Any, State]:
-            gradients, state = both(joint(point), batch, state, seed)
-            outputs = gradients.auxiliary._replace(statistics=())
-            return gradients._replace(of_weights=[], auxiliary=outputs), state
+        def part(point: Any, *rest: Any) -> tuple[Any, State]:
+            if tf.executing_eagerly():  # as `tf.config.run_functions_eagerly` would have it
+                return alone(both(joint(point), *rest))
+            return GraphCopy.of(both.get_concrete_function(), alone)(joint(point), *rest)
 
         return part
 
@@ -291,6 +296,7 @@ class SupernetLosses(LossParts):
                 self._functions[key] = self.replicas.compiled(
                     of_part,
                     (point, self.supernet.batch_signature, *rest),
+                    repr((key, type(self.relaxation).__qualname__)),
                     batch_axis=self.supernet.batch_axis,
                 )
             return self._functions[key]

@@ -107,6 +107,14 @@ class DeviceSettings:
         group="devices",
         operational=True,
     )
+    graph_cache: str = setting(
+        "",
+        "The traced graphs of derivatives and the memory that was counted are kept in this"
+        " directory, where the next run of the same configuration, with any seed, begins sooner;"
+        " empty: nothing is kept.",
+        group="devices",
+        operational=True,
+    )
     deterministic: bool = setting(
         False,
         "The operations are deterministic, so that a repetition is bit-identical; this is a little"

@@ -3,6 +3,7 @@
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.training import TrainingConfig
+from tf_darts.runtime import graph_store
 from tf_darts.runtime.memory import estimate as memory
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.spaces.objective import TrainingObjective
@@ -28,8 +29,11 @@ def search_memory(
     examples = replicas.examples_at_once(config.batch_size)
     batch = memory.sized(supernet.batch_signature, supernet.batch_axis, examples, longest)
     kind = HYPERGRADIENTS[config.hypergradient]
+    order, count = kind.order, replicas.count
     with one_hot_mixing(config.make_parts("relaxation")[0].one_hot):
-        gradient = supernet.traced_memory(batch, order=kind.order, replicas=replicas.count)
+        gradient = graph_store.counted(
+            lambda: supernet.traced_memory(batch, order=order, replicas=count), batch, order, count
+        )
     if gradient is None:
         return None
     graphs = 2 if supernet.joint_gradients else kind.graphs
@@ -53,7 +57,7 @@ def training_memory(
     """
     examples = replicas.examples_at_once(config.batch_size)
     batch = memory.sized(objective.batch_signature, objective.batch_axis, examples, longest)
-    gradient = objective.traced_memory(batch)
+    gradient = graph_store.counted(lambda: objective.traced_memory(batch), batch)
     if gradient is None:
         return None
     # Besides the weights: their velocities and average.

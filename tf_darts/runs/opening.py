@@ -3,9 +3,10 @@
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+import keras
 import tensorflow as tf
 
 from tf_darts.config.presets import computed_settings, legacy_settings
@@ -13,6 +14,7 @@ from tf_darts.config.recorded import about
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.training import TrainingConfig
 from tf_darts.runs.data_record import Data, check_data, data_flag, record_data
+from tf_darts.runtime import graph_store
 from tf_darts.runtime.console import say
 from tf_darts.runtime.distribution import open_replicas
 from tf_darts.runtime.extension import Extendable
@@ -84,6 +86,26 @@ def announce_memory(
     if need is not None:
         advice = memory.advice(config.batch_size, config.micro_batches, config.rematerialize)
         memory.announce(need, advice, label)
+
+
+def kept_graphs(
+    config: SearchConfig | TrainingConfig, variables: Sequence[keras.Variable], **facts: Any
+) -> contextlib.AbstractContextManager[None]:
+    """Inside, graphs of this configuration are kept (`graph_cache`), for runs of any seed.
+
+    Args:
+      config: of the run.
+      variables: of the network: weights and running statistics.
+      **facts: what else decides what is traced.
+
+    Raises:
+      StorageError: the directory cannot be made.
+    """
+    settings = dataclasses.asdict(config)
+    for name in ("seed", "run_dir", "graph_cache"):
+        settings.pop(name)
+    settings |= facts | {"variables": [tuple(variable.shape) for variable in variables]}
+    return graph_store.keeping(config.graph_cache, settings, [v.value for v in variables])
 
 
 @contextlib.contextmanager

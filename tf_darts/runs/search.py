@@ -17,6 +17,7 @@ from tf_darts.report.table_judgement import search_document
 from tf_darts.runs.memory_estimates import search_memory
 from tf_darts.runs.opening import (
     announce_memory,
+    kept_graphs,
     on_devices,
     opened_run,
     record_or_check_data,
@@ -161,21 +162,23 @@ def _searched(
     ]
     watched = [*own, *callbacks] if replicas.is_chief else []
     longest = task.data.longest
-    with busy(f"{label}Counting the memory that it will need"):
-        need = search_memory(supernet, config, longest, replicas)
-    announce_memory(need, config, label)
-    engine = SearchEngine(
-        config,
-        supernet,
-        task.data,
-        run,
-        watched,
-        replicas,
-        find_method(config.method).step_class,
-        None if table is None else table.scores_of,
-        stage.seconds[-1],
-    )
-    return engine.search(stop), run.read_result() or {}
+    cells = {kind: cell.get_config() for kind, cell in supernet.cells.items()}
+    with kept_graphs(config, [*supernet.weights, *supernet.statistics], cells=cells):
+        with busy(f"{label}Counting the memory that it will need"):
+            need = search_memory(supernet, config, longest, replicas)
+        announce_memory(need, config, label)
+        engine = SearchEngine(
+            config,
+            supernet,
+            task.data,
+            run,
+            watched,
+            replicas,
+            find_method(config.method).step_class,
+            None if table is None else table.scores_of,
+            stage.seconds[-1],
+        )
+        return engine.search(stop), run.read_result() or {}
 
 
 def _chosen(history: list[dict[str, Any]], result: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from tf_darts.report.training_report import TrainingReport
 from tf_darts.runs.memory_estimates import training_memory
 from tf_darts.runs.opening import (
     announce_memory,
+    kept_graphs,
     on_devices,
     opened_run,
     record_or_check_data,
@@ -85,10 +86,13 @@ def run_training(
         ]
         watched = [*own, *callbacks] if replicas.is_chief else []
         longest = task.data.longest
-        with busy(f"{label}Counting the memory that it will need"):
-            need = training_memory(objective, config, longest, replicas)
-        announce_memory(need, config, label)
-        result = TrainingEngine(config, objective, task.data, run, watched, replicas).train(stop)
+        variables = [*objective.weights, *objective.statistics]
+        with kept_graphs(config, variables, cell=cell.to_dict()):
+            with busy(f"{label}Counting the memory that it will need"):
+                need = training_memory(objective, config, longest, replicas)
+            announce_memory(need, config, label)
+            engine = TrainingEngine(config, objective, task.data, run, watched, replicas)
+            result = engine.train(stop)
         seconds = run.read_history()[-1]["seconds"]
     path, validates = pathlib.Path(config.run_dir).expanduser(), task.data.validates
     return TrainingRun(path, result, seconds, objective.score, counts, task.baseline, validates)

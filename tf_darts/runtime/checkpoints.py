@@ -114,9 +114,8 @@ class Checkpoints:
         Raises:
           StorageError: it cannot be written; what was saved before is whole.
         """
-        if anchor:
-            self._write(self._anchor, step, max_to_keep=1)
-        self._write(self._latest, step, max_to_keep=2)
+        same = self._write(self._anchor, step, max_to_keep=1) if anchor else None
+        self._write(self._latest, step, max_to_keep=2, same=same)
 
     def keep(self, epoch: int, step: int) -> None:
         """Keeps the state at an epoch's end, beside the two series; raises `StorageError`."""
@@ -187,7 +186,14 @@ class Checkpoints:
                     " or give another --run_dir to begin again."
                 )
 
-    def _write(self, folder: pathlib.Path, step: int, max_to_keep: int) -> None:
+    def _write(
+        self,
+        folder: pathlib.Path,
+        step: int,
+        max_to_keep: int,
+        same: pathlib.Path | None = None,
+    ) -> pathlib.Path:
+        """Writes the state, or copies the same: many variables take seconds to write."""
         with _saving(folder):
             for parent in (folder.parent, folder):
                 parent.mkdir(exist_ok=True)  # not the run's own: it may have been removed
@@ -198,9 +204,12 @@ class Checkpoints:
             shutil.rmtree(staged, ignore_errors=True)
             try:
                 staged.mkdir()
-                with _plain(staged) as plain:
-                    self._checkpoint.write(str(plain / prefix.name))
+                if same is None:
+                    with _plain(staged) as plain:
+                        self._checkpoint.write(str(plain / prefix.name))
                 for ending in (DATA, INDEX):
+                    if same is not None:
+                        shutil.copyfile(f"{same}{ending}", staged / f"{prefix.name}{ending}")
                     (staged / f"{prefix.name}{ending}").replace(f"{prefix}{ending}")
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
@@ -210,6 +219,7 @@ class Checkpoints:
             state = "\n".join([f'model_checkpoint_path: "{prefix.name}"', *lines, ""])
             files.write_atomically(folder / _STATE, state)
             _remove_stale(folder, prefixes)
+        return prefix
 
 
 def _check_kinds(folder: pathlib.Path) -> None:

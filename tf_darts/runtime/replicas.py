@@ -150,7 +150,12 @@ class Replicas:
             ) from error
 
     def compiled(
-        self, function: BatchFunction, signature: tuple[Any, Any, Any, Any], *, batch_axis: int = 0
+        self,
+        function: BatchFunction,
+        signature: tuple[Any, Any, Any, Any],
+        name: str = "",
+        *,
+        batch_axis: int = 0,
     ) -> Callable[..., tuple[Any, Any]]:
         """A compiled `function(shared, batch, state, seed)`, taken of the parts of a batch.
 
@@ -161,10 +166,11 @@ class Replicas:
         Args:
           function: pure; it may sum over replicas by `collectives`.
           signature: `tf.TensorSpec`s of its arguments.
+          name: tells it from others of its run; see `whole_programs.compiled`.
           batch_axis: of all tensors of a batch.
         """
         if self.count == self._micro_batches == 1:
-            return whole_programs.compiled(function, signature)
+            return whole_programs.compiled(function, signature, name)
 
         def run_replica(replica: tf.Tensor, *arguments: Any) -> tuple[Any, Any]:
             return self._run_replica(function, replica, arguments, batch_axis)
@@ -172,7 +178,7 @@ class Replicas:
         if self._strategy is None:
             first_replica = tf.zeros([], tf.int32)
             return whole_programs.compiled(
-                lambda *arguments: run_replica(first_replica, *arguments), signature
+                lambda *arguments: run_replica(first_replica, *arguments), signature, name
             )
         return self._replicated(run_replica, signature, self._checks)
 

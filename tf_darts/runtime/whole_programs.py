@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_darts.runtime import graph_store
 from tf_darts.runtime.console import warn
 from tf_darts.runtime.lean_graphs import lean
 
@@ -30,17 +31,20 @@ def compiles_steps() -> bool:
     return _step
 
 
-def compiled(function: Callable[..., Any], signature: tuple[Any, ...]) -> Callable[..., Any]:
+def compiled(
+    function: Callable[..., Any], signature: tuple[Any, ...], name: str = ""
+) -> Callable[..., Any]:
     """A compiled `function`: one program of XLA where that is asked for and can be had.
 
     Args:
       function: of tensors, pure.
       signature: `tf.TensorSpec`s of its arguments.
+      name: tells it from others of its run, where graphs are kept (`graph_store`); "": it is not.
     """
     function = lean(function)
     kernels = tf.function(function, input_signature=signature, autograph=False)
     if not _step:
-        return kernels
+        return graph_store.kept(kernels, name)
     return _WholeProgram(
         tf.function(function, input_signature=signature, autograph=False, jit_compile=True), kernels
     )

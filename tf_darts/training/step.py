@@ -74,6 +74,7 @@ class TrainingStep:
         self._gradients = replicas.compiled(
             self._differentiated,
             ((weights, scalar), objective.batch_signature, state, tf.TensorSpec([2], tf.int32)),
+            "gradients of a training",
             batch_axis=objective.batch_axis,
         )
         self._seed = tf.function(self._step_seed, autograph=False)
