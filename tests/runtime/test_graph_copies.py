@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from tf_darts.bilevel.loss import Gradients
 from tf_darts.runtime.graph_copies import GraphCopy
@@ -101,6 +102,14 @@ def test_functions_that_compute_something_else_have_other_names():
         return {function.signature.name for function in content.graph.library.function}
 
     assert names(2.0) == names(2.0) != names(3.0)
+
+
+def test_a_tensorflow_without_that_door_is_told(monkeypatch):
+    content = GraphCopy.of(traced(lambda x: outer(x), X)).to_bytes()
+    monkeypatch.delattr(context.Context, "add_function_def")
+    monkeypatch.setattr(context.Context, "has_function", lambda *arguments: False)
+    with pytest.raises(ValueError, match=r"TensorFlow .* cannot take its functions"):
+        GraphCopy.from_bytes(content)
 
 
 class Foreign(NamedTuple):

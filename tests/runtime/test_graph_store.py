@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import tf_darts
 from tf_darts.bilevel.supernet_loss import SupernetLoss
+from tf_darts.errors import UserError
 from tf_darts.runtime import graph_store, whole_programs
 from tf_darts.runtime.memory.traced import TracedMemory
 
@@ -76,6 +77,15 @@ def test_a_run_goes_on_where_nothing_can_be_written(tmp_path, capsys, monkeypatc
         compiled = whole_programs.compiled(tf.square, SIGNATURE, "square")
         np.testing.assert_array_equal(compiled(X), X * X)
     assert "--graph_cache: nothing is kept" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "~nobody1/cache"])
+def test_a_directory_that_cannot_be_is_refused_before_anything_is_read(name, tmp_path):
+    (tmp_path / "file").write_text("")
+    directory = name if name.startswith("~") else str(tmp_path / name)
+    with pytest.raises(UserError, match=r"--graph_cache=.*(file|nobody1)"):
+        tf_darts.search(dataset="digits", run_dir=tmp_path / "run", graph_cache=directory)
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_interactive_session_keeps_nothing(tmp_path, capsys, monkeypatch):

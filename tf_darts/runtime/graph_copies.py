@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.eager import context  # nothing public does what `from_bytes` asks of it
 
 _OURS = "tf_darts."  # named tuples of other packages are not read from a file
 
@@ -103,10 +102,7 @@ class GraphCopy:
             copy = cls(graph, tuple(head["inputs"]), _read(head["outputs"]), captured)
         except Exception as error:  # protobuf has errors of its own, by its version
             raise ValueError("it holds no graph") from error
-        known = context.context()
-        for function in graph.library.function:
-            if not known.has_function(function.signature.name):
-                known.add_function_def(function)
+        _define(graph.library.function)
         return copy
 
 
@@ -131,6 +127,19 @@ def _prune(graph: Any, results: Any, arguments: set[str]) -> None:
     smaller = type(graph)(node=[node for node in graph.node if node.name in left])
     del graph.node[:]
     graph.node.extend(smaller.node)
+
+
+def _define(functions: Any) -> None:
+    """Makes functions known of which there are definitions; `ValueError` if that cannot be done."""
+    try:  # nothing public does it
+        from tensorflow.python.eager import context
+
+        known = context.context()
+        for function in functions:
+            if not known.has_function(function.signature.name):
+                known.add_function_def(function)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"TensorFlow {tf.__version__} cannot take its functions") from error
 
 
 def _with_lasting_names(graph: Any) -> Any:

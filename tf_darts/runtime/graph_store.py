@@ -22,7 +22,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_darts.errors import StateError, StorageError
+from tf_darts.errors import StateError, StorageError, UserError
 from tf_darts.runtime import files
 from tf_darts.runtime.console import warn
 from tf_darts.runtime.graph_copies import GraphCopy
@@ -46,6 +46,20 @@ class _Store:
 
 
 _open: _Store | None = None
+
+
+def directory_of(directory: str) -> pathlib.Path:
+    """The directory in which graphs are kept, made where it is missing.
+
+    Raises:
+      StorageError: it cannot be made.
+    """
+    try:
+        path = files.expanded(directory)
+        files.make_directory(path)
+    except UserError as error:
+        raise StorageError(f"--graph_cache={files.shown(directory)}: {error}") from error
+    return path
 
 
 @contextlib.contextmanager
@@ -73,8 +87,7 @@ def keeping(
         )
         yield
         return
-    path = files.expanded(directory)
-    files.make_directory(path)
+    path = directory_of(directory)
     known = {"configuration": dict(configuration), "code": _code(), "versions": _versions()}
     configured = json.dumps(known, sort_keys=True, default=repr)
     before, _open = _open, _Store(path, configured, variables)

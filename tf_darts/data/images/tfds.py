@@ -225,14 +225,13 @@ def _fill(
     """Reads a split into two arrays; returns the digests of the images where they were scaled."""
 
     def fit(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        if not image_size:
-            return image, label
         return square(image, image_size), label, tf.io.serialize_tensor(image)
 
     origins = [] if image_size else None
     with _reading(builder):
         dataset = builder.as_dataset(split=split, as_supervised=True)
-        dataset = dataset.map(fit, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        if image_size:  # a map of every image takes a tenth of all the time
+            dataset = dataset.map(fit, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         start = 0
         for batch in dataset.batch(_READ_BATCH).prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
             end = start + len(batch[1])
