@@ -188,7 +188,7 @@ def test_second_order(golden, problem, kind, tolerance):
         assert error(result.epsilon, golden["epsilon"]) < EXACT
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_float32_is_near(golden):
     """As near as the problem allows.
 

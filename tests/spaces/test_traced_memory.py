@@ -15,7 +15,7 @@ from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
 
 
 def relaxed_images(rematerialize=False):
-    model = RelaxedImageClassifier(3, channels=4, layers=3, seed=0)
+    model = RelaxedImageClassifier(3, channels=4, layers=3, nodes=2, seed=0)
     return ConvolutionalSupernet(model, (16, 16, 3), rematerialize)
 
 

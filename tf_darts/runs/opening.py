@@ -33,10 +33,10 @@ def set_arithmetic(config: SearchConfig | TrainingConfig) -> None:
     """Precision, fast forms and determinism of all that is made from now on.
 
     Raises:
-      StorageError: graphs are to be kept in a directory that cannot be made.
+      UserError: graphs cannot be kept where they should be.
     """
     if config.graph_cache:
-        graph_store.directory_of(config.graph_cache)
+        graph_store.check_directory(config.graph_cache)
     set_precision(config.precision)
     set_acceleration(config.accelerate)
     set_lean(config.accelerate != "off")

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import platform
 import sys
@@ -48,18 +49,20 @@ class _Store:
 _open: _Store | None = None
 
 
-def directory_of(directory: str) -> pathlib.Path:
-    """The directory in which graphs are kept, made where it is missing.
+def check_directory(directory: str) -> None:
+    """Raises `UserError` where graphs cannot be kept; nothing is made.
 
-    Raises:
-      StorageError: it cannot be made.
+    Args:
+      directory: which need not be there yet, nor the one that it is in.
     """
-    try:
-        path = files.expanded(directory)
-        files.make_directory(path)
-    except UserError as error:
-        raise StorageError(f"--graph_cache={files.shown(directory)}: {error}") from error
-    return path
+    path = files.expanded(directory)
+    there = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        problem = "cannot be written" if there.is_dir() else "is no directory"
+        raise UserError(
+            f"--graph_cache={files.shown(directory)}: {files.shown(there)} {problem}; give another"
+            " directory, or leave it out."
+        )
 
 
 @contextlib.contextmanager
@@ -87,7 +90,8 @@ def keeping(
         )
         yield
         return
-    path = directory_of(directory)
+    path = files.expanded(directory)
+    files.make_directory(path)
     known = {"configuration": dict(configuration), "code": _code(), "versions": _versions()}
     configured = json.dumps(known, sort_keys=True, default=repr)
     before, _open = _open, _Store(path, configured, variables)
