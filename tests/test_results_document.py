@@ -129,6 +129,50 @@ def test_wrong_edges_and_pairs_by_hand(controls):
     assert controls._paired([(1, 2), (2, 1), (3, 3)]) == "+0.0 (p = 1)"
 
 
+def test_the_document_agrees_with_the_study_of_texts():
+    tool = module("text_study")
+    text = tool.DOCUMENT.read_text()
+    assert tool.document(text, tool.read()) == text, "run experiments/text_study.py --write"
+    assert tool.document(text, [found("random", 0, 125.25)]) != text
+
+
+def found(source, seed, score, entropies=(), **seconds):
+    seconds = {"search_seconds": 0.0, "training_seconds": 120.0} | seconds
+    epochs = [{"entropy": entropy} for entropy in entropies]
+    return {"source": source, "seed": seed, "score": score, "epochs": epochs, **seconds}
+
+
+def test_a_study_of_texts_by_hand(tmp_path):
+    tool = module("text_study")
+    random, searched = tool.table(
+        [
+            *(found("random", seed, score) for seed, score in enumerate([100.0, 110.0])),
+            found("darts", 0, 120.0, (1.6, 1.5), search_seconds=600.0),
+            found("darts", 1, 130.0, (1.6, 1.3), search_seconds=1200.0),
+        ]
+    )
+    assert random["by seed"] == "100.0, 110.0" and random["from random"] == ""
+    assert searched["validation perplexity"] == "125.00 ± 7.07"
+    # Two of the six ways to share four scores out in pairs have so large a difference.
+    assert (searched["from random"], searched["p (permutation)"]) == ("+20.0", "0.33")
+    assert (searched["entropy of α"], searched["search, minutes"]) == ("1.40", "15")
+    row = {
+        "name": "darts_seed0",
+        "source": "darts",
+        "seed": 0,
+        "score": 120.0,
+        "status": "completed",
+    }
+    row |= {"genotype": {}, "search_seconds": 1.0, "training_seconds": 2.0}
+    failed = {"name": "darts_seed1", "status": "failed"}
+    (tmp_path / "ranking.json").write_text(json.dumps({"candidates": [row, failed]}))
+    search = tmp_path / "candidates" / "darts_seed0" / "search"
+    search.mkdir(parents=True)
+    (search / "history.jsonl").write_text('{"entropy": 1.60944, "cell": "tanh:0"}\n')
+    (line,) = tool.record(tmp_path)
+    assert line["score"] == 120.0 and line["epochs"] == [{"entropy": 1.6094}]
+
+
 def test_the_document_agrees_with_the_estimates():
     tool = module("estimate_curves")
     text, searches = tool.DOCUMENT.read_text(), tool.read()

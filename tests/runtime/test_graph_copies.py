@@ -1,5 +1,6 @@
 """Graphs as data: the same results, no more than is wanted, and functions that keep their names."""
 
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -116,10 +117,19 @@ class Foreign(NamedTuple):
     value: tf.Tensor
 
 
+def test_every_damaged_byte_is_told():
+    content = GraphCopy.of(traced(lambda x: outer(x) + 1.0, X)).to_bytes()
+    for place in (0, 70, len(content) // 2, len(content) - 1):
+        damaged = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+        with pytest.raises(ValueError, match="or a damaged one"):
+            GraphCopy.from_bytes(damaged)
+
+
 @pytest.mark.parametrize("content", [b"", b"{}\n", b'{"inputs": [], "outputs": []}\nno graph'])
 def test_other_content_is_told(content):
-    with pytest.raises(ValueError, match="holds no graph"):
-        GraphCopy.from_bytes(content)
+    for whole in (content, hashlib.sha256(content).hexdigest().encode() + b"\n" + content):
+        with pytest.raises(ValueError, match="holds no graph"):
+            GraphCopy.from_bytes(whole)
 
 
 def test_other_packages_types_are_not_read():

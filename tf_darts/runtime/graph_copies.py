@@ -85,8 +85,9 @@ class GraphCopy:
             "outputs": _written(self.outputs),
             "variables": [places.index(True) for places in read],
         }
-        graph = _with_lasting_names(self.graph)
-        return json.dumps(head).encode() + b"\n" + graph.SerializeToString(deterministic=True)
+        graph = _with_lasting_names(self.graph).SerializeToString(deterministic=True)
+        content = json.dumps(head).encode() + b"\n" + graph
+        return _digest(content) + b"\n" + content
 
     @classmethod
     def from_bytes(cls, content: bytes, variables: Sequence[tf.Variable] = ()) -> "GraphCopy":
@@ -94,6 +95,9 @@ class GraphCopy:
 
         The functions that the graph calls are known to TensorFlow from then on.
         """
+        digest, _, content = content.partition(b"\n")
+        if digest != _digest(content):  # a damaged graph may well compute something
+            raise ValueError("it holds no graph, or a damaged one")
         first, _, rest = content.partition(b"\n")
         try:
             head = json.loads(first)
@@ -104,6 +108,10 @@ class GraphCopy:
             raise ValueError("it holds no graph") from error
         _define(graph.library.function)
         return copy
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def _operation(name: str) -> str:
