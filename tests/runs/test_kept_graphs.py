@@ -1,11 +1,19 @@
 """Which runs have their traced graphs in common."""
 
+import sys
+
 import keras
 import pytest
 
 from tf_darts.config.presets import configure
 from tf_darts.runs.opening import kept_graphs
 from tf_darts.runtime import graph_store
+
+
+@pytest.fixture(autouse=True)
+def a_program(monkeypatch):
+    """As where a file was started, which a process of pytest's may not be."""
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)
 
 
 def file_of(directory, shape=(2, 3), cells="those of the space", **settings):

@@ -17,6 +17,12 @@ SIGNATURE = (tf.TensorSpec([3]),)
 X = tf.constant([1.0, 2.0, 3.0])
 
 
+@pytest.fixture(autouse=True)
+def a_program(monkeypatch):
+    """As where a file was started, which a process of pytest's may not be."""
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)
+
+
 def traces(directory, configuration=None, name="square", signature=SIGNATURE):
     """How often the function is traced for two calls; its result is checked."""
     count = 0

@@ -38,8 +38,15 @@ def spaces(monkeypatch):
     return registry._SPACES
 
 
+_NAMES = [
+    # Its supernet is checked in test_our_supernets.py.
+    pytest.param(name, marks=pytest.mark.long) if name == "convolutional" else name
+    for name in SMALL
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", _NAMES)
 def test_ours_and_the_example_pass(spaces, name):
     search, training = SMALL[name]
     check_space(name, search=search, training=training)

@@ -23,6 +23,8 @@ from tf_darts.runtime.files import shown
 # The kinds of data that a space may be for.
 IMAGES, TEXTS = "images", "texts"
 
+_SHOWN = 40  # characters of a name that nobody has; the flag has it already
+
 
 # The operations of all edges; or by kind of cell those of each edge.
 OperationLists = tuple[str, ...] | Mapping[str, tuple[tuple[str, ...], ...]]
@@ -138,8 +140,9 @@ class Space:
                 near = difflib.get_close_matches(name, [*known, *self.operation_lists], 1, 0.5)
                 hint = f" (did you mean {near[0]}?)" if near else ""
                 lists = f", or give one of the lists {', '.join(self.operation_lists)}"
+                unknown = shown(repr(name), _SHOWN)
                 raise UserError(
-                    f"{flag}: {shown(repr(name))} is no operation of the space {self.name}{hint};"
+                    f"{flag}: {unknown} is no operation of the space {self.name}{hint};"
                     f" name some of {', '.join(known)}{lists if self.operation_lists else ''}."
                 )
         if len(set(names)) < len(names):
