@@ -29,7 +29,8 @@ def file_of(directory, shape=(2, 3), cells="those of the space", **settings):
 @pytest.mark.parametrize(
     ("settings", "same"),
     [
-        ({"seed": 3, "run_dir": "runs/other"}, True),
+        ({"run_dir": "runs/other"}, True),
+        ({"seed": 3}, False),  # which `noise` has in its graph
         ({"channels": 3}, False),
         ({"rematerialize": True}, False),
         ({"method": "darts_first"}, False),
@@ -37,7 +38,7 @@ def file_of(directory, shape=(2, 3), cells="those of the space", **settings):
         ({"cells": "others"}, False),
     ],
 )
-def test_runs_of_all_seeds_have_the_same_graphs(settings, same, tmp_path):
+def test_runs_of_one_configuration_have_the_same_graphs(settings, same, tmp_path):
     assert (file_of(tmp_path, **settings) == file_of(tmp_path)) == same
 
 

@@ -110,8 +110,8 @@ class DeviceSettings:
     graph_cache: str = setting(
         "",
         "The traced graphs of derivatives and the memory that was counted are kept in this"
-        " directory, where the next run of the same configuration, with any seed, begins sooner;"
-        " empty: nothing is kept.",
+        " directory, where the next run of the same configuration and seed begins sooner; empty:"
+        " nothing is kept.",
         group="devices",
         operational=True,
     )

@@ -97,7 +97,9 @@ def announce_memory(
 def kept_graphs(
     config: SearchConfig | TrainingConfig, variables: Sequence[keras.Variable], **facts: Any
 ) -> contextlib.AbstractContextManager[None]:
-    """Inside, graphs of this configuration are kept (`graph_cache`), for runs of any seed.
+    """Inside, graphs of this configuration are kept (`graph_cache`).
+
+    Its seed is a part of it: layers may have theirs in the graph, as the operation `noise` has.
 
     Args:
       config: of the run.
@@ -108,7 +110,7 @@ def kept_graphs(
       StorageError: the directory cannot be made.
     """
     settings = dataclasses.asdict(config)
-    for name in ("seed", "run_dir", "graph_cache"):
+    for name in ("run_dir", "graph_cache"):
         settings.pop(name)
     settings |= facts | {"variables": [tuple(variable.shape) for variable in variables]}
     return graph_store.keeping(config.graph_cache, settings, [v.value for v in variables])
