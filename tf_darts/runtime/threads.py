@@ -7,6 +7,13 @@ import tensorflow as tf
 _FEW = 2  # cores; with more of them it has not been measured
 
 
+def cores() -> int:
+    """How many of the processor's cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def use_inter_op_threads() -> bool:
     """One core for each operation, as many operations at once as there are cores.
 
@@ -19,12 +26,11 @@ def use_inter_op_threads() -> bool:
     Returns:
       Whether it is so now.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if cores is None or cores > _FEW or tf.config.list_physical_devices("GPU"):
+    if cores() > _FEW or tf.config.list_physical_devices("GPU"):
         return False
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(cores)
+        tf.config.threading.set_inter_op_parallelism_threads(cores())
     except RuntimeError:  # too late
         return False
     return True

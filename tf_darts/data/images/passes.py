@@ -14,6 +14,7 @@ from tf_darts.data.images.augmentation import (
     moments,
 )
 from tf_darts.data.images.image_set import ImageSet
+from tf_darts.data.pipelines import mapped, read_ahead
 from tf_darts.errors import UserError
 from tf_darts.runtime.seeds import sub_seed
 
@@ -200,12 +201,8 @@ class ImageBatches:
 
     def plain(self, numbers: np.ndarray, batch_size: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """Images as they are and their labels, as in `augmented`; the last batch may be smaller."""
-        yield from (
-            tf.data.Dataset.from_tensor_slices(numbers)
-            .batch(batch_size)
-            .map(self._plain, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-            .prefetch(tf.data.AUTOTUNE)
-        )
+        batches = tf.data.Dataset.from_tensor_slices(numbers).batch(batch_size)
+        yield from read_ahead(mapped(batches, self._plain))
 
     def plain_of(self, images: ImageSet, batch_size: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """All images of another set, normalised by the mean and deviation of this one's."""

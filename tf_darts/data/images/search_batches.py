@@ -17,6 +17,7 @@ from tf_darts.data.images.division import (
 )
 from tf_darts.data.images.image_set import ImageSet
 from tf_darts.data.images.passes import ImageBatches, Passes, check_batches, check_examples
+from tf_darts.data.pipelines import mapped, read_ahead
 from tf_darts.errors import UserError
 from tf_darts.runtime.seeds import sub_seed
 
@@ -164,11 +165,8 @@ class ImageSearchData:
         # One series of batches of both, or one for each; [steps, batch_size] in the end.
         series = [passes.batches(start, end) for passes in self._passes]
         train, validation = np.split(np.concatenate(series, axis=1), 2, axis=1)
-        batches = (
-            tf.data.Dataset.from_tensor_slices((train, validation, np.arange(start, end)))
-            .map(self._augmented_pair, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-            .prefetch(tf.data.AUTOTUNE)
-        )
+        numbers = tf.data.Dataset.from_tensor_slices((train, validation, np.arange(start, end)))
+        batches = read_ahead(mapped(numbers, self._augmented_pair))
         for step, (train, validation) in enumerate(batches, start):
             yield SearchBatch(
                 train=train,

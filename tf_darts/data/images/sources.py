@@ -10,8 +10,8 @@ import functools
 import hashlib
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +21,9 @@ from tf_darts.data.fingerprint import Part, part_of_images
 from tf_darts.data.images import pictures
 from tf_darts.data.images import tfds as tfds_images
 from tf_darts.data.images.tfds import PreparedImages
+from tf_darts.data.pipelines import mapped
 from tf_darts.errors import UserError
+from tf_darts.runtime.threads import cores
 
 _PARALLEL_SHARDS = 16  # read in turn, an example of each
 _CHUNK = 2048  # examples that are shuffled together in memory, about 0.2 GB of photographs
@@ -86,7 +88,7 @@ class FileImages:
         # Typed, as an empty list of strings would become numbers.
         paths = tf.constant(self._paths[numbers].tolist(), tf.string, [len(numbers)])
         files = tf.data.Dataset.from_tensor_slices((paths, self._labels[numbers]))
-        return _mapped(files, self._pair)
+        return mapped(files, self._pair)
 
     def _pair(self, path: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         pixels = tf.numpy_function(self._pixels, [path], tf.uint8, stateful=False)
@@ -153,7 +155,7 @@ class TfdsImages:
 
     def ordered(self) -> tf.data.Dataset:
         """See `EncodedImages`."""
-        return _mapped(tfds_images.encoded(self._prepared, self._split), self._pair)
+        return mapped(tfds_images.encoded(self._prepared, self._split), self._pair)
 
     def shuffled(self, seed: int, number: int, start: int) -> tf.data.Dataset:
         """See `EncodedImages`."""
@@ -182,7 +184,7 @@ class TfdsImages:
             .unbatch()
             .skip(start - chunk * _CHUNK)
         )
-        return _mapped(records, self._parse)
+        return mapped(records, self._parse)
 
     def _parse(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         decoders = {self._prepared.image: tfds.decode.SkipDecoding()}
@@ -202,10 +204,6 @@ def _size(path: pathlib.Path) -> int:
         ) from error
 
 
-def _mapped(dataset: tf.data.Dataset, function: Callable[..., Any]) -> tf.data.Dataset:
-    return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-
-
 def _random(seed: int, number: int) -> np.random.Generator:
     key = np.array([seed % 2**64, number], np.uint64)
     return np.random.Generator(np.random.Philox(key=key))
@@ -223,7 +221,7 @@ def _interleaved(*shards: tf.Tensor) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices(shards).interleave(
         _records,
         cycle_length=_PARALLEL_SHARDS,
-        num_parallel_calls=tf.data.AUTOTUNE,
+        num_parallel_calls=cores(),
         deterministic=True,
     )
 

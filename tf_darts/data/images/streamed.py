@@ -25,6 +25,7 @@ from tf_darts.data.images.photo_augmentation import (
 from tf_darts.data.images.registry import IMAGE_DATASETS
 from tf_darts.data.images.sources import EncodedImages
 from tf_darts.data.images.streamed_sources import StreamedFolder, StreamedTfds
+from tf_darts.data.pipelines import mapped, read_ahead
 from tf_darts.errors import UserError
 from tf_darts.runtime import files
 from tf_darts.runtime.seeds import sub_seed
@@ -247,9 +248,8 @@ class StreamedImageData:
         batch_size: int,
         source: EncodedImages,
     ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        examples = dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         try:
-            yield from examples.batch(batch_size).prefetch(2)
+            yield from read_ahead(mapped(dataset, prepare).batch(batch_size))
         except tf.errors.OpError as error:
             if source.failure:
                 raise source.failure from error

@@ -15,6 +15,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tf_darts.data.images.image_set import ImageSet, allocate, differing_sizes, square
+from tf_darts.data.pipelines import mapped, options, read_ahead
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import exists
 
@@ -122,7 +123,7 @@ def encoded(prepared: PreparedImages, split: str) -> tf.data.Dataset:
     return prepared.builder.as_dataset(
         split=split,
         decoders={prepared.image: tfds.decode.SkipDecoding()},
-        read_config=tfds.ReadConfig(try_autocache=False),
+        read_config=tfds.ReadConfig(try_autocache=False, options=options()),
     )
 
 
@@ -229,11 +230,12 @@ def _fill(
 
     origins = [] if image_size else None
     with _reading(builder):
-        dataset = builder.as_dataset(split=split, as_supervised=True)
+        config = tfds.ReadConfig(try_autocache=False)  # it is read once
+        dataset = builder.as_dataset(split=split, as_supervised=True, read_config=config)
         if image_size:  # a map of every image takes a tenth of all the time
-            dataset = dataset.map(fit, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            dataset = mapped(dataset, fit)
         start = 0
-        for batch in dataset.batch(_READ_BATCH).prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
+        for batch in read_ahead(dataset.batch(_READ_BATCH)).as_numpy_iterator():
             end = start + len(batch[1])
             images[start:end], labels[start:end] = batch[:2]
             if origins is not None:

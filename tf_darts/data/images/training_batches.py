@@ -18,6 +18,7 @@ from tf_darts.data.images.division import (
 )
 from tf_darts.data.images.image_set import ImageSet
 from tf_darts.data.images.passes import ImageBatches, Passes, check_batches, split_examples
+from tf_darts.data.pipelines import mapped, read_ahead
 from tf_darts.errors import UserError
 from tf_darts.runtime.seeds import sub_seed
 
@@ -139,14 +140,9 @@ class ImageTrainingData:
         start, end = epoch * self._steps + start_step, (epoch + 1) * self._steps
         if start >= end:
             return
-        batches = (
-            tf.data.Dataset.from_tensor_slices(
-                (self._passes.batches(start, end), np.arange(start, end))
-            )
-            .map(self._augmented, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-            .prefetch(tf.data.AUTOTUNE)
-        )
-        for step, batch in enumerate(batches, start):
+        numbers = self._passes.batches(start, end), np.arange(start, end)
+        steps = tf.data.Dataset.from_tensor_slices(numbers)
+        for step, batch in enumerate(read_ahead(mapped(steps, self._augmented)), start):
             yield TrainingBatch(
                 batch=batch,
                 learning_rate_scale=1.0,

@@ -13,6 +13,7 @@ from absl import logging
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 from tensorflow_datasets.core.download.extractor import ExtractError
 
+from tf_darts.data.pipelines import options
 from tf_darts.data.texts import corpus
 from tf_darts.data.texts.text_files import read_lines
 from tf_darts.errors import UserError
@@ -135,7 +136,8 @@ def _read_part(builder: LinesBuilder, part: str) -> corpus.Lines:
     dataset = builder.as_dataset(
         split=part,
         batch_size=4096,
-        read_config=tfds.ReadConfig(interleave_cycle_length=1),  # file by file keeps the order
+        # File by file keeps the order.
+        read_config=tfds.ReadConfig(interleave_cycle_length=1, options=options()),
     )
     try:
         lines = [
