@@ -33,11 +33,13 @@ class Cell(NamedTuple):
     constant: bool = False
 
     @property
-    def kind(self) -> tuple[bool, bool]:
-        """What cells of one kind have in common but for their size."""
-        return getattr(self.layer, "reduction", False), getattr(
-            self.layer, "reduction_before", False
-        )
+    def kind(self) -> bool:
+        """What cells of one kind have in common but for their size.
+
+        That the cell before one reduces makes no kind: it changes one of its many layers, a
+        hundredth of the whole, and counting one more kind takes longer than anything else here.
+        """
+        return getattr(self.layer, "reduction", False)
 
     def counted(self, order: int = 1) -> TracedMemory:
         """By `layer_memory`."""
