@@ -27,6 +27,7 @@ from tf_darts.runs.training import in_words, run_training
 from tf_darts.runs.training_tasks import find_cell
 from tf_darts.runtime.console import say
 from tf_darts.runtime.graph_optimisers import leave_out_graph_optimisers
+from tf_darts.runtime.renewal import Renewal
 from tf_darts.runtime.signals import graceful_stop
 from tf_darts.runtime.threads import use_inter_op_threads
 from tf_darts.study.run_study import run_study
@@ -92,7 +93,7 @@ def train(config: TrainingConfig) -> None:
 
 def study(config: StudyConfig) -> None:
     """`--mode=select`, `black_box` and `tune`: trains candidates and ranks them."""
-    ranking = run_study(config)
+    ranking = run_study(config, before_candidate=Renewal().before_work)
     if ranking is None:
         say("No candidates are left; the chief has the ranking.")
         return

@@ -30,13 +30,18 @@ class Evaluation:
     Args:
       folder: where the candidates' folders are.
       train_candidate: the row of a candidate, given its folder.
+      before_candidate: is called before each candidate that is evaluated.
     """
 
     def __init__(
-        self, folder: pathlib.Path, train_candidate: Callable[[Candidate, pathlib.Path], Row]
+        self,
+        folder: pathlib.Path,
+        train_candidate: Callable[[Candidate, pathlib.Path], Row],
+        before_candidate: Callable[[], None] = lambda: None,
     ) -> None:
         self.folder = folder
         self._train_candidate = train_candidate
+        self._before_candidate = before_candidate
 
     def recorded_row(self, candidate: Candidate) -> Row | None:
         """The row that is there; None where there is none yet.
@@ -66,6 +71,7 @@ class Evaluation:
           StateError: files of its runs cannot be read.
           StorageError: the file system refuses: it would refuse the next candidate too.
         """
+        self._before_candidate()
         folder = self.folder / candidate.name
         try:
             row = self._train_candidate(candidate, folder)

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -42,12 +42,18 @@ from tf_darts.study.tuner import StudyTuner
 from tf_darts.training.engine import TrainingData
 
 
-def run_study(config: StudyConfig, callbacks: Sequence[Callback] = ()) -> dict[str, Any] | None:
+def run_study(
+    config: StudyConfig,
+    callbacks: Sequence[Callback] = (),
+    before_candidate: Callable[[], None] = lambda: None,
+) -> dict[str, Any] | None:
     """Evaluates all candidates of a study and ranks them, or goes on with that.
 
     Args:
       config: the settings.
       callbacks: are told what happens in the candidates' searches and trainings.
+      before_candidate: is called before each candidate; the process may end there, and the same
+        call goes on.
 
     Returns:
       The ranking as in `ranking.json`; None in a worker, which leaves it to its chief.
@@ -58,11 +64,14 @@ def run_study(config: StudyConfig, callbacks: Sequence[Callback] = ()) -> dict[s
     """
     check_plotly()
     with contextlib.ExitStack() as stack:
-        return _run(config, callbacks, stack)
+        return _run(config, callbacks, before_candidate, stack)
 
 
 def _run(
-    config: StudyConfig, callbacks: Sequence[Callback], stack: contextlib.ExitStack
+    config: StudyConfig,
+    callbacks: Sequence[Callback],
+    before_candidate: Callable[[], None],
+    stack: contextlib.ExitStack,
 ) -> dict[str, Any] | None:
     """See `run_study`; the stack closes the run directory."""
     part = role()
@@ -118,6 +127,7 @@ def _run(
         evaluation = Evaluation(
             path / "candidates",
             lambda candidate, folder: train_candidate(candidate, folder, *how, callbacks=callbacks),
+            before_candidate,
         )
         # Where a candidate takes no time, pictures of what is done so far would take all of it.
         rank_often = looked_up is None or planned.example.search is not None
