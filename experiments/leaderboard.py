@@ -180,26 +180,27 @@ def draw(runs: Sequence[Run], path: pathlib.Path = CURVES) -> None:
     """Looked-up accuracy, skips and, where measured, λ over the epochs.
 
     Methods stand side by side, in each a line for each seed; dotted is what a random cell is worth.
+    λ is dashed, with numbers of its own on the right of the skips.
     """
     from matplotlib.figure import Figure
 
-    names = {"cifar10": "CIFAR-10, %", "skips": "skips", "λ": "λ"}
-    measured = [name for name in names if name != "λ" or any(_line(r, "λ") for r in runs)]
+    names = {"cifar10": "CIFAR-10, %", "skips": "skips"}
     groups, columns = list(by_method(runs).items()), 4
     blocks = -(-len(groups) // columns)
-    figure = Figure(figsize=(11, (1.2 + 0.9 * len(measured)) * blocks), layout="constrained")
-    rows = blocks * len(measured)
-    heights = [2.2 if name == "cifar10" else 1.0 for name in measured] * blocks
+    figure = Figure(figsize=(11, 3.0 * blocks), layout="constrained")
+    rows = blocks * len(names)
+    heights = [2.2, 1.0] * blocks
     panels = figure.subplots(
         rows, columns, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
     )
     random = runs[0]["result"]["references"]["random"]["cifar10"]
     for place in range(blocks * columns):
         method, members = groups[place] if place < len(groups) else ("", [])
-        own = panels[place // columns * len(measured) :, place % columns]
+        members = sorted(members, key=lambda run: run["seed"])
+        own = panels[place // columns * len(names) :, place % columns]
         # Below the last methods nothing may stand that has the numbers of the epochs.
-        own[len(measured) - 1].tick_params(labelbottom=place + columns >= len(groups))
-        for panel, name in zip(own, measured, strict=False):
+        own[len(names) - 1].tick_params(labelbottom=place + columns >= len(groups))
+        for panel, name in zip(own, names, strict=False):
             panel.set_visible(bool(members))
             panel.grid(alpha=0.3)
             panel.set_ylim(_LIMITS.get(name))
@@ -211,11 +212,19 @@ def draw(runs: Sequence[Run], path: pathlib.Path = CURVES) -> None:
                 panel.axhline(random, color="grey", linestyle=":", linewidth=1)
             if place % columns == 0:
                 panel.set_ylabel(names[name], fontsize=8)
-            for number, run in enumerate(sorted(members, key=lambda run: run["seed"])):
+            for number, run in enumerate(members):
                 line = _line(run, name)
                 style = {"color": f"C{number}", "label": f"seed {run['seed']}"}
                 marker = "o" if len(line) == 1 else None
                 panel.plot(*zip(*line, strict=True), **style, linewidth=1.2, marker=marker)
+        eigenvalues = {n: line for n, run in enumerate(members) if (line := _line(run, "λ"))}
+        if eigenvalues:
+            beside = own[1].twinx()
+            beside.set_ylabel("λ, dashed", fontsize=8)
+            beside.tick_params(labelsize=8)
+            for number, line in eigenvalues.items():
+                beside.plot(*zip(*line, strict=True), f"C{number}--", linewidth=1.2)
+            beside.set_ylim(0.0, None)
     named = [panel.get_legend_handles_labels() for panel in panels.flat]
     figure.legend(
         *max(named, key=lambda pair: len(pair[1])),
