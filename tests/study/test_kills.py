@@ -1,12 +1,18 @@
 """kill -9 at any moment of a study: every state of its directory goes on to the same ranking."""
 
+import contextlib
+import os
 import shutil
+import signal
 
 import pytest
+from keras_tuner.errors import FatalError
 
 from tests.support.crash_states import crash_states
-from tests.support.toy_study import BLACK_BOX, SELECTION
+from tests.support.toy_study import BLACK_BOX, SELECTION, row
+from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
+from tf_darts.study import run_study
 
 TUNING = {
     "mode": "tune",
@@ -101,3 +107,43 @@ def test_a_selection_that_a_tuner_began_goes_on(toy, tmp_path):
     (tmp_path / "candidates" / "random_seed0" / "candidate.json").unlink()
     assert toy.run(tmp_path, **SELECTION) == whole
     assert toy.evaluated == ["random_seed0"]
+
+
+class _Renewed(Exception):
+    """In place of a program that begins anew, which ends this one."""
+
+
+@pytest.mark.parametrize("name", ["select", "random"])
+def test_a_study_that_begins_anew_before_each_candidate(toy, tmp_path, name):
+    study = configure(STUDIES[name] | {"run_dir": str(tmp_path / "study")})
+    whole = toy.run(tmp_path / "whole", **STUDIES[name])
+    ranking, calls = None, 0
+
+    def renew():
+        nonlocal calls
+        calls += 1
+        if calls % 2 == 0:
+            raise _Renewed
+
+    evaluated = []
+    while ranking is None:
+        toy.evaluated.clear()
+        with contextlib.suppress(_Renewed, FatalError):
+            ranking = run_study.run_study(study, before_candidate=renew)
+        evaluated += toy.evaluated
+    assert ranking == whole and calls > 2
+    assert len(set(evaluated)) == len(evaluated)
+
+
+def test_who_was_asked_to_stop_does_not_begin_anew(toy, tmp_path, monkeypatch):
+    """The new program would not know of it, and go on."""
+    asked = []
+
+    def evaluate(candidate, *arguments, **settings):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return row(candidate)
+
+    monkeypatch.setattr(run_study, "train_candidate", evaluate)
+    study = configure(SELECTION | {"count": 2, "run_dir": str(tmp_path / "study")})
+    run_study.run_study(study, before_candidate=lambda: asked.append("anew"))
+    assert asked == ["anew"]

@@ -123,11 +123,16 @@ def _run(
         return ranking
 
     with without_retracing_warnings(), _stops(part) as stop:
+
+        def before() -> None:
+            if not stop:  # a program that begins anew would not know of it
+                before_candidate()
+
         how = (planned.snapshots, stop, *([] if looked_up is None else [looked_up]))
         evaluation = Evaluation(
             path / "candidates",
             lambda candidate, folder: train_candidate(candidate, folder, *how, callbacks=callbacks),
-            before_candidate,
+            before,
         )
         # Where a candidate takes no time, pictures of what is done so far would take all of it.
         rank_often = looked_up is None or planned.example.search is not None
