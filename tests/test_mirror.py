@@ -137,7 +137,7 @@ HOMES = {
     ],
     "runtime/test_reductions.py": ["runtime/collectives"],
     "runtime/test_replicas.py": ["runtime/batch_parts"],
-    "runtime/test_run_directory.py": ["errors", "runtime/run_records"],
+    "runtime/test_run_directory.py": ["runtime/run_records"],
     "spaces/convolutional/derived/test_golden_networks.py": [
         "spaces/convolutional/derived/auxiliary_head",
         "spaces/convolutional/derived/network",

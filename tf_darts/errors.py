@@ -1,4 +1,7 @@
-"""The exceptions that are meant for the person at the keyboard."""
+"""The exceptions that are meant for the person at the keyboard, and the words they share."""
+
+import difflib
+from collections.abc import Iterable
 
 
 class UserError(Exception):
@@ -21,3 +24,16 @@ class StorageError(UserError):
     What was written before is whole, and the same command goes on from there. A study stops at it,
     where at another `UserError` only the candidate has failed.
     """
+
+
+def did_you_mean(name: object, known: Iterable[str], count: int = 3, alike: float = 0.6) -> str:
+    """What follows an unknown name in a sentence: " (did you mean …?)", "" where nothing is near.
+
+    Args:
+      name: what was given; only a text can be near one of `known`.
+      known: the names that there are.
+      count: this many are named at most.
+      alike: from 0 to 1, how alike two names must be; 1 is the same.
+    """
+    near = difflib.get_close_matches(name, known, count, alike) if isinstance(name, str) else []
+    return f" (did you mean {' or '.join(near)}?)" if near else ""

@@ -66,7 +66,10 @@ def test_a_cell_says_what_found_it(tmp_path):
     ("settings", "words"),
     [
         ({"candidates": " , "}, "--candidates is empty"),
-        ({"candidates": "serch"}, "serch is none of search, .* and no cell"),
+        ({"candidates": "serch"}, r"serch is not known \(did you mean search\?\); docs/studies"),
+        ({"candidates": "frist_order"}, "did you mean first_order"),
+        ({"candidates": "darts_v3"}, "did you mean darts_v2 or darts_v1"),
+        ({"candidates": "a_b_c_d"}, "a_b_c_d is none of search, .* random, and no cell: --genoty"),
         ({"candidates": "nasnet"}, "nasnet is none of"),
         ({"candidates": "random,random"}, "random_seed.* is there twice"),
         (

@@ -7,7 +7,6 @@ module here imports TensorFlow.
 """
 
 import dataclasses
-import difflib
 import importlib
 import importlib.util
 import pkgutil
@@ -17,7 +16,7 @@ from typing import Any
 
 from tf_darts.cells.table_form import TableForm
 from tf_darts.cells.topology import CellLabels, CellTopology
-from tf_darts.errors import UserError
+from tf_darts.errors import UserError, did_you_mean
 from tf_darts.runtime.files import shown
 
 # The kinds of data that a space may be for.
@@ -137,8 +136,7 @@ class Space:
         known = [*dict.fromkeys((*searched, *self.extra_operations))]
         for name in names:
             if name not in known:
-                near = difflib.get_close_matches(name, [*known, *self.operation_lists], 1, 0.5)
-                hint = f" (did you mean {near[0]}?)" if near else ""
+                hint = did_you_mean(name, [*known, *self.operation_lists], 1, 0.5)
                 lists = f", or give one of the lists {', '.join(self.operation_lists)}"
                 unknown = shown(repr(name), _SHOWN)
                 raise UserError(
@@ -247,8 +245,7 @@ def find_space(name: str) -> Space:
     known = spaces()
     if isinstance(name, str) and name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, 1) if isinstance(name, str) else []
-    hint = f" (did you mean {near[0]}?)" if near else ""
+    hint = did_you_mean(name, known, 1)
     raise UserError(
         f"unknown space {shown(repr(name))}{hint}; known: {', '.join(known)}, and what a file of"
         " one's own registers, which --load=FILE.py brings in."

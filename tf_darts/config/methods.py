@@ -9,7 +9,6 @@ register theirs with `--load=FILE.py`.
 
 import copy
 import dataclasses
-import difflib
 import importlib
 import pkgutil
 import typing
@@ -17,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 from tf_darts.config.setting import fields
-from tf_darts.errors import UserError
+from tf_darts.errors import UserError, did_you_mean
 from tf_darts.runtime.files import shown
 
 # The kinds of parts, by the setting that names them; those of which there may be several.
@@ -257,8 +256,7 @@ def find_parts(kind: str, names: str) -> tuple[type[Part], ...]:
 
 def _found(flag: str, name: str, members: Mapping[str, Any]) -> Any:
     if name not in members:
-        near = difflib.get_close_matches(name, members)
-        hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+        hint = did_you_mean(name, members)
         raise UserError(
             f"--{flag}={shown(name)}: not known{hint}; use one of {', '.join(members)}, or add"
             " --load=FILE.py with the file that registers it."

@@ -5,7 +5,6 @@ command line (`cli/flags.py`) makes one flag of each field, so a new setting is 
 """
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,7 +24,7 @@ from tf_darts.config.setting import KINDS, check, fields
 from tf_darts.config.study import BlackBoxConfig, SelectConfig, StudyConfig, TuneConfig
 from tf_darts.config.table import check_has_tables
 from tf_darts.config.testing import TrainingTestConfig
-from tf_darts.errors import UserError
+from tf_darts.errors import UserError, did_you_mean
 from tf_darts.runtime.files import exists, expanded, is_directory, shown
 from tf_darts.runtime.renamed_settings import rename_and_warn
 
@@ -154,8 +153,7 @@ def _check_dataset(mode: str, dataset: str | None, data_dir: str) -> None:
     published = tfds.list_builders()
     if name in published or (data_dir and name and is_directory(expanded(data_dir) / name)):
         return
-    near = difflib.get_close_matches(dataset, sorted({*datasets, *published}))
-    hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+    hint = did_you_mean(dataset, sorted({*datasets, *published}))
     raise UserError(f"--dataset={shown(dataset)}: not known{hint}; {choices}")
 
 

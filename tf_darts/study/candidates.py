@@ -7,6 +7,7 @@ import re
 from tf_darts.cells.foreign import is_text
 from tf_darts.cells.genotype import Genotype, genotype_class
 from tf_darts.cells.genotype_files import split_name
+from tf_darts.cells.published import PUBLISHED, published_cells
 from tf_darts.cells.random_cells import random_cells
 from tf_darts.cells.space import find_space
 from tf_darts.config import methods
@@ -14,7 +15,7 @@ from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.study import SelectConfig
 from tf_darts.config.training import TrainingConfig
-from tf_darts.errors import UserError
+from tf_darts.errors import UserError, did_you_mean
 from tf_darts.runs.training_tasks import find_cell
 from tf_darts.study.settings import search_config
 
@@ -132,9 +133,15 @@ def _cell_candidate(source: str, training: TrainingConfig) -> Candidate:
     try:
         cell = find_cell(dataclasses.replace(training, genotype=source))
     except UserError as error:
+        sources = (*search_sources(), "random")
+        near = did_you_mean(source, (*sources, *published_cells(training.space)))
+        if near and not any(source in cells for cells in PUBLISHED.values()):
+            raise UserError(
+                f"--candidates: {source} is not known{near}; docs/studies.md says what can be"
+                " compared."
+            ) from error
         raise UserError(
-            f"--candidates: {source} is none of {', '.join(search_sources())} and random, and no"
-            f" cell: {error}"
+            f"--candidates: {source} is none of {', '.join(sources)}, and no cell: {error}"
         ) from error
     file, chosen = split_name(source)
     path = pathlib.Path(file)
