@@ -42,13 +42,14 @@ def _cluster():
     ]
 
 
-def _start(command, directory):
+def _start(command, directory, *more):
     return [
         command.start(
             *SETTINGS,
             "--distribution=multi_worker",
             "--check_replicas",
             f"--run_dir={directory}",
+            *more,
             TF_CONFIG=cluster,
         )
         for cluster in _cluster()
@@ -95,6 +96,43 @@ def test_a_worker_is_killed_or_stopped_and_the_run_goes_on(command, tmp_path):
         assert found == pytest.approx(right, rel=1e-5)
     settings = json.loads((directory / "config.json").read_text())["settings"]
     assert (settings["distribution"], settings["replicas"]) == ("multi_worker", 2)
+
+
+# Worker 1 lives, and so TensorFlow hears of it, but does not go on after its third step.
+STUCK = """
+import json, os, time
+from tf_darts.runtime.run_loop import RunLoop
+
+notify = RunLoop._notify
+
+def stuck(self, event, *arguments):
+    if event == "on_step" and arguments[0] == 3:
+        time.sleep(1000)
+    notify(self, event, *arguments)
+
+if json.loads(os.environ["TF_CONFIG"])["task"]["index"] == 1:
+    RunLoop._notify = stuck
+"""
+
+
+@pytest.mark.long
+def test_a_worker_that_lives_and_does_not_come_is_named(command, tmp_path):
+    (tmp_path / "stuck.py").write_text(STUCK)
+    directory = tmp_path / "run"
+    more = f"--load={tmp_path / 'stuck.py'}", "--worker_timeout=10"
+    chief, worker = _start(command, directory, *more)
+    _, err = chief.communicate(timeout=200)
+    worker.kill()
+    worker.communicate()
+    assert chief.returncode == 2, err
+    last = err.splitlines()[-1]
+    assert last.startswith("tf_darts: worker 1 (localhost:") and "did not come to where" in last
+    assert "Traceback" not in err
+    processes = _start(command, directory)
+    for process in processes:
+        _, err = process.communicate(timeout=280)
+        assert process.returncode == 0, err
+    assert len(_losses(directory)) == 2
 
 
 @pytest.mark.long

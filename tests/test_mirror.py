@@ -135,7 +135,7 @@ HOMES = {
         "spaces/convolutional/make",
         "spaces/recurrent/make",
     ],
-    "runtime/test_reductions.py": ["runtime/collectives"],
+    "runtime/test_reductions.py": ["runtime/collectives", "runtime/replicated"],
     "runtime/test_replicas.py": ["runtime/batch_parts"],
     "runtime/test_run_directory.py": ["runtime/run_records"],
     "spaces/convolutional/derived/test_golden_networks.py": [

@@ -10,7 +10,8 @@ from tests.bilevel import test_replicated_step as searches
 from tests.training import test_replicated_step as trainings
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.runtime import collectives
-from tf_darts.runtime.replicas import Replicas, _Replicated
+from tf_darts.runtime.replicas import Replicas
+from tf_darts.runtime.replicated import Replicated
 from tf_darts.training.step import TrainingStep
 
 
@@ -125,7 +126,7 @@ def test_a_gradient_of_a_search_reduces_once_and_twice_for_each_norm(mirrored, n
     def ask(replicated, *arguments):
         raise _AskedFor(replicated.share)
 
-    with mock.patch.object(_Replicated, "__call__", ask), pytest.raises(_AskedFor) as asked:
+    with mock.patch.object(Replicated, "__call__", ask), pytest.raises(_AskedFor) as asked:
         step(*batches[0], rate)
     found = _reductions(asked.value.args[0])
     assert _assert_ordered(asked.value.args[0]) > 100

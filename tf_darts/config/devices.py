@@ -93,8 +93,8 @@ class DeviceSettings:
     )
     worker_timeout: int = setting(
         _WORKER_TIMEOUT,
-        "A worker of --distribution=multi_worker that waits this long for another to start gives up"
-        " and says for which.",
+        "A worker of --distribution=multi_worker that waits this long for another, to start or to"
+        " come to a sum of all, gives up and says for which.",
         group="devices",
         unit="seconds",
         minimum=1,

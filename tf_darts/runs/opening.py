@@ -139,6 +139,7 @@ def opened_run(
         replicas.barrier()
         if not replicas.is_chief:
             run = stack.enter_context(contextlib.closing(FollowedRun(path, settings, legacy)))
+        replicas.tell_attendance(pathlib.Path(path).expanduser() / "workers")
         yield run
 
 

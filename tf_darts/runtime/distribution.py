@@ -33,14 +33,13 @@ def open_replicas(
       micro_batches: see `Replicas`.
       checks: see `Replicas`.
       joint_norms: see `Replicas`.
-      worker_timeout: how many seconds a worker waits for another to start.
+      worker_timeout: how many seconds a worker waits for another to start, or to come to a sum.
 
     Raises:
       UserError: the devices or workers are not there.
     """
-    return Replicas(
-        _strategy(distribution, cpu_replicas, worker_timeout), micro_batches, checks, joint_norms
-    )
+    strategy = _strategy(distribution, cpu_replicas, worker_timeout)
+    return Replicas(strategy, micro_batches, checks, joint_norms, worker_timeout)
 
 
 @functools.cache  # a process has one cluster, and its devices are made once

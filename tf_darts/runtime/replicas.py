@@ -5,17 +5,19 @@ replica its part of the batch and puts the results together. Variables are not t
 are moved once, outside, by what all replicas agree on.
 """
 
+import contextlib
+import pathlib
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import tensorflow as tf
 
 from tf_darts.errors import UserError
 from tf_darts.runtime import collectives, whole_programs
+from tf_darts.runtime.attendance import Attendance
 from tf_darts.runtime.batch_parts import BatchFunction, accumulate, cut_part
-from tf_darts.runtime.lean_graphs import lean
+from tf_darts.runtime.replicated import Replicated
 from tf_darts.runtime.workers import in_words, silent_addresses
 
 _LOST = (
@@ -40,6 +42,7 @@ class Replicas:
       joint_norms: whether normalisations take their moments over all replicas, as one device
         would; or each replica its own, and the running statistics are the mean of what they would
         be in each.
+      patience: how many seconds a worker waits for another that runs and does not come to a sum.
 
     Attributes:
       count: how many there are, on all workers together.
@@ -53,6 +56,7 @@ class Replicas:
         micro_batches: int = 1,
         checks: bool = False,
         joint_norms: bool = True,
+        patience: float = 600.0,
     ) -> None:
         self._strategy = strategy
         self._joint_norms = joint_norms
@@ -62,6 +66,7 @@ class Replicas:
         self._addresses: list[str] = []  # HOST:PORT of all workers
         self._others: list[int] = []  # the numbers of the other ones
         self._own_memories = False  # of the replicas: GPUs have one each
+        self._attendance: Attendance | None = None  # of several workers
         if strategy is None:
             return
         self.count = strategy.num_replicas_in_sync
@@ -73,6 +78,8 @@ class Replicas:
             self.workers = len(self._addresses)
             self.is_chief = resolver.task_id == 0
             self._others = [i for i in range(self.workers) if i != resolver.task_id]
+            if self.workers > 1:
+                self._attendance = Attendance(self._addresses, resolver.task_id, patience)
         # One resource for each local replica: operations that share none are put in a row by
         # TensorFlow, and replicas in a row would wait for one another for ever.
         self._tokens = []
@@ -131,7 +138,13 @@ class Replicas:
         """Waits until all workers are here."""
         self.any(False)
 
-    @contextmanager
+    def tell_attendance(self, directory: pathlib.Path) -> None:
+        """Lets the workers see in a directory of all which of them is late; all must call it."""
+        if self._attendance is not None:
+            self._attendance.tell(directory)
+            self.barrier()  # whoever is late is late from here on
+
+    @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
         """Makes a `UserError` of what happens where another worker is lost."""
         try:
@@ -139,6 +152,8 @@ class Replicas:
         except _LOST as error:
             if self.workers == 1:
                 raise
+            if self._attendance is not None and self._attendance.missing:
+                raise UserError(self._attendance.missing) from error
             silent = silent_addresses([self._addresses[i] for i in self._others])
             # What is frozen or cut off still listens; TensorFlow has missed its heartbeats.
             unhealthy = {int(i) for i in _UNHEALTHY.findall(str(error))}
@@ -185,7 +200,8 @@ class Replicas:
     def _replicated(
         self, run_replica: Callable[..., tuple[Any, Any]], signature: tuple[Any, ...], checks: bool
     ) -> Callable[..., tuple[Any, Any]]:
-        return _Replicated(self._strategy, self._handles, run_replica, signature, checks)
+        at_sum = contextlib.nullcontext if self._attendance is None else self._attendance.at_sum
+        return Replicated(self._strategy, self._handles, run_replica, signature, checks, at_sum)
 
     def _run_replica(
         self,
@@ -210,87 +226,3 @@ class Replicas:
 
 
 SINGLE_REPLICA = Replicas()
-
-
-class _Replicated:
-    """A function that runs in all replicas at once; traced once, when it is first called.
-
-    Attributes:
-      share: what one of them runs: of its token, its number and the arguments.
-    """
-
-    def __init__(
-        self,
-        strategy: tf.distribute.Strategy,
-        handles: Any,
-        run_replica: Callable[..., tuple[Any, Any]],
-        signature: tuple[Any, ...],
-        checks: bool,
-    ) -> None:
-        self._checks = checks
-
-        def traced(token: tf.Tensor, replica: tf.Tensor, *arguments: Any) -> tuple[Any, Any, Any]:
-            del token
-            # Made here, so that its type is known, for which gradients of loops ask, and its value,
-            # which they read.
-            order = tf.raw_ops.VarHandleOp(dtype=tf.float32, shape=[], shared_name="order_of_sums")
-            tf.raw_ops.AssignVariableOp(resource=order, value=tf.zeros([]))
-            marks = ()
-            with collectives.ordered_by(order):
-                results = run_replica(replica, *arguments)
-                if checks:
-                    with collectives.ReplicaScope(strategy.num_replicas_in_sync):
-                        mark = _fingerprint((arguments[0], results[0]))
-                        marks = collectives.all_gathered(mark[tf.newaxis])
-            return (*results, marks)
-
-        # A function that is not inlined: loops in it have the same names in all replicas, by which
-        # their operations find one another.
-        self.share = share = tf.function(
-            lean(traced),
-            input_signature=(
-                tf.TensorSpec([], tf.resource),
-                tf.TensorSpec([], tf.int32),
-                *signature,
-            ),
-            autograph=False,
-            experimental_attributes={"_noinline": True},
-        )
-
-        local_results = strategy.experimental_local_results
-
-        def in_all(*arguments: Any) -> list[Any]:
-            concrete = share.get_concrete_function()
-
-            def run_local(token: tf.Tensor) -> tuple[Any, Any, Any]:
-                context = tf.distribute.get_replica_context()
-                return concrete(token, context.replica_id_in_sync_group, *arguments)
-
-            results = strategy.run(run_local, args=(handles,))
-            # Of all of them: where nobody took a replica's results, TensorFlow would drop parts of
-            # its computation that the others wait for.
-            return [
-                tf.nest.map_structure(lambda v, i=i: local_results(v)[i], results)
-                for i in range(len(local_results(handles)))
-            ]
-
-        self._run = tf.function(in_all, input_signature=signature, autograph=False)
-
-    def __call__(self, *arguments: Any) -> tuple[Any, Any]:
-        means, state, marks = self._run(*arguments)[0]
-        if self._checks and len({int(mark) for mark in marks}) > 1:
-            raise UserError(
-                "the replicas no longer agree, bit by bit, on weights or gradients: one of the"
-                " devices computes wrongly, or one worker has other code or data. Start again from"
-                " the last checkpoint; if it comes again, leave that device out."
-            )
-        return means, state
-
-
-def _fingerprint(structure: Any) -> tf.Tensor:
-    """An int64 of all bits of float tensors, weighted by their places."""
-    total = tf.zeros([], tf.int64)
-    for x in tf.nest.flatten(structure):
-        bits = tf.cast(tf.reshape(tf.bitcast(x, tf.int32), [-1]), tf.int64)
-        total = 31 * total + tf.reduce_sum(bits * (1 + tf.range(tf.size(bits, tf.int64)) % 8191))
-    return total
