@@ -19,6 +19,7 @@ COMMANDS = [
     TRAINED | {"dataset": "cifar10", "train_on_all": True},
     TRAINED | {"dataset": "cifar10", "schedule": "exponential"},
     TRAINED | {"dataset": "folder", "image_size": 16, "stream_images": True},
+    {"mode": "search", "dataset": "cifar10", "method": "p_darts", "layers": 5},  # the first stage's
     {"mode": "select", "dataset": "ptb", "candidates": "random"},
     {"mode": "black_box", "dataset": "ptb", "tuner": "hyperband"},
     {"mode": "tune", "dataset": "ptb", "tune": "units=1:9", "genotype": "darts_v2"},

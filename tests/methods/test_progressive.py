@@ -114,10 +114,18 @@ def test_a_run_from_before_the_stages_says_what_it_lacks():
     assert old | {"method": "dr_nas", "divergence_weight": 1e-3} == recorded
 
 
+def test_what_the_first_stage_has_may_be_given():
+    """As a flagfile of all methods gives it; it is the same search."""
+    assert searched(layers=5) == searched()
+    with pytest.raises(UserError, match=r"--layers=5: .*, the first 4 "):
+        searched(layers=5, stage_settings="layers:4/5/6")
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"layers": 8}, "--layers has no meaning .* each stage having its own; leave it out"),
+        ({"layers": 8}, "--layers=8: .* each stage having its own, the first 5 .*; leave it out"),
+        ({"layers": 8, "space": "nasbench201"}, "--layers has no meaning"),
         ({"stage_operations": "5,3"}, "give whole numbers with / between them, like 5/3"),
         ({"stage_operations": "5/5"}, "fewer than before.*fall from below 8, like 5/2"),
         ({"stage_operations": "5/1"}, "in the last at least 2"),

@@ -35,11 +35,12 @@ def printed_config(typed: Mapping[str, Any], sources: Mapping[str, str]) -> str:
     by_source: dict[str, list[str]] = {source: [] for source in sources.values()}
     by_source |= {own: [], follows: []}
     idle = []
+    unused = config.unused if isinstance(config, SearchConfig) else {}
     for group in groups_of(config):
         for flag in (flag for shown in group.flags for flag in shown.all):
             value = getattr(config, flag.name)
             line = written_flag(flag.name, value)
-            if flag.name in current:
+            if flag.name in current and flag.name not in unused:
                 by_source[sources[flag.name]].append(line)
             elif not _is_allowed(current, flag.name, value, config):
                 idle.append(line)

@@ -232,9 +232,19 @@ class SearchConfig(RunConfig):
         return unused
 
     def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
+        first_stage = {} if self.staging is None else self.staging.settings_of_stage(0)
         for name, why in self.unused.items():
             if name in overrides:
-                raise UserError(f"--{name} has no meaning for {why}; leave it out.")
+                if name not in first_stage:
+                    raise UserError(f"--{name} has no meaning for {why}; leave it out.")
+                if overrides[name] != first_stage[name]:  # a flagfile may have that of the first
+                    raise UserError(
+                        f"--{name}={overrides[name]}: {why}, the first {first_stage[name]}"
+                        " (--stage_settings); leave it out."
+                    )
+        usual = {name: getattr(preset, name) for name in first_stage if name in overrides}
+        if any(getattr(self, name) != value for name, value in usual.items()):
+            return dataclasses.replace(self, **usual).validated(overrides, preset)
         self.check_devices()
         self.check_momentum(overrides)
         if self.operations:
