@@ -49,10 +49,9 @@ def test_the_text_that_is_written(tmp_path):
     "name",
     [
         "cell_in_keras_model.py",
-        "own_text.py",
         *(
             pytest.param(name, marks=pytest.mark.long)
-            for name in ("own_images.py", "own_operation.py")
+            for name in ("own_images.py", "own_operation.py", "own_text.py")
         ),
     ],
 )

@@ -99,11 +99,10 @@ def test_studies_and_other_operations(tmp_path):
     ],
 )
 def test_wrong_input_is_one_sentence(tmp_path, arguments, sentence):
-    done = run(tmp_path, f"--load={OWN}", "--mode=search", "--dataset=digits", *arguments)
-    # TensorFlow, which the file imports, may have said something before.
-    said = [line for line in done.stderr.splitlines() if line.startswith("tf_darts: ")]
-    assert done.returncode == 2 and len(said) == 1 and sentence in said[0]
-    assert done.stderr.endswith(f"{said[0]}\n") and not list(tmp_path.glob("runs*"))
+    search = f"--load={OWN}", "--mode=search", "--dataset=digits"
+    status, _, err = in_process.run(in_process.MAIN, *search, *arguments, cwd=tmp_path)
+    assert status == 2 and sentence in in_process.sentence(err, "tf_darts")
+    assert not list(tmp_path.glob("runs*"))
 
 
 def test_files_of_a_space_that_is_not_loaded(tmp_path):

@@ -237,8 +237,11 @@ def started(golden, **changes):
     return problem, step
 
 
-def test_a_whole_step_of_the_benchmark(golden, float64):
-    """The space's own settings: w first with Nesterov's momentum, then α at the new w."""
+def test_a_whole_step_of_the_benchmark(golden, float64, eagerly):
+    """The space's own settings: w first with Nesterov's momentum, then α at the new w.
+
+    Without compiled functions, which `test_three_whole_steps` has.
+    """
     problem, step = started(golden, hypergradient="first_order")
     assert (step.config.step_order, step.config.nesterov) == ("weights_first", True)
     want = {n.split("/")[1]: v for n, v in golden.items() if n.startswith("weights_first/")}

@@ -47,7 +47,7 @@ def every_product_gains(monkeypatch):
 
 def recurrent_step(name, method="darts"):
     set_precision(name)
-    model = RelaxedLanguageModel(words=40, units=16, nodes=3, output_dropout=0.25)
+    model = RelaxedLanguageModel(words=40, units=16, nodes=2, output_dropout=0.25)
     config = RecurrentSearchConfig(
         batch_size=8,
         hypergradient="first_order",

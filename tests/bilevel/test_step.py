@@ -18,7 +18,7 @@ ALPHA_RATE, ALPHA_DECAY = 3e-3, 1e-2
 
 def make_step(kind):
     model = RelaxedLanguageModel(
-        words=12, units=6, nodes=3, hidden_dropout=0.25, output_dropout=0.5
+        words=12, units=6, nodes=2, hidden_dropout=0.25, output_dropout=0.5
     )
     supernet = RecurrentSupernet(model, temporal_activation_penalty=0.1)
     random = np.random.default_rng(0)
@@ -35,7 +35,7 @@ def make_step(kind):
         finite_difference_radius=1e-5,  # far from the kinks of relu
     )
     step = BilevelStep(supernet, config)
-    step.alphas["cell"].assign(0.5 * random.standard_normal((6, 5)))
+    step.alphas["cell"].assign(0.5 * random.standard_normal((3, 5)))
     for velocity in step.variables["velocities"]:
         velocity.assign(0.1 * random.standard_normal(velocity.shape))
     batches = [

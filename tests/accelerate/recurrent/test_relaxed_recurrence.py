@@ -10,7 +10,7 @@ from tests.support import recurrences
 from tf_darts.accelerate.recurrent.relaxed_recurrence import fast_relaxed_recurrence
 from tf_darts.spaces.recurrent.relaxed.recurrence import relaxed_recurrence
 
-BATCH, UNITS, NODES = 6, 8, 3
+BATCH, UNITS, NODES = 6, 8, 2
 WATCHED = ("inputs", "hidden", "input_kernel", "node_kernels", "mixing")
 
 

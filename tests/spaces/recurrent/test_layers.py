@@ -96,9 +96,9 @@ def test_masks_keep_the_mean_and_repeat_with_the_seed(rate):
 @pytest.mark.slow
 def test_dropout_is_variational():
     """One mask for a sequence: a unit that is dropped at one time step is dropped at all."""
-    model = RelaxedLanguageModel(20, 40, output_dropout=0.5)
+    model = RelaxedLanguageModel(20, 40, nodes=2, output_dropout=0.5)
     model.build()
-    features = model.features(text(), tf.zeros([4, 40]), mixing(), seed=SEED, training=True)
+    features = model.features(text(), tf.zeros([4, 40]), mixing(3), seed=SEED, training=True)
     dropped = features.dropped.numpy() == 0.0
     assert 0.3 < dropped.mean() < 0.7
     assert (dropped == dropped[:1]).all()
@@ -107,12 +107,12 @@ def test_dropout_is_variational():
 
 @pytest.mark.slow
 def test_embedding_dropout_drops_words():
-    model = RelaxedLanguageModel(20, 8, embedding_dropout=0.5)
+    model = RelaxedLanguageModel(20, 8, nodes=2, embedding_dropout=0.5)
     model.build()
     hidden = tf.zeros([4, 8])
     with tf.GradientTape() as tape:
         table = model.embedding.value
-        features = model.features(text(30), hidden, mixing(), seed=SEED, training=True)
+        features = model.features(text(30), hidden, mixing(3), seed=SEED, training=True)
         loss = tf.reduce_sum(features.outputs**2)
     used = np.abs(tf.convert_to_tensor(tape.gradient(loss, table)).numpy()).sum(axis=1) > 0
     seen = set(text(30).numpy().ravel())
@@ -122,7 +122,7 @@ def test_embedding_dropout_drops_words():
 @pytest.mark.slow
 def test_the_supernet_is_a_function():
     supernet = RecurrentSupernet(
-        RelaxedLanguageModel(20, 6, **DROPOUTS), temporal_activation_penalty=0.1
+        RelaxedLanguageModel(20, 6, nodes=2, **DROPOUTS), temporal_activation_penalty=0.1
     )
     weights = [tf.convert_to_tensor(weight) for weight in supernet.weights]
     before = [v.numpy() for v in [*supernet.weights, *supernet.statistics]]
@@ -130,7 +130,7 @@ def test_the_supernet_is_a_function():
     def loss(seed=SEED, scale=1.0, **options):
         batch, state = (text(), text()), supernet.initial_state(4)
         scaled = [scale * weight for weight in weights]
-        return supernet.loss(scaled, {"cell": mixing()}, batch, state, seed, **options)
+        return supernet.loss(scaled, {"cell": mixing(3)}, batch, state, seed, **options)
 
     plain, slow = loss(), loss(regularized=True)
     assert float(plain.loss) == float(loss().loss) == float(slow.means["loss"])
