@@ -1,5 +1,7 @@
 """The training step on two replicas, and in micro-batches, against one with all of a batch."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -61,6 +63,11 @@ def _taken(space, replicas):
     return [value.numpy() for name in names for value in tf.nest.flatten(step.variables[name])]
 
 
+@functools.cache
+def _taken_alone(space):
+    return _taken(space, SINGLE_REPLICA)
+
+
 def _assert_close(found, right):
     assert len(found) == len(right) > 0
     for ours, theirs in zip(found, right, strict=True):
@@ -70,17 +77,16 @@ def _assert_close(found, right):
 @pytest.mark.slow
 @pytest.mark.parametrize("space", SPACES)
 def test_two_replicas_are_one(mirrored, space):
-    _assert_close(_taken(space, Replicas(mirrored, checks=True)), _taken(space, SINGLE_REPLICA))
+    _assert_close(_taken(space, Replicas(mirrored, checks=True)), _taken_alone(space))
 
 
 @pytest.mark.slow
 def test_micro_batches_are_the_batch():
-    _assert_close(
-        _taken("recurrent", Replicas(micro_batches=2)), _taken("recurrent", SINGLE_REPLICA)
-    )
+    _assert_close(_taken("recurrent", Replicas(micro_batches=2)), _taken_alone("recurrent"))
 
 
 @pytest.mark.slow
 def test_micro_batches_of_batch_norms_are_not():
-    parts, whole = (_taken("convolutional", r) for r in (Replicas(micro_batches=2), SINGLE_REPLICA))
+    parts = _taken("convolutional", Replicas(micro_batches=2))
+    whole = _taken_alone("convolutional")
     assert max(np.abs(p - w).max() for p, w in zip(parts, whole, strict=True)) > 1e-3
