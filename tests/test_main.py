@@ -47,14 +47,7 @@ SMALL_IMAGES = [
     "--checkpoint_steps=2",
     "--deterministic",
 ]
-# What is compiled of it takes a third of the time.
-SMALL_BENCHMARK = [
-    "--hypergradient=first_order",
-    "--space=nasbench201",
-    "--cells_per_stage=1",
-    *(flag for flag in SMALL_IMAGES if not flag.startswith("--layers")),
-]
-SPACES = {"text": SMALL, "images": SMALL_IMAGES, "benchmark": SMALL_BENCHMARK}
+SPACES = {"text": SMALL, "images": SMALL_IMAGES}
 
 
 def checkpoint(run_dir):
@@ -145,7 +138,7 @@ def test_a_search_on_images_leaves_everything(whole_run):
 @pytest.mark.parametrize(
     ("space", "steps"),
     [
-        ("benchmark", [8]),  # in the second epoch
+        ("text", [8]),  # in the second epoch
         pytest.param("text", [4, 8], marks=pytest.mark.long),
         pytest.param("images", [4, 8], marks=pytest.mark.long),
     ],
@@ -177,7 +170,7 @@ def test_killed_and_resumed_it_is_bit_identical(
     "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
 )
 def test_asked_to_stop_it_saves_and_says_so(command, kept_programs, tmp_path, number):
-    settings = *SMALL_BENCHMARK, f"--run_dir={tmp_path}", "--epochs=500"
+    settings = *SMALL, "--hypergradient=first_order", f"--run_dir={tmp_path}", "--epochs=500"
     process = command.start(*settings, **kept_programs)
     history = tmp_path / "history.jsonl"
     command.wait_for(lambda: history.exists() and history.stat().st_size > 0, process, "an epoch")

@@ -56,7 +56,7 @@ class After(StopRequest):
 
 
 @pytest.mark.slow
-def test_a_stopped_search_goes_on_as_its_own_version_did(old, eagerly):
+def test_a_stopped_search_goes_on_as_its_own_version_did(old):
     search = settings(old, hypergradient="first_order", weight_learning_rate=0.5, epochs=400)
     asked = {"mode": "search", "run_dir": str(old / "search_stopped"), **search}
     with pytest.raises(Stopped):
@@ -87,7 +87,7 @@ def test_a_finished_search_is_only_looked_at(old):
 
 
 @pytest.mark.slow
-def test_a_finished_training_is_tested_exported_and_repeated(old, eagerly):
+def test_a_finished_training_is_tested_exported_and_repeated(old):
     run = old / "train_finished"
     asked = {"mode": "test", "run_dir": str(run), "data_dir": str(old / "text")}
     assert 10 < run_training_test(config.configure(asked))["scores"]["perplexity"] < 14

@@ -102,7 +102,7 @@ class StopAt(StopRequest):
 
 
 @pytest.mark.slow
-def test_a_text_training_that_is_extended_is_one_that_was_longer(text, tmp_path, eagerly):
+def test_a_text_training_that_is_extended_is_one_that_was_longer(text, tmp_path):
     settings = TEXT | {"data_dir": str(text)}
     train(tmp_path / "whole", settings, epochs=5)
     train(tmp_path / "extended", settings, epochs=1)
@@ -121,7 +121,7 @@ def test_a_text_training_that_is_extended_is_one_that_was_longer(text, tmp_path,
 
 
 @pytest.mark.slow
-def test_after_the_test_it_is_not_extended(text, tmp_path, eagerly):
+def test_after_the_test_it_is_not_extended(text, tmp_path):
     settings = TEXT | {"data_dir": str(text)}
     train(tmp_path / "run", settings, epochs=1)
     run_training_test(
