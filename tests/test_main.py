@@ -165,10 +165,8 @@ def test_killed_and_resumed_it_is_bit_identical(
     assert records(tmp_path) == records(whole[0])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
-)
+@pytest.mark.long  # a study is asked to stop in tests/test_main_studies.py
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_asked_to_stop_it_saves_and_says_so(command, kept_programs, tmp_path, number):
     settings = *SMALL, "--hypergradient=first_order", f"--run_dir={tmp_path}", "--epochs=500"
     process = command.start(*settings, **kept_programs)

@@ -27,9 +27,12 @@ def test_a_method_takes_forty_lines_at_most():
 
 
 @pytest.mark.slow
-def test_it_is_a_method(loaded):
-    check_method("exploring_darts")
-    check_method("exploring_darts", hypergradient="exact", first_share=0.9)
+@pytest.mark.parametrize(
+    "settings",
+    [{}, pytest.param({"hypergradient": "exact", "first_share": 0.9}, marks=pytest.mark.long)],
+)
+def test_it_is_a_method(loaded, settings):
+    check_method("exploring_darts", **settings)
 
 
 def run(cwd, *arguments):
