@@ -25,7 +25,7 @@ def pixels():
     return np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3)).astype(np.float32)
 
 
-@pytest.mark.slow
+@pytest.mark.long  # test_export_command.py compares the three, of a network that was trained
 def test_three_precisions(tmp_path, task):
     pytest.importorskip("ai_edge_litert", reason="the optional extra litert is not installed")
     with new_version(tmp_path, 3) as version:

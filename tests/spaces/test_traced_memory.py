@@ -1,5 +1,7 @@
 """Tests of the memory that both spaces' doors say they take: in proportion, and against a count."""
 
+import functools
+
 import pytest
 
 from tf_darts.cells.published import PUBLISHED
@@ -40,11 +42,16 @@ def batch_of(network, examples, longest=36):
 MAKERS = (relaxed_images, derived_images, relaxed_text, derived_text)
 
 
+@functools.cache
+def memory_of(make, rematerialize, examples):
+    network = make(rematerialize)
+    return network.traced_memory(batch_of(network, examples))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("make", MAKERS)
 def test_proportional_to_the_batch(make):
-    network = make()
-    small, large = (network.traced_memory(batch_of(network, examples)) for examples in (8, 32))
+    small, large = (memory_of(make, False, examples) for examples in (8, 32))
     # Copies of weights, of which the auxiliary head has many, do not grow.
     assert 3 < large.retained / small.retained < 4.01
     assert 3 < large.peak / small.peak < 4.01
@@ -53,9 +60,8 @@ def test_proportional_to_the_batch(make):
 @pytest.mark.slow
 @pytest.mark.parametrize("make", MAKERS)
 def test_less_with_rematerialisation(make):
-    plain, again = (make(flag) for flag in (False, True))
-    batch = batch_of(plain, 8)
-    assert again.traced_memory(batch).peak < 0.75 * plain.traced_memory(batch).peak
+    plain, again = (memory_of(make, flag, 8) for flag in (False, True))
+    assert again.peak < 0.75 * plain.peak
 
 
 def test_second_derivatives_take_more():
