@@ -5,6 +5,7 @@ from absl import flags
 
 from tests.support.paths import ROOT
 from tf_darts.cli import flags as command_line
+from tf_darts.config.methods import methods
 
 FLAGFILES = sorted((ROOT / "flags").glob("*.flags"))
 
@@ -58,6 +59,13 @@ def test_runs_have_directories_of_their_own(file):
 
 def test_no_two_flagfiles_share_a_directory():
     assert len({_config(file).run_dir for file in FLAGFILES}) == len(FLAGFILES)
+
+
+@pytest.mark.parametrize("method", sorted(methods().keys() - {"joint_simultaneous"}))
+def test_every_method_searches_by_the_file_that_compares_them(method):
+    file = ROOT / "flags" / "search_nasbench201_small.flags"
+    config = _config(file, f"--method={method}")
+    assert (config.method, config.channels, config.batch_size) == (method, 8, 64)
 
 
 @pytest.mark.parametrize("dataset", ["ptb", "cifar10"])
