@@ -26,7 +26,7 @@ RATE = TUNE | {"tune": "learning_rate=1:2"}
         (SELECT | {"candidates": "enas,enas"}, "name each source once", {"candidates": "enas"}),
         (
             SELECT | {"candidates": "radnom"},
-            "is none of search, .* and random, and no cell",
+            "did you mean random",
             {"candidates": "random"},
         ),
         (SELECT | {"search_settings": "units"}, "NAME=VALUE", {"search_settings": "units=8"}),
