@@ -1,5 +1,6 @@
 """P-DARTS' limit on skip connections."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -45,6 +46,36 @@ def test_exactly_so_many_where_every_skip_is_the_largest(limit):
     found = derived(weights, weights, most_skips=limit)
     assert (skips(found["normal"]), skips(found["reduce"])) == (limit, 8)
     assert (weights == before).all()
+
+
+OF_THE_TABLE = find_space("nasbench201").topologies
+
+
+def test_none_goes_first_also_where_it_competes():
+    (topology,) = OF_THE_TABLE.values()
+    assert topology.none_competes and topology.operations[0] == "none"
+    weights = np.full([6, 5], 0.1)
+    weights[:, 0] = 0.6  # of `none`
+    weights[range(6), [1, 1, 1, 2, 3, 4]] = 0.2
+    ((cell,),) = [SkipLimit(most_skips=3).edges({"cell": weights}, OF_THE_TABLE).values()]
+    assert [topology.operations.index(name) for node in cell for name, _ in node] == [
+        1,
+        1,
+        1,
+        2,
+        3,
+        4,
+    ]
+
+
+def test_an_edge_of_none_and_a_skip_beyond_the_limit_is_none():
+    (topology,) = OF_THE_TABLE.values()
+    names = (("none", "skip_connect"),) * 6
+    cells = {"cell": dataclasses.replace(topology, operations=names)}
+    weights = np.array([[0.9, 0.1], [0.1, 0.9], [0.2, 0.8], [0.3, 0.7], [0.4, 0.6], [0.5, 0.5]])
+    edges = SkipLimit(most_skips=2).edges({"cell": weights}, cells)["cell"]
+    kept = [name == "skip_connect" for node in edges for name, _ in node]
+    assert kept == [False, True, True, False, False, False]
 
 
 def test_a_search_without_skips_has_nothing_to_limit():

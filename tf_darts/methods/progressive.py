@@ -26,8 +26,8 @@ class ProgressiveShrinking(EpochRule):
     After each stage but the last every edge loses the operations with the smallest mixing weights,
     of equals the first; `none` goes like any other. Only the lists of operations are handed on. A
     stage goes through all epochs, with its own cosine and warm-up; a rule that stops ends its
-    stage. (In the official code `none` goes first after the last stage: here the derivation leaves
-    it out there.)
+    stage. (In the official code `none` goes first after the last stage: here that is the
+    derivation's, `skip_limit`.)
     """
 
     stage_operations: str = setting(

@@ -14,6 +14,8 @@ from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
 from tf_darts.methods.skip_count import IDENTITIES, normal_cells
 
+_LEFT_OUT = -1.0
+
 
 @register("skip_limit")
 class SkipLimit(Derivation):
@@ -21,7 +23,9 @@ class SkipLimit(Derivation):
 
     While a cell has more than `most_skips`, the smallest mixing weight of a skip connection that is
     in it becomes 0, and edges and operations are chosen anew. It is a strong prior: random cells
-    under the same limit are its control.
+    under the same limit are its control. `none` has weight 0 from the start, also where it competes
+    (NAS-Bench-201): as in the authors' code it goes first, and an edge is `none` only where nothing
+    else is left of it.
     """
 
     most_skips: int = setting(
@@ -45,11 +49,21 @@ class SkipLimit(Derivation):
     def edges(
         self, mixing: Mapping[str, np.ndarray], cells: Mapping[str, CellTopology]
     ) -> dict[str, list[list[Edge]]]:
-        tables = {name: np.array(table) for name, table in mixing.items()}
+        tables = {name: _without_none(mixing[name], topology) for name, topology in cells.items()}
         for name, topology in normal_cells(cells).items():
             while len(skips := _skips(tables[name], topology)) > self.most_skips:
-                tables[name][min(skips, key=lambda place: tables[name][place])] = 0.0
+                # Below that of `none`, which an edge of nothing else falls back to.
+                tables[name][min(skips, key=lambda place: tables[name][place])] = _LEFT_OUT
         return derive(tables, cells)
+
+
+def _without_none(table: np.ndarray, topology: CellTopology) -> np.ndarray:
+    """The mixing weights of one kind of cell, [edges, operations], with 0 for `none`."""
+    table = np.array(table)
+    for edge in range(topology.edges):
+        if "none" in (names := topology.operations_of(edge)):
+            table[edge, names.index("none")] = 0.0
+    return table
 
 
 def _skips(table: np.ndarray, topology: CellTopology) -> list[tuple[int, int]]:
