@@ -47,7 +47,8 @@ def record(path: pathlib.Path) -> dict[str, Any]:
       {"method", "seed", "version", "commit", "settings", "epochs": [{"epoch", "step", "seconds",
       "cell", "table", "monitors", …}], "result": {"epoch", "cell", "scores",
       "references"}}; the result also has what was "found" of a known answer and why the search
-      "stopped" early, where that is so.
+      "stopped" early, where that is so. A search in stages has the epochs and steps of all of them,
+      counted on.
 
     Raises:
       UserError: it holds no search, or one that has not finished; `StateError`: it cannot be read.
@@ -56,9 +57,11 @@ def record(path: pathlib.Path) -> dict[str, Any]:
     try:
         if kind_of(run) != "search":
             raise UserError(f"{path}: holds no search; leave it out.")
-        history = read_finished(path, "search", settings["epochs"])
-        if not history:
+        last = read_finished(path, "search", settings["epochs"])
+        if not last:
             raise UserError(f"{path}: the search has not finished; go on with it first.")
+        before = _earlier_stages(path)
+        history = _one_after_the_other([*before, last])
         result = run.read_result() or {}
     finally:
         run.close()
@@ -77,13 +80,30 @@ def record(path: pathlib.Path) -> dict[str, Any]:
         "settings": {name: value for name, value in settings.items() if name != "cells"},
         "epochs": [_epoch(line) for line in history],
         "result": {
-            "epoch": result.get("epoch", history[-1]["epoch"]),
+            "epoch": result.get("epoch", last[-1]["epoch"]) + sum(map(len, before)),
             "cell": result.get("cell", history[-1]["cell"]),
             "scores": scores,
             "references": table.references((1, 10)) if table else {},
         }
         | {name: result[name] for name in ("found", "stopped") if name in result},
     }
+
+
+def _earlier_stages(path: pathlib.Path) -> list[list[dict[str, Any]]]:
+    """The histories of all stages of a search but the last; none where it had no stages."""
+    folders = sorted((path / "stages").glob("*"), key=lambda folder: int(folder.name))
+    return [files.read_json_lines(folder / "history.jsonl") for folder in folders]
+
+
+def _one_after_the_other(stages: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The epochs of all stages, as if one search had taken them; seconds are counted on already."""
+    history: list[dict[str, Any]] = []
+    for stage in stages:
+        epoch, step = (history[-1]["epoch"], history[-1]["step"]) if history else (0, 0)
+        history += [
+            line | {"epoch": line["epoch"] + epoch, "step": line["step"] + step} for line in stage
+        ]
+    return history
 
 
 def _epoch(line: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,12 @@ from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.whole_programs import set_xla
 from tf_darts.spaces.fast_forms import set_acceleration
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # There are as many of these processes as cores: with more threads each they would wait for each
+    # other, an eighth of all time. Processes that tests start have TensorFlow's usual threads.
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
 
 def pytest_collection_finish():
     """What is imported stays: the collector need not look at it again and again."""

@@ -70,15 +70,33 @@ def test_an_animation_of_two_searches(tool):
 
 
 def test_records_are_of_one_protocol(tool):
-    """All runs had the same settings, but for those of their methods."""
-    names = "dataset", "space", "epochs", "batch_size", "channels", "cells_per_stage", "image_size"
+    """All runs had the same settings, but for those of their methods; stages share the steps."""
+    names = "dataset", "space", "batch_size", "channels", "image_size"
     names += "train_portion", "train_examples", "weight_learning_rate"
+    of_all = "epochs", "cells_per_stage"
     for run in tool.read():
-        assert {n: run["settings"][n] for n in names} == {
-            n: tool.read()[0]["settings"][n] for n in names
-        }
+        staged = run["settings"].get("stage_settings")
+        for name in names if staged else names + of_all:
+            assert run["settings"][name] == tool.read()[0]["settings"][name], run["method"]
         assert [epoch["epoch"] for epoch in run["epochs"]] == list(range(1, len(run["epochs"]) + 1))
-        assert not [value for value in run["settings"].values() if "/" in str(value)], "a path"
+        assert [epoch["step"] for epoch in run["epochs"]] == [
+            390 * epoch["epoch"] for epoch in run["epochs"]
+        ]
+        if staged:
+            assert staged.startswith("cells_per_stage:1/")
+            assert len(run["epochs"]) == 3 * run["settings"]["epochs"] == 51
+        assert not [value for value in run["settings"].values() if str(value).startswith("/")], (
+            "a path"
+        )
+
+
+def test_epochs_and_steps_of_stages_are_counted_on():
+    recorder = module("record_run")
+    stages = [[{"epoch": e, "step": 3 * e, "seconds": 9.0} for e in (1, 2)] for _ in range(3)]
+    history = recorder._one_after_the_other(stages)
+    assert [line["epoch"] for line in history] == [1, 2, 3, 4, 5, 6]
+    assert [line["step"] for line in history] == [3, 6, 9, 12, 15, 18]
+    assert {line["seconds"] for line in history} == {9.0}, "the product counts them on itself"
 
 
 def test_pairs_are_of_equal_seeds(tool):

@@ -136,7 +136,9 @@ def test_contract_of_a_recurrent_supernet_with_some_operations():
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserWarning")
-@pytest.mark.parametrize("operations", ["s1", pytest.param("s2", marks=pytest.mark.long), "s4"])
+@pytest.mark.parametrize(
+    "operations", [*(pytest.param(name, marks=pytest.mark.long) for name in ("s1", "s2")), "s4"]
+)
 def test_a_whole_search(eagerly, uncounted, tmp_path, operations):
     small = {"channels": 2, "layers": 3, "batch_size": 4, "train_examples": 20}
     few = {"epochs": 1, "steps_per_epoch": 1, "method": "darts_first"}
