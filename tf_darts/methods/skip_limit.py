@@ -21,8 +21,8 @@ _LEFT_OUT = -1.0
 class SkipLimit(Derivation):
     """The strongest edges, with few skip connections in each cell but the reduction cell.
 
-    While a cell has more than `most_skips`, the smallest mixing weight of a skip connection that is
-    in it becomes 0, and edges and operations are chosen anew. It is a strong prior: random cells
+    While a cell has more than `most_skips`, the skip connection in it that has the smallest mixing
+    weight is left out, and edges and operations are chosen anew. It is a strong prior: random cells
     under the same limit are its control. `none` has weight 0 from the start, also where it competes
     (NAS-Bench-201): as in the authors' code it goes first, and an edge is `none` only where nothing
     else is left of it.
