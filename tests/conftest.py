@@ -19,6 +19,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
+from tensorflow.python.framework.config import disable_op_determinism  # there is no public way
 from tensorflow_datasets.core import registered
 
 import tf_darts.accelerate  # noqa: F401, as every run has them
@@ -58,13 +59,15 @@ def pytest_runtest_setup(item):
 def _fast_forms_as_ever():
     """A program in the tests' own process may have set `--accelerate=off` or `--xla=step`.
 
-    And one of image networks has left out graph optimisers.
+    And one of image networks has left out graph optimisers, and one with `--deterministic` has
+    asked for kernels that always add up alike: XLA has none for the gradient of max pooling.
     """
     yield
     set_acceleration("auto")
     set_lean(True)
     set_xla("auto")
     tf.config.optimizer.set_experimental_options(dict.fromkeys((ALL, *NOT_WORTH_IT)))
+    disable_op_determinism()
 
 
 @pytest.fixture
