@@ -17,8 +17,12 @@ _AHEAD = 2  # batches that are made while one is computed with
 
 
 def mapped(dataset: tf.data.Dataset, function: Callable[..., Any]) -> tf.data.Dataset:
-    """A function of each element, in their order, of several elements at once."""
-    return dataset.map(function, num_parallel_calls=cores(), deterministic=True)
+    """A function of each element, in their order, of several elements at once.
+
+    It is traced as it stands: AutoGraph would take a second to find no Python conditions in it.
+    """
+    traced = tf.autograph.experimental.do_not_convert(function)
+    return dataset.map(traced, num_parallel_calls=cores(), deterministic=True)
 
 
 def read_ahead(batches: tf.data.Dataset) -> tf.data.Dataset:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 import tensorflow as tf
 
 from tf_darts.errors import StateError, UserError
+from tf_darts.runtime.busy import busy
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.runtime.run_directory import RunDirectory
@@ -163,7 +164,8 @@ class RunLoop(abc.ABC):
         if records is not None:
             return records
         if self._replicas.is_chief and not self._state.restore():
-            self._state.save(0, anchor=True)
+            with busy(f"Saving the state that the {self.activity} begins with"):
+                self._state.save(0, anchor=True)
         self._replicas.barrier()
         if not self._replicas.is_chief:
             self._state.restore()

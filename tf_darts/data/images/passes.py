@@ -185,17 +185,17 @@ class ImageBatches:
         images, labels = tf.gather(self._images, numbers), tf.gather(self._labels, numbers)
         if self._crop_padding or self._flip:
             seed = sub_seed(self._seed, stream, "augmentation")
-            corners, flips = draw(seed, step, len(numbers), self._crop_padding, self._flip)
+            corners, flips = draw(seed, step, numbers.shape[0], self._crop_padding, self._flip)
             images = crop_and_flip(images, corners, flips, self._crop_padding)
         images = self._normalised(images)
         if self._cutout:
             seed = sub_seed(self._seed, stream, "cutout")
-            centres = draw_centres(seed, step, len(numbers), tuple(images.shape[1:3]))
+            centres = draw_centres(seed, step, numbers.shape[0], tuple(images.shape[1:3]))
             blanked = cut_out(images, centres, self._cutout)
             if cutout_rate is None:
                 return blanked, labels
             seed = sub_seed(self._seed, stream, "cutout_rate")
-            chosen = draw_chosen(seed, step, len(numbers), cutout_rate)
+            chosen = draw_chosen(seed, step, numbers.shape[0], cutout_rate)
             images = tf.where(chosen[:, tf.newaxis, tf.newaxis, tf.newaxis], blanked, images)
         return images, labels
 
