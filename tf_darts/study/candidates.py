@@ -89,7 +89,7 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
     if config.search_settings and not searches:
         raise UserError(
             f"--search_settings has no meaning for --candidates={config.candidates}, which searches"
-            " nothing; leave it out."
+            " nothing; leave it out, or add --search_settings= where a flagfile has it."
         )
     if config.snapshots and not searches:
         raise UserError(
