@@ -147,11 +147,20 @@ def test_wrong_edges_and_pairs_by_hand(controls):
     assert controls._paired([(1, 2), (2, 1), (3, 3)]) == "+0.0 (p = 1)"
 
 
-def test_the_document_agrees_with_the_study_of_texts():
-    tool = module("text_study")
-    text = tool.DOCUMENT.read_text()
-    assert tool.document(text, tool.read()) == text, "run experiments/text_study.py --write"
-    assert tool.document(text, [found("random", 0, 125.25)]) != text
+@pytest.fixture(scope="module")
+def studies():
+    return module("studies")
+
+
+@pytest.mark.parametrize(("name", "score"), [("texts", 125.25), ("images", 61.25)])
+def test_the_document_agrees_with_the_studies(studies, name, score):
+    text = studies.DOCUMENT.read_text()
+    assert studies.document(text) == text, "run experiments/studies.py --write"
+
+    def other(file):
+        return [found("random", 0, score)] if file == studies.STUDIES[name].lines else []
+
+    assert f"| {score:.2f} |" in studies.document(text, other)
 
 
 def found(source, seed, score, entropies=(), **seconds):
@@ -160,20 +169,23 @@ def found(source, seed, score, entropies=(), **seconds):
     return {"source": source, "seed": seed, "score": score, "epochs": epochs, **seconds}
 
 
-def test_a_study_of_texts_by_hand(tmp_path):
-    tool = module("text_study")
-    random, searched = tool.table(
-        [
-            *(found("random", seed, score) for seed, score in enumerate([100.0, 110.0])),
-            found("darts", 0, 120.0, (1.6, 1.5), search_seconds=600.0),
-            found("darts", 1, 130.0, (1.6, 1.3), search_seconds=1200.0),
-        ]
-    )
+def test_the_table_of_a_study_by_hand(studies):
+    lines = [
+        *(found("random", seed, score) for seed, score in enumerate([100.0, 110.0])),
+        found("darts", 0, 120.0, (1.6, 1.5), search_seconds=600.0),
+        found("darts", 1, 130.0, (1.6, 1.3), search_seconds=1200.0),
+    ]
+    random, searched = studies.table(lines, studies.STUDIES["texts"])
     assert random["by seed"] == "100.0, 110.0" and random["from random"] == ""
     assert searched["validation perplexity"] == "125.00 ± 7.07"
     # Two of the six ways to share four scores out in pairs have so large a difference.
     assert (searched["from random"], searched["p (permutation)"]) == ("+20.0", "0.33")
     assert (searched["entropy of α"], searched["search, minutes"]) == ("1.40", "15")
+    best, second = studies.table(lines, studies.STUDIES["images"])
+    assert (best["cells"], second["validation accuracy, %"]) == ("`darts`", "105.00 ± 7.07")
+
+
+def test_the_lines_of_a_study(studies, tmp_path):
     row = {
         "name": "darts_seed0",
         "source": "darts",
@@ -186,9 +198,39 @@ def test_a_study_of_texts_by_hand(tmp_path):
     (tmp_path / "ranking.json").write_text(json.dumps({"candidates": [row, failed]}))
     search = tmp_path / "candidates" / "darts_seed0" / "search"
     search.mkdir(parents=True)
-    (search / "history.jsonl").write_text('{"entropy": 1.60944, "cell": "tanh:0"}\n')
-    (line,) = tool.record(tmp_path)
-    assert line["score"] == 120.0 and line["epochs"] == [{"entropy": 1.6094}]
+    history = {"entropy": 1.60944, "cell": "tanh:0", "train_accuracy": 1, "train_perplexity": 2.0}
+    (search / "history.jsonl").write_text(json.dumps(history) + "\n")
+    (line,) = studies.candidates(tmp_path, studies.STUDIES["texts"])
+    assert line["score"] == 120.0
+    assert line["epochs"] == [{"train_perplexity": 2.0, "entropy": 1.6094}]
+
+
+def test_lines_take_the_places_of_their_like(studies, tmp_path, monkeypatch):
+    monkeypatch.setattr(studies, "RESULTS", tmp_path)
+    first = [found("random", 1, 9.0), found("darts", 0, 8.0)]
+    studies.record("lines.jsonl", first, ("source", "seed"))
+    studies.record("lines.jsonl", [found("random", 1, 7.0)], ("source", "seed"))
+    lines = studies.read("lines.jsonl")
+    assert [(line["source"], line["score"]) for line in lines] == [("darts", 8.0), ("random", 7.0)]
+
+
+@pytest.mark.slow
+def test_a_tested_training_is_a_line(studies, tmp_path):
+    program = [sys.executable, "tests/support/eagerly.py", "tf_darts/main.py"]
+    small = "--dataset=digits --channels=2 --layers=3 --epochs=1 --batch_size=64"
+    files = f"--run_dir={tmp_path / 'v2'}"
+    for arguments in (f"--mode=train --genotype=darts_v2 {small}", "--mode=test"):
+        done = subprocess.run(
+            [*program, *arguments.split(), files], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    line = studies.tested(tmp_path / "v2")
+    assert (line["settings"], line["epochs"]) == ({"channels": 2, "layers": 3}, 1)
+    test = json.loads((tmp_path / "v2" / "test.json").read_text())["scores"]["accuracy"]
+    (row,) = studies.tested_table([line])
+    assert (row["training"], row["test accuracy, %"]) == ("`v2`", f"{test:.2f}")
+    counts = json.loads((tmp_path / "v2" / "counts.json").read_text())
+    assert row["weights"] == f"{counts['weights']:,}"
 
 
 def test_the_document_agrees_with_the_estimates():
