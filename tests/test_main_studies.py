@@ -80,6 +80,7 @@ def test_a_selection_leaves_everything(whole):
     with (directory / "ranking.csv").open(newline="") as file:
         assert [row["name"] for row in csv.DictReader(file)] == [row["name"] for row in rows]
     assert (directory / "plots" / "ranking.png").read_bytes().startswith(b"\x89PNG")
+    assert out.count("Read pydoc: ") == 1 + out.count("The program begins anew"), out
     for source in ("first_order", "random"):
         assert source in out and source in (directory / "ranking.md").read_text()
 

@@ -17,7 +17,7 @@ from tf_darts.data.images.streamed import StreamedImageData
 from tf_darts.data.images.training_batches import ImageTrainingData
 from tf_darts.data.trivial_scores import MOST_FREQUENT_CLASS, majority_accuracy
 from tf_darts.runs.data_parts import SearchPart, TestPart, TrainingPart
-from tf_darts.runtime.console import say
+from tf_darts.runtime.console import tell
 from tf_darts.runtime.seeds import sub_seed
 
 
@@ -30,7 +30,7 @@ def load_images(config: ImageSearchConfig | ImageTrainingConfig) -> ImageSet:
 def _tell(config: ImageSearchConfig | ImageTrainingConfig, summary: str) -> None:
     """Says what was read of the user's own images; of others it is known."""
     if config.dataset == "folder":
-        say(summary)
+        tell(summary)
 
 
 def search_part(config: ImageSearchConfig) -> SearchPart:

@@ -9,7 +9,7 @@ from tf_darts.data.texts.search_batches import TextSearchData
 from tf_darts.data.texts.training_batches import TextTrainingData, fingerprint_of_test, text_test
 from tf_darts.data.trivial_scores import WORD_FREQUENCIES, unigram_perplexity
 from tf_darts.runs.data_parts import SearchPart, TestPart, TrainingPart
-from tf_darts.runtime.console import say
+from tf_darts.runtime.console import tell
 from tf_darts.runtime.seeds import sub_seed
 
 
@@ -29,7 +29,7 @@ def search_part(config: TextSearchConfig) -> SearchPart:
     words = corpus.vocabulary.size
     perplexity = unigram_perplexity(words, corpus.train, corpus.validation)
     baseline = (WORD_FREQUENCIES, perplexity)
-    say(corpus.summary())
+    tell(corpus.summary())
     return SearchPart(data, TextFacts(words), baseline)
 
 
@@ -51,7 +51,7 @@ def training_part(config: TextTrainingConfig) -> TrainingPart:
     words = corpus.vocabulary.size
     baseline = (WORD_FREQUENCIES, unigram_perplexity(words, corpus.train, corpus.validation))
     data = _training_data(config, corpus)
-    say(corpus.summary())
+    tell(corpus.summary())
     return TrainingPart(data, TextFacts(words), baseline)
 
 
@@ -62,6 +62,6 @@ def test_part(config: TextTrainingConfig) -> TestPart:
     baseline = (WORD_FREQUENCIES, unigram_perplexity(words, corpus.train, corpus.test))
     batches = text_test(corpus, batch_size=size, bptt=config.bptt)
     data = _training_data(config, corpus)
-    say(corpus.summary())
+    tell(corpus.summary())
     tested = fingerprint_of_test(corpus)
     return TestPart(batches, size, baseline, data, tested, TextFacts(words))

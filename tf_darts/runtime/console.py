@@ -3,7 +3,10 @@
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from typing import TextIO
+
+_told: set[str] | None = None  # what `tell` has said inside `telling_once`
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
@@ -23,6 +26,26 @@ def say(text: str, stream: TextIO | None = None) -> None:
         # What is left in the stream would be written, and refused, again when Python ends.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def tell(text: str) -> None:
+    """Says a fact that may come again, see `telling_once`."""
+    if _told is None:
+        say(text)
+    elif text not in _told:
+        _told.add(text)
+        say(text)
+
+
+@contextlib.contextmanager
+def telling_once() -> Iterator[None]:
+    """Inside, `tell` says each line once: the runs of a study read the same data."""
+    global _told
+    before, _told = _told, set() if _told is None else _told
+    try:
+        yield
+    finally:
+        _told = before
 
 
 def warn(text: str) -> None:

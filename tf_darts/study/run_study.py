@@ -27,6 +27,7 @@ from tf_darts.runs.search_tasks import search_task
 from tf_darts.runs.training_tasks import training_task
 from tf_darts.runtime import files
 from tf_darts.runtime.callback import Callback
+from tf_darts.runtime.console import telling_once
 from tf_darts.runtime.devices import take_own_gpu
 from tf_darts.runtime.environment import record_start
 from tf_darts.runtime.many_runs import without_retracing_warnings
@@ -63,7 +64,7 @@ def run_study(
       Stopped: a signal came; the same command goes on from there.
     """
     check_plotly()
-    with contextlib.ExitStack() as stack:
+    with telling_once(), contextlib.ExitStack() as stack:
         return _run(config, callbacks, before_candidate, stack)
 
 
