@@ -1,6 +1,9 @@
 import io
 import sys
 import threading
+from unittest import mock
+
+import pytest
 
 from tf_darts.runtime import progress as progress_module
 from tf_darts.runtime.progress import Progress, _Alive
@@ -45,16 +48,55 @@ def test_without_a_terminal_there_is_a_line_an_epoch(capsys):
     assert capsys.readouterr() == (LINE, "")
 
 
-def test_the_second_step_tells_how_long_all_will_take(capsys, monkeypatch):
-    clock = iter([0.0, 30.0, 33.0, 36.0])  # the first compiles
-    monkeypatch.setattr(progress_module.time, "monotonic", lambda: next(clock))
+@pytest.fixture
+def clock(monkeypatch):
+    """What `Progress` takes for the time, as long as nobody else looks."""
+    made = mock.Mock(now=0.0)
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: made.now)
+    return made
+
+
+def _step(progress, clock, numbers, seconds):
+    for number in numbers:
+        clock.now += seconds
+        progress.on_step(number, {"train_loss": 5.0, "train_perplexity": 148.4})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told_at", "told"),
+    [(3.0, 15, "A step takes 3 s, all of them 10 minutes."), (0.4, 31, "A step takes 0.4 s, all")],
+)
+def test_the_first_steps_tell_how_long_all_will_take(capsys, clock, seconds, told_at, told):
+    """Four of 3 s are more than 10 s, and so are not twenty of 0.4 s; the first one compiles."""
     progress = Progress("perplexity", 5, "A: ")
-    progress.on_start(10, 211)
-    for step in (11, 12, 13):
-        next(clock) if step == 11 else None
-        progress.on_step(step, {"train_loss": 5.0, "train_perplexity": 148.4})
-    told = "A: Resuming after step 10.\nA: A step takes 3 s, all of them 10 minutes.\n"
-    assert capsys.readouterr().out == told
+    progress.on_start(10, 215)
+    _step(progress, clock, [11], 30.0)
+    _step(progress, clock, range(12, told_at), seconds)
+    assert capsys.readouterr().out == "A: Resuming after step 10.\n"
+    _step(progress, clock, range(told_at, 40), seconds)
+    out = capsys.readouterr().out
+    assert out.startswith(f"A: {told}") and out.count("\n") == 1
+
+
+def test_another_pace_is_told_and_the_same_is_not(capsys, clock):
+    progress, records = Progress("perplexity", 4), []
+    progress.on_start(0, 400)
+    said = []
+    for epoch, seconds in enumerate([1.0, 1.2, 4.0]):
+        _step(progress, clock, [100 * epoch + 1], 60.0)
+        _step(progress, clock, range(100 * epoch + 2, 100 * epoch + 101), seconds)
+        said.append([line for line in capsys.readouterr().out.splitlines() if "step" in line])
+        records.append(RECORD | {"epoch": epoch + 1, "seconds": clock.now})
+        progress.on_epoch(records[-1], records)
+        said.append(capsys.readouterr().out.split("  ")[0])
+    assert said == [
+        ["A step takes 1 s, all of them 6 minutes."],
+        "epoch 1/4, 8 minutes left",
+        [],
+        "epoch 2/4, 6 minutes left",
+        ["A step now takes 4 s, those left 13 minutes."],
+        "epoch 3/4, 8 minutes left",
+    ]
 
 
 def test_resuming_and_rollbacks_are_told(capsys):

@@ -15,6 +15,10 @@ from tf_darts.runtime.console import say
 # What stands in an epoch's line where a record says that it is so.
 _NOTES = {"averaged": "(averaged weights)"}
 _WORTH_SAYING = 60.0  # seconds that a run takes
+# A pace is taken of so many steps, or of as many as so many seconds have: texts' steps are of other
+# lengths each.
+_PACE_STEPS, _PACE_SECONDS = 20, 10.0
+_ANOTHER_PACE = 1.5  # times as fast or as slow: worth saying again
 
 
 class Progress(Callback):
@@ -33,8 +37,10 @@ class Progress(Callback):
         self._bar: tqdm.tqdm | None = None
         self._alive: _Alive | None = None
         self._total = 0
-        self._first: tuple[int, float] | None = None  # the first step here, and when it was done
-        self._told = False
+        # The first step of an epoch, and when it was done; then none until the next epoch.
+        self._first: tuple[int, float] | None = None
+        self._has_pace = False
+        self._told: float | None = None  # seconds a step, as it was said last
 
     def on_start(self, step: int, total_steps: int) -> None:
         if step:
@@ -66,28 +72,43 @@ class Progress(Callback):
                 self._bar.set_description_str(f"no step for {seconds} s (compiling or evaluating)")
 
     def _tell_speed(self, step: int) -> None:
-        """Says after the second step, where no bar does, how long all the others will take.
+        """Says early in a run, where no bar does, how long all other steps will take.
 
-        The first one compiles.
+        And again in an epoch whose steps are much slower, or faster, as where α begins to move.
+        The first step of an epoch does not count: it may compile.
         """
         now = time.monotonic()
+        if self._has_pace:
+            return
         if self._first is None:
             self._first = step, now
-        elif not self._told and step > self._first[0]:
-            self._told = True
-            seconds = (now - self._first[1]) / (step - self._first[0])
-            left = seconds * (self._total - step)
-            if left > _WORTH_SAYING:
-                say(f"{self._label}A step takes {seconds:.2g} s, all of them {_duration(left)}.")
+            return
+        steps, passed = step - self._first[0], now - self._first[1]
+        if steps <= 0 or (steps < _PACE_STEPS and passed < _PACE_SECONDS):
+            return
+        self._has_pace = True
+        seconds = passed / steps
+        left = seconds * (self._total - step)
+        again = self._told is not None
+        if again and 1 / _ANOTHER_PACE < seconds / self._told < _ANOTHER_PACE:
+            return
+        self._told = seconds
+        if left > _WORTH_SAYING:
+            takes, others = ("now takes", "those left") if again else ("takes", "all of them")
+            say(f"{self._label}A step {takes} {seconds:.2g} s, {others} {_duration(left)}.")
 
     def on_rollback(self, step: int, reason: str) -> None:
+        self._first, self._has_pace = None, False
         self._line(f"{reason}; back to step {step}.")
         if self._bar is not None:
             self._bar.n = step
 
     def on_epoch(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> None:
-        del history
+        self._first, self._has_pace = None, False
+        before = history[-2].get("seconds", 0.0) if len(history) > 1 else 0.0
+        left = (record.get("seconds", 0.0) - before) * (self._epochs - record["epoch"])
         parts = [f"epoch {record['epoch']}/{self._epochs}"]
+        parts[0] += f", {_duration(left)} left" if left > _WORTH_SAYING else ""
         for stream in ("train", "validation"):
             value = record.get(f"{stream}_{self._score}")
             parts += [] if value is None else [f"{stream} {self._score} {value:.2f}"]
