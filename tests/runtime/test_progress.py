@@ -10,6 +10,7 @@ from tf_darts.runtime.progress import Progress, _Alive
 
 RECORD = {
     "epoch": 2,
+    "step": 4,
     "train_perplexity": 200.123,
     "validation_perplexity": 150.456,
     "entropy": 1.5,
@@ -79,15 +80,17 @@ def test_the_first_steps_tell_how_long_all_will_take(capsys, clock, seconds, tol
 
 
 def test_another_pace_is_told_and_the_same_is_not(capsys, clock):
-    progress, records = Progress("perplexity", 4), []
+    progress = Progress("perplexity", 4)
+    clock.now = 5000.0  # an earlier stage's, say
     progress.on_start(0, 400)
     said = []
     for epoch, seconds in enumerate([1.0, 1.2, 4.0]):
         _step(progress, clock, [100 * epoch + 1], 60.0)
         _step(progress, clock, range(100 * epoch + 2, 100 * epoch + 101), seconds)
         said.append([line for line in capsys.readouterr().out.splitlines() if "step" in line])
-        records.append(RECORD | {"epoch": epoch + 1, "seconds": clock.now})
-        progress.on_epoch(records[-1], records)
+        clock.now += 11.0  # evaluated
+        place = {"epoch": epoch + 1, "step": 100 * epoch + 100, "seconds": clock.now}
+        progress.on_epoch(RECORD | place, [])
         said.append(capsys.readouterr().out.split("  ")[0])
     assert said == [
         ["A step takes 1 s, all of them 6 minutes."],
@@ -97,6 +100,16 @@ def test_another_pace_is_told_and_the_same_is_not(capsys, clock):
         ["A step now takes 4 s, those left 13 minutes."],
         "epoch 3/4, 8 minutes left",
     ]
+
+
+def test_what_is_left_counts_from_where_an_epoch_went_on(capsys, clock):
+    """Half of the second epoch of four was done before; its ten steps and evaluation take 20 s."""
+    progress = Progress("perplexity", 4)
+    progress.on_start(30, 80)
+    _step(progress, clock, range(31, 41), 1.0)
+    clock.now += 10.0
+    progress.on_epoch(RECORD | {"step": 40}, [])
+    assert "epoch 2/4, 1 minute left  train" in capsys.readouterr().out
 
 
 def test_resuming_and_rollbacks_are_told(capsys):

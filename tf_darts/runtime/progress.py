@@ -37,6 +37,7 @@ class Progress(Callback):
         self._bar: tqdm.tqdm | None = None
         self._alive: _Alive | None = None
         self._total = 0
+        self._began = (0, 0.0)  # the step at which an epoch began, or went on, and when
         # The first step of an epoch, and when it was done; then none until the next epoch.
         self._first: tuple[int, float] | None = None
         self._has_pace = False
@@ -46,6 +47,7 @@ class Progress(Callback):
         if step:
             say(f"{self._label}Resuming after step {step}.")
         self._total = total_steps
+        self._begin(step)
         if sys.stderr.isatty():
             self._alive = _Alive(self._quiet)
             self._bar = tqdm.tqdm(
@@ -92,21 +94,31 @@ class Progress(Callback):
         again = self._told is not None
         if again and 1 / _ANOTHER_PACE < seconds / self._told < _ANOTHER_PACE:
             return
-        self._told = seconds
         if left > _WORTH_SAYING:
+            self._told = seconds
             takes, others = ("now takes", "those left") if again else ("takes", "all of them")
             say(f"{self._label}A step {takes} {seconds:.2g} s, {others} {_duration(left)}.")
 
-    def on_rollback(self, step: int, reason: str) -> None:
+    def _begin(self, step: int) -> None:
+        """An epoch begins after that step, or goes on."""
+        self._began = step, time.monotonic()
         self._first, self._has_pace = None, False
+
+    def _left(self, step: int) -> float:
+        """Seconds to the end, if all epochs take what this one took, its evaluation with it."""
+        first, then = self._began
+        return (time.monotonic() - then) / max(1, step - first) * (self._total - step)
+
+    def on_rollback(self, step: int, reason: str) -> None:
+        self._begin(step)
         self._line(f"{reason}; back to step {step}.")
         if self._bar is not None:
             self._bar.n = step
 
     def on_epoch(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> None:
-        self._first, self._has_pace = None, False
-        before = history[-2].get("seconds", 0.0) if len(history) > 1 else 0.0
-        left = (record.get("seconds", 0.0) - before) * (self._epochs - record["epoch"])
+        del history
+        left = self._left(record["step"])
+        self._begin(record["step"])
         parts = [f"epoch {record['epoch']}/{self._epochs}"]
         parts[0] += f", {_duration(left)} left" if left > _WORTH_SAYING else ""
         for stream in ("train", "validation"):
@@ -168,6 +180,8 @@ class _Alive:
 
 
 def _duration(seconds: float) -> str:
-    """As people say it: "12 minutes", "3.5 hours"."""
-    minutes = seconds / 60
-    return f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.1f} hours"
+    """As people say it: "1 minute", "12 minutes", "3.5 hours"."""
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} minute{'' if minutes == 1 else 's'}"
+    return f"{seconds / 3600:.1f} hours"
