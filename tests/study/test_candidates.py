@@ -68,6 +68,8 @@ def test_a_cell_says_what_found_it(tmp_path):
         ({"candidates": " , "}, "--candidates is empty"),
         ({"candidates": "serch"}, r"serch is not known \(did you mean search\?\); docs/studies"),
         ({"candidates": "frist_order"}, "did you mean first_order"),
+        ({"candidates": "frist_order", "search_settings": "units=3"}, "did you mean first_order"),
+        ({"candidates": "frist_order", "snapshots": 2}, "did you mean first_order"),
         ({"candidates": "darts_v3"}, "did you mean darts_v2 or darts_v1"),
         ({"candidates": "a_b_c_d"}, "a_b_c_d is none of search, .* random, and no cell: --genoty"),
         ({"candidates": "nasnet"}, "nasnet is none of"),

@@ -86,21 +86,6 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
     kinds = search_sources()
     searches = kinds.keys() & set(sources)
     several = len(searches) > 1
-    if config.search_settings and not searches:
-        raise UserError(
-            f"--search_settings has no meaning for --candidates={config.candidates}, which searches"
-            " nothing; leave it out, or add --search_settings= where a flagfile has it."
-        )
-    if config.snapshots and not searches:
-        raise UserError(
-            f"--snapshots has no meaning for --candidates={config.candidates}, which searches"
-            " nothing; leave it out."
-        )
-    if config.operations and not searches and "random" not in sources:
-        raise UserError(
-            f"--operations has no meaning for --candidates={config.candidates}, which are given"
-            " cells; leave it out."
-        )
     space = find_space(training.space)
     seeds = range(config.seed, config.seed + config.count)
     candidates = []
@@ -119,6 +104,22 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
                 candidates.append(Candidate(name, source, seed, cell, None, training))
         else:
             candidates.append(_cell_candidate(source, training))
+    # Not before: a source that is mistyped is no source that searches nothing.
+    if config.search_settings and not searches:
+        raise UserError(
+            f"--search_settings has no meaning for --candidates={config.candidates}, which searches"
+            " nothing; leave it out, or add --search_settings= where a flagfile has it."
+        )
+    if config.snapshots and not searches:
+        raise UserError(
+            f"--snapshots has no meaning for --candidates={config.candidates}, which searches"
+            " nothing; leave it out."
+        )
+    if config.operations and not searches and "random" not in sources:
+        raise UserError(
+            f"--operations has no meaning for --candidates={config.candidates}, which are given"
+            " cells; leave it out."
+        )
     names = [candidate.name for candidate in candidates]
     for name in {name for name in names if names.count(name) > 1}:
         raise UserError(
