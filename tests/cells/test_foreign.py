@@ -2,6 +2,7 @@
 
 import collections
 import json
+import pathlib
 
 import pytest
 
@@ -339,3 +340,13 @@ def test_cells_of_a_selection(tmp_path):
 def test_cells_of_public_reports(shared, file, space):
     cell = genotype_files.load(shared / "cases" / file)
     assert cell.space == space and genotype.SPACES[space].from_dict(cell.to_dict()) == cell
+
+
+def test_a_label_is_no_longer_than_a_directory_may_be(tmp_path, monkeypatch):
+    """Also of what is no cell, which is refused when it is read: not as a directory's name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    settings = {"mode": "train", "dataset": "digits", "genotype": "import os\n" + "é" * 500}
+    name = pathlib.Path(configure(settings).run_dir).name
+    assert name.startswith("train_digits_import os") and len(name.encode()) < 255
+    assert references.label("runs/found/genotype.json") == "found"

@@ -11,6 +11,8 @@ from tf_darts.cells.genotype import Genotype
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import is_file, shown
 
+_LONGEST = 150  # bytes of a label: with what stands around it, a directory's name has 255 at most
+
 
 def read(reference: str) -> Genotype:
     """The cell of a file or text; raises `UserError` in one sentence where there is none."""
@@ -29,8 +31,10 @@ def label(reference: str) -> str:
     file, name = genotype_files.split_name(reference)
     path = pathlib.Path(file)
     if name:
-        return f"{path.stem}_{name}"
-    return path.parent.name if path.suffix == ".json" and path.parent.name else path.stem
+        made = f"{path.stem}_{name}"
+    else:
+        made = path.parent.name if path.suffix == ".json" and path.parent.name else path.stem
+    return made.encode(errors="replace")[:_LONGEST].decode(errors="ignore")
 
 
 def identifier(cell: Genotype) -> str:
