@@ -23,6 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from marked_tables import with_table
 
+from tf_darts.errors import UserError
 from tf_darts.report import run_files
 from tf_darts.report.statistics import compare, summarise
 from tf_darts.report.tables import Rows, markdown_table
@@ -177,10 +178,13 @@ def main(arguments: list[str]) -> None:
     study = STUDIES[_STUDY.value] if _STUDY.value else None
     if _RUN.value and study is None:
         raise app.UsageError("--study says whose lines these are: " + ", ".join(STUDIES))
-    if _RUN.value:
-        record(study.lines, candidates(pathlib.Path(_RUN.value), study), ("source", "seed"))
-    if _TESTED.value:
-        record(TESTED, [tested(pathlib.Path(_TESTED.value))], ("name",))
+    try:
+        if _RUN.value:
+            record(study.lines, candidates(pathlib.Path(_RUN.value), study), ("source", "seed"))
+        if _TESTED.value:
+            record(TESTED, [tested(pathlib.Path(_TESTED.value))], ("name",))
+    except UserError as error:
+        raise app.UsageError(str(error)) from error
     if _WRITE.value:
         DOCUMENT.write_text(document(DOCUMENT.read_text()))
     elif study is not None:

@@ -139,7 +139,10 @@ def test_a_chief_and_two_workers_find_what_one_process_finds(eager_command, whol
     for process, (_, err) in zip((*workers, chief), outputs, strict=True):
         assert process.returncode == 0, err
     assert all("] score" in out for out, _ in outputs[:2]), "both have worked"
-    assert "random" in outputs[2][0], "the chief has the table"
+    said = outputs[2][0]
+    assert "random" in said, "the chief has the table"
+    assert "] goes to worker0\n" in said and "] goes to worker1\n" in said
+    assert all(f"; {i} of " in said for i in range(3)), "and says how far the study is"
     assert ranking(tmp_path) == ranking(whole[0])
 
 

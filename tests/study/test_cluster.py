@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from tf_darts.errors import UserError
+from tf_darts.study import cluster
 from tf_darts.study.cluster import Role, check_address, lost_chief, role, wait_for_chief
 
 
@@ -49,6 +50,17 @@ def test_a_chief_that_does_not_is_waited_for_and_named():
     with pytest.raises(UserError, match=f"chief at 127.0.0.1:{port} cannot be reached"):
         wait_for_chief(0.7, variables("worker", port))
     assert 0.7 < time.monotonic() - start < 10
+
+
+def test_a_long_wait_is_announced_once(monkeypatch, capsys):
+    monkeypatch.setattr(cluster, "_SILENCE", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+    with pytest.raises(UserError, match="cannot be reached"):
+        wait_for_chief(1.6, variables("worker", port))
+    assert capsys.readouterr().out == (
+        f"Waiting for the chief at 127.0.0.1:{port}, for 1.6 s at most (--chief_patience) …\n"
+    )
 
 
 def test_a_chief_that_went_is_named_with_the_first_line_of_why():

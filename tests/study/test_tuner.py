@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import threading
 
 import keras_tuner
 import pytest
@@ -15,6 +16,7 @@ from tf_darts.config.presets import configure
 from tf_darts.errors import StateError, StorageError, UserError
 from tf_darts.runtime.signals import Stopped
 from tf_darts.study.candidates import Candidate
+from tf_darts.study.cluster import VARIABLES
 from tf_darts.study.evaluation import Evaluation
 from tf_darts.study.oracles import CANDIDATE, black_box_oracle, candidate_oracle
 from tf_darts.study.settings import training_config
@@ -63,6 +65,52 @@ def test_each_candidate_once_in_order(tmp_path):
     study.tuner().search()
     assert study.seen == NAMES and study.ended == 5
     assert [row["score"] for row in load_rows(tmp_path / "candidates")] == [0, 1, 2, 3, 4]
+
+
+@pytest.fixture
+def as_chief(monkeypatch):
+    for name, value in zip(VARIABLES, ("chief", "127.0.0.1", "4321"), strict=True):
+        monkeypatch.setenv(name, value)
+
+
+def evaluated_by(oracle, worker, score=None, message=None):
+    """A trial that a worker takes and ends."""
+    trial = oracle.create_trial(worker)
+    if score is not None:
+        oracle.update_trial(trial.trial_id, {"score": score})
+    trial.status, trial.message = "COMPLETED" if message is None else "FAILED", message
+    oracle.end_trial(trial)
+
+
+@pytest.mark.usefixtures("as_chief")
+def test_a_chief_says_who_does_what_and_ranks_what_is_done(tmp_path, capsys):
+    study = Study(tmp_path, scores())
+    tuner = study.tuner()
+    tuner.tell_start()
+    evaluated_by(tuner.oracle, "worker0", score=7.25)
+    evaluated_by(tuner.oracle, "worker1", message="it diverged")
+    assert capsys.readouterr().out.splitlines() == [
+        "The chief listens at 127.0.0.1:4321; 0 of 5 candidates are done. A worker is the same"
+        " command with another KERASTUNER_TUNER_ID.",
+        "[a] goes to worker0",
+        "[a] score 7.25; 1 of 5 candidates are done",
+        "[b] goes to worker1",
+        "[b] failed: it diverged; 2 of 5 candidates are done",
+    ]
+    assert study.ended == 2
+
+
+@pytest.mark.usefixtures("as_chief")
+def test_a_ranking_that_cannot_be_made_stops_no_worker(tmp_path, capsys, monkeypatch):
+    study = Study(tmp_path, scores())
+    monkeypatch.setattr(study, "done", lambda: (tmp_path / "gone").read_text())
+    tuner = study.tuner()
+    evaluated_by(tuner.oracle, "worker0", score=7.25)
+    assert "The ranking is not up to date (" in capsys.readouterr().err
+    waiting = threading.Thread(target=evaluated_by, args=(tuner.oracle, "worker1", 8.0))
+    waiting.start()
+    waiting.join(timeout=10)
+    assert not waiting.is_alive(), "keras-tuner's lock was kept"
 
 
 def test_failed_candidates_are_reported_and_the_study_goes_on(tmp_path, capsys):

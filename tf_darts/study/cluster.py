@@ -14,8 +14,10 @@ from collections.abc import Mapping
 import grpc
 
 from tf_darts.errors import UserError
+from tf_darts.runtime.console import say
 
 VARIABLES = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
+_SILENCE = 2.0  # seconds that a worker waits before it says so
 
 
 class Role(enum.Enum):
@@ -56,18 +58,25 @@ def wait_for_chief(patience: float, environment: Mapping[str, str] = os.environ)
       UserError: it did not within `patience` seconds.
     """
     address = chief_address(environment)
-    deadline = time.monotonic() + patience
+    start, told = time.monotonic(), False
     while True:
         try:
             socket.create_connection(address, timeout=5.0).close()
             return
         except OSError as error:
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - start
+            if waited > patience:
                 raise UserError(
                     f"the chief at {address[0]}:{address[1]} cannot be reached"
                     f" ({error.strerror or error}); start it with KERASTUNER_TUNER_ID=chief, or"
                     " wait longer with --chief_patience."
                 ) from error
+            if waited > _SILENCE and not told:
+                say(
+                    f"Waiting for the chief at {address[0]}:{address[1]}, for {patience:g} s at"
+                    " most (--chief_patience) …"
+                )
+                told = True
         time.sleep(0.5)
 
 

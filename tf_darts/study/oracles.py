@@ -2,7 +2,7 @@
 
 import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras_tuner
@@ -39,7 +39,30 @@ class KeptState:
 
     keras-tuner writes its files in place, loses the trial that was proposed right before a kill,
     and takes the directory's name as a pattern.
+
+    Attributes:
+      on_begin: is called with each trial that is proposed, and who evaluates it.
+      on_end: is called with each trial that has ended. It must not raise: keras-tuner would keep
+        its lock, and all workers would wait for ever.
     """
+
+    on_begin: Callable[[Trial, str], None] | None = None
+    on_end: Callable[[Trial], None] | None = None
+
+    @keras_tuner.synchronized
+    def create_trial(self, tuner_id: str) -> Trial:
+        """See keras-tuner."""
+        trial = super().create_trial(tuner_id)
+        if self.on_begin is not None and trial.status == TrialStatus.RUNNING:
+            self.on_begin(trial, tuner_id)
+        return trial
+
+    @keras_tuner.synchronized
+    def end_trial(self, trial: Trial) -> None:
+        """See keras-tuner."""
+        super().end_trial(trial)
+        if self.on_end is not None:
+            self.on_end(self.trials[trial.trial_id])
 
     @property
     def folder(self) -> pathlib.Path:

@@ -140,8 +140,7 @@ def _run(
         if part is Role.SINGLE_REPLICA and planned.listed is not None:
             missing, tuner = evaluation.missing(planned.listed), None
         else:
-            alone = part is Role.SINGLE_REPLICA
-            after_trial = rank if alone and rank_often else lambda: None
+            after_trial = rank if part is not Role.WORKER and rank_often else lambda: None
             oracle = planned.oracle(score_mode)
             tuner = StudyTuner(oracle, path, planned.make_candidate, evaluation, after_trial)
             missing = []
@@ -171,6 +170,7 @@ def _run(
 def _search(tuner: StudyTuner) -> None:
     """Evaluates what the tuner's oracle proposes, or a chief's."""
     tuner.save()
+    tuner.tell_start()
     try:
         tuner.search()
     except FatalError as error:

@@ -12,8 +12,9 @@ from keras_tuner.errors import FailedTrialError, FatalError
 
 from tf_darts.errors import StateError, UserError
 from tf_darts.runtime import files
-from tf_darts.runtime.console import say
+from tf_darts.runtime.console import say, warn
 from tf_darts.study.candidates import Candidate
+from tf_darts.study.cluster import VARIABLES, Role, chief_address, role
 from tf_darts.study.evaluation import Evaluation
 from tf_darts.study.oracles import OBJECTIVE, STATE
 from tf_darts.study.train_candidate import RESULT, Row, load_row
@@ -29,7 +30,7 @@ class StudyTuner(BaseTuner):
       directory: the study's; keras-tuner's files are in its folder `tuner`.
       make_candidate: the candidate of a trial.
       evaluation: of a candidate; what it keeps is the truth, whatever the oracle knows.
-      after_trial: is called after each trial.
+      after_trial: is called after each trial, in a chief after each of its workers'.
 
     Raises:
       StateError: files of the study cannot be read, or do not go together.
@@ -51,6 +52,33 @@ class StudyTuner(BaseTuner):
         super().__init__(oracle, directory=str(directory), project_name="tuner")
         if not self._is_worker():
             self._take_results()
+        if role() is Role.CHIEF:
+            oracle.on_begin, oracle.on_end = self._tell_begin, self._tell_end
+
+    def tell_start(self) -> None:
+        """Says, in a chief, where it listens and how far the study is."""
+        if role() is Role.CHIEF:
+            address, port = chief_address()
+            say(
+                f"The chief listens at {address}:{port}; {self._progress()}. A worker is the same"
+                f" command with another {VARIABLES[0]}."
+            )
+
+    def _progress(self) -> str:
+        done, most = len(self.oracle.end_order), self.oracle.max_trials
+        return f"{done} of {most} candidates are done" if most else f"{done} candidates are done"
+
+    def _tell_begin(self, trial: Trial, worker: str) -> None:
+        say(f"[{self._candidate_name(trial)}] goes to {worker}")
+
+    def _tell_end(self, trial: Trial) -> None:
+        try:
+            failed = trial.status != TrialStatus.COMPLETED
+            outcome = f"failed: {trial.message}" if failed else f"score {trial.score:.2f}"
+            say(f"[{self._candidate_name(trial)}] {outcome}; {self._progress()}")
+            self._after_trial()
+        except Exception as error:  # see `KeptState.on_end`
+            warn(f"The ranking is not up to date ({error}); it is made again with the next one.")
 
     def _take_results(self) -> None:
         """Makes the oracle agree with the candidates' folders."""
