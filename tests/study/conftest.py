@@ -15,3 +15,10 @@ def alone(monkeypatch):
 def toy(monkeypatch):
     """Runs studies whose candidates cost nothing."""
     return ToyStudy(monkeypatch)
+
+
+@pytest.fixture
+def as_chief(monkeypatch):
+    """This process is the chief of a cluster."""
+    for name, value in zip(VARIABLES, ("chief", "127.0.0.1", "4321"), strict=True):
+        monkeypatch.setenv(name, value)

@@ -12,6 +12,7 @@ from tests.support.crash_states import crash_states
 from tests.support.toy_study import BLACK_BOX, SELECTION, row
 from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
+from tf_darts.runtime.signals import Stopped
 from tf_darts.study import run_study
 
 TUNING = {
@@ -47,6 +48,17 @@ def test_every_state_goes_on_to_the_same_ranking(toy, tmp_path, name):
         assert toy.run(state, **study) == whole, state
         # A candidate is evaluated once, but for the one at which it was killed.
         assert len(set(toy.evaluated)) == len(toy.evaluated)
+
+
+@pytest.mark.usefixtures("as_chief")
+def test_a_chief_that_is_interrupted_says_how_to_go_on(toy, tmp_path, monkeypatch):
+    def interrupted(tuner):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_study.StudyTuner, "search", interrupted)
+    with pytest.raises(Stopped, match="the same command goes on with the study") as stopped:
+        toy.run(tmp_path / "study", **SELECTION)
+    assert stopped.value.signal_number == signal.SIGINT
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from tf_darts.config.presets import configure
 from tf_darts.errors import StateError, StorageError, UserError
 from tf_darts.runtime.signals import Stopped
 from tf_darts.study.candidates import Candidate
-from tf_darts.study.cluster import VARIABLES
 from tf_darts.study.evaluation import Evaluation
 from tf_darts.study.oracles import CANDIDATE, black_box_oracle, candidate_oracle
 from tf_darts.study.settings import training_config
@@ -65,12 +64,6 @@ def test_each_candidate_once_in_order(tmp_path):
     study.tuner().search()
     assert study.seen == NAMES and study.ended == 5
     assert [row["score"] for row in load_rows(tmp_path / "candidates")] == [0, 1, 2, 3, 4]
-
-
-@pytest.fixture
-def as_chief(monkeypatch):
-    for name, value in zip(VARIABLES, ("chief", "127.0.0.1", "4321"), strict=True):
-        monkeypatch.setenv(name, value)
 
 
 def evaluated_by(oracle, worker, score=None, message=None):

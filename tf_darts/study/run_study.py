@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ from tf_darts.runtime.devices import take_own_gpu
 from tf_darts.runtime.environment import record_start
 from tf_darts.runtime.many_runs import without_retracing_warnings
 from tf_darts.runtime.run_directory import RunDirectory
-from tf_darts.runtime.signals import StopRequest, graceful_stop
+from tf_darts.runtime.signals import Stopped, StopRequest, graceful_stop
 from tf_darts.study.candidates import Candidate
 from tf_darts.study.cluster import VARIABLES, Role, check_address, lost_chief, role, wait_for_chief
 from tf_darts.study.evaluation import Evaluation
@@ -173,6 +174,11 @@ def _search(tuner: StudyTuner) -> None:
     tuner.tell_start()
     try:
         tuner.search()
+    except KeyboardInterrupt:
+        if role() is not Role.CHIEF:
+            raise
+        message = "the chief was stopped; the same command goes on with the study."
+        raise Stopped(signal.SIGINT, message) from None
     except FatalError as error:
         raise error.__cause__ or error from None
     except grpc.RpcError as error:
