@@ -96,7 +96,7 @@ def tested(run: pathlib.Path) -> Line:
     records, score = run_files.read_records(run), STUDIES["images"].score
     settings = files.read_json(run / "config.json", _ADVICE)["settings"]
     return {
-        "name": run.name,
+        "name": run.parent.name if run.name == "train" else run.name,  # a study's candidate's
         "settings": {n: settings[n] for n in ("channels", "layers")},
         "epochs": len(records),
         "seed": settings["seed"],
@@ -144,17 +144,19 @@ def _minutes(lines: Sequence[Line], name: str) -> str:
 
 
 def tested_table(lines: Sequence[Line]) -> Rows:
-    """A row for each tested training, the best validation first."""
+    """A row for each tested training, those of one size together, the best validation first."""
     return [
         {
             "training": f"`{line['name']}`",
+            "channels, cells": ", ".join(str(n) for n in line["settings"].values()),
+            "multiply-adds, million": f"{line['counts'].get('multiply-adds an image', 0) / 1e6:.1f}",
             "weights": f"{line['counts'].get('weights', 0):,}",
             "epochs": str(line["epochs"]),
             "validation accuracy, %": f"{line['validation']:.2f}",
             "test accuracy, %": f"{line['test']:.2f}",
             "minutes": f"{line['seconds'] / 60:.0f}",
         }
-        for line in sorted(lines, key=lambda line: -line["validation"])
+        for line in sorted(lines, key=lambda x: (*x["settings"].values(), -x["validation"]))
     ]
 
 

@@ -231,6 +231,11 @@ def test_a_tested_training_is_a_line(studies, tmp_path):
     assert (row["training"], row["test accuracy, %"]) == ("`v2`", f"{test:.2f}")
     counts = json.loads((tmp_path / "v2" / "counts.json").read_text())
     assert row["weights"] == f"{counts['weights']:,}"
+    assert row["multiply-adds, million"] == f"{counts['multiply-adds an image'] / 1e6:.1f}"
+    candidate = tmp_path / "darts_v2" / "train"
+    candidate.parent.mkdir()
+    (tmp_path / "v2").rename(candidate)
+    assert studies.tested(candidate)["name"] == "darts_v2", "a study's candidate has its name"
 
 
 def test_the_document_agrees_with_the_estimates():
