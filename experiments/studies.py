@@ -149,8 +149,8 @@ def tested_table(lines: Sequence[Line]) -> Rows:
         {
             "training": f"`{line['name']}`",
             "channels, cells": ", ".join(str(n) for n in line["settings"].values()),
-            "multiply-adds, million": f"{line['counts'].get('multiply-adds an image', 0) / 1e6:.1f}",
-            "weights": f"{line['counts'].get('weights', 0):,}",
+            "weights": f"{line['counts']['weights']:,}",
+            "multiply-adds, million": f"{line['counts']['multiply-adds an image'] / 1e6:.1f}",
             "epochs": str(line["epochs"]),
             "validation accuracy, %": f"{line['validation']:.2f}",
             "test accuracy, %": f"{line['test']:.2f}",
