@@ -234,4 +234,4 @@ def test_the_columns_of_data_sets(table):
 
 def test_searches_of_a_selection_are_looked_up_on_their_way(table):
     config = asked(table, SELECT | {"candidates": "darts_first"})
-    assert search_config(config, method="darts_first").table == str(table)
+    assert search_config(config, {"method": "darts_first"}).table == str(table)

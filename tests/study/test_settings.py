@@ -1,13 +1,11 @@
 """The texts of a study: settings of its runs, ranges of what is tuned."""
 
-import keras_tuner
 import pytest
 
 from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
 from tf_darts.study.settings import (
     parse_assignments,
-    parse_tuned,
     run_settings,
     search_config,
     training_config,
@@ -73,58 +71,17 @@ def test_without_a_validation_part_nothing_can_be_ranked():
 
 def test_one_text_serves_several_kinds_of_searches():
     config = select(search_settings="units=8,alpha_learning_rate=0.1")
-    joint = search_config(config, lenient=True, optimization="joint_simultaneous")
+    joint = search_config(config, {"optimization": "joint_simultaneous"}, lenient=True)
     assert joint.units == 8 and joint.optimization == "joint_simultaneous"
     assert joint.alpha_learning_rate != 0.1
     with pytest.raises(UserError, match="--alpha_learning_rate has no meaning"):
-        search_config(config, optimization="joint_simultaneous")
-    bilevel = search_config(config, lenient=True, hypergradient="first_order")
+        search_config(config, {"optimization": "joint_simultaneous"})
+    bilevel = search_config(config, {"hypergradient": "first_order"}, lenient=True)
     assert bilevel.alpha_learning_rate == 0.1
     with pytest.raises(UserError, match="hypergradient is decided by the kind"):
-        search_config(select(search_settings="hypergradient=exact"), hypergradient="exact")
+        search_config(select(search_settings="hypergradient=exact"), {"hypergradient": "exact"})
 
 
 def test_settings_of_runs_are_settings_of_the_study():
     settings = run_settings("train", training_config(select(train_settings="units=12")))
     assert settings["train.units"] == 12 and "train.run_dir" not in settings
-
-
-def configs():
-    config = select(search_settings="units=8")
-    return {"train": training_config(config), "search": search_config(config)}
-
-
-def test_what_is_tuned():
-    text = "learning_rate=1:40:log,search.alpha_learning_rate=0.001:0.1,units=8:32"
-    tuned = {setting.name: setting for setting in parse_tuned(text, configs())}
-    assert list(tuned) == ["train.learning_rate", "search.alpha_learning_rate", "train.units"]
-    assert tuned["train.learning_rate"].logarithmic
-    hyperparameters = keras_tuner.HyperParameters()
-    for setting in tuned.values():
-        value = setting.value(hyperparameters)
-        assert setting.low <= value <= setting.high
-    assert isinstance(tuned["train.units"].value(hyperparameters), int)
-    alone = {"search": configs()["search"]}
-    assert parse_tuned("units=2:4", alone)[0].name == "search.units"
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("rate=1:2", "rate is no setting of trainings on texts or searches on texts"),
-        ("search.learning_rate=1:2", "search.learning_rate is no setting"),
-        ("other.units=1:2", "other.units is no setting"),
-        ("learning_rate=1", "is no range"),
-        ("learning_rate=1:2:cubic", "is no range"),
-        ("learning_rate=a:b", "bounds that are no numbers"),
-        ("units=1.5:3", "bounds that are no whole numbers"),
-        ("learning_rate=3:2", "needs LOW below HIGH"),
-        ("hidden_dropout=0:0.5:log", "needs LOW below HIGH and above 0"),
-        ("hidden_dropout=0:1.5", "--tune: --hidden_dropout=1.5: out of range"),
-        ("seed=1:3", "seed is no quantity"),
-        ("dataset=1:3", "dataset is no quantity"),
-    ],
-)
-def test_ranges_that_are_none(text, words):
-    with pytest.raises(UserError, match=words):
-        parse_tuned(text, configs())

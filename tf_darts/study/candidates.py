@@ -42,6 +42,7 @@ class Candidate:
       search: the search, or None.
       training: of its network.
       settings: what is special about it, for the ranking: tuned settings by name.
+      refused: why it cannot be, where a tuner chose what does not go together: it has failed.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Candidate:
     search: SearchConfig | None
     training: TrainingConfig
     settings: dict[str, float] = dataclasses.field(default_factory=dict)
+    refused: str = ""
 
     def in_directory(self, directory: pathlib.Path) -> "Candidate":
         """The candidate with its runs in folders of a directory."""
@@ -91,7 +93,7 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
     candidates = []
     for source in sources:
         if source in kinds:
-            search = search_config(config, lenient=several, **kinds[source])
+            search = search_config(config, kinds[source], lenient=several)
             for seed in seeds:
                 seeded = dataclasses.replace(search, seed=seed)
                 name = f"{source}_seed{seed}"

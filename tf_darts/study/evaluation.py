@@ -74,6 +74,8 @@ class Evaluation:
         self._before_candidate()
         folder = self.folder / candidate.name
         try:
+            if candidate.refused:
+                raise UserError(candidate.refused)
             row = self._train_candidate(candidate, folder)
         except (StateError, StorageError):
             raise

@@ -21,12 +21,8 @@ from tf_darts.runtime.seeds import sub_seed
 from tf_darts.study.candidates import Candidate, select_candidates
 from tf_darts.study.cell_choices import chosen_cells
 from tf_darts.study.oracles import CANDIDATE, black_box_oracle, candidate_oracle
-from tf_darts.study.settings import (
-    parse_tuned,
-    run_settings,
-    search_config,
-    training_config,
-)
+from tf_darts.study.settings import run_settings, training_config
+from tf_darts.study.tuning import check_tuned, configs_of, parse_tuned, refusal
 
 EPOCHS = "tuner/epochs"  # hyperband's: how long a trial's training is
 
@@ -106,28 +102,28 @@ def _(config: BlackBoxConfig) -> Plan:
 @plan.register
 def _(config: TuneConfig) -> Plan:
     training = training_config(config)
-    cell = search = None
+    cell = None
     if config.genotype:
         if config.operations:
             raise UserError("--operations has no meaning with --genotype; leave it out.")
         cell = find_cell(dataclasses.replace(training, genotype=config.genotype))
-        configs: dict[str, Any] = {"train": training}
-    else:
-        search = search_config(config)
-        configs = {"train": training, "search": search}
+    configs = configs_of(config, {})
+    search = configs.get("search")
     tuned = parse_tuned(config.tune, configs)
+    check_tuned(config, tuned)
     hyperparameters = keras_tuner.HyperParameters()
     for setting in tuned:
         setting.value(hyperparameters)
 
     def make_candidate(trial: Trial) -> Candidate:
         values = {setting: setting.value(trial.hyperparameters) for setting in tuned}
-        parts = {}
-        for part, base in configs.items():
-            chosen = {s.field: value for s, value in values.items() if s.part == part}
-            parts[part] = dataclasses.replace(base, **chosen)
-        candidate = _trial_candidate(trial, config.tuner, cell, parts.get("search"), parts["train"])
-        return dataclasses.replace(candidate, settings={s.name: v for s, v in values.items()})
+        refused = refusal(config, values)
+        chosen = configs if refused else configs_of(config, values)
+        candidate = _trial_candidate(
+            trial, config.tuner, cell, chosen.get("search"), chosen["train"]
+        )
+        settings = candidate.settings | {s.name: v for s, v in values.items()}
+        return dataclasses.replace(candidate, settings=settings, refused=refused)
 
     example = Candidate("example", config.tuner, None, cell, search, training)
     settings = {k: v for part, c in configs.items() for k, v in run_settings(part, c).items()}
