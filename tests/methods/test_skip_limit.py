@@ -72,6 +72,22 @@ def test_an_edge_of_none_and_a_skip_beyond_the_limit_is_none():
     assert kept == [False, True, True, False, False, False]
 
 
+def test_skips_that_are_the_only_choice_stay():
+    """As where stages leave every edge of a recurrent cell an identity, and `none`, or more."""
+    (topology,) = find_space("recurrent").topologies.values()
+    weights = np.full([topology.edges, 2], 0.5)
+
+    def identities(*operations):
+        cells = {"cell": dataclasses.replace(topology, operations=tuple(operations))}
+        nodes = SkipLimit(most_skips=1).edges({"cell": weights}, cells)["cell"]
+        return sum(name == "identity" for edges in nodes for name, _ in edges)
+
+    forced, free = ("none", "identity"), ("tanh", "identity")
+    assert identities(*[forced] * topology.edges) == 8
+    # The first node has one edge, the others can do without.
+    assert identities(forced, *[free] * (topology.edges - 1)) == 1
+
+
 def test_a_search_without_skips_has_nothing_to_limit():
     asked = {"mode": "search", "dataset": "cifar10", "derivation": "skip_limit"}
     assert configure(asked | {"operations": "s2"}).label == "darts+skip_limit"

@@ -25,7 +25,8 @@ class SkipLimit(Derivation):
     weight is left out, and edges and operations are chosen anew. It is a strong prior: random cells
     under the same limit are its control. `none` has weight 0 from the start, also where it competes
     (NAS-Bench-201): as in the authors' code it goes first, and an edge is `none` only where nothing
-    else is left of it.
+    else is left of it. A skip connection that is the only choice, as where stages have left an edge
+    nothing else, stays, also where there are too many then.
     """
 
     most_skips: int = setting(
@@ -51,9 +52,13 @@ class SkipLimit(Derivation):
     ) -> dict[str, list[list[Edge]]]:
         tables = {name: _without_none(mixing[name], topology) for name, topology in cells.items()}
         for name, topology in normal_cells(cells).items():
-            while len(skips := _skips(tables[name], topology)) > self.most_skips:
+            table = tables[name]
+            while len(skips := _skips(table, topology)) > self.most_skips:
+                avoidable = [place for place in skips if table[place] > _LEFT_OUT]
+                if not avoidable:
+                    break
                 # Below that of `none`, which an edge of nothing else falls back to.
-                tables[name][min(skips, key=lambda place: tables[name][place])] = _LEFT_OUT
+                table[min(avoidable, key=lambda place: table[place])] = _LEFT_OUT
         return derive(tables, cells)
 
 
