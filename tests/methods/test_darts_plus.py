@@ -152,6 +152,14 @@ def test_killed_at_any_step_it_is_the_same(method, settings, epochs, tmp_path, e
             "--rules=ranking_stop: no edge of this search has two operations that learn",
         ),
         (
+            {"method": "darts_plus", "skip_stop_start": 49},
+            "looks first when epoch 50 ends, and --epochs=50",
+        ),
+        (
+            {"rules": "ranking_stop", "ranking_epochs": 49},
+            "give --epochs=51 or more",
+        ),
+        (
             {"method": "darts_plus", "derivation": "perturbation"},
             "skip_stop may stop the search before --derivation=perturbation has chosen",
         ),
@@ -168,4 +176,7 @@ def test_its_advice_works():
     asked = {"mode": "search", "dataset": "cifar10", "rules": "warm_up,skip_stop"}
     made = configure(asked | {"warm_up_epochs": 7, "skip_stop_start": 7})
     assert made.label == "darts+warm_up+skip_stop"
+    assert configure(asked | {"rules": "skip_stop", "skip_stop_start": 48}).skip_stop_start == 48
+    ranked = {"rules": "ranking_stop", "ranking_epochs": 49, "epochs": 51}
+    assert configure(asked | ranked).epochs == 51
     assert configure({"mode": "search", "dataset": "ptb", "method": "darts_plus"}).label

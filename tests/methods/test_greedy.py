@@ -228,6 +228,8 @@ def test_the_usual_settings_fit_the_usual_search(dataset):
     [
         ({"epochs": 45}, "takes the last of 8 decisions after epoch 45, and --epochs=45"),
         ({"relaxation": "sigmoid"}, "do not sum to 1"),
+        ({"rules": "warm_up,greedy_decisions"}, "give --greedy_warm_up=15 or more"),
+        ({"greedy_history": 9}, "no meaning with --greedy_criterion=1"),
         ({"derivation": "perturbation"}, "both decide edges"),
     ],
 )
@@ -237,3 +239,6 @@ def test_wrong_input_is_a_sentence(settings, words):
         configure(asked | settings)
     assert words in str(error.value)
     assert configure(asked | {"epochs": 46}).epochs == 46
+    later = {"rules": "warm_up,greedy_decisions", "greedy_warm_up": 15, "epochs": 52}
+    assert configure(asked | later).greedy_warm_up == 15
+    assert configure(asked | {"greedy_criterion": 2, "greedy_history": 9}).greedy_history == 9

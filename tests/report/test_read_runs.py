@@ -254,7 +254,12 @@ def test_what_cannot_be_reported_is_one_sentence(runs, rewrite, make, sentence):
         RunDirectory.open(path)[0].close()
 
 
-def test_twice_the_same(runs):
+def test_twice_the_same(runs, tmp_path):
     path = str(runs.search("a"))
     with pytest.raises(UserError, match="is given twice"):
         read_entries([path, f"{path}/"])
+    parent, name = path.rsplit("/", 1)
+    (tmp_path / "link").symlink_to(path)
+    for spelling in (f"{parent}/../{parent.rsplit('/', 1)[1]}/{name}", str(tmp_path / "link")):
+        with pytest.raises(UserError, match="is given twice"):
+            read_entries([path, spelling])

@@ -55,6 +55,10 @@ def test_equal_scores_have_no_t_test():
     compared = compare([5.0, 5.0], [7.0, 7.0])
     assert compared.welch is None and compared.difference == -2.0
     assert compare([5.0, 5.0], [7.0, 7.5]).welch is not None
+    # The mean of three times 11.05 is not 11.05, and their deviation by the formula not 0.
+    assert np.std([11.05] * 3) > 0
+    assert compare([11.05] * 3, [12.05] * 3).welch is None
+    assert summarise([11.05] * 3, "max").deviation == 0.0
 
 
 @pytest.mark.parametrize("groups", [([1.0], [1.0, 2.0]), ([1.0, 2.0], [1.0]), ([], [])])

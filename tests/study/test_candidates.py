@@ -79,6 +79,7 @@ def test_a_cell_says_what_found_it(tmp_path):
             "--search_settings has no meaning",
         ),
         ({"candidates": "random", "snapshots": 2}, "--snapshots has no meaning"),
+        ({"candidates": "darts_v2", "count": 7}, "--count has no meaning"),
     ],
 )
 def test_candidates_that_cannot_be(settings, words):

@@ -19,6 +19,7 @@ from tf_darts.config.methods import register, register_method
 from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
 from tf_darts.methods.skip_count import IDENTITIES, normal_cells, skips
+from tf_darts.methods.warm_up import frozen_epochs
 
 
 @register("skip_stop")
@@ -58,11 +59,16 @@ class SkipStop(EpochRule):
                 f"--rules={self.name}: the cells of this search have no skip connection, at which"
                 " it could stop; leave the rule out."
             )
-        still = _warm_up(config)
+        still = frozen_epochs(config)
         if self.skip_stop_start < still:
             raise UserError(
                 f"--rules=warm_up,{self.name}: alpha stands still for --warm_up_epochs={still}, and"
                 f" a random cell would stop the search; give --skip_stop_start={still} or more."
+            )
+        if self.skip_stop_start and self.skip_stop_start + 2 > config.epochs:
+            raise UserError(
+                f"--rules={self.name}: looks first when epoch {self.skip_stop_start + 1} ends, and"
+                f" --epochs={config.epochs}; give more epochs, or a lower --skip_stop_start."
             )
 
     def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:
@@ -109,6 +115,12 @@ class RankingStop(EpochRule):
                 f"--rules={self.name}: no edge of this search has two operations that learn, whose"
                 " order could change; leave the rule out."
             )
+        if self.ranking_epochs + 2 > config.epochs:
+            raise UserError(
+                f"--rules={self.name}: compares {self.ranking_epochs} epochs with those before, and"
+                f" --epochs={config.epochs}; give --epochs={self.ranking_epochs + 2} or more, or a"
+                " lower --ranking_epochs."
+            )
 
     def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:
         if len(history) >= facts.epochs:
@@ -143,12 +155,6 @@ def _ranking(
         for kind, of_edges in columns.items()
         for row, learnable in zip(tables[kind], of_edges, strict=True)
     ]
-
-
-def _warm_up(config: Any) -> int:
-    """The epochs in which the search's rules let α stand still at its beginning."""
-    rules = config.make_parts("rules")
-    return max((getattr(rule, "warm_up_epochs", 0) for rule in rules), default=0)
 
 
 register_method(

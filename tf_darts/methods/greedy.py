@@ -11,6 +11,7 @@ from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import register, register_method
 from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
+from tf_darts.methods.warm_up import frozen_epochs
 
 _DECIDED = "decided"  # the group of monitors KIND_ROW, whose values are columns
 _ROUNDING = 1e-6  # of sums of float32 mixing weights, and of what lies in [0, 1] as they do
@@ -76,6 +77,17 @@ class GreedyDecisions(EpochRule):
             raise UserError(
                 f"--rules={self.name} and --derivation={config.derivation} both decide edges;"
                 " leave one of the two out."
+            )
+        if self.greedy_criterion == 1 and self.greedy_history != type(self)().greedy_history:
+            raise UserError(
+                "--greedy_history has no meaning with --greedy_criterion=1, which looks at no"
+                " stability; leave it out."
+            )
+        still = frozen_epochs(config)
+        if self.greedy_warm_up < still:
+            raise UserError(
+                f"--rules=warm_up,{self.name}: alpha stands still for --warm_up_epochs={still}, and"
+                f" what is decided before is random; give --greedy_warm_up={still} or more."
             )
         decisions = max(map(_decisions, config.cells.values()))
         last = self.greedy_warm_up + self.greedy_epochs * (decisions - 1)

@@ -31,3 +31,9 @@ class WarmUp(EpochRule):
     def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:
         del facts
         return Directions(freeze_alphas=len(history) < self.warm_up_epochs)
+
+
+def frozen_epochs(config: Any) -> int:
+    """The epochs in which the rules of a search let α stand still at its beginning."""
+    rules = config.make_parts("rules")
+    return max((getattr(rule, "warm_up_epochs", 0) for rule in rules), default=0)

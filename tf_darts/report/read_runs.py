@@ -45,9 +45,12 @@ def read_entries(run_dirs: Sequence[str]) -> list[Entry]:
       UserError: a directory has no run, or one that has not finished or cannot be read.
     """
     paths = [pathlib.Path(path).expanduser() for path in run_dirs]
+    seen: set[pathlib.Path] = set()
     for path in paths:
-        if paths.count(path) > 1:
+        resolved = path.resolve()
+        if resolved in seen:
             raise UserError(f"--run_dir: {path} is given twice; give it once.")
+        seen.add(resolved)
     names = [path.name for path in paths]
     if len(set(names)) < len(names):
         names = ["_".join(path.absolute().parts[1:]) for path in paths]

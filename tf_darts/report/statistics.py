@@ -53,9 +53,14 @@ class Comparison:
 
 def summarise(scores: Sequence[float], score_mode: str) -> Summary:
     """The summary of at least one score; `score_mode` is "min" or "max"."""
-    deviation = float(np.std(scores, ddof=1)) if len(scores) > 1 else None
+    deviation = _deviation(scores) if len(scores) > 1 else None
     best = min(scores) if score_mode == "min" else max(scores)
     return Summary(len(scores), float(np.mean(scores)), deviation, float(best))
+
+
+def _deviation(scores: Sequence[float]) -> float:
+    """With n - 1, and exactly 0 of equal scores, whose mean may differ from them by a rounding."""
+    return float(np.std(scores, ddof=1)) if min(scores) < max(scores) else 0.0
 
 
 def compare(scores: Sequence[float], reference: Sequence[float]) -> Comparison | None:
@@ -65,7 +70,7 @@ def compare(scores: Sequence[float], reference: Sequence[float]) -> Comparison |
     moments = [
         moment
         for group in (scores, reference)
-        for moment in (np.mean(group), np.std(group, ddof=1), len(group))
+        for moment in (np.mean(group), _deviation(group), len(group))
     ]
     constant = moments[1] == moments[4] == 0.0
     welch = None if constant else stats.ttest_ind_from_stats(*moments, equal_var=False).pvalue

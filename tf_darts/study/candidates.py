@@ -117,6 +117,11 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
             f"--snapshots has no meaning for --candidates={config.candidates}, which searches"
             " nothing; leave it out."
         )
+    if config.count != SelectConfig().count and not searches and "random" not in sources:
+        raise UserError(
+            f"--count has no meaning for --candidates={config.candidates}, which are given cells;"
+            " leave it out."
+        )
     if config.operations and not searches and "random" not in sources:
         raise UserError(
             f"--operations has no meaning for --candidates={config.candidates}, which are given"
