@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tf_darts.report.statistics import compare, summarise
+from tf_darts.report.statistics import compare, scores_by_source, summarise
 
 OURS, RANDOM = [58.1, 58.9, 57.7, 59.0], [61.8, 60.2, 62.5, 61.0]
 
@@ -64,3 +64,14 @@ def test_equal_scores_have_no_t_test():
 @pytest.mark.parametrize("groups", [([1.0], [1.0, 2.0]), ([1.0, 2.0], [1.0]), ([], [])])
 def test_single_scores_are_not_compared(groups):
     assert compare(*groups) is None
+
+
+def test_of_hyperband_those_count_that_had_all_epochs():
+    def trial(score, status="completed", **settings):
+        return {"source": "hyperband", "status": status, "score": score, "settings": settings}
+
+    trials = [trial(9.0, epochs=3), trial(5.0, epochs=9), trial(7.0, epochs=9)]
+    failed = trial(None, "failed", epochs=9)
+    assert scores_by_source([*trials, failed], "max") == {"hyperband": [5.0, 7.0]}
+    tuned = [trial(1.0, **{"train.epochs": 2}), trial(2.0, **{"train.epochs": 4})]
+    assert scores_by_source(tuned, "max") == {"hyperband": [1.0, 2.0]}

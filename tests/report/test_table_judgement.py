@@ -70,6 +70,25 @@ def test_groups_have_the_p_of_their_runs_together(table):
     assert row["among alike"] == f"{np.mean(alike):.1f}"
 
 
+def test_a_tuner_is_judged_by_what_it_chose_and_by_the_cells_that_it_drew(table):
+    """Hyperband goes on with a cell in other trials, and gives up some that were good."""
+    chosen, given_up = CELLS["collapsed"], CELLS["resnet"]
+    assert table.query(given_up)["cifar10"] > table.query(chosen)["cifar10"]
+    trials = [("a", "hyperband", chosen), ("b", "hyperband", chosen), ("c", "hyperband", given_up)]
+    judged = judged_ranking(table, "cifar10", trials, seeded=False)
+    (row,) = judged["best"]
+    assert row["n"] == "2"
+    assert row["best cifar10"] == f"{table.query(chosen)['cifar10']:.2f}"
+    assert "best of 2 random" in [row["cell"] for row in judged["judged"]]
+
+
+def test_cells_that_were_given_are_no_independent_draws(table):
+    given = [("x", "given", CELLS["resnet"]), ("y", "given", CELLS["all_3x3"])]
+    drawn = [("z", "random", CELLS["collapsed"])]
+    judged = judged_ranking(table, "cifar10", given + drawn, seeded=True)
+    assert {row["cells"] for row in judged["sources"]} == {"random"}
+
+
 def test_the_best_of_a_source_is_beside_as_many_random_cells(table):
     members = [CELLS["resnet"], CELLS["collapsed"]]
     several, one = best_rows(table, "cifar10", {"a": members, "b": members[:1]})

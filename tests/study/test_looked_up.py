@@ -107,8 +107,8 @@ def test_a_selection_is_lookups_and_tests_sources_together(tmp_path, table):
     assert set(rows) == {"random_seed0", "random_seed1", "random_seed2", "all_3x3"}
     assert rows["all_3x3"]["score"] == toy_table.scores(("nor_conv_3x3",) * 6)["cifar10"]
     sources = {(row["cells"], row["score"]): row for row in found["table"]["sources"]}
-    assert set(sources) == {(s, c) for s in ("random", "given") for c in ("cifar10", "cifar100")}
-    assert sources["random", "cifar10"]["n"] == "3" and "p (Fisher)" in sources["given", "cifar10"]
+    assert set(sources) == {("random", column) for column in ("cifar10", "cifar100")}
+    assert sources["random", "cifar10"]["n"] == "3" and "p (Fisher)" in sources["random", "cifar10"]
     report = write_report([str(tmp_path / "study")], str(tmp_path / "report"), "random", str(table))
     text = report.read_text()
     assert "### Cells looked up in a table of trained ones" in text

@@ -160,6 +160,10 @@ def _records(ranking: dict) -> list[dict[str, Any]]:
 def _document(ranking: dict) -> str:
     better = {"min": "lower", "max": "higher"}[ranking["score_mode"]]
     judged = ranking.get("table")
+    stopped_early = any("epochs" in candidate["settings"] for candidate in ranking["candidates"])
+    of_all_epochs = (
+        " Trials of fewer epochs than the longest do not count." if stopped_early else ""
+    )
     score = f"Validation {ranking['score']} after training from scratch"
     if judged:
         score = f"{ranking['score'].capitalize()} in a table, its column {judged['score']}"
@@ -168,7 +172,7 @@ def _document(ranking: dict) -> str:
         f"{score}; {better} is better.\n\n"
         f"{markdown_table(summary_rows(ranking))}\n"
         "Mean ± standard deviation (of n - 1). p values are two-sided: Welch's t-test, and the\n"
-        "permutation test of the same difference.\n\n"
+        f"permutation test of the same difference.{of_all_epochs}\n\n"
         f"![candidates](plots/ranking.png)\n\n{ranking_table(ranking)}"
         f"{ranking_document(judged) if judged else ''}"
     )

@@ -91,16 +91,27 @@ def compare(scores: Sequence[float], reference: Sequence[float]) -> Comparison |
     )
 
 
+def _epochs(candidate: Mapping[str, Any]) -> int:
+    """Of a hyperband trial; 0 where all candidates have the same."""
+    return candidate["settings"].get("epochs", 0)
+
+
 def scores_by_source(
     candidates: Sequence[Mapping[str, Any]], score_mode: str
 ) -> dict[str, list[float]]:
     """The scores of a ranking's completed candidates by their source.
 
-    The source with the best mean comes first, those without a score last.
+    Of hyperband's only those count that had all epochs: the others were scored after fewer. The
+    source with the best mean comes first, those without a score last.
     """
+    most: dict[str, int] = {}
+    for candidate in candidates:
+        source = candidate["source"]
+        most[source] = max(most.get(source, 0), _epochs(candidate))
     scores: dict[str, list[float]] = {candidate["source"]: [] for candidate in candidates}
     for candidate in candidates:
-        if candidate["status"] == "completed":
+        whole = _epochs(candidate) == most[candidate["source"]]
+        if candidate["status"] == "completed" and whole:
             scores[candidate["source"]].append(candidate["score"])
     sign = 1.0 if score_mode == "min" else -1.0
 

@@ -197,7 +197,9 @@ class _Section:
         for label, entries in self._groups:
             own = {e.name: e.cell for e in entries if e.cell.space == table.space}
             cells |= own
-            groups |= {label: list(own.values())} if own else {}
+            # A tuner's trials, and cells that were given, are not independent draws.
+            if own and all(entry.seed is not None for entry in entries):
+                groups[label] = list(own.values())
         if not cells:
             return ""
         text = report_section(table, cells, groups)

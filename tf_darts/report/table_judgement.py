@@ -65,7 +65,8 @@ def judged_ranking(
       column: by which the study ranks.
       candidates: (name, source, cell) of those that completed, the best first.
       seeded: whether a source's candidates are independent of each other, as those of a selection:
-        then its scores are tested together.
+        then its scores are tested together. A tuner's are not, and one that goes on with a cell in
+        another trial has drawn it once.
 
     Returns:
       {"file", "cells", "sha256", "score"}, and rows of tables: "best" (each source's), "best_cell"
@@ -74,11 +75,15 @@ def judged_ranking(
     cells = {name: cell for name, _, cell in candidates}
     sources: dict[str, list[Genotype]] = {}
     for _, source, cell in candidates:
-        sources.setdefault(source, []).append(cell)
+        drawn = sources.setdefault(source, [])
+        if seeded or cell not in drawn:
+            drawn.append(cell)
+    draws = sum(map(len, sources.values()))
+    independent = {source: cells for source, cells in sources.items() if source != "given"}
     return _head(table) | {
         "score": column,
-        "judged": cell_rows(table, cells, [len(cells)] if cells else []),
-        "sources": group_rows(table, sources) if seeded else [],
+        "judged": cell_rows(table, cells, [draws] if cells else []),
+        "sources": group_rows(table, independent) if seeded else [],
         "best": best_rows(table, column, sources),
         "best_cell": score_rows(table, candidates[0][2]) if candidates else [],
     }
@@ -128,11 +133,12 @@ def report_section(
       cells: by the names of their runs.
       groups: by label, the cells of entries that differ by their seeds alone.
     """
+    grouped = group_rows(table, groups)
     return (
         f"\n#### In the table\n\n{table.path} has {_size(table)}; alike are those with the same"
         f" {table.form.alike_by}.\n\n"
-        f"{markdown_table(group_rows(table, groups))}{_GROUP_NOTE}\n"
-        f"{markdown_table(cell_rows(table, cells, DRAWS))}{_CELL_NOTE}"
+        + (f"{markdown_table(grouped)}{_GROUP_NOTE}\n" if grouped else "")
+        + f"{markdown_table(cell_rows(table, cells, DRAWS))}{_CELL_NOTE}"
     )
 
 
@@ -178,10 +184,17 @@ def group_rows(table: CellTable, groups: Mapping[str, Sequence[Genotype]]) -> li
 
 
 def best_rows(table: CellTable, column: str, sources: Mapping[str, Sequence[Genotype]]) -> Rows:
-    """A row for each source: its best in a column, beside the best of as many random cells."""
+    """A row for each source: what it chose, beside the best of as many random cells.
+
+    Args:
+      table: where the cells are.
+      column: whose scores are shown.
+      sources: each source's cells, the best first as the source knows them: a tuner may not have
+        seen the best of the column among those that it gave up early.
+    """
     rows, null = [], table.null(column)
     for source, cells in sources.items():
-        best = max(table.query(cell)[column] for cell in cells)
+        best = table.query(cells[0])[column]
         references = table.references([len(cells)])
         random = f"best of {len(cells)} random" if len(cells) > 1 else "random"
         rows.append(
