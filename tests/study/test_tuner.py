@@ -243,3 +243,26 @@ def test_the_seed_decides_what_is_proposed(tmp_path):
         return oracle.create_trial("t").hyperparameters.get("x")
 
     assert first(0, "a") == first(0, "b") != first(1, "c")
+
+
+def test_a_study_whose_candidates_are_all_tried_says_so(tmp_path, capsys):
+    """Two cells are all that there are; keras-tuner ends there without a word."""
+    hyperparameters = keras_tuner.HyperParameters()
+    hyperparameters.Int("x", 0, 1)
+    oracle = black_box_oracle(
+        "random", hyperparameters, score_mode="max", trials=9, epochs=1, seed=0
+    )
+
+    def candidate(trial):
+        return Candidate(f"t{trial.trial_id}", "random", None, CELL, None, TRAINING)
+
+    evaluation = Evaluation(tmp_path / "candidates", lambda c, folder: toy_row(c, score=1.0))
+    tuner = StudyTuner(oracle, tmp_path, candidate, evaluation, lambda: None)
+    tuner.search()
+    assert capsys.readouterr().err == ""
+    tuner.tell_end()
+    assert "ends after 2 of 9 trials" in capsys.readouterr().err
+    whole = Study(tmp_path / "whole", scores()).tuner()
+    whole.search()
+    whole.tell_end()
+    assert capsys.readouterr().err == ""

@@ -174,6 +174,7 @@ def _search(tuner: StudyTuner) -> None:
     tuner.tell_start()
     try:
         tuner.search()
+        tuner.tell_end()
     except KeyboardInterrupt:
         if role() is not Role.CHIEF:
             raise

@@ -64,6 +64,17 @@ class StudyTuner(BaseTuner):
                 f" command with another {VARIABLES[0]}."
             )
 
+    def tell_end(self) -> None:
+        """Says, but in a worker, where the study ends before it had all its trials."""
+        if role() is Role.WORKER or not self.oracle.max_trials:
+            return
+        done, most = len(self.oracle.end_order), self.oracle.max_trials
+        if done < most:
+            warn(
+                f"The study ends after {done} of {most} trials: its tuner found no other candidate"
+                " in twenty draws. Those that there are have nearly all been tried."
+            )
+
     def _progress(self) -> str:
         done, most = len(self.oracle.end_order), self.oracle.max_trials
         return f"{done} of {most} candidates are done" if most else f"{done} candidates are done"
