@@ -61,6 +61,7 @@ _TESTED = flags.DEFINE_string("tested", None, "The run directory of a tested tra
 _WRITE = flags.DEFINE_bool("write", False, "Write the document.")
 _REFERENCE = "random"
 _KEPT = "source", "seed", "score", "genotype", "search_seconds", "training_seconds"
+_SCORES = "score", "validation", "test"
 _ADVICE = "restore it from a copy"
 
 Line = Mapping[str, Any]
@@ -77,6 +78,7 @@ def candidates(run: pathlib.Path, study: Study) -> list[Line]:
     rows = files.read_json(run / "ranking.json", _ADVICE)["candidates"]
     return [
         {name: row[name] for name in _KEPT}
+        | {"source": row["name"] if row["source"] == "given" else row["source"]}
         | {"epochs": _epochs(run / "candidates" / row["name"] / "search" / "history.jsonl", study)}
         for row in rows
         if row["status"] == "completed"
@@ -92,9 +94,16 @@ def _epochs(history: pathlib.Path, study: Study) -> list[dict[str, float]]:
 
 
 def tested(run: pathlib.Path) -> Line:
-    """What a training on images came to: its cell, its scores, its size and its time."""
+    """What a training on images came to: its cell, its scores, its size and its time.
+
+    Raises:
+      UserError: it has not been tested, or cannot be read.
+    """
     records, score = run_files.read_records(run), STUDIES["images"].score
     settings = files.read_json(run / "config.json", _ADVICE)["settings"]
+    test = run_files.read_test(run, score)
+    if test is None:
+        raise UserError(f"{run}: has not been tested; run --mode=test --run_dir={run} first.")
     return {
         "name": run.parent.name if run.name == "train" else run.name,  # a study's candidate's
         "settings": {n: settings[n] for n in ("channels", "layers")},
@@ -102,7 +111,7 @@ def tested(run: pathlib.Path) -> Line:
         "seed": settings["seed"],
         "cell": str(run_files.read_cell(run)),
         "validation": run_files.read_result(run, score),
-        "test": run_files.read_test(run, score),
+        "test": test,
         "counts": run_files.read_counts(run),
         "seconds": records[-1]["seconds"],
     }
@@ -168,8 +177,21 @@ def document(text: str, read: Callable[[str], Sequence[Line]] = read) -> str:
 
 
 def record(name: str, lines: Sequence[Line], keys: Sequence[str]) -> None:
-    """Adds lines to a file of `RESULTS`, in place of those of the same keys."""
-    known = {tuple(line[key] for key in keys): line for line in (*read(name), *lines)}
+    """Adds lines to a file of `RESULTS`, in place of those of the same keys.
+
+    Raises:
+      UserError: one of them says another thing than the line that it would replace.
+    """
+    known = {tuple(line[key] for key in keys): line for line in read(name)}
+    for line in lines:
+        key = tuple(line[key] for key in keys)
+        before = known.setdefault(key, line)
+        if any(before.get(score) != line.get(score) for score in _SCORES):
+            raise UserError(
+                f"{RESULTS / name}: has other scores of {key}; this is another run. Remove that"
+                " line, and this one takes its place."
+            )
+        known[key] = line
     content = "".join(json.dumps(known[key]) + "\n" for key in sorted(known, key=str))
     files.write_atomically(RESULTS / name, content)
 

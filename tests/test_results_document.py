@@ -12,6 +12,7 @@ from absl import app, flags
 from PIL import Image
 
 from tests.support.paths import ROOT
+from tf_darts.errors import UserError
 
 
 def module(name):
@@ -195,13 +196,14 @@ def test_the_lines_of_a_study(studies, tmp_path):
     }
     row |= {"genotype": {}, "search_seconds": 1.0, "training_seconds": 2.0}
     failed = {"name": "darts_seed1", "status": "failed"}
-    (tmp_path / "ranking.json").write_text(json.dumps({"candidates": [row, failed]}))
+    given = row | {"name": "darts_v2", "source": "given", "seed": None}
+    (tmp_path / "ranking.json").write_text(json.dumps({"candidates": [row, failed, given]}))
     search = tmp_path / "candidates" / "darts_seed0" / "search"
     search.mkdir(parents=True)
     history = {"entropy": 1.60944, "cell": "tanh:0", "train_accuracy": 1, "train_perplexity": 2.0}
     (search / "history.jsonl").write_text(json.dumps(history) + "\n")
-    (line,) = studies.candidates(tmp_path, studies.STUDIES["texts"])
-    assert line["score"] == 120.0
+    line, named = studies.candidates(tmp_path, studies.STUDIES["texts"])
+    assert (line["score"], named["source"]) == (120.0, "darts_v2")
     assert line["epochs"] == [{"train_perplexity": 2.0, "entropy": 1.6094}]
 
 
@@ -209,9 +211,14 @@ def test_lines_take_the_places_of_their_like(studies, tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "RESULTS", tmp_path)
     first = [found("random", 1, 9.0), found("darts", 0, 8.0)]
     studies.record("lines.jsonl", first, ("source", "seed"))
-    studies.record("lines.jsonl", [found("random", 1, 7.0)], ("source", "seed"))
+    again = found("random", 1, 9.0) | {"search_seconds": 5.0}
+    studies.record("lines.jsonl", [again], ("source", "seed"))
     lines = studies.read("lines.jsonl")
-    assert [(line["source"], line["score"]) for line in lines] == [("darts", 8.0), ("random", 7.0)]
+    assert [(line["source"], line["score"]) for line in lines] == [("darts", 8.0), ("random", 9.0)]
+    assert lines[1]["search_seconds"] == 5.0
+    with pytest.raises(UserError, match="has other scores of"):
+        studies.record("lines.jsonl", [found("random", 1, 7.0)], ("source", "seed"))
+    assert studies.read("lines.jsonl") == lines
 
 
 @pytest.mark.slow
@@ -220,6 +227,9 @@ def test_a_tested_training_is_a_line(studies, tmp_path):
     small = "--dataset=digits --channels=2 --layers=3 --epochs=1 --batch_size=64"
     files = f"--run_dir={tmp_path / 'v2'}"
     for arguments in (f"--mode=train --genotype=darts_v2 {small}", "--mode=test"):
+        if (tmp_path / "v2").exists():
+            with pytest.raises(UserError, match="has not been tested"):
+                studies.tested(tmp_path / "v2")
         done = subprocess.run(
             [*program, *arguments.split(), files], cwd=ROOT, capture_output=True, text=True
         )
