@@ -29,6 +29,7 @@ from marked_tables import with_table
 from tf_darts.cells.answers import at_least
 from tf_darts.config.presets import computed_settings, configure
 from tf_darts.report.tables import Rows, markdown_table
+from tf_darts.runtime import files
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "experiments" / "results" / "controls.jsonl"
@@ -247,7 +248,7 @@ def main(arguments: list[str]) -> None:
             raise app.UsageError("--run needs --runs=DIR, where the run directories go.")
         run_all(pathlib.Path(_RUNS.value).expanduser().resolve())
     elif _WRITE.value:
-        DOCUMENT.write_text(document(DOCUMENT.read_text()))
+        files.write_atomically(DOCUMENT, document(DOCUMENT.read_text()))
     else:
         print(markdown_table(controls()), markdown_table(guards()), sep="\n")
 

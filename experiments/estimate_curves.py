@@ -23,6 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from marked_tables import with_table
 
 from tf_darts.report.tables import Rows, markdown_table
+from tf_darts.runtime import files
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 _WRITE = flags.DEFINE_bool("write", False, "Write the document and its picture.")
@@ -132,7 +133,7 @@ def main(arguments: list[str]) -> None:
     del arguments
     searches = read()
     if _WRITE.value:
-        DOCUMENT.write_text(document(DOCUMENT.read_text(), searches))
+        files.write_atomically(DOCUMENT, document(DOCUMENT.read_text(), searches))
         draw(searches)
         return
     print(markdown_table(table(searches)))

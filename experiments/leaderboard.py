@@ -32,6 +32,7 @@ from marked_tables import with_table
 from tf_darts.benchmarks.null_distribution import by_mean_percentile
 from tf_darts.report.statistics import summarise
 from tf_darts.report.tables import Rows, markdown_table
+from tf_darts.runtime import files
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 _WRITE = flags.DEFINE_bool("write", False, "Write the document and its pictures.")
@@ -254,9 +255,9 @@ def main(arguments: list[str]) -> None:
     del arguments
     runs = read()
     if _WRITE.value:
-        DOCUMENT.write_text(document(DOCUMENT.read_text(), runs))
-        README.write_text(short(README.read_text(), runs))
-        METHODS.write_text(methods(METHODS.read_text(), runs))
+        files.write_atomically(DOCUMENT, document(DOCUMENT.read_text(), runs))
+        files.write_atomically(README, short(README.read_text(), runs))
+        files.write_atomically(METHODS, methods(METHODS.read_text(), runs))
         draw(runs)
         return
     print(markdown_table(leaderboard(runs)), markdown_table(every_run(runs)), sep="\n")

@@ -210,7 +210,7 @@ def main(arguments: list[str]) -> None:
     except UserError as error:
         raise app.UsageError(str(error)) from error
     if _WRITE.value:
-        DOCUMENT.write_text(document(DOCUMENT.read_text()))
+        files.write_atomically(DOCUMENT, document(DOCUMENT.read_text()))
     elif study is not None:
         print(markdown_table(table(read(study.lines), study)))
 
