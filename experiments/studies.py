@@ -79,6 +79,7 @@ def candidates(run: pathlib.Path, study: Study) -> list[Line]:
     return [
         {name: row[name] for name in _KEPT}
         | {"source": row["name"] if row["source"] == "given" else row["source"]}
+        | {"weights": row["counts"]["weights"]}
         | {"epochs": _epochs(run / "candidates" / row["name"] / "search" / "history.jsonl", study)}
         for row in rows
         if row["status"] == "completed"
@@ -130,6 +131,7 @@ def table(lines: Sequence[Line], study: Study) -> Rows:
         if source != _REFERENCE and _REFERENCE in groups:
             compared = compare(scores[source], scores[_REFERENCE])
         entropies = [line["epochs"][-1]["entropy"] for line in groups[source] if line["epochs"]]
+        sizes = [line["weights"] for line in groups[source] if "weights" in line]
         rows.append(
             {
                 "cells": f"`{source}`",
@@ -139,6 +141,7 @@ def table(lines: Sequence[Line], study: Study) -> Rows:
                 "from random": f"{compared.difference:+.1f}" if compared else "",
                 "p (Welch)": f"{compared.welch:.2g}" if compared and compared.welch else "",
                 "p (permutation)": f"{compared.permutation:.2g}" if compared else "",
+                **({"weights": f"{np.mean(sizes):,.0f}"} if sizes else {}),
                 "entropy of α": f"{np.mean(entropies):.2f}" if entropies else "",
                 "search, minutes": _minutes(groups[source], "search_seconds"),
                 "training, minutes": _minutes(groups[source], "training_seconds"),

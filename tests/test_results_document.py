@@ -195,6 +195,7 @@ def test_the_lines_of_a_study(studies, tmp_path):
         "status": "completed",
     }
     row |= {"genotype": {}, "search_seconds": 1.0, "training_seconds": 2.0}
+    row |= {"counts": {"weights": 1234, "multiply-adds a word": 5}}
     failed = {"name": "darts_seed1", "status": "failed"}
     given = row | {"name": "darts_v2", "source": "given", "seed": None}
     (tmp_path / "ranking.json").write_text(json.dumps({"candidates": [row, failed, given]}))
@@ -203,7 +204,10 @@ def test_the_lines_of_a_study(studies, tmp_path):
     history = {"entropy": 1.60944, "cell": "tanh:0", "train_accuracy": 1, "train_perplexity": 2.0}
     (search / "history.jsonl").write_text(json.dumps(history) + "\n")
     line, named = studies.candidates(tmp_path, studies.STUDIES["texts"])
-    assert (line["score"], named["source"]) == (120.0, "darts_v2")
+    assert (line["score"], line["weights"]) == (120.0, 1234)
+    assert named["source"] == "darts_v2"
+    (shown, _) = studies.table([line, named], studies.STUDIES["texts"])
+    assert shown["weights"] == "1,234"
     assert line["epochs"] == [{"train_perplexity": 2.0, "entropy": 1.6094}]
 
 
