@@ -21,6 +21,7 @@ from tf_darts.formats.serving_model import DEFAULT
 from tf_darts.runtime.files import entries, is_directory, is_file, shown
 
 _MODEL = "saved_model.pb"
+_MOST_LEVELS = 254  # of lists in lists: of one with more TensorFlow ends the whole process
 
 
 def newest_version(path: pathlib.Path) -> pathlib.Path:
@@ -139,10 +140,12 @@ def _columns(instances: Any, specs: Mapping[str, Any]) -> Any:
     return {name: [row[name] for row in named] for name in specs}
 
 
-def _raw(value: Any) -> Any:
-    """JSON with `{"b64": ...}` as Python values."""
+def _raw(value: Any, levels: int = _MOST_LEVELS) -> Any:
+    """JSON with `{"b64": ...}` as Python values; raises `ValueError` below so many levels."""
     if isinstance(value, list):
-        return [_raw(item) for item in value]
+        if not levels:
+            raise ValueError("nested too deeply")
+        return [_raw(item, levels - 1) for item in value]
     if isinstance(value, dict) and value.keys() == {"b64"}:
         try:
             return base64.b64decode(value["b64"], validate=True)
