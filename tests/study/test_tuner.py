@@ -19,7 +19,7 @@ from tf_darts.study.candidates import Candidate
 from tf_darts.study.evaluation import Evaluation
 from tf_darts.study.oracles import CANDIDATE, black_box_oracle, candidate_oracle
 from tf_darts.study.settings import training_config
-from tf_darts.study.train_candidate import load_rows
+from tf_darts.study.train_candidate import failure, load_rows, save_row
 from tf_darts.study.tuner import StudyTuner
 
 NAMES = ["a", "b", "c", "d", "e"]
@@ -66,12 +66,12 @@ def test_each_candidate_once_in_order(tmp_path):
     assert [row["score"] for row in load_rows(tmp_path / "candidates")] == [0, 1, 2, 3, 4]
 
 
-def evaluated_by(oracle, worker, score=None, message=None):
-    """A trial that a worker takes and ends."""
+def evaluated_by(oracle, worker, score=None):
+    """A trial that a worker takes and ends, failed without a score; its message is not sent."""
     trial = oracle.create_trial(worker)
     if score is not None:
         oracle.update_trial(trial.trial_id, {"score": score})
-    trial.status, trial.message = "COMPLETED" if message is None else "FAILED", message
+    trial.status = "FAILED" if score is None else "COMPLETED"
     oracle.end_trial(trial)
 
 
@@ -81,7 +81,10 @@ def test_a_chief_says_who_does_what_and_ranks_what_is_done(tmp_path, capsys):
     tuner = study.tuner()
     tuner.tell_start()
     evaluated_by(tuner.oracle, "worker0", score=7.25)
-    evaluated_by(tuner.oracle, "worker1", message="it diverged")
+    candidate = Candidate("b", "given", None, CELL, None, TRAINING)
+    save_row(tmp_path / "candidates" / "b", failure(candidate, "it diverged"))
+    evaluated_by(tuner.oracle, "worker1")
+    evaluated_by(tuner.oracle, "worker1")
     assert capsys.readouterr().out.splitlines() == [
         "The chief listens at 127.0.0.1:4321; 0 of 5 candidates are done. A worker is the same"
         " command with another KERASTUNER_TUNER_ID.",
@@ -89,8 +92,10 @@ def test_a_chief_says_who_does_what_and_ranks_what_is_done(tmp_path, capsys):
         "[a] score 7.25; 1 of 5 candidates are done",
         "[b] goes to worker1",
         "[b] failed: it diverged; 2 of 5 candidates are done",
+        "[c] goes to worker1",
+        "[c] failed; 3 of 5 candidates are done",
     ]
-    assert study.ended == 2
+    assert study.ended == 3
 
 
 @pytest.mark.usefixtures("as_chief")

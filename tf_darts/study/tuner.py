@@ -84,9 +84,13 @@ class StudyTuner(BaseTuner):
 
     def _tell_end(self, trial: Trial) -> None:
         try:
-            failed = trial.status != TrialStatus.COMPLETED
-            outcome = f"failed: {trial.message}" if failed else f"score {trial.score:.2f}"
-            say(f"[{self._candidate_name(trial)}] {outcome}; {self._progress()}")
+            name = self._candidate_name(trial)
+            if trial.status == TrialStatus.COMPLETED:
+                outcome = f"score {trial.score:.2f}"
+            else:  # why, its worker does not send
+                row = load_row(self._evaluation.folder / name)
+                outcome = f"failed: {row['reason']}" if row else "failed"
+            say(f"[{name}] {outcome}; {self._progress()}")
             self._after_trial()
         except Exception as error:  # see `KeptState.on_end`
             warn(f"The ranking is not up to date ({error}); it is made again with the next one.")
