@@ -40,6 +40,11 @@ def main(arguments: list[str]) -> int:
             raise UserError(
                 f"--table={files.shown(table)}: is there already; move it away, or give another."
             )
+        if not files.is_directory(table.parent):  # before minutes of reading
+            raise UserError(
+                f"--table={files.shown(table)}: there is no folder {files.shown(table.parent)};"
+                " make it, or give another."
+            )
         files.write_atomically(table, table_text(open_nats(_NATS_BENCH.value), _NATS_BENCH.value))
         made = NasBench201(table)
     except UserError as error:

@@ -112,6 +112,19 @@ def test_other_files_are_one_sentence(tmp_path, api, made, words):
     assert not (tmp_path / "table.csv").exists()
 
 
+def test_where_nothing_can_be_written_is_told_before_anything_is_read(tmp_path, api):
+    status, _, err = run(tmp_path, tmp_path / "none" / "table.csv")
+    assert status == 2 and "there is no folder" in in_process.sentence(err, "import_table")
+    assert api.asked == []
+
+
+def test_flags_that_are_missing_are_one_sentence():
+    status, _, err = in_process.run(TOOL)
+    assert status == 2
+    assert "no --nats_bench and no --table given; write --nats_bench=VALUE --table=VALUE" in err
+    assert "--table" not in in_process.run(TOOL, "--table=x")[2]
+
+
 def test_what_is_missing_is_one_sentence(tmp_path, api, monkeypatch):
     status, _, err = run(tmp_path / "nowhere", tmp_path / "table.csv")
     assert status == 2 and "nowhere: is not there; give NATS-tss" in err

@@ -100,7 +100,8 @@ def _sentence(error: Exception) -> str:
     for pattern, words in _REASONS.items():
         if re.fullmatch(pattern, reason, re.DOTALL):
             return f"{head}: {words}"
-    required = re.fullmatch(r"Flag (--\w+) must have a value other than None\.", reason)
+    required = re.findall(r"Flag (--\w+) must have a value other than None\.", text)
     if required:
-        return f"no {required[1]} given; write {required[1]}=VALUE"
+        written = " ".join(f"{name}=VALUE" for name in required)
+        return f"no {' and no '.join(required)} given; write {written}"
     return head + colon + reason
