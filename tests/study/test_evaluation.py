@@ -1,5 +1,6 @@
 """A list of candidates that cost nothing: order, failures, resuming."""
 
+import dataclasses
 import errno
 import os
 
@@ -80,3 +81,10 @@ def test_the_folder_of_another_is_found_before_any_work(tmp_path):
     with pytest.raises(StateError, match=f"^{tmp_path / 'c'}: holds the result of another"):
         run(tmp_path, others)
     assert run.seen == []
+
+
+def test_what_does_not_go_together_has_failed_without_any_work(tmp_path):
+    refused = dataclasses.replace(LIST[0], refused="these rates do not fall")
+    assert run(tmp_path, [refused]) == []
+    (row,) = load_rows(tmp_path)
+    assert (row["status"], row["reason"]) == ("failed", "these rates do not fall")

@@ -122,6 +122,9 @@ def test_hyperband_s_short_trainings_are_of_the_short_column(tmp_path, table):
     for row, own in zip(whole["candidates"], epochs, strict=True):
         assert row["score"] == score_of(row, "cifar10" if own == 27 else "cifar10_valid_12_epochs")
     assert TableScores(asked(table, HYPERBAND), training_config(asked(table, HYPERBAND)))
+    report = write_report([str(tmp_path / "whole")], str(tmp_path / "report"), "random", str(table))
+    text = report.read_text()
+    assert "#### In the table" in text and "Fisher" not in text, "its trials depend on each other"
 
 
 def proposed(table, seed, trials, **settings):

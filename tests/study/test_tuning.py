@@ -125,5 +125,5 @@ def test_a_trial_of_hyperband_says_how_many_epochs_it_has():
     hyperparameters = keras_tuner.HyperParameters()
     hyperparameters.values |= {"train.learning_rate": 2.0, "tuner/epochs": 3}
     candidate = plan(config).make_candidate(keras_tuner.engine.trial.Trial(hyperparameters, "0"))
-    assert candidate.training.epochs == 3
+    assert (candidate.training.epochs, candidate.training.learning_rate) == (3, 2.0)
     assert candidate.settings == {"epochs": 3, "train.learning_rate": 2.0}
