@@ -1,9 +1,13 @@
 """Every member, ours and whoever's is registered, passes the checks of its door."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.paths import ROOT
 from tf_darts.bilevel.simultaneous import SimultaneousStep
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.config import methods
@@ -144,3 +148,17 @@ def test_every_member_says_what_it_is():
     members = [part for kind in methods.KINDS for part in methods.parts(kind).values()]
     for member in (*members, *methods.methods().values()):
         assert len(member.about) > 10, member.name
+
+
+def test_each_file_can_be_the_first_that_is_imported():
+    """Whoever registers first imports all the others, which may want something of it."""
+    program = """
+import importlib, pkgutil, sys
+import tf_darts.methods as package
+for member in pkgutil.iter_modules(package.__path__):
+    for loaded in [name for name in sys.modules if name.partition(".")[0] == "tf_darts"]:
+        del sys.modules[loaded]
+    importlib.import_module(f"tf_darts.methods.{member.name}")
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

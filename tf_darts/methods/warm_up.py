@@ -9,6 +9,13 @@ from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
 
 
+# Before the class: whoever registers first imports all members, which want this.
+def frozen_epochs(config: Any) -> int:
+    """The epochs in which the rules of a search let α stand still at its beginning."""
+    rules = config.make_parts("rules")
+    return max((getattr(rule, "warm_up_epochs", 0) for rule in rules), default=0)
+
+
 @register("warm_up")
 class WarmUp(EpochRule):
     """Only w moves in the first epochs."""
@@ -31,9 +38,3 @@ class WarmUp(EpochRule):
     def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:
         del facts
         return Directions(freeze_alphas=len(history) < self.warm_up_epochs)
-
-
-def frozen_epochs(config: Any) -> int:
-    """The epochs in which the rules of a search let α stand still at its beginning."""
-    rules = config.make_parts("rules")
-    return max((getattr(rule, "warm_up_epochs", 0) for rule in rules), default=0)
