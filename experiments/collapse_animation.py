@@ -22,6 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from leaderboard import CURVES, read
 
 from tf_darts.cells.genotype import Genotype, genotype_class
+from tf_darts.cli import program
 from tf_darts.report.drawing.cell_animation import DPI, animation, in_the_middle, joined, raster
 from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.runtime.files import write_atomically
@@ -95,4 +96,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, "collapse_animation")

@@ -21,6 +21,7 @@ from typing import Any
 from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from tf_darts.runtime import start_up
 
@@ -28,12 +29,14 @@ start_up.load_tensorflow()  # without its chatter
 
 import keras
 import numpy as np
+import records
 import tensorflow as tf
-from absl import app, flags, logging
+from absl import flags, logging
 
 from tf_darts.bilevel.engine import SearchEngine
 from tf_darts.bilevel.step import ALPHA_STEP, BilevelStep
 from tf_darts.cli import flags as command_line
+from tf_darts.cli import program
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.runs import search
 from tf_darts.runtime import files
@@ -108,14 +111,9 @@ class Comparison(Callback):
         pairs = itertools.islice(data.epoch(0), _BATCHES.value)
         rows = [compared(estimates(step, batch, number)) for number, batch in enumerate(pairs)]
         line = {"epoch": record["epoch"], "batches": rows}
-        earlier = [old for old in lines(self._file) if old["epoch"] < record["epoch"]]
+        earlier = [old for old in records.read(self._file) if old["epoch"] < record["epoch"]]
         texts = (json.dumps(each) + "\n" for each in (*earlier, line))
         files.write_atomically(self._file, "".join(texts))
-
-
-def lines(file: pathlib.Path) -> list[dict[str, Any]]:
-    """The objects of a file of lines; none where there is no file."""
-    return [json.loads(text) for text in file.read_text().splitlines()] if file.exists() else []
 
 
 def main(arguments: list[str]) -> None:
@@ -137,16 +135,11 @@ def main(arguments: list[str]) -> None:
         "method": config.label,
         "seed": config.seed,
         "cells": [record["cell"] for record in run.history],
-        "epochs": lines(run.path / "estimates.jsonl"),
+        "epochs": records.read(run.path / "estimates.jsonl"),
     }
-    output = pathlib.Path(_OUTPUT.value)
-    kept = {(old["method"], old["seed"]): old for old in lines(output)}
-    kept[line["method"], line["seed"]] = line
-    texts = (json.dumps(kept[key]) + "\n" for key in sorted(kept))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    files.write_atomically(output, "".join(texts))
+    records.add(pathlib.Path(_OUTPUT.value), [line], lambda line: (line["method"], line["seed"]))
 
 
 if __name__ == "__main__":
     command_line.define_flags()
-    app.run(main)
+    program.run(main, "compare_estimates")

@@ -24,9 +24,11 @@ from absl import app, flags
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import records
 from marked_tables import with_table
 
 from tf_darts.cells.answers import at_least
+from tf_darts.cli import program
 from tf_darts.config.presets import computed_settings, configure
 from tf_darts.report.tables import Rows, markdown_table
 from tf_darts.runtime import files
@@ -127,13 +129,12 @@ def _text(settings: Settings) -> str:
 
 def read(path: pathlib.Path = RECORDS) -> dict[str, Line]:
     """The recorded runs by their settings."""
-    lines = map(json.loads, path.read_text().splitlines() if path.exists() else ())
-    return {_text(line["settings"]): line for line in lines}
+    return {_text(line["settings"]): line for line in records.read(path)}
 
 
 def run_all(runs: pathlib.Path) -> None:
     """Runs and records all that is not recorded; raises `CalledProcessError` where one fails."""
-    program = [sys.executable, "-m", "tf_darts.main", "--mode=search"]
+    command = [sys.executable, "-m", "tf_darts.main", "--mode=search"]
     for space, own, seed in planned():
         if key(space, own, seed) in read():
             continue
@@ -141,7 +142,7 @@ def run_all(runs: pathlib.Path) -> None:
         given = words(SPACES[space] | own | {"seed": seed, "run_dir": runs / name})
         if _CIFAR10_DIR.value and SPACES[space]["dataset"] == "cifar10":
             given.append(f"--data_dir={_CIFAR10_DIR.value}")
-        subprocess.run([*program, *given], check=True, cwd=ROOT)
+        subprocess.run([*command, *given], check=True, cwd=ROOT)
         record = [sys.executable, str(ROOT / "experiments" / "record_run.py")]
         subprocess.run([*record, str(runs / name), f"--output={RECORDS}"], check=True, cwd=ROOT)
 
@@ -254,4 +255,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, "controls")

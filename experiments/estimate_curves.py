@@ -8,20 +8,21 @@ first order and of finite differences with the exact hypergradient, and their re
 some pairs of batches at the end of each epoch.
 """
 
-import json
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import records
 from marked_tables import with_table
 
+from tf_darts.cli import program
 from tf_darts.report.tables import Rows, markdown_table
 from tf_darts.runtime import files
 
@@ -44,7 +45,7 @@ Search = Mapping[str, Any]
 
 def read(path: pathlib.Path = RECORDS) -> list[Search]:
     """The compared searches, by method and seed."""
-    return [json.loads(text) for text in path.read_text().splitlines()]
+    return records.read(path)
 
 
 def by_method(searches: Sequence[Search]) -> dict[str, list[Search]]:
@@ -140,4 +141,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, "estimate_curves")

@@ -9,7 +9,6 @@ the table of NAS-Bench-201 stands in its line, as the search's own `table.json` 
 # ruff: noqa: E402 (TensorFlow is loaded before what imports it)
 
 import itertools
-import json
 import pathlib
 import re
 import sys
@@ -17,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 from scipy import stats
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -27,9 +26,11 @@ from tf_darts.runtime import start_up
 
 start_up.load_tensorflow()  # without its chatter
 
+import records
 from marked_tables import with_table
 
 from tf_darts.benchmarks.null_distribution import by_mean_percentile
+from tf_darts.cli import program
 from tf_darts.report.statistics import summarise
 from tf_darts.report.tables import Rows, markdown_table
 from tf_darts.runtime import files
@@ -52,7 +53,7 @@ Run = Mapping[str, Any]
 
 def read(path: pathlib.Path = RECORDS) -> list[Run]:
     """The recorded runs, by method and seed."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return records.read(path)
 
 
 def by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -264,4 +265,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, "leaderboard")

@@ -26,9 +26,11 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: hides its start-up chatter
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from tf_darts.cli import program
 
 _METHODS = flags.DEFINE_list("methods", [], "Which; empty: all that there are.")
 _STEPS = flags.DEFINE_integer("steps", 4, "Timed steps of each.", lower_bound=1)
@@ -123,4 +125,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, "method_costs")

@@ -17,6 +17,10 @@ import time
 
 from absl import app, flags
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from tf_darts.cli import program
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 _AGAINST = flags.DEFINE_string("against", None, "A PyTorch program to be timed in turn.")
 _TORCH = flags.DEFINE_string("python", sys.executable, "The interpreter that has torch.")
@@ -117,4 +121,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, "on_a_gpu")

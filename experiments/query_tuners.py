@@ -13,7 +13,6 @@ and a search that has a line of as many queries is not made again.
 """
 # ruff: noqa: E402 (TensorFlow is loaded before what imports it)
 
-import json
 import pathlib
 import sys
 import tempfile
@@ -22,19 +21,21 @@ import warnings
 from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from tf_darts.runtime import start_up
 
 start_up.load_tensorflow()  # without its chatter
 
 import numpy as np
-from absl import app, flags
+import records
+from absl import flags
 
+from tf_darts.cli import program
 from tf_darts.config.presets import configure
 from tf_darts.config.study import TUNERS
 from tf_darts.report.statistics import summarise
 from tf_darts.report.tables import plain_table
-from tf_darts.runtime import files
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.study.looked_up import TableScores
 from tf_darts.study.plan import plan
@@ -89,10 +90,7 @@ def search(tuner: str, seed: int, queries: int) -> dict[str, Any]:
 
 def recorded() -> list[dict[str, Any]]:
     """The searches of --output."""
-    output = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else None
-    if output is None or not output.exists():
-        return []
-    return [json.loads(text) for text in output.read_text().splitlines()]
+    return records.read(pathlib.Path(_OUTPUT.value)) if _OUTPUT.value else []
 
 
 def known(tuner: str, seed: int, queries: int) -> dict[str, Any] | None:
@@ -104,13 +102,7 @@ def known(tuner: str, seed: int, queries: int) -> dict[str, Any] | None:
 
 def record(line: dict[str, Any]) -> None:
     """Writes a search into --output, in the place of a shorter one."""
-    names = "tuner", "score", "seed"
-    lines = {tuple(old[name] for name in names): old for old in recorded()}
-    lines[tuple(line[name] for name in names)] = line
-    output = pathlib.Path(_OUTPUT.value)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    texts = (json.dumps(lines[key]) + "\n" for key in sorted(lines))
-    files.write_atomically(output, "".join(texts))
+    records.add(pathlib.Path(_OUTPUT.value), [line], lambda x: (x["tuner"], x["score"], x["seed"]))
 
 
 def main(arguments: list[str]) -> None:
@@ -154,4 +146,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, "query_tuners")

@@ -15,15 +15,19 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from tf_darts.runtime import start_up
 
 start_up.load_tensorflow()  # without its chatter
 
+import records
+
 from tf_darts.benchmarks import CellTable
+from tf_darts.cli import program
 from tf_darts.config.method_names import label
 from tf_darts.config.recorded import kind_of, space_of
 from tf_darts.errors import UserError
@@ -117,25 +121,18 @@ def _short(value: Any) -> Any:
     return round(value, 6) if isinstance(value, float) else value
 
 
-def _key(line: Mapping[str, Any]) -> str:
-    return json.dumps(line["settings"], sort_keys=True)
+def _key(line: Mapping[str, Any]) -> tuple[str, int, str]:
+    return line["method"], line["seed"], json.dumps(line["settings"], sort_keys=True)
 
 
 def main(arguments: list[str]) -> None:
     """Writes the lines, sorted by method and seed."""
+    if len(arguments) < 2:
+        raise UserError("no run directory given; name those of finished searches.")
     output = pathlib.Path(_OUTPUT.value)
-    texts = output.read_text().splitlines() if output.exists() else []
-    lines = [json.loads(text) for text in texts]
-    known = {_key(line): line for line in lines}
-    try:
-        known |= {_key(line): line for line in map(record, map(pathlib.Path, arguments[1:]))}
-    except UserError as error:
-        raise app.UsageError(str(error)) from error
-    lines = sorted(known.values(), key=lambda line: (line["method"], line["seed"], _key(line)))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    files.write_atomically(output, "".join(json.dumps(line) + "\n" for line in lines))
-    print(f"{output}: {len(lines)} runs")
+    lines = [record(pathlib.Path(run)) for run in arguments[1:]]
+    print(f"{output}: {len(records.add(output, lines, _key))} runs")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, "record_run")

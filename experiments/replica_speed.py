@@ -24,12 +24,13 @@ start_up.load_tensorflow()
 
 import numpy as np
 import tensorflow as tf
-from absl import app, flags
+from absl import flags
 
 import tf_darts.accelerate  # noqa: F401, the fast forms
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.cells.space import find_space, resolved
+from tf_darts.cli import program
 from tf_darts.config.presets import PRESETS, configure
 from tf_darts.data.facts import ImageFacts
 from tf_darts.runtime.distribution import open_replicas
@@ -125,4 +126,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, "replica_speed")

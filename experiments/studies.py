@@ -9,11 +9,10 @@ A line is the candidate's row of the study's `ranking.json`, with what its searc
 what a training came to, and its one test.
 """
 
-import json
 import pathlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from absl import app, flags
@@ -21,8 +20,10 @@ from absl import app, flags
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import records
 from marked_tables import with_table
 
+from tf_darts.cli import program
 from tf_darts.errors import UserError
 from tf_darts.report import run_files
 from tf_darts.report.statistics import compare, summarise
@@ -64,13 +65,12 @@ _KEPT = "source", "seed", "score", "genotype", "search_seconds", "training_secon
 _SCORES = "score", "validation", "test"
 _ADVICE = "restore it from a copy"
 
-Line = Mapping[str, Any]
+Line = records.Line
 
 
 def read(name: str) -> list[Line]:
     """The lines of a file of `RESULTS`; none where there is no such file."""
-    path = RESULTS / name
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return records.read(RESULTS / name)
 
 
 def candidates(run: pathlib.Path, study: Study) -> list[Line]:
@@ -185,18 +185,19 @@ def record(name: str, lines: Sequence[Line], keys: Sequence[str]) -> None:
     Raises:
       UserError: one of them says another thing than the line that it would replace.
     """
-    known = {tuple(line[key] for key in keys): line for line in read(name)}
+
+    def key(line: Line) -> tuple[str, ...]:
+        return tuple(str(line[key]) for key in keys)
+
+    known = {key(line): line for line in read(name)}
     for line in lines:
-        key = tuple(line[key] for key in keys)
-        before = known.setdefault(key, line)
+        before = known.get(key(line), line)
         if any(before.get(score) != line.get(score) for score in _SCORES):
             raise UserError(
-                f"{RESULTS / name}: has other scores of {key}; this is another run. Remove that"
-                " line, and this one takes its place."
+                f"{RESULTS / name}: has other scores of {', '.join(key(line))}; this is another"
+                " run. Remove that line, and this one takes its place."
             )
-        known[key] = line
-    content = "".join(json.dumps(known[key]) + "\n" for key in sorted(known, key=str))
-    files.write_atomically(RESULTS / name, content)
+    records.add(RESULTS / name, lines, key)
 
 
 def main(arguments: list[str]) -> None:
@@ -205,13 +206,10 @@ def main(arguments: list[str]) -> None:
     study = STUDIES[_STUDY.value] if _STUDY.value else None
     if _RUN.value and study is None:
         raise app.UsageError("--study says whose lines these are: " + ", ".join(STUDIES))
-    try:
-        if _RUN.value:
-            record(study.lines, candidates(pathlib.Path(_RUN.value), study), ("source", "seed"))
-        if _TESTED.value:
-            record(TESTED, [tested(pathlib.Path(_TESTED.value))], ("name",))
-    except UserError as error:
-        raise app.UsageError(str(error)) from error
+    if _RUN.value:
+        record(study.lines, candidates(pathlib.Path(_RUN.value), study), ("source", "seed"))
+    if _TESTED.value:
+        record(TESTED, [tested(pathlib.Path(_TESTED.value))], ("name", "settings"))
     if _WRITE.value:
         files.write_atomically(DOCUMENT, document(DOCUMENT.read_text()))
     elif study is not None:
@@ -219,4 +217,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, "studies")
