@@ -40,9 +40,11 @@ def linear(mixing):
 
 
 def attacked(loss, where=None, **settings):
+    """By a function that gives the loss and its gradient."""
     relaxation, where = AdversarialSmoothing(**settings), where or moment(0.5)
     clean = relaxation.weight_mixing(ALPHAS, where)
-    return clean, relaxation.attack(clean, where, loss)
+    value, slopes = (lambda mixing: loss(mixing)[0]), (lambda mixing: loss(mixing)[1])
+    return clean, relaxation.attack(clean, where, value, slopes)
 
 
 def to_simplex(table):

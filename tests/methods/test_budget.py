@@ -35,6 +35,16 @@ def test_a_budget_that_no_cell_keeps_names_the_smallest():
         Budget(max_multiply_adds=107).of(FACTS)
 
 
+def test_a_search_in_stages_may_not_drop_the_smallest_cell():
+    """Of equally cheap operations the strongest is needed."""
+    costs = Costs(base=0, tables={"cell": np.array([[0, 10, 0], [7, 7, 9], [5, 1, 2]])})
+    cells = {"cell": CellTopology(1, 2, None, ("skip_connect", "a", "b"))}
+    derivation = Budget(max_multiply_adds=20).of(SearchFacts(cells, 2, costs=lambda: costs))
+    mixing = {"cell": np.array([[0.1, 0.5, 0.4], [0.3, 0.2, 0.5], [0.6, 0.1, 0.3]])}
+    needed = derivation.needed(mixing, cells)["cell"]
+    np.testing.assert_array_equal(needed, [[0, 0, 1], [1, 0, 0], [0, 1, 0]])
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -75,3 +85,18 @@ def test_a_search_ends_within_it(uncounted, tmp_path):
     assert f"{least:,} multiply-adds an image" in out
     cell = json.loads((tmp_path / "run" / "genotype.json").read_text())["cell"]
     assert not {name for name, _ in cell["nasbench201"]} & {"nor_conv_1x1", "nor_conv_3x3"}
+
+
+@pytest.mark.slow
+def test_a_search_in_stages_ends_within_it(uncounted, tmp_path):
+    """What the first stage drops is not what the last one needs."""
+    small = "--epochs=1 --steps_per_epoch=1 --batch_size=4 --train_examples=20 --channels=2"
+    small += " --evaluation_batch_size=10 --cells_per_stage=1 --space=nasbench201"
+    asked = [*small.split(), "--mode=search", "--dataset=digits", "--derivation=budget"]
+    asked += ["--rules=progressive_shrinking", "--stage_operations=3/2", "--alpha_scale=3"]
+    asked += [f"--run_dir={tmp_path / 'run'}", "--method=darts_first"]
+    status, _, err = run(MAIN, *asked, "--max_multiply_adds=7", eagerly=True)
+    least = int(sentence(err, "tf_darts").rpartition("=")[2].rstrip("."))
+    status, out, err = run(MAIN, *asked, f"--max_multiply_adds={least}", eagerly=True)
+    assert status == 0, err
+    assert f"{least:,} multiply-adds an image" in out

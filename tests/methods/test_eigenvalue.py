@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.sparse.linalg import ArpackNoConvergence
 
 from tf_darts.bilevel import curvature
 from tf_darts.bilevel.curvature import largest_eigenvalue
@@ -28,9 +29,31 @@ def test_the_largest_algebraic_one_is_found(size):
     assert len(calls) <= max(size, 20) * 12
 
 
+@pytest.mark.parametrize("size", [2, 30])
+def test_where_nothing_is_left_to_choose_it_is_0(size):
+    """As after SGAS's last decision: a Hessian of zeros, of which Lanczos has no start."""
+    assert largest_eigenvalue(np.zeros_like, size) == 0.0
+
+
+@pytest.mark.parametrize("size", [2, 30])
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_what_is_not_finite_is_a_sentence(size, number):
+    with pytest.raises(UserError, match=r"not finite.*lower learning rate, in another --run_dir"):
+        largest_eigenvalue(lambda v: np.full_like(v, number), size)
+
+
+def test_arpack_fails_with_a_sentence(monkeypatch):
+    def fails(*_, **__):
+        raise curvature.ArpackError(-8)
+
+    monkeypatch.setattr(curvature, "eigsh", fails)
+    with pytest.raises(UserError, match=r"did not converge.*ARPACK error -8"):
+        largest_eigenvalue(lambda v: v, 30)
+
+
 def test_what_does_not_converge_is_a_sentence(monkeypatch):
     def gives_up(*_, **__):
-        raise curvature.ArpackNoConvergence("no convergence", np.array([]), np.array([]))
+        raise ArpackNoConvergence("no convergence", np.array([]), np.array([]))
 
     monkeypatch.setattr(curvature, "eigsh", gives_up)
     with pytest.raises(UserError, match=r"did not converge.*--precision=float64"):

@@ -1,8 +1,11 @@
 """The control without α's steps."""
 
 import numpy as np
+import pytest
 
 from tests.support.toy_search import config, search
+from tf_darts.config.presets import configure
+from tf_darts.errors import UserError
 
 
 def test_alpha_stays_and_w_moves(tmp_path, eagerly):
@@ -12,3 +15,38 @@ def test_alpha_stays_and_w_moves(tmp_path, eagerly):
     assert not np.array_equal(weights, [0.5, -0.5])
     assert np.abs(alpha).max() < 0.01  # as it began: nearly equal
     assert not any("validation_batch_loss" in record for record in history)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"method": "rsps", "hypergradient": "exact"},
+            "--hypergradient has no meaning for --rules",
+        ),
+        (
+            {"rules": "frozen_alphas", "finite_difference_radius": 0.1},
+            "--finite_difference_radius has no meaning for --rules=frozen_alphas",
+        ),
+        (
+            {"rules": "frozen_alphas", "method": "beta_darts"},
+            r"alpha never moves, so no term pulls on it; give --alpha_terms= \(none\)",
+        ),
+        (
+            {"rules": "frozen_alphas,skip_stop"},
+            "alpha never moves, and a random cell would stop the search",
+        ),
+        ({"rules": "frozen_alphas,ranking_stop"}, "a random cell would stop"),
+        ({"rules": "frozen_alphas,greedy_decisions"}, "what is decided by it is random"),
+    ],
+)
+def test_what_needs_alphas_that_move_is_refused(settings, words):
+    asked = {"mode": "search", "dataset": "cifar10", "epochs": 50}
+    with pytest.raises(UserError, match=words):
+        configure(asked | settings)
+
+
+def test_with_what_the_sentence_says_it_is_taken():
+    asked = {"mode": "search", "dataset": "cifar10", "rules": "frozen_alphas"}
+    made = configure(asked | {"method": "beta_darts", "alpha_terms": ""})
+    assert made.alpha_terms == "" and made.hypergradient == "first_order"

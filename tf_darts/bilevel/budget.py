@@ -96,6 +96,21 @@ def smallest(cells: Mapping[str, CellTopology], costs: Costs) -> int:
     return total
 
 
+def cheapest(mixing: np.ndarray, topology: CellTopology, costs: np.ndarray) -> np.ndarray:
+    """Whether it is its edge's cheapest choice, of equals the strongest: [edges, operations].
+
+    Args:
+      mixing: [edges, operations], by which equals are told apart.
+      topology: of a kind of cell.
+      costs: [edges, operations], multiply-adds.
+    """
+    chosen = np.zeros(mixing.shape, bool)
+    for row in range(topology.edges):
+        columns = _columns(topology, row)
+        chosen[row, min(columns, key=lambda k: (costs[row, k], -mixing[row, k]))] = True
+    return chosen
+
+
 def _columns(topology: CellTopology, row: int) -> Iterator[int]:
     """The columns of α that an edge of a discrete cell may have."""
     names, choices = topology.operations_of(row), topology.choices(row)

@@ -28,6 +28,21 @@ class Derivation(EpochRule):
         del cells
         return 0
 
+    def needed(
+        self, mixing: Mapping[str, np.ndarray], cells: Mapping[str, CellTopology]
+    ) -> Mapping[str, np.ndarray]:
+        """What a search in stages may not drop, or no cell would be left; by default nothing.
+
+        Args:
+          mixing: as of `edges`, at the end of a stage.
+          cells: the topologies of that stage.
+
+        Returns:
+          Whether an operation is needed, [edges, operations], for kinds of cell where one is.
+        """
+        del mixing, cells
+        return {}
+
     def edges(
         self, mixing: Mapping[str, np.ndarray], cells: Mapping[str, CellTopology]
     ) -> dict[str, list[list[Edge]]]:

@@ -107,12 +107,15 @@ class Mixture:
           moment: of that step.
         """
 
-        def value_and_gradient(mixing: Mixing) -> tuple[tf.Tensor, Mixing]:
-            gradients = loss.gradients(weights, mixing, of_weights=False)
-            return gradients.value, tf.nest.pack_sequence_as(mixing, gradients.of_alphas)
+        def value(mixing: Mixing) -> tf.Tensor:
+            return loss.value(weights, mixing)[0]
+
+        def gradient(mixing: Mixing) -> Mixing:
+            slopes = loss.gradients(weights, mixing, of_weights=False).of_alphas
+            return tf.nest.pack_sequence_as(mixing, slopes)
 
         mixing = self.relaxation.weight_mixing(self.values(), moment)
-        return self.relaxation.attack(mixing, moment, value_and_gradient)
+        return self.relaxation.attack(mixing, moment, value, gradient)
 
     def tables(self) -> dict[str, np.ndarray]:
         """The mixing weights by which a cell is derived: α's reading, times the edges' factors."""

@@ -97,17 +97,19 @@ class Relaxation(Part):
         self,
         mixing: Mixing,
         moment: Moment,
-        loss: Callable[[Mixing], tuple[tf.Tensor, Mixing]],
+        loss: Callable[[Mixing], tf.Tensor],
+        gradient: Callable[[Mixing], Mixing],
     ) -> Mixing:
         """The mixing weights of w's step, where they are to hurt it; by default as they are.
 
         Args:
           mixing: those of `weight_mixing`.
           moment: where the search stands.
-          loss: of mixing weights, which need not sum to 1, the loss of w's step on its batch, and
-            its gradient by them; under the same masks each time.
+          loss: of mixing weights, which need not sum to 1, the loss of w's step on its batch, under
+            the same masks each time.
+          gradient: the loss's, by the mixing weights.
         """
-        del moment, loss
+        del moment, loss, gradient
         return mixing
 
     def reading(self, alphas: Alphas, moment: Moment) -> Mixing:

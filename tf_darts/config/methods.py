@@ -34,12 +34,14 @@ class Part:
       name: as in `--relaxation=NAME`; `register` gives it.
       about: the first line of the class's docstring, for `--help`.
       needs: methods of the base class, one of which a member must give.
+      unused: settings of every search that mean nothing beside this part.
       facts: what a part knows of its search (`bilevel/epoch_rules.py:SearchFacts`) while that
         runs; None before.
     """
 
     kind: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
+    unused: ClassVar[tuple[str, ...]] = ()
     name: ClassVar[str]
     about: ClassVar[str]
     facts: ClassVar[Any] = None

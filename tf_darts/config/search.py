@@ -226,6 +226,10 @@ class SearchConfig(RunConfig):
             own_settings = set(HYPERGRADIENTS[self.hypergradient].settings.values())
             kind = f"--hypergradient={self.hypergradient}"
             unused |= dict.fromkeys(sorted(estimate_settings - own_settings), kind)
+        for part in (part for kind in methods.KINDS for part in self.make_parts(kind)):
+            unused |= dict.fromkeys(part.unused, f"--{part.kind}={part.name}")
+            if "hypergradient" in part.unused:
+                unused |= dict.fromkeys(sorted(estimate_settings), f"--{part.kind}={part.name}")
         if self.staging is not None:
             own = self.staging.settings_of_stage(0)
             unused |= dict.fromkeys(own, f"--rules={self.staging.name}, each stage having its own")

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tf_darts.bilevel.budget import smallest, within_budget
+from tf_darts.bilevel.budget import cheapest, smallest, within_budget
 from tf_darts.bilevel.derivation import Derivation
 from tf_darts.cells.genotype import Edge
 from tf_darts.cells.topology import CellTopology
@@ -51,6 +51,16 @@ class Budget(Derivation):
                     f" least --max_multiply_adds={least}."
                 )
         return super().of(facts)
+
+    def needed(
+        self, mixing: Mapping[str, np.ndarray], cells: Mapping[str, CellTopology]
+    ) -> dict[str, np.ndarray]:
+        """Of the cheapest operations of each edge the strongest: the smallest cell stays."""
+        costs = self.facts.costs()
+        return {
+            kind: cheapest(mixing[kind], topology, costs.tables[kind])
+            for kind, topology in cells.items()
+        }
 
     def edges(
         self, mixing: Mapping[str, np.ndarray], cells: Mapping[str, CellTopology]

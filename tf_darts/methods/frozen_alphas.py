@@ -1,9 +1,11 @@
 """α as it began: what a search is without it."""
 
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from tf_darts.bilevel.epoch_rules import Directions, EpochRule, Record, SearchFacts
 from tf_darts.config.methods import register
+from tf_darts.errors import UserError
 
 
 @register("frozen_alphas")
@@ -13,6 +15,21 @@ class FrozenAlphas(EpochRule):
     With the perturbation-based selection it is the control that the paper's authors found as good
     as a search or better (Wang et al. 2021, "blank").
     """
+
+    unused: ClassVar[tuple[str, ...]] = ("hypergradient",)
+
+    def check(self, config: Any) -> None:
+        if config.make_parts("alpha_terms"):
+            raise UserError(
+                f"--rules={self.name}: alpha never moves, so no term pulls on it; give"
+                " --alpha_terms= (none)."
+            )
+        for rule in config.make_parts("rules"):
+            if rule.stops:
+                raise UserError(
+                    f"--rules={self.name},{rule.name}: alpha never moves, and a random cell would"
+                    " stop the search; leave one of the two out."
+                )
 
     def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:
         del history, facts

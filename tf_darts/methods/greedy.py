@@ -14,6 +14,7 @@ from tf_darts.errors import UserError
 from tf_darts.methods.warm_up import frozen_epochs
 
 _DECIDED = "decided"  # the group of monitors KIND_ROW, whose values are columns
+_DERIVATION = "strongest_edges"  # which keeps a mixing weight of 1
 _ROUNDING = 1e-6  # of sums of float32 mixing weights, and of what lies in [0, 1] as they do
 
 
@@ -77,6 +78,16 @@ class GreedyDecisions(EpochRule):
             raise UserError(
                 f"--rules={self.name} and --derivation={config.derivation} both decide edges;"
                 " leave one of the two out."
+            )
+        if config.derivation != _DERIVATION:
+            raise UserError(
+                f"--rules={self.name} decides edges for good, which --derivation="
+                f"{config.derivation} may choose otherwise; leave one of the two out."
+            )
+        if "frozen_alphas" in (rule.name for rule in config.make_parts("rules")):
+            raise UserError(
+                f"--rules=frozen_alphas,{self.name}: alpha never moves, and what is decided by it"
+                " is random; leave one of the two out."
             )
         if self.greedy_criterion == 1 and self.greedy_history != type(self)().greedy_history:
             raise UserError(

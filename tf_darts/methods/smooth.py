@@ -67,8 +67,8 @@ class AdversarialSmoothing(RandomSmoothing):
     steps of 2ε/steps along the signs of the gradient, each cut to within ε of m. Where they end is
     cut to [0, 1] and made to sum to 1 (which may leave the ball), and m stays where that did not
     raise the loss. All is in training mode, under the masks of the step that follows. (The official
-    code attacks in evaluation mode.) A step of w takes a gradient for each step of the ascent and
-    two more; memory is that of one.
+    code attacks in evaluation mode.) A step of w takes a gradient by the mixing weights for each
+    step of the ascent and two losses more; memory is that of one gradient.
     """
 
     adversarial_steps: int = setting(
@@ -100,19 +100,20 @@ class AdversarialSmoothing(RandomSmoothing):
         self,
         mixing: Mixing,
         moment: Moment,
-        loss: Callable[[Mixing], tuple[tf.Tensor, Mixing]],
+        loss: Callable[[Mixing], tf.Tensor],
+        gradient: Callable[[Mixing], Mixing],
     ) -> Mixing:
         size = self._size(moment)
         offsets = {name: size * noise for name, noise in _noise(mixing, moment).items()}
         for _ in range(self.adversarial_steps):
-            _, slopes = loss({name: mixing[name] + offsets[name] for name in mixing})
+            slopes = gradient({name: mixing[name] + offsets[name] for name in mixing})
             stride = 2.0 * size / self.adversarial_steps
             moved = {n: offsets[n] + stride * tf.sign(slopes[n]) for n in mixing}
             offsets = {n: tf.clip_by_value(moved[n], -size, size) for n in mixing}
             if moment.allowed:
                 offsets = {n: offsets[n] * moment.allowed[n] for n in mixing}
         attacked = {name: _simplex(mixing[name] + offsets[name]) for name in mixing}
-        hurts = loss(attacked)[0] > loss(mixing)[0]
+        hurts = loss(attacked) > loss(mixing)
         return {name: tf.where(hurts, attacked[name], mixing[name]) for name in mixing}
 
 

@@ -5,8 +5,11 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tf_darts.benchmarks import CellTable
 from tf_darts.bilevel.engine import SearchEngine
+from tf_darts.bilevel.epoch_rules import SearchFacts
 from tf_darts.cells import answers, genotype, genotype_files
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import find_method
@@ -34,6 +37,7 @@ from tf_darts.runtime.replicas import Replicas
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.spaces.convolutional.operations.registry import ADDED
+from tf_darts.spaces.supernet import Supernet
 
 
 class SearchRun(NamedTuple):
@@ -115,7 +119,8 @@ def run_search(
                 history, result = _searched(
                     stage, task, stage_run, replicas, stop, label, table, callbacks
                 )
-            stage = stage.after(_chosen(history, result), history[-1]["seconds"])
+            chosen = _with_needed(_chosen(history, result), stage.config, task.supernet)
+            stage = stage.after(chosen, history[-1]["seconds"])
             task = None  # before the next one needs memory
             gc.collect()
             with busy(f"{label}Building the supernet of the next stage"):
@@ -184,3 +189,15 @@ def _searched(
 def _chosen(history: list[dict[str, Any]], result: Mapping[str, Any]) -> dict[str, Any]:
     """The record of the epoch whose cell is the result."""
     return next((r for r in history if r["epoch"] == result.get("epoch")), history[-1])
+
+
+def _with_needed(
+    record: Mapping[str, Any], config: SearchConfig, supernet: Supernet
+) -> Mapping[str, Any]:
+    """The record, with the largest mixing weights where the derivation needs an operation."""
+    (derivation,) = config.make_parts("derivation")
+    tables = {kind: np.array(table) for kind, table in record["mixing"].items()}
+    needed = derivation.of(SearchFacts.of(supernet, config)).needed(tables, supernet.cells)
+    for kind, table in needed.items():
+        tables[kind][table] = np.inf
+    return {**record, "mixing": tables}
