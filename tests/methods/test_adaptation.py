@@ -161,6 +161,10 @@ def test_a_state_that_is_gone_is_a_sentence(tmp_path, curvature, monkeypatch):
         ({"weight_decay": 0.0}, "10 times --weight_decay=0 is nothing"),
         ({"epochs": 20}, "--rules=eigenvalue_adaptation looks from epoch 23 on, and --epochs=20"),
         ({"relaxation": "dirichlet"}, "have no second derivative"),
+        (
+            {"rules": "eigenvalue_stop,eigenvalue_adaptation"},
+            "stops the search where eigenvalue_adaptation would go back",
+        ),
     ],
 )
 def test_wrong_input_is_a_sentence(settings, words):

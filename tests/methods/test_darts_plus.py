@@ -160,6 +160,11 @@ def test_killed_at_any_step_it_is_the_same(method, settings, epochs, tmp_path, e
             "give --epochs=51 or more",
         ),
         (
+            {"rules": "warm_up,ranking_stop", "warm_up_epochs": 40},
+            "compares 10 epochs in which alpha moves with those before, and --epochs=50; give"
+            " --epochs=52 or more",
+        ),
+        (
             {"method": "darts_plus", "derivation": "perturbation"},
             "skip_stop may stop the search before --derivation=perturbation has chosen",
         ),
@@ -179,4 +184,6 @@ def test_its_advice_works():
     assert configure(asked | {"rules": "skip_stop", "skip_stop_start": 48}).skip_stop_start == 48
     ranked = {"rules": "ranking_stop", "ranking_epochs": 49, "epochs": 51}
     assert configure(asked | ranked).epochs == 51
+    later = {"rules": "warm_up,ranking_stop", "warm_up_epochs": 40, "epochs": 52}
+    assert configure(asked | later).epochs == 52
     assert configure({"mode": "search", "dataset": "ptb", "method": "darts_plus"}).label

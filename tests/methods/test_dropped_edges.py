@@ -94,6 +94,10 @@ def test_what_cannot_be_is_a_sentence():
         configure(asked | {"edge_options": "skip_dropout", "operations": "sep_conv_3x3"})
     with pytest.raises(UserError, match="space recurrent"):
         configure(asked | {"edge_options": "drop_path", "dataset": "ptb"})
+    square = asked | {"edge_options": "drop_path", "search_cutout": 8}
+    with pytest.raises(UserError, match="with --search_drop_path=0 no image loses a square"):
+        configure(square | {"search_drop_path": 0.0})
+    assert configure(square).search_cutout == 8
 
 
 DIGITS = {

@@ -9,10 +9,14 @@ from scipy.sparse.linalg import ArpackNoConvergence
 from tf_darts.bilevel import curvature
 from tf_darts.bilevel.curvature import largest_eigenvalue
 from tf_darts.bilevel.epoch_rules import SearchFacts, SearchProbe
+from tf_darts.bilevel.step import BilevelStep
 from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
 from tf_darts.methods.eigenvalue import Eigenvalue, EigenvalueStop
-from tf_darts.testing import check_rule
+from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
+from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
+from tf_darts.spaces.recurrent.settings import RecurrentSearchConfig
+from tf_darts.testing import check_rule, float64
 from tf_darts.testing.method import check_method
 
 
@@ -27,6 +31,23 @@ def test_the_largest_algebraic_one_is_found(size):
     found = largest_eigenvalue(lambda v: (calls.append(1), matrix @ v)[1], size, 1e-9)
     assert found == pytest.approx(0.42, rel=1e-6)
     assert len(calls) <= max(size, 20) * 12
+
+
+def test_by_products_of_a_supernet_it_is_that_of_the_whole_matrix():
+    """Lanczos as a search asks for it, in a small recurrent space: 6 edges of 5 operations."""
+    with float64():
+        made = RecurrentSearchConfig(batch_size=4).composed({"method": "darts_first"})
+        supernet = RecurrentSupernet(RelaxedLanguageModel(words=12, units=6, nodes=3))
+        step = BilevelStep(supernet, made)
+        random = np.random.default_rng(0)
+        step.alphas["cell"].assign(random.standard_normal((6, 5)))
+        words = random.integers(12, size=(2, 4, 4), dtype=np.int32)  # inputs and targets
+        product = step.hessian_product(tuple(words), 0)
+        matrix = np.array([product(row) for row in np.eye(30)])
+        np.testing.assert_allclose(matrix, matrix.T, atol=1e-9 * np.abs(matrix).max())
+        values = np.linalg.eigvalsh(matrix)
+        assert values[0] < 0 < values[-1]
+        assert largest_eigenvalue(product, 30) == pytest.approx(values[-1], rel=1e-5)
 
 
 @pytest.mark.parametrize("size", [2, 30])

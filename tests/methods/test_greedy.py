@@ -231,6 +231,12 @@ def test_the_usual_settings_fit_the_usual_search(dataset):
         ({"rules": "warm_up,greedy_decisions"}, "give --greedy_warm_up=15 or more"),
         ({"greedy_history": 9}, "no meaning with --greedy_criterion=1"),
         ({"derivation": "perturbation"}, "both decide edges"),
+        ({"derivation": "skip_limit"}, "which --derivation=skip_limit may choose otherwise"),
+        ({"derivation": "best_sampled"}, "which --derivation=best_sampled may choose otherwise"),
+        (
+            {"derivation": "budget", "max_multiply_adds": 10**9},
+            "which --derivation=budget may choose otherwise",
+        ),
     ],
 )
 def test_wrong_input_is_a_sentence(settings, words):

@@ -51,3 +51,7 @@ def test_wrong_input_is_a_sentence():
     assert configure(asked).label == "smooth_darts_rs"
     with pytest.raises(UserError, match=r"--first_noise=0\.5 is above --last_noise=0\.3"):
         configure(asked | {"first_noise": 0.5})
+    asked |= {"method": "joint_simultaneous", "relaxation": "random_smoothing"}
+    with pytest.raises(UserError, match="none of w's alone that could see the noise"):
+        configure(asked)
+    assert configure(asked | {"method": "joint_alternating"}).relaxation == "random_smoothing"

@@ -30,7 +30,8 @@ class AuxiliarySkip(EdgeOption):
     Or β fades by a cosine, (1 + cos(π e/T))/2, or by a slow one, cos(π/2·e/T). At stride 2 it is β
     times a factorized reduction with weights of its own. The skip connection stays a candidate,
     whose weight then says how good it is as an operation; 1 - e/T is 1/T in the last epoch, and the
-    derived cell has none.
+    derived cell has none. (The official code forgets β in the copy of the supernet that it unrolls,
+    so second order fails there.)
     """
 
     numbers: ClassVar[int] = 1

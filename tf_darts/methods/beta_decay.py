@@ -25,7 +25,7 @@ class BetaDecay(AlphaTerm):
     λ(e)·mean_edges logsumexp(α), λ(e) = last·e/T. Its gradient, λ·softmax(α)/edges, pulls large
     logits down in proportion to their mixing weights. The means of several kinds of cell are
     added. (The official code has λ = e/2 whatever T is: 50 in the end over NAS-Bench-201's 100
-    epochs, 25 over the 50 of the DARTS space.)
+    epochs, 25 over the 50 of the DARTS space; its script for that space fails.)
     """
 
     beta_weight: float = setting(

@@ -115,11 +115,12 @@ class RankingStop(EpochRule):
                 f"--rules={self.name}: no edge of this search has two operations that learn, whose"
                 " order could change; leave the rule out."
             )
-        if self.ranking_epochs + 2 > config.epochs:
+        needed = frozen_epochs(config) + self.ranking_epochs + 2
+        if needed > config.epochs:
             raise UserError(
-                f"--rules={self.name}: compares {self.ranking_epochs} epochs with those before, and"
-                f" --epochs={config.epochs}; give --epochs={self.ranking_epochs + 2} or more, or a"
-                " lower --ranking_epochs."
+                f"--rules={self.name}: compares {self.ranking_epochs} epochs in which alpha moves"
+                f" with those before, and --epochs={config.epochs}; give --epochs={needed} or more,"
+                " or a lower --ranking_epochs."
             )
 
     def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:

@@ -51,6 +51,13 @@ class DropPath(EdgeOption):
         legacy=0,
     )
 
+    def check(self, config: Any) -> None:
+        if self.search_cutout and not self.search_drop_path:
+            raise UserError(
+                f"--search_cutout={self.search_cutout}: with --search_drop_path=0 no image loses a"
+                " square; give a higher --search_drop_path, or leave --search_cutout out."
+            )
+
     def cutout(self) -> tuple[int, float]:
         return self.search_cutout, self.search_drop_path
 
@@ -69,7 +76,8 @@ class SkipDropout(EdgeOption):
 
     The rate is rate·(T - e - 1)/T in the first W epochs, in which α stands still there, and then
     rate·exp(-0.2·(e - W)): skips are held back until the others have learnt (Chen et al., ICCV
-    2019). The rates of its three stages are 0.1, 0.4 and 0.7.
+    2019). The rates of its three stages are 0.1, 0.4 and 0.7. (In the official code there is no
+    dropout in any epoch where the first rate is 0.)
     """
 
     numbers: ClassVar[int] = 3

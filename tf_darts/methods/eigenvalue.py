@@ -47,7 +47,7 @@ class Eigenvalue(EpochRule):
     )
     eigenvalue_batches: int = setting(
         4,
-        "The eigenvalue is averaged over this many validation batches.",
+        "The eigenvalue is averaged over this many validation batches, or over all of an epoch.",
         unit="batches",
         minimum=1,
         maximum=10**4,
@@ -175,6 +175,11 @@ class EigenvalueAdaptation(EigenvalueStop):
 
     def check(self, config: Any) -> None:
         super().check(config)
+        if any(type(rule) is EigenvalueStop for rule in config.make_parts("rules")):
+            raise UserError(
+                f"--rules={config.rules}: eigenvalue_stop stops the search where {self.name} would"
+                " go back, so it never would; leave one of the two out."
+            )
         first = config.weight_decay * self.adaptation_factor
         if not 0 < first <= self.adaptation_most * _ROUNDING:
             raise UserError(

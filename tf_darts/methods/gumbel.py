@@ -76,7 +76,8 @@ class GumbelHard(Gumbel):
     h = onehot(argmax s) - stop(s) + s: forward exactly one-hot, the gradient that of s at the same
     noise (straight-through). It is biased: the gradient of an expectation over samples is another.
     Only the sampled operation is computed, where the space can do without the others, see
-    `spaces/sampled.py`.
+    `spaces/sampled.py`. (Early official code draws the index by p and takes the gradient of p for
+    it, which is not that of the sample.)
     """
 
     one_hot: ClassVar[bool] = True

@@ -33,7 +33,9 @@ class PartialChannels(EdgeOption):
     """An edge's operations see a K-th of its channels; the others pass, and all are shuffled.
 
     y = shuffle_K(concat(Σ_o p_o·o(x[first C/K channels]), the rest of x)); at stride 2 the rest
-    goes through 2×2 max pooling. Activations take about a K-th, so K times the batch fits.
+    goes through 2×2 max pooling. Activations take about a K-th, so K times the batch fits. (The
+    official code begins its validation data anew at every step, so it never sees all of them, and
+    its variant of random channels shuffles nothing.)
     """
 
     partial_channels: int = setting(

@@ -36,9 +36,10 @@ class Perturbation(Derivation):
     decisions α and w train on for `perturbation_epochs`, at a constant rate of w.
 
     The score is of the first `perturbation_batches` of the validation data, never augmented, at the
-    batches' own statistics. (The official code takes augmented ones, and tries each edge of a node
-    without those that it has deleted before. It also makes w's optimiser anew; here the momentum
-    goes on.)
+    batches' own statistics, and a deleted edge stays out. (The official code takes augmented
+    batches, and an edge that it has deleted is back while the node's other edges are tried. It also
+    makes w's optimiser anew, in the DARTS space with a cosine; here the momentum goes on, and the
+    rate is constant.)
     """
 
     perturbation_epochs: int = setting(

@@ -42,6 +42,12 @@ class RandomSmoothing(Relaxation):
     )
 
     def check(self, config: Any) -> None:
+        if find_method(config.method).step != PAPERS.step:
+            raise UserError(
+                f"--relaxation={self.name}: --method={config.method} moves alpha and w in one step,"
+                " and has none of w's alone that could see the noise; use --method=darts_first or"
+                " another bilevel one."
+            )
         if self.first_noise > self.last_noise:
             raise UserError(
                 f"--first_noise={self.first_noise:g} is above --last_noise={self.last_noise:g}; the"
@@ -81,12 +87,6 @@ class AdversarialSmoothing(RandomSmoothing):
 
     def check(self, config: Any) -> None:
         super().check(config)
-        if find_method(config.method).step != PAPERS.step:
-            raise UserError(
-                f"--relaxation={self.name}: --method={config.method} moves alpha and w in one step,"
-                " and has none of w's alone that could be attacked; use --method=darts_first or"
-                " another bilevel one."
-            )
         if config.make_parts("edge_options"):
             raise UserError(
                 f"--relaxation={self.name}: it attacks mixing weights alone, and edges with options"
