@@ -82,6 +82,12 @@ def test_an_old_name_is_read_for_one_version_more():
         assert tf_darts.Network is tf_darts.TrainingObjective
 
 
+@pytest.mark.parametrize("call", [tf_darts.search, tf_darts.select])
+def test_the_mode_is_the_functions(call):
+    with pytest.raises(tf_darts.UserError, match=r"mode='export': this function is for .*leave it"):
+        call(mode="export", dataset="digits")
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

@@ -17,6 +17,7 @@ from tf_darts.cells.published import published_cells
 from tf_darts.cells.space import find_space
 from tf_darts.config.layers import kind_of
 from tf_darts.config.presets import Config, configure
+from tf_darts.errors import UserError
 from tf_darts.runs.export import Exported, run_export
 from tf_darts.runs.search import SearchRun, run_search
 from tf_darts.runs.testing import run_training_test
@@ -72,6 +73,8 @@ def _name(cell: Genotype) -> str:
 
 
 def _configured(mode: str, settings: Mapping[str, Any]) -> Config:
+    if "mode" in settings:
+        raise UserError(f"mode={settings['mode']!r}: this function is for {mode}; leave it out.")
     return configure({"mode": mode} | {name: _plain(value) for name, value in settings.items()})
 
 

@@ -6,6 +6,7 @@ A run lives in its `--run_dir`, and the same command goes on with it where it wa
 """
 # ruff: noqa: E402 (what must come before the imports that take seconds)
 
+import logging as standard_logging
 import os
 import signal
 import sys
@@ -74,4 +75,5 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     # Left to itself, absl shows TensorFlow's INFO lines too; --verbosity=0 brings them back.
     flags.FLAGS.verbosity = logging.WARNING
+    logging.get_absl_handler().setFormatter(standard_logging.Formatter("%(message)s"))
     program.run(main, "tf_darts", define_flags, questions.parse)

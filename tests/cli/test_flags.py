@@ -84,11 +84,11 @@ def test_each_flag_sets_its_field(flag_values, name):
         value = [choice for choice in field.metadata["choices"] if choice != "given"][-1]
     if name in methods.SEVERAL:
         # Members that go with a search for recurrent cells, and with each other.
-        members = methods.parts(name).keys() - {"expected_multiply_adds", "warm_up"}
+        members = methods.parts(name).keys() - {"expected_multiply_adds"}
         value = ",".join(sorted(members))
     fitting = {"space": "recurrent", "operations": "relu,tanh"}
     fitting |= {"edge_options": "edge_normalization", "derivation": "strongest_edges"}
-    fitting |= {"method": "darts_first"}
+    fitting |= {"method": "darts_first", "rules": "eigenvalue_stop,skip_count,skip_stop"}
     value = fitting.get(name, value)
     argument = f"--{name}" if field.type is bool else f"--{name}={value}"
     needed = NEEDED.get(name, [])

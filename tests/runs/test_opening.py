@@ -3,8 +3,33 @@
 import pytest
 
 from tf_darts.config.presets import configure
-from tf_darts.errors import UserError
+from tf_darts.errors import StateError, UserError
+from tf_darts.runs import search
 from tf_darts.runs.opening import on_devices, settings_of
+from tf_darts.runtime.run_directory import RunDirectory
+from tf_darts.runtime.signals import StopRequest
+
+
+def asked(run, **more):
+    settings = {"mode": "search", "dataset": "digits", "run_dir": str(run)}
+    return configure(settings | {"channels": 2, "layers": 3} | more)
+
+
+def recorded(run, **more):
+    """A run that was begun."""
+    config, replicas = on_devices(asked(run, **more))
+    return RunDirectory(
+        run, settings_of(config, replicas) | search.cell_settings(config, config.cells)
+    )
+
+
+def other_run(run):
+    recorded(run, channels=4).close()
+
+
+def held_run(run):
+    return recorded(run)
+
 
 SEARCH = {"mode": "search", "dataset": "digits", "micro_batches": 4}
 
@@ -24,3 +49,23 @@ def test_a_batch_is_rounded_and_recorded(capsys):
 def test_by_default_it_is_refused_and_the_advice_works():
     with pytest.raises(UserError, match=r"or --global_batch=round, which takes the nearest"):
         on_devices(configure(SEARCH | {"batch_size": 63}))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "words"),
+    [
+        (lambda run: (run.mkdir(), (run / "notes").touch()), "holds files but no run"),
+        (lambda run: run.touch(), "a file is there, and a directory is wanted"),
+        (lambda run: other_run(run), r"another configuration \(channels"),
+        (held_run, "another process is running there"),
+    ],
+)
+def test_a_directory_is_refused_before_there_is_work(tmp_path, prepare, words, monkeypatch):
+    monkeypatch.setattr(search, "search_task", None)  # which reads the data
+    held = prepare(tmp_path / "run")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(StateError, match=words):
+        search.run_search(asked(tmp_path / "run"), StopRequest())
+    assert sorted(tmp_path.rglob("*")) == before
+    if isinstance(held, RunDirectory):
+        held.close()

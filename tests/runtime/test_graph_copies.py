@@ -41,6 +41,24 @@ def test_the_same_results_in_their_structure():
         np.testing.assert_array_equal(mine, other)
 
 
+def test_an_argument_may_be_a_result():
+    """As where a relaxation hands α on as it is: what shares its device is there without it."""
+
+    def handed_on(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum(tf.square(x))
+        with tf.compat.v1.colocate_with(x, ignore_existing=True):
+            rest = tf.identity(tape.gradient(y, x))
+        return {"same": x, "gradient": rest}
+
+    copy = GraphCopy.of(traced(handed_on, X))
+    assert not any("_class" in node.attr for node in copy.graph.node)
+    result = called(copy, X)
+    np.testing.assert_array_equal(result["same"], X)
+    np.testing.assert_array_equal(result["gradient"], 2 * X)
+
+
 def test_what_is_not_wanted_is_left_out():
     arguments = (X, 2.0 * X), tf.constant([1, 2])
     copy = GraphCopy.of(traced(both, *arguments), lambda results: results["rest"][1])

@@ -69,6 +69,13 @@ def test_without_a_validation_part_nothing_can_be_ranked():
         training_config(wrong)
 
 
+def test_operations_are_the_studys_so_that_random_cells_have_them():
+    asked = {"mode": "select", "dataset": "digits"}
+    with pytest.raises(UserError, match="give --operations=s2"):
+        search_config(configure(asked | {"search_settings": "operations=s2"}))
+    assert search_config(configure(asked | {"operations": "s2"})).operations
+
+
 def test_one_text_serves_several_kinds_of_searches():
     config = select(search_settings="units=8,alpha_learning_rate=0.1")
     joint = search_config(config, {"optimization": "joint_simultaneous"}, lenient=True)

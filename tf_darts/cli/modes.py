@@ -51,8 +51,9 @@ def search(config: SearchConfig) -> None:
     training = _command("train", dataset=config.dataset, **_reading(config), genotype=cell)
     on_batches = record.get(f"validation_batch_{score}")  # None where alpha stood still
     in_training = "" if on_batches is None else f"; on batches, in training mode, {on_batches:.2f}"
+    epochs = "1 epoch" if last["epoch"] == 1 else f"{last['epoch']} epochs"
     say(
-        f"Found after {last['epoch']} epochs and {last['seconds'] / 60:.1f} minutes: {run.cell}\n"
+        f"Found after {epochs} and {last['seconds'] / 60:.1f} minutes: {run.cell}\n"
         f"{answer_line}The supernet's validation {score} is {record[f'validation_{score}']:.2f}"
         f"{in_training} ({baseline}: {value:.2f}).\n"
         f"{cell_text(run.cell, _columns(), sys.stdout.encoding or 'utf-8')}\n"

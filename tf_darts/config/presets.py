@@ -25,6 +25,7 @@ from tf_darts.config.study import BlackBoxConfig, SelectConfig, StudyConfig, Tun
 from tf_darts.config.table import check_has_tables
 from tf_darts.config.testing import TrainingTestConfig
 from tf_darts.errors import UserError, did_you_mean
+from tf_darts.runtime import start_up
 from tf_darts.runtime.files import exists, expanded, is_directory, shown
 from tf_darts.runtime.renamed_settings import rename_and_warn
 
@@ -148,7 +149,9 @@ def _check_dataset(mode: str, dataset: str | None, data_dir: str) -> None:
     )
     if not dataset:
         raise UserError(f"no --dataset given; {choices}")
-    # Name, configuration and version; a set may also be only in the user's directory.
+    # Name, configuration and version; a set may also be only in the user's directory. The list of
+    # those that there are imports TensorFlow.
+    start_up.load_tensorflow()
     name = re.split("[/:]", dataset)[0]
     published = tfds.list_builders()
     if name in published or (data_dir and name and is_directory(expanded(data_dir) / name)):

@@ -13,16 +13,17 @@ from tf_darts.config.presets import computed_settings, legacy_settings
 from tf_darts.config.recorded import about
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.training import TrainingConfig
+from tf_darts.errors import StateError
 from tf_darts.runs.data_record import Data, check_data, data_flag, record_data
-from tf_darts.runtime import graph_store
+from tf_darts.runtime import files, graph_store
 from tf_darts.runtime.console import say
 from tf_darts.runtime.distribution import open_replicas
-from tf_darts.runtime.extension import Extendable
+from tf_darts.runtime.extension import Extendable, check_settings
 from tf_darts.runtime.lean_graphs import set_lean
 from tf_darts.runtime.memory import estimate as memory
 from tf_darts.runtime.precision import set_precision
 from tf_darts.runtime.replicas import Replicas
-from tf_darts.runtime.run_directory import NOTHING, FollowedRun, RunDirectory
+from tf_darts.runtime.run_directory import NOTHING, FollowedRun, RunDirectory, check_empty
 from tf_darts.runtime.whole_programs import set_xla
 from tf_darts.spaces.fast_forms import set_acceleration
 
@@ -114,6 +115,40 @@ def kept_graphs(
         settings.pop(name)
     settings |= facts | {"variables": [tuple(variable.shape) for variable in variables]}
     return graph_store.keeping(config.graph_cache, settings, [v.value for v in variables])
+
+
+def check_directory(
+    config: SearchConfig | TrainingConfig,
+    settings: dict[str, Any],
+    replicas: Replicas,
+    extendable: Extendable = NOTHING,
+) -> None:
+    """Raises what `opened_run` will, of what can be seen before there is work; writes nothing.
+
+    Args:
+      config: as of `opened_run`.
+      settings: as there.
+      replicas: as there.
+      extendable: as there.
+
+    Raises:
+      StateError: the directory is another run's, is no run directory, cannot be made, or is in use.
+    """
+    path = pathlib.Path(config.run_dir).expanduser()
+    if not replicas.is_chief:
+        return
+    there = next(p for p in (path, *path.parents) if files.exists(p))
+    if not files.is_directory(there):
+        raise StateError(
+            f"--run_dir={path}: cannot be made, as {there} is a file; give another one."
+        )
+    if files.exists(path / "config.json"):
+        run, recorded = RunDirectory.read(path)
+        run.close()
+        missing = {n: value for n, value in legacy_settings().items() if n in settings}
+        check_settings(path, missing | recorded, settings, extendable)
+    elif there == path:
+        check_empty(path)
 
 
 @contextlib.contextmanager

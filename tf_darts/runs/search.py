@@ -14,12 +14,14 @@ from tf_darts.cells import answers, genotype, genotype_files
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import find_method
 from tf_darts.config.search import SearchConfig
+from tf_darts.errors import StateError, UserError
 from tf_darts.report.page.document import check_plotly
 from tf_darts.report.search_report import SearchReport
 from tf_darts.report.table_judgement import search_document
 from tf_darts.runs.memory_estimates import search_memory
 from tf_darts.runs.opening import (
     announce_memory,
+    check_directory,
     kept_graphs,
     on_devices,
     opened_run,
@@ -108,9 +110,10 @@ def run_search(
     set_arithmetic(config)
     config, replicas = on_devices(config, label)
     stage = Stage.of(config)
+    settings = settings_of(config, replicas) | cell_settings(config, stage.cells[0])
+    check_directory(config, settings, replicas)
     with busy(f"{label}Reading the data and building the supernet"):
         task = search_task(stage.config, stage.cells[-1])
-    settings = settings_of(config, replicas) | cell_settings(config, stage.cells[0])
     with opened_run(config, settings, replicas) as run:
         while not stage.is_last:
             stage.write(run)
@@ -128,7 +131,7 @@ def run_search(
         if stage.number > 1:
             stage.write(run)
         history, result = _searched(stage, task, run, replicas, stop, label, table, callbacks)
-        cell = genotype_files.load(run.path / "genotype.json")
+        cell = _found(run.path / "genotype.json")
         if table is not None and replicas.is_chief:
             run.write_json("table.json", search_document(table, cell))
     path = pathlib.Path(config.run_dir).expanduser()
@@ -184,6 +187,15 @@ def _searched(
             stage.seconds[-1],
         )
         return engine.search(stop), run.read_result() or {}
+
+
+def _found(file: pathlib.Path) -> genotype.Genotype:
+    try:
+        return genotype_files.load(file)
+    except UserError as error:
+        raise StateError(
+            f"{file}: cannot be read; remove it and repeat the command, which writes it anew."
+        ) from error
 
 
 def _chosen(history: list[dict[str, Any]], result: Mapping[str, Any]) -> dict[str, Any]:

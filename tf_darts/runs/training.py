@@ -11,6 +11,7 @@ from tf_darts.report.training_report import TrainingReport
 from tf_darts.runs.memory_estimates import training_memory
 from tf_darts.runs.opening import (
     announce_memory,
+    check_directory,
     kept_graphs,
     on_devices,
     opened_run,
@@ -67,10 +68,12 @@ def run_training(
     check_plotly()
     set_arithmetic(config)
     config, replicas = on_devices(config, label)
+    settings = settings_of(config, replicas) | {"cell": cell.to_dict()}
+    extendable = Extendable({"epochs": config.why_no_more_epochs})
+    check_directory(config, settings, replicas, extendable)
     with busy(f"{label}Reading the data and building the network"):
         task = training_task(config, cell)
-    objective, settings = task.objective, settings_of(config, replicas) | {"cell": cell.to_dict()}
-    extendable = Extendable({"epochs": config.why_no_more_epochs})
+    objective = task.objective
     with opened_run(config, settings, replicas, extendable) as run:
         record_or_check_data(run, task.data, config, replicas, task.data.assets())
         if replicas.is_chief:

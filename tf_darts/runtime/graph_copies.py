@@ -133,6 +133,13 @@ def _prune(graph: Any, results: Any, arguments: set[str]) -> None:
             wanted += map(_operation, nodes[name].input)
     left = kept - arguments
     smaller = type(graph)(node=[node for node in graph.node if node.name in left])
+    for node in smaller.node:  # with what is not there nothing can share a device
+        beside = node.attr["_class"].list.s if "_class" in node.attr else ()
+        there = [place for place in beside if place.decode().removeprefix("loc:@") in left]
+        if len(there) < len(beside):
+            del node.attr["_class"]
+            if there:
+                node.attr["_class"].list.s.extend(there)
     del graph.node[:]
     graph.node.extend(smaller.node)
 

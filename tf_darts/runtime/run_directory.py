@@ -171,11 +171,7 @@ class RunDirectory:
             if entry.suffix in _FILES:
                 files.check_kind(entry, directory=False)
         if not files.exists(self.path / "config.json"):
-            if any(entry.name != ".lock" for entry in files.entries(self.path)):
-                raise StateError(
-                    f"--run_dir={self.path}: holds files but no run (no config.json); give an"
-                    " empty or a new directory."
-                )
+            check_empty(self.path)
             document = {"tf_darts": __version__, **about, "settings": self.settings}
             self.write_json("config.json", document)
             return False
@@ -261,6 +257,15 @@ class RunDirectory:
         """Removes `result.json`: the run goes on."""
         with files.writing(self.path / RESULT):
             (self.path / RESULT).unlink(missing_ok=True)
+
+
+def check_empty(path: pathlib.Path) -> None:
+    """Raises `StateError` where a directory without a run holds something else."""
+    if any(entry.name != ".lock" for entry in files.entries(path)):
+        raise StateError(
+            f"--run_dir={path}: holds files but no run (no config.json); give an empty or a new"
+            " directory."
+        )
 
 
 class FollowedRun(RunDirectory):

@@ -49,6 +49,11 @@ def search_config(
       flag: what a refusal is of.
     """
     texts = parse_assignments(config.search_settings, "search_settings")
+    if "operations" in texts:
+        raise UserError(
+            "--search_settings: operations is decided by the study, so that random cells have them"
+            f" too; leave it out there, and give --operations={texts['operations']}."
+        )
     for name in more.keys() & texts.keys():
         raise UserError(
             f"--search_settings: {name} is decided by the kind of the candidates; leave it out"

@@ -1,6 +1,7 @@
 """The test score of a finished training, taken once."""
 
 import dataclasses
+import shlex
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -83,9 +84,10 @@ class FinishedTraining:
         """What `result.json` holds; raises as `open`."""
         if kind_of(run) != "training":
             raise UserError(
-                f"--run_dir={path}: holds a {settings.get('mode')}, with nothing to test; train"
-                f" its cell first: --mode=train --dataset={settings.get('dataset')}"
-                f" --genotype={run.path / 'genotype.json'}."
+                f"--run_dir={path}: holds a {settings.get('mode')}, and only trainings are tested"
+                f" and exported; train its cell first: --mode=train"
+                f" --dataset={settings.get('dataset')} --genotype="
+                f"{shlex.quote(str(run.path / 'genotype.json'))}, with the data's --data_dir."
             )
         file = run.path / "result.json"
         if not files.exists(file):

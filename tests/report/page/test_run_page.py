@@ -67,6 +67,13 @@ def body(text):
     return text.partition("</head>")[2].partition("<script>")[0]
 
 
+def test_a_search_has_its_methods_name(tmp_path):
+    """As a config.json has first order: the paper's method with another estimate."""
+    settings = {"method": "darts", "hypergradient": "first_order", "seed": 3}
+    text = body(written(run(tmp_path / "first", [record(1)], settings)))
+    assert "method darts_first, dataset cifar10, seed 3" in text
+
+
 @pytest.fixture(scope="module")
 def search(tmp_path_factory):
     monitors = {"skips/normal": 3.0, "eigenvalue/largest": 0.25}

@@ -9,6 +9,7 @@ import numpy as np
 from tf_darts.cells.genotype import SPACES
 from tf_darts.cells.space import find_space
 from tf_darts.cells.topology import CellTopology
+from tf_darts.config.method_names import label
 from tf_darts.errors import StateError
 from tf_darts.report.page.cell_slider import Weights, cell_slider
 from tf_darts.report.page.curves import Points, curves, points, weights_by_edge
@@ -77,8 +78,11 @@ def write_run_page(
 
 
 def _summary(settings: Mapping[str, Any]) -> str:
-    names = ("method", "dataset", "space", "seed", "epochs")
-    return ", ".join(f"{name} {settings[name]}" for name in names if name in settings)
+    names = ("dataset", "space", "seed", "epochs")
+    said = [f"{name} {settings[name]}" for name in names if name in settings]
+    if "method" in settings:  # a training has none
+        said.insert(0, f"method {label(settings)}")
+    return ", ".join(said)
 
 
 def _search(
