@@ -136,3 +136,25 @@ def test_tolerance():
     assert differs(np.float32([100.01]), np.float32([100.0])) == "differs by 0.01"
     assert differs(np.zeros([2]), np.zeros([3])).startswith("is float64(2,) in place of")
     assert differs(np.int32([1]), np.int32([2])) == "differs"
+
+
+def test_the_program_says_how_many_answers_agree(written, capsys):
+    assert saved_model_check.main(["check", str(written)]) == 0
+    said = capsys.readouterr()
+    assert said.out == (
+        f"{written}: all 2 answers agree with the stored ones, in TensorFlow 2 and a session.\n"
+    )
+    assert not said.err
+
+
+def test_the_program_refuses_what_is_no_version_in_a_sentence(folder, written, tmp_path, capsys):
+    for arguments, sentence in [
+        ([], "takes one argument, and got 0; give the folder of a version"),
+        ([written, written], "takes one argument, and got 2;"),
+        ([folder], f"{folder}: no exported version, saved_model.pb and "),
+        ([folder], f"; give {written}.\n"),
+        ([tmp_path / "gone"], "not found in it; give one, as in models/NAME/1."),
+    ]:
+        assert saved_model_check.main(["check", *map(str, arguments)]) == 2
+        said = capsys.readouterr()
+        assert sentence in said.err and said.err.count("\n") == 1 and not said.out

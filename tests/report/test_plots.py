@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tf_darts.errors import UserError
@@ -26,7 +27,7 @@ def test_heatmap_writes_every_weight_in_its_place(edges, operations):
     assert [label.get_text() for label in axes.get_xticklabels()] == names
     assert axes.get_yticklabels()[3].get_text() == "0→3"
     np.testing.assert_allclose(axes.images[0].get_array(), mixing)
-    assert axes.get_title() == "α"
+    assert figure.get_suptitle() == "α"
     assert figure_to_png(figure).startswith(b"\x89PNG")
 
 
@@ -39,6 +40,16 @@ def test_heatmap_values_stand_out_from_their_colours():
         background = 0.3 * red + 0.59 * green + 0.11 * blue
         ink = 1.0 if text.get_color() == "white" else 0.13
         assert abs(background - ink) > 0.4
+
+
+@pytest.mark.parametrize("columns", [1, 2, 8])
+def test_a_heatmap_is_as_wide_as_its_title(columns):
+    title = "mixing weights of normal, epoch 1000"
+    figure = alpha_heatmap(_mixing(14, columns), ["sep_conv_3x3"] * columns, ["0→1"] * 14, title)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    extent = figure._suptitle.get_window_extent(canvas.get_renderer())
+    assert 0 < extent.x0 < extent.x1 < figure.bbox.width
 
 
 def test_heatmap_refuses_names_that_do_not_fit():
@@ -114,6 +125,15 @@ def test_another_suffix_is_refused(tmp_path, name):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match="nowhere"):
         save_figure(Figure(), tmp_path / "nowhere" / "cell.png")
+
+
+def test_one_epoch_and_counts_have_whole_numbers_beside_them():
+    history = [{"epoch": 1, "loss": 1.0, "skips/normal": 5, "skips/reduce": 5}]
+    monitors = ["skips/normal", "skips/reduce"]
+    figure = learning_curves(history, {"l": "loss"}, score_name="loss", monitors=monitors)
+    skips = figure.axes[1]
+    for ticks, value in ((skips.get_xticks(), 1), (skips.get_yticks(), 5)):
+        assert value in ticks and all(tick == round(tick) for tick in ticks)
 
 
 def test_what_is_measured_now_and_then_is_one_line():

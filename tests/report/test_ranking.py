@@ -119,9 +119,17 @@ def test_plot_has_a_point_for_each_candidate_and_names_the_failed():
     (axes,) = figure.axes
     points = {tuple(line.get_ydata()) for line in axes.lines if line.get_marker() == "o"}
     assert points == {(97.5, 97.0), (96.0, 95.0), (94.0,)}
+    assert len(axes.containers) == 2  # bars; one candidate has none
+    assert axes.get_title().endswith("points are candidates, bars mean ± std")
     labels = [label.get_text() for label in axes.get_xticklabels()]
     assert labels == ["finite\ndifference\nn = 2", "random\nn = 2", "given\nn = 1"]
     assert "failed: random_seed9 (It diverged | at step 3)" in figure.get_supxlabel()
+
+
+def test_single_candidates_have_no_bars():
+    given = [c for c in RANKING["candidates"] if c["source"] == "given"]
+    (axes,) = ranking_plot(RANKING | {"candidates": given}).axes
+    assert not axes.containers and axes.get_title().endswith("points are candidates")
 
 
 @pytest.mark.parametrize("candidates", [[FAILED] * 9, []])

@@ -2,8 +2,9 @@
 
   python -I tf_darts/formats/saved_model_check.py EXPORT_DIR/VERSION
 
-Prints what differs from the stored answers; exits with status 1 where something does. It is a
-program of its own, so that what is exported is known to work where there is no tf_darts.
+Prints what differs from the stored answers, or how many agree; exits with status 1 where something
+differs, and with 2 where the folder is no exported version. It is a program of its own, so that
+what is exported is known to work where there is no tf_darts.
 """
 
 import base64
@@ -107,11 +108,39 @@ def _difference(value: np.ndarray, expected: np.ndarray) -> str | None:
     return f"differs by {np.max(np.abs(value - expected)):.3g}"
 
 
+def _refusal(arguments: list[str]) -> str | None:
+    """What is wrong with the arguments, in a sentence; None: nothing."""
+    if len(arguments) != 2:
+        return (
+            "saved_model_check.py takes one argument, and got"
+            f" {max(len(arguments) - 1, 0)}; give the folder of a version, as in models/NAME/1."
+        )
+    folder = pathlib.Path(arguments[1])
+    missing = [name for name in ("saved_model.pb", EXAMPLES_FILE) if not (folder / name).is_file()]
+    if not missing:
+        return None
+    versions = [path for path in folder.glob("*") if (path / EXAMPLES_FILE).is_file()]
+    numbers = [int(path.name) for path in versions if path.name.isdecimal()]
+    advice = f"{folder / str(max(numbers))}" if numbers else "one, as in models/NAME/1"
+    return f"{folder}: no exported version, {' and '.join(missing)} not found in it; give {advice}."
+
+
 def main(arguments: list[str]) -> int:
     """Checks the folder that the arguments name; returns the exit status."""
-    problems = differences(arguments[1])
-    print("\n".join(problems))
-    return 1 if problems else 0
+    if refusal := _refusal(arguments):
+        print(refusal, file=sys.stderr)
+        return 2
+    folder = pathlib.Path(arguments[1])
+    problems = differences(folder)
+    if problems:
+        print("\n".join(problems))
+        return 1
+    examples = json.loads((folder / EXAMPLES_FILE).read_text(encoding="utf-8"))
+    count = sum(len(stored) for stored in examples.values())
+    print(
+        f"{folder}: all {count} answers agree with the stored ones, in TensorFlow 2 and a session."
+    )
+    return 0
 
 
 if __name__ == "__main__":

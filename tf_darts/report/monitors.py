@@ -50,9 +50,11 @@ def monitor_curves(entries: Sequence[Entry]) -> Figure | None:
         panel.spines[["top", "right"]].set_visible(False)
         values = [value for _, own in lines for _, value in own.get(name, ())]
         if all(float(value).is_integer() for value in values):
-            panel.yaxis.set_major_locator(MaxNLocator(integer=True))
+            panel.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     panels[-1].set_xlabel("epoch")
-    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    panels[-1].xaxis.set_major_locator(
+        MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
+    )
     methods = dict.fromkeys(method for method, own in lines if own)
     handles = [panels[0].plot([], [], color=colour[method])[0] for method in methods]
     figure.legend(handles, methods, loc="outside upper center", ncols=4, frameon=False, fontsize=9)

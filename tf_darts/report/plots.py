@@ -12,6 +12,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from tf_darts.cells.topology import CellTopology
@@ -24,6 +26,7 @@ _FORMATS = {
     ".svg": {"Date": None, "Creator": None},
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
+_TITLE_SIZE = 11  # points
 _COLOURS = ("#1f6fb4", "#d1602a", "#3b8a4a", "#7a4fa3")
 
 
@@ -71,7 +74,7 @@ def alpha_heatmap(
     Args:
       mixing: softmax weights [edges, operations], each in 0…1, or NaN where there is none.
       operations: the names of the columns.
-      edge_names: the names of the rows, such as "0→3".
+      edge_names: the names of the rows, such as "0→3"; they may be formulas.
       title: what stands above.
 
     Raises:
@@ -84,7 +87,8 @@ def alpha_heatmap(
             f" and {len(operations)} operations"
         )
     rows, columns = mixing.shape
-    figure = Figure(figsize=(1.3 + 0.72 * columns, 1.6 + 0.25 * rows), layout="constrained")
+    width = max(1.5 + 0.72 * columns, _inches(title) + 0.3)
+    figure = Figure(figsize=(width, 1.6 + 0.25 * rows), layout="constrained")
     axes = figure.add_subplot()
     # The scale is the same for every picture, so that epochs compare; the root spreads out the
     # small weights that all have at the start.
@@ -99,8 +103,16 @@ def alpha_heatmap(
         colour = "white" if image.norm(weight) > 0.65 else "#222222"
         axes.text(column, row, f"{weight:.2f}", ha="center", va="center", size=8, color=colour)
     if title:
-        axes.set_title(title, size=11)
+        figure.suptitle(title, size=_TITLE_SIZE)
     return figure
+
+
+def _inches(title: str) -> float:
+    """The width of a title."""
+    if not title:
+        return 0.0
+    path = TextPath((0, 0), title, size=_TITLE_SIZE, prop=FontProperties())
+    return float(path.get_extents().width) / 72
 
 
 def learning_curves(
@@ -162,14 +174,14 @@ def learning_curves(
         panel.set_ylabel(group.replace("_", " "))
         values = [record[key] for key in members for record in history if record.get(key)]
         if all(float(value).is_integer() for value in values):  # they are counted
-            panel.yaxis.set_major_locator(MaxNLocator(integer=True))
+            panel.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for panel in axes:
         _legend(panel)
     figure.align_ylabels()
     axes[-1].set_xlabel("epoch")
-    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     if title:
-        figure.suptitle(title, size=11)
+        figure.suptitle(title, size=_TITLE_SIZE)
     return figure
 
 

@@ -22,7 +22,7 @@ def colours(sources: Iterable[str]) -> dict[str, str]:
 
 
 def ranking_plot(ranking: dict) -> Figure:
-    """The scores of the candidates by source, with means and standard deviations.
+    """The scores of the candidates by source; of two or more, with mean and standard deviation.
 
     Failed candidates are listed below.
     """
@@ -39,6 +39,8 @@ def ranking_plot(ranking: dict) -> Figure:
             place + 0.16 * (i - (len(values) - 1) / 2) / len(values) for i in range(len(values))
         ]
         axes.plot(spread, values, "o", color=colour[source], markersize=5, alpha=0.75)
+        if len(values) == 1:
+            continue  # it has no deviation, and is its own mean
         axes.errorbar(
             place + 0.26,
             summary.mean,
@@ -54,7 +56,8 @@ def ranking_plot(ranking: dict) -> Figure:
     axes.set_xlim(-0.5, max(len(scores), 1) - 0.4)
     better = {"min": "lower", "max": "higher"}[ranking["score_mode"]]
     axes.set_ylabel(f"validation {ranking['score']} ({better} is better)")
-    axes.set_title(f"{ranking['dataset']}: points are candidates, bars mean ± std", fontsize=10)
+    bars = ", bars mean ± std" if any(len(values) > 1 for values in scores.values()) else ""
+    axes.set_title(f"{ranking['dataset']}: points are candidates{bars}", fontsize=10)
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

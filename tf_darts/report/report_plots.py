@@ -74,7 +74,7 @@ def overlaid_curves(entries: Sequence[Entry]) -> Figure | None:
         axes.yaxis.set_minor_formatter("{x:g}")
         axes.tick_params(which="minor", labelsize=8)
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     _legend(axes)
     return figure
 
@@ -113,7 +113,7 @@ def looked_up_curves(entries: Sequence[Entry], table: CellTable, column: str) ->
         level = table.collapse()[column]
         axes.axhline(level, color="#666666", linestyle="--", label=table.form.collapse)
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     _legend(axes)
     return figure
 

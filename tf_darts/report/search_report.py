@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_darts.benchmarks import CellTable
 from tf_darts.report.drawing.cell_animation import search_animation
-from tf_darts.report.drawing.cell_drawing import draw_genotype
+from tf_darts.report.drawing.cell_drawing import draw_genotype, edge_labels
 from tf_darts.report.page.run_page import write_run_page
 from tf_darts.report.plots import alpha_heatmap, by_operation, learning_curves
 from tf_darts.report.run_report import RunReport
@@ -97,7 +97,7 @@ class SearchReport(RunReport):
             figures[f"alpha_{name}"] = alpha_heatmap(
                 by_operation(np.array(record["mixing"][name]), topology),
                 topology.all_operations,
-                topology.edge_names,
+                edge_labels(cell.space, name, topology),
                 f"mixing weights of {name}, epoch {record['epoch']}",
             )
         for name, figure in figures.items():

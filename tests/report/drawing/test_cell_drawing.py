@@ -18,7 +18,7 @@ from tf_darts.cells.genotype import (
 )
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.cells.space import find_space
-from tf_darts.report.drawing.cell_drawing import cells_of, draw_genotype, lay_out_cell
+from tf_darts.report.drawing.cell_drawing import cells_of, draw_genotype, edge_labels, lay_out_cell
 from tf_darts.report.drawing.cell_layout import inside, points_of
 from tf_darts.report.plots import save_figure
 
@@ -201,3 +201,19 @@ def test_drawing_needs_no_tensorflow():
         "assert not {'tensorflow', 'keras', 'matplotlib.pyplot'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@published
+def test_the_rows_of_alpha_name_the_drawing_s_nodes(genotype):
+    space = find_space(genotype.space)
+    for (kind, topology), cell in zip(space.topologies.items(), cells_of(genotype), strict=True):
+        names = [text for _, text in cell.nodes[:-1]]
+        labels = edge_labels(space.name, kind, topology)
+        assert len(labels) == topology.edges
+        if genotype.space == "convolutional":
+            assert labels[:3] == ["$c_{k-2}$→0", "$c_{k-1}$→0", "$c_{k-2}$→1"]
+        if len(genotype.cells[kind].nodes) != topology.nodes:
+            continue  # a cell that the search does not find
+        for arrow in cell.arrows:
+            if arrow.label:
+                assert f"{names[arrow.source]}→{names[arrow.target]}" in labels

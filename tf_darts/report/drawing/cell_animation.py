@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.topology import CellTopology
 from tf_darts.report.candidate_rows import is_number
-from tf_darts.report.drawing.cell_drawing import draw_genotype
+from tf_darts.report.drawing.cell_drawing import draw_genotype, edge_labels
 from tf_darts.report.plots import alpha_heatmap, by_operation
 
 DPI = 90
@@ -38,7 +38,7 @@ def search_animation(
       topologies: by kind of cell; where they are given, the mixing weights stand beside the cell.
     """
     cells = [genotype_class.from_dict(record["genotype"]) for record in history]
-    mixing = [_mixing(record, topologies) for record in history] if topologies else ()
+    mixing = [_mixing(r, topologies, genotype_class.space) for r in history] if topologies else ()
     return cell_animation(cells, [_title(record) for record in history], mixing)
 
 
@@ -102,13 +102,15 @@ def _title(record: Mapping[str, Any]) -> str:
     return f"epoch {record['epoch']}, supernet's validation {', '.join(scores)}"
 
 
-def _mixing(record: Mapping[str, Any], topologies: Mapping[str, CellTopology]) -> Image.Image:
+def _mixing(
+    record: Mapping[str, Any], topologies: Mapping[str, CellTopology], space: str
+) -> Image.Image:
     """The mixing weights of all kinds of cells, one below the other."""
     several = len(topologies) > 1
     pictures = []
     for kind, topology in topologies.items():
         weights = by_operation(np.array(record["mixing"][kind]), topology)
-        names = topology.all_operations, topology.edge_names
+        names = topology.all_operations, edge_labels(space, kind, topology)
         pictures.append(raster(alpha_heatmap(weights, *names, kind if several else "")))
     return joined(pictures, down=True)
 

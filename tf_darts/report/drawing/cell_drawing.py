@@ -56,9 +56,32 @@ def cells_of(genotype: Genotype) -> tuple[Cell, ...]:
     )
 
 
+def edge_labels(space: str, kind: str, topology: CellTopology) -> list[str]:
+    """What a row of α is called beside a drawing: its edge, between nodes named as there.
+
+    Args:
+      space: the name of the space.
+      kind: of the cell.
+      topology: of the cell.
+    """
+    labels = find_space(space).labels.get(kind, CellLabels())
+    numbered = topology.nodes + (topology.inputs if labels.mixed else 0)
+    given = () if labels.mixed else _inputs(topology, labels)
+    names = [*given, *map(str, range(numbered))]
+    return [
+        f"{source}→{names[topology.inputs + node]}"
+        for node in range(topology.nodes)
+        for source in names[: topology.inputs + node]
+    ]
+
+
+def _inputs(topology: CellTopology, labels: CellLabels) -> tuple[str, ...]:
+    return labels.inputs or tuple(f"in {i}" for i in range(topology.inputs))
+
+
 def _cell_of(cell: DiscreteCell, topology: CellTopology, labels: CellLabels) -> Cell:
     """The graph of a cell; an edge whose operation is `none` is left out."""
-    inputs = labels.inputs or tuple(f"in {i}" for i in range(topology.inputs))
+    inputs = _inputs(topology, labels)
     # Where the given nodes mix the inputs, they come after these, and are numbered.
     shift, numbered = (len(inputs), topology.inputs) if labels.mixed else (0, 0)
     first = shift + topology.inputs
