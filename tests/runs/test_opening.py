@@ -3,7 +3,7 @@
 import pytest
 
 from tf_darts.config.presets import configure
-from tf_darts.errors import StateError, UserError
+from tf_darts.errors import UserError
 from tf_darts.runs import search
 from tf_darts.runs.opening import on_devices, settings_of
 from tf_darts.runtime.run_directory import RunDirectory
@@ -64,7 +64,7 @@ def test_a_directory_is_refused_before_there_is_work(tmp_path, prepare, words, m
     monkeypatch.setattr(search, "search_task", None)  # which reads the data
     held = prepare(tmp_path / "run")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(StateError, match=words):
+    with pytest.raises(UserError, match=words):
         search.run_search(asked(tmp_path / "run"), StopRequest())
     assert sorted(tmp_path.rglob("*")) == before
     if isinstance(held, RunDirectory):
