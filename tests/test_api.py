@@ -96,6 +96,10 @@ def test_the_mode_is_the_functions(call):
         ({"dataset": "digits", "flip": 1}, "--flip=1: it must be true or false"),
         ({"dataset": "digits", "seed": True}, "--seed=True: it must be a whole number"),
         ({"dataset": "digits", "units": 4}, "--units has no meaning .* for searches on texts"),
+        (
+            {"dataset": "digits", "space": "nasbench201", "layers": 3},
+            "--layers has no meaning for --mode=search --dataset=digits --space=nasbench201; it is",
+        ),
         ({"dataset": "digits", "colour": 4}, "--colour has no meaning"),
     ],
 )

@@ -191,6 +191,8 @@ def configure(overrides: Mapping[str, Any]) -> Config:
             scope = f"--mode={mode}" + (
                 f" --dataset={shown(dataset)}" if mode not in COMMON else ""
             )
+            if overrides.get("space"):  # which may be why
+                scope += f" --space={shown(overrides['space'])}"
             flag = shown(name)
             raise UserError(f"--{flag} has no meaning for {scope}{owner}; leave it out.")
         check(allowed[name], value)
