@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tests.support.toy_search import Toy, config
 from tf_darts.bilevel.mixture import WEIGHT_STEP
-from tf_darts.bilevel.relaxation import Moment, softmax
+from tf_darts.bilevel.relaxation import Moment, given, softmax
 from tf_darts.bilevel.step import BilevelStep
 from tf_darts.cells.space import find_space
 from tf_darts.config.presets import configure
@@ -22,7 +22,7 @@ from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageMode
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
 from tf_darts.spaces.recurrent.settings import RecurrentSearchConfig
 from tf_darts.testing import float64
-from tf_darts.testing.method import toy_config
+from tf_darts.testing.method import check_method, toy_config
 
 RANDOM = np.random.default_rng(0)
 ALPHAS = {kind: tf.constant(RANDOM.standard_normal((40, 5))) for kind in ("normal", "reduce")}
@@ -181,20 +181,25 @@ def recurrent():
     return step, tuple(RANDOM.integers(12, size=(5, 4), dtype=np.int32) for _ in range(2))
 
 
-def bench():
+def bench(options=""):
     cells = find_space("nasbench201").topologies
-    made = NasBench201SearchConfig(channels=2, cells_per_stage=1, batch_size=4)
-    made = made.composed({"method": "smooth_darts_adv"})
+    made = NasBench201SearchConfig(channels=4, cells_per_stage=1, batch_size=4, epochs=4)
+    made = made.composed({"method": "smooth_darts_adv", "edge_options": options})
     step = BilevelStep(make.supernet(made, ImageFacts((8, 8, 3), 3), cells), made)
     return step, (RANDOM.normal(size=(4, 8, 8, 3)), np.array([0, 1, 2, 0], np.int32))
 
 
-@pytest.mark.parametrize("made", [recurrent, bench])
+def bench_of_options():
+    return bench("partial_channels,edge_normalization,auxiliary_skip")
+
+
+@pytest.mark.parametrize("made", [recurrent, bench, bench_of_options])
 def test_of_real_supernets_the_loss_rises(made, eagerly):
     """By gradients that are those of differences, also where rows do not sum to 1."""
     with float64():
         step, batch = made()
-        step.alphas["cell"].assign(RANDOM.standard_normal(step.alphas["cell"].shape))
+        for alpha in step.alphas.values():
+            alpha.assign(RANDOM.standard_normal(alpha.shape))
         seeds = tf.random.experimental.stateless_split([1, 2], 4)
         where = step.mixture.moment(seeds, WEIGHT_STEP)._replace(
             progress=tf.constant(0.5, "float64")
@@ -205,19 +210,23 @@ def test_of_real_supernets_the_loss_rises(made, eagerly):
         loss = losses.for_batch(batch, state, seeds[2], where, of_weight_step=True)
         w = step._weight_moves.read()
 
-        clean = softmax(step.mixture.values())
+        alphas = step.mixture.values()
+        clean = given(softmax({"cell": alphas["cell"]}), alphas)
         worst = step.mixture.attacked(loss, w, where)
         assert loss.value(w, worst)[0] > loss.value(w, clean)[0]
+        assert worst["alphas"].keys() == alphas.keys()
         # At the clean point it is the loss of w's step.
         plain = step._loss_on(batch, state, seeds[2], where, of_weight_step=True)
         expected = plain.value(w, step.mixture.values())[0]
         assert float(loss.value(w, clean)[0]) == pytest.approx(float(expected), rel=1e-12)
 
-        point = {"cell": worst["cell"] + 0.1 * RANDOM.standard_normal(worst["cell"].shape)}
-        (slope,) = loss.gradients(w, point, of_weights=False).of_alphas
+        table = worst["mixing"]["cell"]
+        table += 0.1 * RANDOM.standard_normal(table.shape)
+        point = given({"cell": table}, alphas)
+        *_, slope = loss.gradients(w, point, of_weights=False).of_alphas
         direction = RANDOM.standard_normal(slope.shape)
         up, down = (
-            float(loss.value(w, {"cell": point["cell"] + sign * 1e-6 * direction})[0])
+            float(loss.value(w, given({"cell": table + sign * 1e-6 * direction}, alphas))[0])
             for sign in (1, -1)
         )
         exact = float(tf.reduce_sum(slope * direction))
@@ -233,8 +242,13 @@ def test_wrong_input_is_a_sentence():
     assert toy_config("smooth_darts_adv").relaxation == "adversarial_smoothing"
 
 
-def test_edges_with_options_are_refused():
+def test_edges_may_have_options():
+    """As the authors' search on partial channels."""
     asked = {"mode": "search", "dataset": "cifar10", "method": "smooth_darts_adv"}
-    with pytest.raises(UserError, match=r"attacks mixing weights alone.*--edge_options= \(none\)"):
-        configure({**asked, "edge_options": "partial_channels"})
-    assert configure({**asked, "edge_options": ""}).relaxation == "adversarial_smoothing"
+    made = configure({**asked, "edge_options": "partial_channels,edge_normalization"})
+    assert made.label == "smooth_darts_adv+partial_channels+edge_normalization"
+
+
+@pytest.mark.slow
+def test_a_search_with_options_goes_on_as_if_it_had_not_been_killed():
+    check_method("smooth_darts_adv", edge_options="partial_channels,auxiliary_skip")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from etils import epy
@@ -147,6 +147,9 @@ class OptionedRelaxation(Relaxation):
     def two_phases(self) -> bool:  # type: ignore[override]
         return self._relaxation.two_phases()
 
+    def attacks(self) -> bool:  # type: ignore[override]
+        return self._relaxation.attacks()
+
     def variables(
         self, cells: Mapping[str, CellTopology], scale: float, seed: int
     ) -> dict[str, keras.Variable]:
@@ -160,6 +163,15 @@ class OptionedRelaxation(Relaxation):
 
     def weight_mixing(self, alphas: Alphas, moment: Moment) -> Mixing:
         return self._relaxation.weight_mixing(self._own(alphas), moment)
+
+    def attack(
+        self,
+        mixing: Mixing,
+        moment: Moment,
+        loss: Callable[[Mixing], tf.Tensor],
+        gradient: Callable[[Mixing], Mixing],
+    ) -> Mixing:
+        return self._relaxation.attack(mixing, moment, loss, gradient)
 
     def reading(self, alphas: Alphas, moment: Moment) -> Mixing:
         return self._relaxation.reading(self._own(alphas), moment)

@@ -12,7 +12,7 @@ from tf_darts.bilevel.compiled_loss import SupernetLosses
 from tf_darts.bilevel.edge_options import OptionedRelaxation
 from tf_darts.bilevel.epoch_rules import SearchFacts
 from tf_darts.bilevel.loss import Loss
-from tf_darts.bilevel.relaxation import Given, Moment, Relaxation, entropy, folded
+from tf_darts.bilevel.relaxation import Given, Moment, Relaxation, entropy, folded, given
 from tf_darts.config.search import SearchConfig
 from tf_darts.runtime.precision import current, using
 from tf_darts.runtime.replicas import Replicas
@@ -32,7 +32,7 @@ class Mixture:
       facts: what the parts of the method know of the search.
       relaxation: makes mixing weights of them.
       losses: of the supernet's batches.
-      losses_of_given: the same as functions of mixing weights, which stand in α's place.
+      losses_of_given: the same as functions of `given(mixing weights, α)`.
     """
 
     def __init__(self, supernet: Supernet, config: SearchConfig, replicas: Replicas) -> None:
@@ -47,7 +47,7 @@ class Mixture:
         # In the order in which TensorFlow flattens them: gradients are lists of that order.
         self.alphas = dict(sorted(alphas.items()))
         self.losses = SupernetLosses(supernet, replicas, self.relaxation)
-        self.losses_of_given = SupernetLosses(supernet, replicas, Given())
+        self.losses_of_given = SupernetLosses(supernet, replicas, Given(self.relaxation))
         self._supernet = supernet
         self._precision = current()
         self._evaluate, self._judge = (
@@ -98,24 +98,26 @@ class Mixture:
         """The architecture parameters as tensors."""
         return {name: tf.convert_to_tensor(alpha) for name, alpha in self.alphas.items()}
 
-    def attacked(self, loss: Loss, weights: Weights, moment: Moment) -> Mixing:
-        """The mixing weights of w's step with which the relaxation hurts it.
+    def attacked(self, loss: Loss, weights: Weights, moment: Moment) -> dict[str, Any]:
+        """What stands in α's place in w's step: mixing weights with which the relaxation hurts it.
 
         Args:
           loss: that step's, one of `losses_of_given`.
           weights: w, as the loss takes it.
           moment: of that step.
         """
+        alphas = self.values()
 
         def value(mixing: Mixing) -> tf.Tensor:
-            return loss.value(weights, mixing)[0]
+            return loss.value(weights, given(mixing, alphas))[0]
 
         def gradient(mixing: Mixing) -> Mixing:
-            slopes = loss.gradients(weights, mixing, of_weights=False).of_alphas
-            return tf.nest.pack_sequence_as(mixing, slopes)
+            point = given(mixing, alphas)
+            slopes = loss.gradients(weights, point, of_weights=False).of_alphas
+            return tf.nest.pack_sequence_as(point, slopes)["mixing"]
 
-        mixing = self.relaxation.weight_mixing(self.values(), moment)
-        return self.relaxation.attack(mixing, moment, value, gradient)
+        mixing = self.relaxation.weight_mixing(alphas, moment)
+        return given(self.relaxation.attack(mixing, moment, value, gradient), alphas)
 
     def tables(self) -> dict[str, np.ndarray]:
         """The mixing weights by which a cell is derived: α's reading, times the edges' factors."""

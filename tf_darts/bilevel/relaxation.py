@@ -7,7 +7,7 @@ TensorFlow is imported when something is first computed: whoever lists the membe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from etils import epy
@@ -149,12 +149,32 @@ class Relaxation(Part):
 
 
 class Given(Relaxation):
-    """Mixing weights as they are given, in α's place: what is differentiated by them."""
+    """Mixing weights as they are given: what is differentiated by them.
+
+    In α's place it takes `given(mixing, alphas)`; what edges have besides is α's as ever.
+
+    Args:
+      relaxation: has the edges' factors and numbers.
+    """
 
     normalized: ClassVar[bool] = False
 
+    def __init__(self, relaxation: Relaxation) -> None:
+        self._relaxation = relaxation
+
     def mixing(self, alphas: Alphas, moment: Moment) -> Mixing:
-        return dict(alphas)
+        return dict(alphas["mixing"])
+
+    def edge_factors(self, alphas: Alphas, moment: Moment) -> Mixing | None:
+        return self._relaxation.edge_factors(alphas["alphas"], moment)
+
+    def edge_numbers(self, moment: Moment) -> Sequence[tf.Tensor]:
+        return self._relaxation.edge_numbers(moment)
+
+
+def given(mixing: Mixing, alphas: Alphas) -> dict[str, Any]:
+    """Mixing weights and α, as `Given` takes them in α's place."""
+    return {"mixing": dict(mixing), "alphas": dict(alphas)}
 
 
 def initial_alphas(

@@ -72,9 +72,10 @@ class AdversarialSmoothing(RandomSmoothing):
     raise the loss of w's step on its batch, by projected gradient ascent: from m + U[-ε, ε] so many
     steps of 2ε/steps along the signs of the gradient, each cut to within ε of m. Where they end is
     cut to [0, 1] and made to sum to 1 (which may leave the ball), and m stays where that did not
-    raise the loss. All is in training mode, under the masks of the step that follows. (The official
-    code attacks in evaluation mode.) A step of w takes a gradient by the mixing weights for each
-    step of the ascent and two losses more; memory is that of one gradient.
+    raise the loss. What edge options have besides (factors, what passes by) stays as it is. All is
+    in training mode, under the masks of the step that follows. (The official code attacks in
+    evaluation mode.) A step of w takes a gradient by the mixing weights for each step of the ascent
+    and two losses more; memory is that of one gradient.
     """
 
     adversarial_steps: int = setting(
@@ -84,14 +85,6 @@ class AdversarialSmoothing(RandomSmoothing):
         minimum=1,
         maximum=10**4,
     )
-
-    def check(self, config: Any) -> None:
-        super().check(config)
-        if config.make_parts("edge_options"):
-            raise UserError(
-                f"--relaxation={self.name}: it attacks mixing weights alone, and edges with options"
-                " have more; give --edge_options= (none), or --relaxation=random_smoothing."
-            )
 
     def weight_mixing(self, alphas: Alphas, moment: Moment) -> Mixing:
         return self.mixing(alphas, moment)
