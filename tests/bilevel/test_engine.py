@@ -129,6 +129,9 @@ def test_a_score_that_is_no_number_is_a_divergence(tmp_path):
             self.evaluations += 1
             yield np.float32([1.0, 1.1, np.nan if self.evaluations == 2 else 1.0])
 
+        def sample(self):
+            yield np.float32([1.0, 1.1, 1.0])
+
     with pytest.raises(UserError, match=r"epoch 2.*evaluation mode.*--max_rollbacks"):
         search(tmp_path / "a", data=Spoilt())
     assert "NaN" not in (tmp_path / "a" / "history.jsonl").read_text()

@@ -27,7 +27,7 @@ def probe(cells):
         kind: np.full((cell.edges, len(cell.operations)), 1.0 / len(cell.operations))
         for kind, cell in cells.items()
     }
-    return SearchProbe(cells, 1, 3, mixing, {}, None, None, 0)
+    return SearchProbe(cells, 1, 3, mixing, {}, None, None, 0, mixing, lambda tables, _: 0.5)
 
 
 def test_alpha_stands_still_where_one_of_them_says_so(rules):
@@ -64,8 +64,12 @@ def test_without_a_stop_the_last_epoch_counts(rules):
     assert rules().kept(1) == set()
 
 
-def test_skips_are_counted_of_the_cell_that_is_derived(rules):
+def test_what_is_always_on_is_measured_of_the_cell_that_is_derived(rules):
     cells = ToySupernet().cells
+    skips = {f"skips/{kind}": 0.0 for kind in cells}
     measured, edges = rules().measure(probe(cells), [])
     assert set(edges) == set(cells)
-    assert measured == {f"skips/{kind}": 0.0 for kind in cells}, "always on"
+    assert measured == {**skips, "discretisation/gap": 0.0}
+    assert rules(gap_epochs=0).measure(probe(cells), [])[0] == skips
+    named = rules(rules="skip_count,discretisation_gap").measure(probe(cells), [])[0]
+    assert named == measured, "named or not"

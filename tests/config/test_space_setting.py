@@ -23,7 +23,8 @@ TRAIN = {"mode": "train", "dataset": "digits"}
 
 def test_presets_are_layers_of_space_and_data_set(toy):
     made = configure(SEARCH | {"space": "toy", "width": 8})
-    assert (type(made), made.space, made.width) == (toy_space.ToySearchConfig, "toy", 8)
+    assert isinstance(made, toy_space.ToySearchConfig)
+    assert (made.space, made.width) == ("toy", 8)
     assert (made.crop_padding, made.flip, made.batch_size) == (1, False, 64)
     assert made.run_dir == "runs/search_digits_toy_darts_seed0"
     assert configure(SEARCH).space == configure(SEARCH | {"space": ""}).space == "convolutional"

@@ -5,9 +5,10 @@ import pytest
 import tensorflow as tf
 
 from tests.support.toy_search import Numbers, Toy, search
-from tf_darts.bilevel.epoch_rules import SearchProbe
+from tf_darts.bilevel.epoch_rules import SearchFacts, SearchProbe
 from tf_darts.bilevel.strongest_edges import derive, one_hot
 from tf_darts.cells.topology import CellTopology
+from tf_darts.config.search import SearchConfig
 from tf_darts.methods.discretisation_gap import DiscretisationGap
 from tf_darts.runtime.seeds import step_seed
 from tf_darts.testing.method import toy_config
@@ -41,14 +42,49 @@ def test_a_discrete_mixture_has_none():
     assert gap == {"discretisation/gap": 0.0}
 
 
+def test_what_is_no_number_is_no_gap():
+    worths = iter([-8.0, -np.inf])
+    assert measured(DiscretisationGap(), 1, lambda tables, batches: next(worths)) == {}
+
+
 def test_it_is_measured_every_so_many_epochs_and_at_the_last():
     taken = [e for e in range(1, 6) if measured(DiscretisationGap(gap_epochs=3), e)]
     assert taken == [1, 4, 5]
+    assert not [e for e in range(1, 6) if measured(DiscretisationGap(gap_epochs=0), e)]
 
 
-def test_a_search_has_it_where_it_is_asked_for(tmp_path, eagerly):
+@pytest.mark.parametrize("passes_by", [True, False])
+def test_edges_stay_where_they_would_hand_something_on_without_operations(passes_by):
+    cells = {"cell": CellTopology(2, 1, 1, ("none", "a", "b"))}
+    mixing = {"cell": np.array([[0.4, 0.1, 0.5], [0.5, 0.3, 0.2]])}
+    asked = []
+    probe = SearchProbe(
+        cells,
+        1,
+        5,
+        mixing,
+        derive(mixing, cells),
+        None,
+        None,
+        0,
+        mixing,
+        lambda tables, _: asked.append(tables["cell"].tolist()) or 0.0,
+    )
+    DiscretisationGap().of(SearchFacts(cells, 5, passes_by=passes_by)).measure(probe)
+    dropped = [0, 1, 0] if passes_by else [0, 0, 0]
+    assert asked[1] == [[0, 0, 1], dropped]
+
+
+def test_partial_channels_hand_something_on():
+    config = SearchConfig(edge_options="edge_normalization")
+    assert not SearchFacts.of(Toy(), config).passes_by
+    made = toy_config("darts_first", edge_options="partial_channels")
+    assert SearchFacts.of(Toy(), made).passes_by
+
+
+def test_every_search_has_it(tmp_path, eagerly):
     """The toy's error is the mean of (batch - w₀·strength - w₁)², of which less is better."""
-    made = toy_config("darts_first", rules="discretisation_gap", gap_epochs=1, epochs=2)
+    made = toy_config("darts_first", gap_epochs=1, gap_batches=8, epochs=2)
     _, (slope, bias), history = search(tmp_path, made=made)
     cells = Toy().cells
     mixing = {"cell": np.array(history[-1]["mixing"]["cell"])}

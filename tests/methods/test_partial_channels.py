@@ -275,7 +275,6 @@ def test_layers_of_an_own_network_are_refused_in_one_sentence():
         {"derivation": "best_sampled"},
         {"relaxation": "uniform"},
         {"rules": "greedy_decisions"},
-        {"rules": "discretisation_gap"},
     ],
 )
 def test_what_takes_edges_out_is_refused(part):

@@ -33,6 +33,7 @@ class SearchFacts(NamedTuple):
         a space that has none.
       parameter_free: the operations that learn nothing.
       weight_decay: of w, as the search begins.
+      passes_by: whether an edge hands something on though all its mixing weights are 0.
     """
 
     cells: Mapping[str, CellTopology]
@@ -42,6 +43,7 @@ class SearchFacts(NamedTuple):
     costs: Callable[[], Costs] | None = None
     parameter_free: tuple[str, ...] = ("none",)
     weight_decay: float = 0.0
+    passes_by: bool = False
 
     @classmethod
     def of(cls, supernet: Supernet, config: SearchConfig) -> SearchFacts:
@@ -56,6 +58,7 @@ class SearchFacts(NamedTuple):
             supernet.costs,
             free,
             config.weight_decay,
+            any(option.passes_by() for option in config.make_parts("edge_options")),
         )
 
 
@@ -160,10 +163,13 @@ class EpochRule(Part):
     which is a part of every checkpoint. So a killed search that goes on is told the same.
 
     Attributes:
+      always: whether every search has it, named or not: what it measures must cost little, and
+        change nothing.
       stops: whether it may end a search before its last epoch.
     """
 
     kind: ClassVar[str] = "rules"
+    always: ClassVar[bool] = False
     stops: ClassVar[bool] = False
 
     def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:

@@ -15,12 +15,8 @@ from tf_darts.bilevel.epoch_rules import (
     combined,
 )
 from tf_darts.cells.genotype import Edge
-from tf_darts.config.methods import find_parts
 from tf_darts.config.search import SearchConfig
 from tf_darts.runtime.run_loop import Scalars
-
-# Rules that every search has: they cost next to nothing, and change nothing.
-MONITORS = "skip_count"
 
 CellEdges = dict[str, list[list[Edge]]]
 
@@ -40,10 +36,9 @@ class SearchRules:
     def __init__(self, config: SearchConfig, facts: SearchFacts) -> None:
         self._facts = facts
         self._derivation: Derivation = config.make_parts("derivation")[0].of(facts)
-        chosen = find_parts("rules", config.rules)
         rules: tuple[EpochRule, ...] = (
             *config.make_parts("rules"),
-            *(part() for part in find_parts("rules", MONITORS) if part not in chosen),
+            *config.make_monitors(),
             *config.make_parts("alpha_terms"),
         )
         self._rules = tuple(rule.of(facts) for rule in rules)

@@ -176,7 +176,7 @@ def _choices(name: str, config: Config, every: bool) -> Iterator[Choice]:
         chosen = {part.name for part in methods.find_parts(name, getattr(config, name))}
         seen: set[str] = set()
         for part in methods.parts(name).values():
-            wanted = every or part.name in chosen
+            wanted = every or part.name in chosen or part in methods.monitors()
             own = {n: f for n, f in fields(part).items() if wanted and n not in seen}
             seen |= own.keys()
             flags = tuple(

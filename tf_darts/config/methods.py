@@ -238,6 +238,11 @@ def find_method(name: str) -> Method:
     return _found("method", name, methods())
 
 
+def monitors() -> tuple[type[Part], ...]:
+    """The rules that every search has, named or not."""
+    return tuple(part for part in parts("rules").values() if part.always)
+
+
 def find_parts(kind: str, names: str) -> tuple[type[Part], ...]:
     """The parts that a setting names.
 

@@ -179,6 +179,16 @@ class SearchConfig(RunConfig):
             for part in methods.find_parts(kind, getattr(self, kind))
         )
 
+    def make_monitors(self) -> tuple[methods.Part, ...]:
+        """The rules that every search has, with their settings, but for those that are named."""
+        named = methods.find_parts("rules", self.rules)
+        return tuple(
+            # A preset that was not `composed` has none of their settings.
+            part(**{name: getattr(self, name) for name in fields(part) if hasattr(self, name)})
+            for part in methods.monitors()
+            if part not in named
+        )
+
     def composed(self, overrides: Mapping[str, Any]) -> "SearchConfig":
         """This preset as a method's: with its parts, their settings as fields, and its values.
 
@@ -199,6 +209,7 @@ class SearchConfig(RunConfig):
             usual["step_order"] = self.step_order
         chosen = {name: texts.get(name, value) for name, value in usual.items()}
         parts = [part for kind in methods.KINDS for part in methods.find_parts(kind, chosen[kind])]
+        parts += [part for part in methods.monitors() if part not in parts]
         values = {name: getattr(self, name) for name in fields(self)} | chosen
         values |= {"method": method.name} | dict(method.settings)
         # Rounded as people would write it: 27 times 3e-4 is 0.0081.

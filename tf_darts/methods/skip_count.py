@@ -41,5 +41,7 @@ def normal_cells(cells: Mapping[str, CellTopology]) -> dict[str, CellTopology]:
 class SkipCount(EpochRule):
     """A monitor: the skip connections of the cell that each epoch would give; always on."""
 
+    always = True
+
     def measure(self, probe: SearchProbe) -> Mapping[str, float]:
         return {f"skips/{kind}": count for kind, count in skips(probe).items()}

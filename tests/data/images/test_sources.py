@@ -8,6 +8,7 @@ from PIL import Image
 from tf_darts.data.images import sources as encoded_images
 from tf_darts.data.images import tfds as tfds_images
 from tf_darts.data.images.sources import FileImages, TfdsImages
+from tf_darts.data.pipelines import options
 from tf_darts.errors import UserError
 
 
@@ -32,7 +33,8 @@ def shards(request, monkeypatch, small_steps):
 
 
 def labels(dataset):
-    return [int(label) for _, label in dataset]
+    # As pipelines are run; with TensorFlow's own options each would be waited for when it is done.
+    return [int(label) for _, label in dataset.with_options(options())]
 
 
 def test_ordered(photos):
