@@ -52,7 +52,8 @@ def test_a_search_ends_with_its_cell_drawn_and_the_next_command(monkeypatch, cap
     cell = published_cells("convolutional")["darts_v2"]
     record = {"epoch": 1, "seconds": 60.0, "validation_accuracy": 50.0}
     run = SearchRun(
-        path, [record], record, "", cell, None, "accuracy", ("guess", 10.0), {"weights": 7}
+        *(path, [record], record, "", cell, None, "accuracy", ("guess", 10.0), {"weights": 7}),
+        training={"validation_examples": 9},
     )
     monkeypatch.setattr(commands, "use_inter_op_threads", lambda: None)
     monkeypatch.setattr(commands, "leave_out_graph_optimisers", lambda **_: None)
@@ -72,5 +73,26 @@ def test_a_search_ends_with_its_cell_drawn_and_the_next_command(monkeypatch, cap
         *("python", "-m", "tf_darts.main", f"--load={mine}", "--mode=train", "--dataset=digits"),
         f"--data_dir={tmp_path / 'a b'}",
         *("--image_size=16", "--flip=true"),  # as the search was told; the rest is usual
+        "--validation_examples=9",  # the data have no more
         f"--genotype={path / 'genotype.json'}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("division", "folders", "wanted"),
+    [
+        ("by_class", ("train",), {}),
+        ("shuffled", ("train",), {"division": "shuffled"}),
+        ("given", ("train", "val"), {}),  # as a training finds it
+        ("by_class", ("train", "val"), {"division": "by_class"}),
+    ],
+)
+def test_a_training_divides_the_images_as_the_search_did(tmp_path, division, folders, wanted):
+    for folder in folders:
+        for name in ("ant", "bee"):
+            (tmp_path / folder / name).mkdir(parents=True)
+            (tmp_path / folder / name / "1.png").touch()
+    config = dataclasses.replace(
+        PRESETS["search", "folder"], data_dir=str(tmp_path), division=division
+    )
+    assert commands._reading(config) == {"data_dir": str(tmp_path)} | wanted

@@ -1,5 +1,6 @@
 """What each `--mode` does and prints: a configuration in, a finished run and a few lines out."""
 
+import dataclasses
 import pathlib
 import shlex
 import shutil
@@ -8,6 +9,7 @@ from typing import Any
 
 from absl import flags
 
+from tf_darts.config.division import divided
 from tf_darts.config.export import ExportConfig
 from tf_darts.config.layers import preset_for
 from tf_darts.config.report import ReportConfig
@@ -48,7 +50,8 @@ def search(config: SearchConfig) -> None:
         )
     answer_line = "" if run.answer is None else f"Of the known answer, {run.answer}.\n"
     cell = run.path / "genotype.json"
-    training = _command("train", dataset=config.dataset, **_reading(config), genotype=cell)
+    settings = {**_reading(config), **run.training}
+    training = _command("train", dataset=config.dataset, **settings, genotype=cell)
     on_batches = record.get(f"validation_batch_{score}")  # None where alpha stood still
     in_training = "" if on_batches is None else f"; on batches, in training mode, {on_batches:.2f}"
     epochs = "1 epoch" if last["epoch"] == 1 else f"{last['epoch']} epochs"
@@ -184,7 +187,10 @@ def _command(mode: str, **given: Any) -> str:
 def _reading(config: SearchConfig) -> dict[str, Any]:
     """How a search was told to read its data, which a training on them must be told too."""
     usual = preset_for("search", config.dataset, config.space)
-    names = ("data_dir", "image_size", "min_count", "crop_padding", "flip")
+    if hasattr(config, "division"):  # a folder's own validation part is found again
+        in_place = dataclasses.replace(usual, data_dir=config.data_dir)
+        usual = dataclasses.replace(usual, division=divided(in_place, {}, "").division)
+    names = ("data_dir", "image_size", "min_count", "crop_padding", "flip", "division")
     both = [name for name in names if hasattr(config, name)]
     return {n: getattr(config, n) for n in both if getattr(config, n) != getattr(usual, n)}
 

@@ -1,9 +1,10 @@
 """What the data halves of all kinds give: `runs/image_data.py`, `runs/text_data.py`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tf_darts.bilevel.engine import SearchData
+from tf_darts.config.training import TrainingConfig
 from tf_darts.data.facts import ImageFacts, TextFacts
 from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.training.engine import TrainingData
@@ -19,11 +20,16 @@ class SearchPart(NamedTuple):
       data: its batches.
       facts: what decides the shapes of a network.
       baseline: name and validation score of something trivial to compare with.
+      check_training: raises `UserError` where a training of these settings could not learn from
+        the same data.
+      small: the settings with which one can, where its own are too large.
     """
 
     data: SearchData
     facts: Facts
     baseline: Baseline
+    check_training: Callable[[TrainingConfig], None]
+    small: Mapping[str, Any]
 
 
 class TrainingPart(NamedTuple):

@@ -126,7 +126,7 @@ class DerivedNetwork(keras.Model):
                 f"Images of shape {tuple(input_shape)}: the network needs [batch, height, width,"
                 " channels] with the last three known; resize the images to one size."
             )
-        self._check_size(tuple(input_shape))
+        self.check_size(tuple(input_shape))
         keep_activations(self)
         for layer, shape in self.layer_shapes(input_shape):
             layer.build(shape)
@@ -143,8 +143,8 @@ class DerivedNetwork(keras.Model):
                 layers.append((self.auxiliary_head, shapes[1]))
         return [*layers, (self.classifier, (input_shape[0], shapes[1][-1]))]
 
-    def _check_size(self, input_shape: Shape) -> None:
-        """Whether the auxiliary head has enough pixels."""
+    def check_size(self, input_shape: Shape) -> None:
+        """Raises `UserError` where the auxiliary head has too few pixels; it needs no weights."""
         for layer, shape in self.layer_shapes(input_shape):
             if not isinstance(layer, AuxiliaryHead):
                 continue
