@@ -47,6 +47,26 @@ def test_printed_commands_are_quoted(monkeypatch, capsys, tmp_path):
     assert words[3][-1] == f"--run_dir={path}"
 
 
+@pytest.mark.parametrize("dataset", ["folder", "text"])
+@pytest.mark.parametrize("tested", [False, True])
+def test_a_training_without_a_test_part_has_no_test(monkeypatch, capsys, tmp_path, dataset, tested):
+    for part in ("train", "test")[: 1 + tested]:
+        for name in ("ant", "bee"):
+            (tmp_path / part / name).mkdir(parents=True)
+        (tmp_path / f"{part}.txt").touch()
+    run = TrainingRun(tmp_path / "run", {"epoch": 1}, 1.0, "accuracy", {}, None, False)
+    monkeypatch.setattr(commands, "use_inter_op_threads", lambda: None)
+    monkeypatch.setattr(commands, "leave_out_graph_optimisers", lambda: None)
+    monkeypatch.setattr(commands, "run_training", lambda *arguments: run)
+    monkeypatch.setattr(commands, "find_cell", lambda config: None)
+    config = dataclasses.replace(PRESETS["train", dataset], data_dir=str(tmp_path))
+    commands.train(config)
+    printed = capsys.readouterr().out
+    assert ("Test it, once: " in printed) == tested
+    assert (f"{tmp_path} has no test part" in printed) == (not tested)
+    assert ("--mode=export" in printed) == (not tested)  # which comes next
+
+
 def test_a_search_ends_with_its_cell_drawn_and_the_next_command(monkeypatch, capsys, tmp_path):
     path, mine = tmp_path / "it's $HOME", tmp_path / "my method.py"
     cell = published_cells("convolutional")["darts_v2"]

@@ -26,7 +26,7 @@ from tf_darts.runs.export import run_export
 from tf_darts.runs.search import run_search
 from tf_darts.runs.testing import run_training_test
 from tf_darts.runs.training import in_words, run_training
-from tf_darts.runs.training_tasks import find_cell
+from tf_darts.runs.training_tasks import find_cell, has_test_part
 from tf_darts.runtime.console import say
 from tf_darts.runtime.graph_optimisers import leave_out_graph_optimisers
 from tf_darts.runtime.renewal import Renewal
@@ -87,11 +87,17 @@ def train(config: TrainingConfig) -> None:
             f" {run.result[f'validation_{score}']:.2f}{baseline}."
         )
     data = {"data_dir": config.data_dir} if config.data_dir else {}
+    following = f"Test it, once: {_command('test', **data, run_dir=run.path)}"
+    if not has_test_part(config):
+        following = (
+            f"{config.data_dir} has no test part, so there is nothing to test it on.\n"
+            f"Export it for a server: {_export(run.path)}"
+        )
     say(
         f"Run: {run.path}   pictures: {run.path / 'plots'}\n"
         f"To look at in a browser: {run.path / PAGE}\n"
         f"TensorBoard: {_tensorboard(run.path)}\n"
-        f"Test it, once: {_command('test', **data, run_dir=run.path)}"
+        f"{following}"
     )
 
 
@@ -122,8 +128,7 @@ def test(config: TrainingTestConfig) -> None:
     if "unaveraged" in result:
         scores = ", ".join(f"{name} {value:.2f}" for name, value in result["unaveraged"].items())
         say(f"With the last weights in place of their average: {scores}.")
-    export = _command("export", run_dir=config.run_dir, export_dir="models/NAME")
-    say(f"Export it for a server: {export}")
+    say(f"Export it for a server: {_export(config.run_dir)}")
 
 
 def report(config: ReportConfig) -> None:
@@ -182,6 +187,10 @@ def _command(mode: str, **given: Any) -> str:
     return shlex.join(
         ["python", "-m", "tf_darts.main", *(f"--{name}={value}" for name, value in words.items())]
     )
+
+
+def _export(run_dir: pathlib.Path | str) -> str:
+    return _command("export", run_dir=run_dir, export_dir="models/NAME")
 
 
 def _reading(config: SearchConfig) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tf_darts.data.images import pictures
 from tf_darts.data.images.folder_parts import (
     VALIDATION_FOLDERS,
     class_folders,
-    has_classes,
+    has_test_part,
     is_split,
     validation_folder,
 )
@@ -114,9 +114,8 @@ def find_files(data_dir: pathlib.Path | None, part: str = "train") -> ImageFiles
             "--dataset=folder needs --data_dir=DIR, a directory with a folder of images for each"
             " class."
         )
-    split = is_split(data_dir)
     if part == "test":
-        if not (split and has_classes(data_dir / "test")):
+        if not has_test_part(data_dir):
             raise UserError(
                 f"{data_dir} has no images set aside for the test; make it"
                 f" {data_dir / 'train'}/CLASS and {data_dir / 'test'}/CLASS, a folder of images for"
@@ -124,7 +123,7 @@ def find_files(data_dir: pathlib.Path | None, part: str = "train") -> ImageFiles
             )
         _check_classes(data_dir, data_dir / "test")
         return _find([data_dir / "test"], data_dir)
-    roots = [data_dir / "train" if split else data_dir]
+    roots = [data_dir / "train" if is_split(data_dir) else data_dir]
     if part == TRAIN_AND_VALIDATION:
         validation = validation_folder(data_dir)
         if validation is None:
