@@ -1,7 +1,10 @@
 """The exceptions that are meant for the person at the keyboard, and the words they share."""
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # with which Keras marks words for a terminal
 
 
 class UserError(Exception):
@@ -24,6 +27,17 @@ class StorageError(UserError):
     What was written before is whole, and the same command goes on from there. A study stops at it,
     where at another `UserError` only the candidate has failed.
     """
+
+
+def told(error: BaseException, most: int = 200) -> str:
+    """What an exception of others says, as a part of a sentence: on one line, without colours.
+
+    Args:
+      error: the exception; the name of its class comes first.
+      most: the length in characters.
+    """
+    text = _COLOURS.sub("", f"{type(error).__name__}: {error}")
+    return " ".join(text.split())[:most].rstrip(".")
 
 
 def did_you_mean(name: object, known: Iterable[str], count: int = 3, alike: float = 0.6) -> str:

@@ -174,6 +174,8 @@ def test_names_that_cannot_be(registry):
         methods.register("other")(methods.parts("relaxation")["softmax"])
     with pytest.raises(UserError, match="letters, digits and _"):
         methods.register_method("a b", "another")
+    with pytest.raises(UserError, match="--method=3: a name is letters"):
+        methods.register_method(3, "another")
 
 
 def test_a_part_that_gives_nothing_is_refused_before_any_search(registry):

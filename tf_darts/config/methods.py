@@ -185,7 +185,7 @@ def register_method(name: str, about: str, **composition: Any) -> Method:
 
 def _check_free(flag: str, name: str, members: Mapping[str, Any]) -> None:
     _import_members()  # ours first: a file of others may not take their names
-    if not name.isidentifier():
+    if not isinstance(name, str) or not name.isidentifier():
         raise UserError(f"{flag}={shown(name)}: a name is letters, digits and _; choose such one.")
     if name in members:
         raise UserError(f"{flag}={name}: the name is taken; choose another.")
