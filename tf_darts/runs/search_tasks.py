@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import tf_darts.accelerate  # noqa: F401, the fast forms of all that is made here
 from tf_darts.bilevel.engine import SearchData
 from tf_darts.bilevel.epoch_rules import SearchFacts
+from tf_darts.bilevel.mixing_check import check_mixing
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.space import IMAGES, TEXTS, find_space, resolved
 from tf_darts.cells.topology import CellTopology
@@ -75,7 +76,9 @@ def search_task(
     facts = SearchFacts.of(supernet, config)
     for kind in KINDS:  # what a part refuses, it does before there is a run directory
         for member in config.make_parts(kind):
-            member.of(facts)
+            part_of_search = member.of(facts)
+            if kind == "relaxation":
+                check_mixing(part_of_search, cells, config.seed)
 
     def counts(cell: Genotype, training: TrainingConfig) -> dict[str, int]:
         if space.counts is None:
