@@ -1,6 +1,7 @@
 """The exceptions that are meant for the person at the keyboard, and the words they share."""
 
 import difflib
+import operator
 import re
 from collections.abc import Iterable
 
@@ -27,6 +28,22 @@ class StorageError(UserError):
     What was written before is whole, and the same command goes on from there. A study stops at it,
     where at another `UserError` only the candidate has failed.
     """
+
+
+def check_count(name: str, value: object, owner: str) -> None:
+    """Raises `UserError` where an argument is no whole number of 1 or more.
+
+    Args:
+      name: of the argument.
+      value: what was given.
+      owner: what needs it, in words: "a network".
+    """
+    try:
+        counted = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        counted = 0
+    if counted < 1:
+        raise UserError(f"{name} is {value!r:.60}; {owner} needs at least 1, a whole number.")
 
 
 def told(error: BaseException, most: int = 200) -> str:

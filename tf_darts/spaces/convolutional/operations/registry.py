@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from tf_darts.cells.genotype import add_convolutional_primitive
 from tf_darts.cells.space import find_space
-from tf_darts.errors import UserError, told
-from tf_darts.spaces.convolutional.operations.base import Operation
+from tf_darts.errors import UserError, check_count, told
+from tf_darts.spaces.convolutional.operations.base import Operation, check_operation_name
 from tf_darts.spaces.convolutional.operations.convolutions import (
     DilatedConvolution,
     FactorizedConvolution,
@@ -160,7 +160,7 @@ def make_operation(
 
     Args:
       name: one of `OPERATIONS`.
-      channels: C.
+      channels: C; even where `skip_connect` has stride 2.
       stride: 1 or 2.
       affine: whether its batch norms have scale and offset, as outside the search; in the search
         a pooling is followed by a batch norm.
@@ -168,8 +168,8 @@ def make_operation(
       **kwargs: what every Keras layer takes.
 
     Raises:
-      ValueError: there is no such operation.
+      UserError: there is no such operation, or a number is out of range.
     """
-    if name not in OPERATIONS:
-        raise ValueError(f"unknown operation {name!r}; known: {', '.join(OPERATIONS)}")
+    check_operation_name(name, OPERATIONS)
+    check_count("channels", channels, "an operation")
     return OPERATIONS[name](channels, stride=stride, affine=affine, seed=seed, **kwargs)
