@@ -46,6 +46,12 @@ def check_count(name: str, value: object, owner: str) -> None:
         raise UserError(f"{name} is {value!r:.60}; {owner} needs at least 1, a whole number.")
 
 
+def enumerated(words: Iterable[str]) -> str:
+    """Words as a sentence lists them: "a", "a and b", "a, b and c"."""
+    *first, last = [*words] or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def told(error: BaseException, most: int = 200) -> str:
     """What an exception of others says, as a part of a sentence: on one line, without colours.
 
