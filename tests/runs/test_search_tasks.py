@@ -9,11 +9,13 @@ from PIL import Image
 from tf_darts import CifarNetwork, multiply_adds, weight_count
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config import presets as config
+from tf_darts.data.facts import ImageFacts
 from tf_darts.errors import UserError
 from tf_darts.runs import image_data
 from tf_darts.runs.search_tasks import fitted, search_task
 from tf_darts.runs.training_tasks import training_task
 from tf_darts.runtime.precision import set_precision
+from tf_darts.spaces.convolutional.make import counts
 
 
 def task_of(dataset, **settings):
@@ -73,6 +75,15 @@ def test_a_training_on_few_images_takes_the_sizes_of_its_search(tmp_path, count,
     image_data.training_part(dataclasses.replace(usual, **wanted))
 
 
+def test_images_too_small_for_the_auxiliary_head_do_without():
+    def counted(training):
+        return counts(training, PUBLISHED["convolutional"]["darts_v2"], ImageFacts((8, 8, 3), 2))
+
+    small = dataclasses.replace(config.PRESETS["train", "folder"], channels=2, layers=3)
+    assert fitted(counted, small, {"auxiliary_weight": 0.0})[0] == {"auxiliary_weight": 0.0}
+
+
+@pytest.mark.slow
 def test_a_training_on_tiny_images_leaves_out_what_they_are_too_small_for(tmp_path):
     data = folder_of_images(tmp_path, 40, 8)
     sizes = {"batch_size": 4, "channels": 2, "layers": 3}
