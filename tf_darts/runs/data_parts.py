@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tf_darts.bilevel.engine import SearchData
-from tf_darts.config.training import TrainingConfig
 from tf_darts.data.facts import ImageFacts, TextFacts
 from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.training.engine import TrainingData
@@ -28,7 +27,7 @@ class SearchPart(NamedTuple):
     data: SearchData
     facts: Facts
     baseline: Baseline
-    check_training: Callable[[TrainingConfig], None]
+    check_training: Callable[..., None]  # of its kind of data
     small: Mapping[str, Any]
 
 
