@@ -243,3 +243,15 @@ def test_wrong_flagfiles_are_one_sentence(tmp_path, content):
     flags.DEFINE_string("flagfile", None, "as absl has it", flag_values=values)
     assert not held(lambda: program.parse_flags(["main", f"--flagfile={file}"], values))
     assert not held(lambda: program.parse_flags(["main", f"--flagfile={tmp_path}"], values))
+
+
+def test_a_flagfile_that_is_not_utf8_is_named(tmp_path):
+    bad, names_it = tmp_path / "bad.flags", tmp_path / "good.flags"
+    bad.write_bytes("# café\n--epochs=2\n".encode("latin-1"))
+    names_it.write_text(f"--flagfile={bad}\n")
+    values = flags.FlagValues()
+    command_line.define_flags(values)
+    flags.DEFINE_string("flagfile", None, "as absl has it", flag_values=values)
+    for file in (bad, names_it):
+        with pytest.raises(UserError, match=f"^--flagfile={bad} is not UTF-8 at byte 5; write it"):
+            program.parse_flags(["main", f"--flagfile={file}"], values)

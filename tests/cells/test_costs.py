@@ -40,7 +40,7 @@ def both(edges, cells, costs):
         (2, {}),
         (24, {"layers": 3}),
         (2, {"dataset": "imagenet2012", "shape": (224, 224, 3)}),
-        (4, {"shape": (9, 13, 1), "channels": 6, "layers": 7}),
+        (4, {"shape": (9, 13, 1), "channels": 6, "layers": 7, "auxiliary_weight": 0.0}),
         (4, {"operations": "s1", "layers": 4}),
         (2, {"operations": "sep_conv_7x7,none,conv_7x1_1x7", "layers": 4}),
     ],

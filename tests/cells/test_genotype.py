@@ -22,6 +22,12 @@ def test_round_trip_through_a_file(tmp_path, space, name):
     assert (document["schema_version"], document["space"]) == (1, space)
 
 
+def test_what_is_no_cell_is_not_saved(tmp_path):
+    with pytest.raises(UserError, match="A str is no cell to be saved; give the file first, then"):
+        genotype_files.save("x", str(tmp_path / "genotype.json"))
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_cell_carries_its_provenance(tmp_path):
     cell, file = PUBLISHED["recurrent"]["enas"], tmp_path / "genotype.json"
     assert cell.provenance == {}

@@ -47,12 +47,33 @@ def test_printed_commands_are_quoted(monkeypatch, capsys, tmp_path):
     assert words[3][-1] == f"--run_dir={path}"
 
 
+@pytest.mark.parametrize("dataset", ["folder", "text"])
+@pytest.mark.parametrize("tested", [False, True])
+def test_a_training_without_a_test_part_has_no_test(monkeypatch, capsys, tmp_path, dataset, tested):
+    for part in ("train", "test")[: 1 + tested]:
+        for name in ("ant", "bee"):
+            (tmp_path / part / name).mkdir(parents=True)
+        (tmp_path / f"{part}.txt").touch()
+    run = TrainingRun(tmp_path / "run", {"epoch": 1}, 1.0, "accuracy", {}, None, False)
+    monkeypatch.setattr(commands, "use_inter_op_threads", lambda: None)
+    monkeypatch.setattr(commands, "leave_out_graph_optimisers", lambda: None)
+    monkeypatch.setattr(commands, "run_training", lambda *arguments: run)
+    monkeypatch.setattr(commands, "find_cell", lambda config: None)
+    config = dataclasses.replace(PRESETS["train", dataset], data_dir=str(tmp_path))
+    commands.train(config)
+    printed = capsys.readouterr().out
+    assert ("Test it, once: " in printed) == tested
+    assert (f"{tmp_path} has no test part" in printed) == (not tested)
+    assert ("--mode=export" in printed) == (not tested)  # which comes next
+
+
 def test_a_search_ends_with_its_cell_drawn_and_the_next_command(monkeypatch, capsys, tmp_path):
     path, mine = tmp_path / "it's $HOME", tmp_path / "my method.py"
     cell = published_cells("convolutional")["darts_v2"]
     record = {"epoch": 1, "seconds": 60.0, "validation_accuracy": 50.0}
     run = SearchRun(
-        path, [record], record, "", cell, None, "accuracy", ("guess", 10.0), {"weights": 7}
+        *(path, [record], record, "", cell, None, "accuracy", ("guess", 10.0), {"weights": 7}),
+        training={"validation_examples": 9},
     )
     monkeypatch.setattr(commands, "use_inter_op_threads", lambda: None)
     monkeypatch.setattr(commands, "leave_out_graph_optimisers", lambda **_: None)
@@ -72,5 +93,26 @@ def test_a_search_ends_with_its_cell_drawn_and_the_next_command(monkeypatch, cap
         *("python", "-m", "tf_darts.main", f"--load={mine}", "--mode=train", "--dataset=digits"),
         f"--data_dir={tmp_path / 'a b'}",
         *("--image_size=16", "--flip=true"),  # as the search was told; the rest is usual
+        "--validation_examples=9",  # the data have no more
         f"--genotype={path / 'genotype.json'}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("division", "folders", "wanted"),
+    [
+        ("by_class", ("train",), {}),
+        ("shuffled", ("train",), {"division": "shuffled"}),
+        ("given", ("train", "val"), {}),  # as a training finds it
+        ("by_class", ("train", "val"), {"division": "by_class"}),
+    ],
+)
+def test_a_training_divides_the_images_as_the_search_did(tmp_path, division, folders, wanted):
+    for folder in folders:
+        for name in ("ant", "bee"):
+            (tmp_path / folder / name).mkdir(parents=True)
+            (tmp_path / folder / name / "1.png").touch()
+    config = dataclasses.replace(
+        PRESETS["search", "folder"], data_dir=str(tmp_path), division=division
+    )
+    assert commands._reading(config) == {"data_dir": str(tmp_path)} | wanted

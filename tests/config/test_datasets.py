@@ -81,6 +81,7 @@ def test_names_and_values_that_cannot_be():
         ("stripes", "the name is taken"),
         ("ptb", "the name is taken"),
         ("a/b", "letters, digits and _"),
+        (3, "--dataset=3: a name is letters, digits and _"),
     ):
         with pytest.raises(UserError, match=sentence):
             register_texts(name, lines)

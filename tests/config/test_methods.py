@@ -8,6 +8,7 @@ import pytest
 from tests.support.registries import forget_members
 from tf_darts.bilevel.alpha_terms import AlphaTerm
 from tf_darts.bilevel.derivation import Derivation
+from tf_darts.bilevel.edge_options import EdgeOption
 from tf_darts.bilevel.relaxation import Relaxation
 from tf_darts.config import method_names, methods
 from tf_darts.config.presets import computed_settings, configure, configure_texts
@@ -174,6 +175,8 @@ def test_names_that_cannot_be(registry):
         methods.register("other")(methods.parts("relaxation")["softmax"])
     with pytest.raises(UserError, match="letters, digits and _"):
         methods.register_method("a b", "another")
+    with pytest.raises(UserError, match="--method=3: a name is letters"):
+        methods.register_method(3, "another")
 
 
 def test_a_part_that_gives_nothing_is_refused_before_any_search(registry):
@@ -181,6 +184,26 @@ def test_a_part_that_gives_nothing_is_refused_before_any_search(registry):
         methods.register("empty")(type("Empty", (AlphaTerm,), {}))
     with pytest.raises(UserError, match="Nothing: gives no edges"):
         methods.register("nothing")(type("Nothing", (Derivation,), {}))
+
+
+@pytest.mark.parametrize(
+    ("door", "names", "sentence"),
+    [
+        (Relaxation, ("mixng",), r"nothing calls its mixng \(did you mean mixing\?\); rename it"),
+        (Relaxation, ("weigth_mixing",), r"did you mean weight_mixing\?"),
+        (EdgeOption, ("edges_factors", "wrapped"), r"did you mean edge_factors\?"),
+    ],
+)
+def test_a_method_that_nothing_calls_is_refused(registry, door, names, sentence):
+    part = type("Part", (door,), {name: lambda self: None for name in names})
+    with pytest.raises(UserError, match=f"Part: .*{sentence}"):
+        methods.register("part")(part)
+
+
+@pytest.mark.parametrize("names", [(), ("_mixng",), ("mixing", "mixing_of"), ("share",)])
+def test_methods_of_its_own_use_are_not(registry, names):
+    part = type("Part", (Relaxation,), {name: lambda self: None for name in names})
+    methods.register("part")(part)
 
 
 def test_settings_that_cannot_be(registry):

@@ -296,6 +296,11 @@ def test_a_schedule_that_was_asked_for_stays():
         ),
         ({"layers": "8"}, "it is for searches on images"),
         (
+            {"mode": "export", "run_dir": "a"},
+            "--dataset has no meaning for --mode=export; it is for black-box searches, searches,"
+            " selections, trainings and tunings; leave it out.",
+        ),
+        (
             {"dataset": "cifar10", "bptt": 35},
             "--bptt has no meaning for --mode=search --dataset=cifar10; it is for searches on"
             " texts and trainings on texts; leave it out.",
@@ -305,7 +310,7 @@ def test_a_schedule_that_was_asked_for_stays():
             "--train_portion=1.0: out of range; it must be more than 0 and less than 1.",
         ),
         ({"dataset": "pbt"}, "--dataset=pbt: not known (did you mean ptb"),
-        ({"genotype": "darts_v2"}, "it is for trainings on images and trainings on texts"),
+        ({"genotype": "darts_v2"}, "it is for trainings and tunings; leave"),
         ({"colour": 1}, "--colour has no meaning for --mode=search --dataset=ptb; leave it out."),
     ],
 )

@@ -2,12 +2,14 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2, metadata
 
-from tf_darts.cells.genotype import RecurrentGenotype
+from tf_darts.cells.genotype import ConvolutionalGenotype, RecurrentGenotype
+from tf_darts.cells.topologies import TOPOLOGIES
 from tf_darts.cells.topology import CellTopology
 from tf_darts.report.search_report import SearchReport
 
@@ -63,6 +65,20 @@ def test_the_curves_of_an_edge_share_a_chart(events):
     charts = {chart.title: list(chart.multiline.tag) for chart in category.chart}
     assert list(charts) == list(EDGES) and len(charts["0→2"]) == 2
     assert charts["0→1"][1].replace("\\", "") == "^supernet_mixing_cell/0→1/relu$"
+
+
+def test_edges_are_called_as_in_the_pictures(tmp_path):
+    cells = TOPOLOGIES["convolutional"]
+    supernet = SUPERNET.__class__(**vars(SUPERNET) | {"cells": cells})
+    supernet.genotype_class = ConvolutionalGenotype
+    report = SearchReport(tmp_path, supernet, {"batch_size": 4})
+    charts = report._charts()["mixing weights of normal"]
+    assert [*charts][:5] == ["c_k-2→0", "c_k-1→0", "c_k-2→1", "c_k-1→1", "0→1"]
+    mixing = {kind: np.full([cell.edges, cell.columns], 0.125) for kind, cell in cells.items()}
+    tags = report._mixing({"mixing": mixing})
+    assert {tag for chart in report._charts().values() for e in chart.values() for tag in e} == {
+        *tags
+    }
 
 
 def test_a_supernets_curves_have_names_of_their_own(events):

@@ -16,7 +16,7 @@ from tf_darts.cells import genotype_files
 from tf_darts.cells.topology import CellTopology
 from tf_darts.errors import StateError
 from tf_darts.runs import search as run_search
-from tf_darts.runs.search_tasks import SearchTask
+from tf_darts.runs.search_tasks import Network, SearchTask
 from tf_darts.runs.stages import Stage
 from tf_darts.runtime import checkpoints
 from tf_darts.runtime.callback import Callback
@@ -65,7 +65,7 @@ class Silent(Callback):
 @pytest.fixture(scope="module")
 def toy():
     def task(config, cells):
-        return SearchTask(Toy(cells), Data(), ("nothing", 0.0), lambda cell: {})
+        return SearchTask(Toy(cells), Data(), ("nothing", 0.0), lambda cell: Network({}, {}))
 
     tf.config.run_functions_eagerly(True)
     with pytest.MonkeyPatch.context() as patch:

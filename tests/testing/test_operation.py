@@ -100,6 +100,18 @@ class Single(Linear):
         return BatchNorm(self.affine, dtype="float32")
 
 
+class Mixed(Linear):
+    """It meets its inputs with numbers of another type, but where it is made without one."""
+
+    def call(self, inputs, training=False):
+        return super().call(inputs + tf.ones([], "float32"), training)
+
+
+class Broken(Linear):
+    def call(self, inputs, training=False):
+        return super().call(self.missing * inputs, training)
+
+
 class ByBatch(Linear):
     def call(self, inputs, training=False):
         return super().call(inputs - tf.reduce_mean(inputs, axis=0), training)
@@ -173,6 +185,8 @@ def test_one_of_a_stranger_passes():
     ("operation", "sentence"),
     [
         ("sep_conv_4x4", "There is no operation 'sep_conv_4x4'"),
+        (Broken, "Broken at stride 1 cannot be made and called: AttributeError: .*missing"),
+        (Mixed, "with dtype='float64' it fails: InvalidArgumentError: .*double"),
         (TooLarge, r"TooLarge at stride 2 makes \(3, 6, 6, 4\) of .* must make \(3, 3, 3, 4\)"),
         (RoundedDown, r"stride 2: compute_output_shape says \(3, 3, 2, 4\) .* not \(3, 4, 3, 4\)"),
         (Miscounted, "weight_uses counts 0 weights, and there are 24"),
@@ -194,5 +208,6 @@ def test_one_of_a_stranger_passes():
     ],
 )
 def test_what_is_wrong_is_said(operation, sentence):
-    with pytest.raises(AssertionError, match=sentence):
+    with pytest.raises(AssertionError, match=sentence) as failed:
         check_operation(operation)
+    assert "\x1b" not in str(failed.value)  # by which Keras marks words

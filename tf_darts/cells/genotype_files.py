@@ -28,7 +28,15 @@ def save(
       path: of the file.
       genotype: the cell.
       provenance: where it is from, as JSON types, in place of what the cell says itself.
+
+    Raises:
+      UserError: it is no cell.
     """
+    if not isinstance(genotype, Genotype):
+        raise UserError(
+            f"A {type(genotype).__name__} is no cell to be saved; give the file first, then a"
+            " genotype."
+        )
     document = {
         "schema_version": SCHEMA_VERSION,
         "space": genotype.space,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tf_darts.errors import UserError
+from tf_darts.errors import UserError, told
 from tf_darts.runtime import files
 from tf_darts.runtime.files import shown
 
@@ -69,7 +69,6 @@ def _load(path: pathlib.Path) -> None:
         lines = [frame.lineno for frame in frames if frame.filename == str(path)]
         line = error.lineno if isinstance(error, SyntaxError) else (lines or [None])[-1]
         place = f", line {line}" if line else ""
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(
-            f"--load={shown(path)}{place}: cannot be loaded ({reason:.200}); mend the file."
+            f"--load={shown(path)}{place}: cannot be loaded ({told(error)}); mend the file."
         ) from error

@@ -1,5 +1,6 @@
 """What each `--mode` does and prints: a configuration in, a finished run and a few lines out."""
 
+import dataclasses
 import pathlib
 import shlex
 import shutil
@@ -8,6 +9,7 @@ from typing import Any
 
 from absl import flags
 
+from tf_darts.config.division import divided
 from tf_darts.config.export import ExportConfig
 from tf_darts.config.layers import preset_for
 from tf_darts.config.report import ReportConfig
@@ -24,7 +26,7 @@ from tf_darts.runs.export import run_export
 from tf_darts.runs.search import run_search
 from tf_darts.runs.testing import run_training_test
 from tf_darts.runs.training import in_words, run_training
-from tf_darts.runs.training_tasks import find_cell
+from tf_darts.runs.training_tasks import find_cell, has_test_part
 from tf_darts.runtime.console import say
 from tf_darts.runtime.graph_optimisers import leave_out_graph_optimisers
 from tf_darts.runtime.renewal import Renewal
@@ -48,7 +50,8 @@ def search(config: SearchConfig) -> None:
         )
     answer_line = "" if run.answer is None else f"Of the known answer, {run.answer}.\n"
     cell = run.path / "genotype.json"
-    training = _command("train", dataset=config.dataset, **_reading(config), genotype=cell)
+    settings = {**_reading(config), **run.training}
+    training = _command("train", dataset=config.dataset, **settings, genotype=cell)
     on_batches = record.get(f"validation_batch_{score}")  # None where alpha stood still
     in_training = "" if on_batches is None else f"; on batches, in training mode, {on_batches:.2f}"
     epochs = "1 epoch" if last["epoch"] == 1 else f"{last['epoch']} epochs"
@@ -84,11 +87,17 @@ def train(config: TrainingConfig) -> None:
             f" {run.result[f'validation_{score}']:.2f}{baseline}."
         )
     data = {"data_dir": config.data_dir} if config.data_dir else {}
+    following = f"Test it, once: {_command('test', **data, run_dir=run.path)}"
+    if not has_test_part(config):
+        following = (
+            f"{config.data_dir} has no test part, so there is nothing to test it on.\n"
+            f"Export it for a server: {_export(run.path)}"
+        )
     say(
         f"Run: {run.path}   pictures: {run.path / 'plots'}\n"
         f"To look at in a browser: {run.path / PAGE}\n"
         f"TensorBoard: {_tensorboard(run.path)}\n"
-        f"Test it, once: {_command('test', **data, run_dir=run.path)}"
+        f"{following}"
     )
 
 
@@ -119,8 +128,7 @@ def test(config: TrainingTestConfig) -> None:
     if "unaveraged" in result:
         scores = ", ".join(f"{name} {value:.2f}" for name, value in result["unaveraged"].items())
         say(f"With the last weights in place of their average: {scores}.")
-    export = _command("export", run_dir=config.run_dir, export_dir="models/NAME")
-    say(f"Export it for a server: {export}")
+    say(f"Export it for a server: {_export(config.run_dir)}")
 
 
 def report(config: ReportConfig) -> None:
@@ -181,10 +189,17 @@ def _command(mode: str, **given: Any) -> str:
     )
 
 
+def _export(run_dir: pathlib.Path | str) -> str:
+    return _command("export", run_dir=run_dir, export_dir="models/NAME")
+
+
 def _reading(config: SearchConfig) -> dict[str, Any]:
     """How a search was told to read its data, which a training on them must be told too."""
     usual = preset_for("search", config.dataset, config.space)
-    names = ("data_dir", "image_size", "min_count", "crop_padding", "flip")
+    if hasattr(config, "division"):  # a folder's own validation part is found again
+        in_place = dataclasses.replace(usual, data_dir=config.data_dir)
+        usual = dataclasses.replace(usual, division=divided(in_place, {}, "").division)
+    names = ("data_dir", "image_size", "min_count", "crop_padding", "flip", "division")
     both = [name for name in names if hasattr(config, name)]
     return {n: getattr(config, n) for n in both if getattr(config, n) != getattr(usual, n)}
 

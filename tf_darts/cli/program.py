@@ -2,6 +2,7 @@
 
 import re
 import sys
+import traceback
 from collections.abc import Callable
 
 from absl import app, flags
@@ -78,6 +79,16 @@ def parse_flags(arguments: list[str], values: flags.FlagValues = flags.FLAGS) ->
         raise UserError(f"{text[:_LONGEST]}{'…' if len(text) > _LONGEST else ''}.") from error
 
 
+def _flagfile(error: UnicodeDecodeError) -> str:
+    """The flagfile that absl could not decode, one that another names too; "" where none is found.
+
+    The error does not say it, but absl's function that reads a file has its name.
+    """
+    frames = traceback.walk_tb(error.__traceback__)
+    names = [frame.f_locals.get("filename") for frame, _ in frames]
+    return next((name for name in reversed(names) if isinstance(name, str)), "")
+
+
 def _sentence(error: Exception) -> str:
     text = str(error)
     if isinstance(error, flags.UnrecognizedFlagError):
@@ -88,7 +99,8 @@ def _sentence(error: Exception) -> str:
         refused = error.__context__
         return f"--flagfile={refused.filename}: cannot be read ({refused.strerror}); give another"
     if isinstance(error, UnicodeDecodeError):
-        return f"--flagfile: a file is not UTF-8 at byte {error.start}; write it as UTF-8"
+        given = f"--flagfile={name}" if (name := _flagfile(error)) else "--flagfile: a file"
+        return f"{given} is not UTF-8 at byte {error.start}; write it as UTF-8"
     if text.startswith("Missing value for flag "):
         flag = text.removeprefix("Missing value for flag ")
         return f"{flag}: a value is missing; write {flag}=VALUE"

@@ -63,7 +63,7 @@ def _register(
     kind: str, name: str, search: Mapping[str, Any] | None, training: Mapping[str, Any] | None
 ) -> None:
     flag = f"--dataset={shown(name)}"
-    if not name.isidentifier():
+    if not isinstance(name, str) or not name.isidentifier():
         raise UserError(f"{flag}: a name is letters, digits and _; choose such one.")
     if any(name == known for own in layers.LAYERS.values() for _, known in own):
         raise UserError(f"{flag}: the name is taken; choose another.")

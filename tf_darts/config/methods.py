@@ -10,6 +10,7 @@ register theirs with `--load=FILE.py`.
 import copy
 import dataclasses
 import importlib
+import inspect
 import pkgutil
 import typing
 from collections.abc import Callable, Mapping
@@ -138,8 +139,8 @@ def register(name: str) -> Callable[[type], type]:
     """A decorator: makes a class a part of that name, and a frozen dataclass of its settings.
 
     Raises:
-      UserError: the name is taken, the class gives nothing of what its kind needs, or a field is
-        no setting.
+      UserError: the name is taken, the class gives nothing of what its kind needs, a field is no
+        setting, or a method's name seems misspelt.
     """
 
     def decorate(cls: type) -> type:
@@ -156,6 +157,7 @@ def register(name: str) -> Callable[[type], type]:
                 f"{cls.__name__}: gives no {' and no '.join(cls.needs)}, and would end a search in"
                 " the middle; add it."
             )
+        _check_spelling(cls)
         cls = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
         hints = typing.get_type_hints(cls)
         for field in dataclasses.fields(cls):
@@ -173,6 +175,23 @@ def register(name: str) -> Callable[[type], type]:
     return decorate
 
 
+def _check_spelling(cls: type[Part]) -> None:
+    """Raises `UserError` where a method's name is near to one of the door's that is not given.
+
+    The door's own would be called in its place, and the part would say nothing, in silence.
+    """
+    door = next(base for base in cls.__mro__ if "kind" in vars(base))
+    left = [n for n in vars(door) if callable(getattr(door, n)) and n[0] != "_"]
+    left = [name for name in left if getattr(cls, name) is getattr(door, name)]
+    for name, value in vars(cls).items():
+        own = inspect.isfunction(value) and name[0] != "_" and not hasattr(door, name)
+        if own and (hint := did_you_mean(name, left, 1, 0.8)):
+            raise UserError(
+                f"{cls.__name__}: nothing calls its {name}{hint}; rename it, a method of its own"
+                f" use as _{name}."
+            )
+
+
 def register_method(name: str, about: str, **composition: Any) -> Method:
     """Makes a composition a method of that name; raises `UserError` where the name is taken."""
     _check_free("--method", name, _methods)
@@ -185,7 +204,7 @@ def register_method(name: str, about: str, **composition: Any) -> Method:
 
 def _check_free(flag: str, name: str, members: Mapping[str, Any]) -> None:
     _import_members()  # ours first: a file of others may not take their names
-    if not name.isidentifier():
+    if not isinstance(name, str) or not name.isidentifier():
         raise UserError(f"{flag}={shown(name)}: a name is letters, digits and _; choose such one.")
     if name in members:
         raise UserError(f"{flag}={name}: the name is taken; choose another.")

@@ -24,7 +24,7 @@ from tf_darts.config.setting import KINDS, check, fields
 from tf_darts.config.study import BlackBoxConfig, SelectConfig, StudyConfig, TuneConfig
 from tf_darts.config.table import check_has_tables
 from tf_darts.config.testing import TrainingTestConfig
-from tf_darts.errors import UserError, did_you_mean
+from tf_darts.errors import UserError, did_you_mean, enumerated
 from tf_darts.runtime import start_up
 from tf_darts.runtime.files import exists, expanded, is_directory, shown
 from tf_darts.runtime.renamed_settings import rename_and_warn
@@ -163,7 +163,10 @@ def _check_dataset(mode: str, dataset: str | None, data_dir: str) -> None:
 def _owner(name: str) -> str | None:
     """What a flag is for that means nothing here."""
     kinds = {preset.purpose for preset in _all_presets() if name in fields(preset)}
-    return " and ".join([*sorted(kinds), *methods.owners(name)]) or None
+    for both in ("searches", "trainings"):  # on whatever data, where on images and on texts
+        if {f"{both} on images", f"{both} on texts"} <= kinds:
+            kinds = {kind for kind in kinds if not kind.startswith(both)} | {both}
+    return enumerated([*sorted(kinds), *methods.owners(name)]) or None
 
 
 def configure(overrides: Mapping[str, Any]) -> Config:

@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tf_darts.errors import UserError
+from tf_darts.errors import UserError, told
 
 IMAGES: dict[str, Callable[[Any, str], tuple[Any, Any, Sequence[str]]]] = {}
 TEXTS: dict[str, Callable[[Any, bool], Mapping[str, Sequence[str]]]] = {}
@@ -19,7 +19,6 @@ def loaded(name: str, load: Callable[..., Any], *arguments: Any) -> Any:
     except UserError:
         raise
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(
-            f"--dataset={name}: its loader failed ({reason:.200}); mend the file that registers it."
+            f"--dataset={name}: its loader failed ({told(error)}); mend the file that registers it."
         ) from error

@@ -8,7 +8,11 @@ import numpy as np
 
 from tf_darts.benchmarks import CellTable
 from tf_darts.report.drawing.cell_animation import search_animation
-from tf_darts.report.drawing.cell_drawing import draw_genotype, edge_labels
+from tf_darts.report.drawing.cell_drawing import (
+    draw_genotype,
+    edge_labels,
+    plain_edge_labels,
+)
 from tf_darts.report.page.run_page import write_run_page
 from tf_darts.report.plots import alpha_heatmap, by_operation, learning_curves
 from tf_darts.report.run_report import RunReport
@@ -128,7 +132,7 @@ class SearchReport(RunReport):
         return {
             f"mixing weights of {name}": {
                 edge: [_tag(name, edge, o) for o in topology.operations_of(row)]
-                for row, edge in enumerate(topology.edge_names)
+                for row, edge in enumerate(self._edges(name))
             }
             for name, topology in self._supernet.cells.items()
         }
@@ -138,11 +142,15 @@ class SearchReport(RunReport):
         return {
             _tag(name, edge, operation): weight
             for name, topology in self._supernet.cells.items()
-            for row, edge in enumerate(topology.edge_names)
+            for row, edge in enumerate(self._edges(name))
             for operation, weight in zip(
                 topology.operations_of(row), record["mixing"][name][row], strict=True
             )
         }
+
+    def _edges(self, name: str) -> list[str]:
+        space = self._supernet.genotype_class.space
+        return plain_edge_labels(space, name, self._supernet.cells[name])
 
     def _looked_up(self, record: dict[str, Any]) -> dict[str, float]:
         """The scores in the table of a record's cell, but those after few epochs."""

@@ -1,6 +1,6 @@
 """What the data halves of all kinds give: `runs/image_data.py`, `runs/text_data.py`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tf_darts.bilevel.engine import SearchData
@@ -19,11 +19,16 @@ class SearchPart(NamedTuple):
       data: its batches.
       facts: what decides the shapes of a network.
       baseline: name and validation score of something trivial to compare with.
+      check_training: raises `UserError` where a training of these settings could not learn from
+        the same data.
+      small: the settings with which one can, where its own are too large.
     """
 
     data: SearchData
     facts: Facts
     baseline: Baseline
+    check_training: Callable[..., None]  # of its kind of data
+    small: Mapping[str, Any]
 
 
 class TrainingPart(NamedTuple):

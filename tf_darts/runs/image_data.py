@@ -12,6 +12,7 @@ from tf_darts.data.images import folder as image_folder
 from tf_darts.data.images import registry as images
 from tf_darts.data.images.division import USER_VALIDATION, summary_line
 from tf_darts.data.images.image_set import ImageSet
+from tf_darts.data.images.passes import check_pixels, training_split
 from tf_darts.data.images.search_batches import ImageSearchData
 from tf_darts.data.images.streamed import StreamedImageData
 from tf_darts.data.images.training_batches import ImageTrainingData
@@ -61,7 +62,33 @@ def search_part(config: ImageSearchConfig) -> SearchPart:
     accuracy = majority_accuracy(data.train_labels, data.validation_labels)
     facts = ImageFacts(image_set.shape, len(image_set.classes))
     _tell(config, data.summary)
-    return SearchPart(data, facts, (MOST_FREQUENT_CLASS, accuracy))
+    # Batches would need all pixels again, which this must not keep: they check these numbers.
+    name, side, user_validation = (
+        image_set.name,
+        min(facts.shape[:2]),
+        image_set.user_validation_count > 0,
+    )
+    total = len(image_set.labels) - image_set.user_validation_count
+
+    def check_training(training: ImageTrainingConfig) -> None:
+        training_split(
+            name,
+            total,
+            batch_size=training.batch_size,
+            validation_examples=0 if user_validation else training.validation_examples,
+            train_on_all=training.train_on_all,
+            train_examples=training.train_examples,
+        )
+        check_pixels(name, side, training.crop_padding, training.cutout)
+
+    # The first that a refusal names is tried first.
+    small = {
+        "validation_examples": len(data.validation_labels),
+        "batch_size": config.batch_size,
+        "crop_padding": config.crop_padding,
+        "cutout": 0,
+    }
+    return SearchPart(data, facts, (MOST_FREQUENT_CLASS, accuracy), check_training, small)
 
 
 def _training_data(

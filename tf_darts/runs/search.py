@@ -2,6 +2,7 @@
 
 import gc
 import pathlib
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -54,8 +55,9 @@ class SearchRun(NamedTuple):
       answer: what it has of its space's answer; None where nobody knows one.
       score: the name of the score; records have `validation_{score}`.
       baseline: name and validation score of something trivial to compare with.
-      counts: how large the network is that `--mode=train` makes of the cell by default.
+      counts: how large the network is that `--mode=train` makes of the cell.
       table: where the cells of its epochs were looked up (`--table`), or None.
+      training: the settings that `--mode=train` needs, whose defaults are too large for the data.
     """
 
     path: pathlib.Path
@@ -68,6 +70,7 @@ class SearchRun(NamedTuple):
     baseline: tuple[str, float]
     counts: dict[str, int]
     table: CellTable | None = None
+    training: Mapping[str, Any] = types.MappingProxyType({})
 
 
 def cell_settings(config: SearchConfig, cells: Mapping[str, CellTopology]) -> dict[str, Any]:
@@ -135,6 +138,7 @@ def run_search(
         if table is not None and replicas.is_chief:
             run.write_json("table.json", search_document(table, cell))
     path = pathlib.Path(config.run_dir).expanduser()
+    network = task.trained(cell)
     return SearchRun(
         path,
         history,
@@ -144,8 +148,9 @@ def run_search(
         answer=answers.match_answer(cell, task.supernet.cells),
         score=task.supernet.score,
         baseline=task.baseline,
-        counts=task.counts(cell),
+        counts=network.counts,
         table=table,
+        training=network.settings,
     )
 
 

@@ -30,7 +30,15 @@ def search_part(config: TextSearchConfig) -> SearchPart:
     perplexity = unigram_perplexity(words, corpus.train, corpus.validation)
     baseline = (WORD_FREQUENCIES, perplexity)
     tell(corpus.summary())
-    return SearchPart(data, TextFacts(words), baseline)
+    small = {
+        "batch_size": config.batch_size,
+        "evaluation_batch_size": config.evaluation_batch_size,
+    }
+
+    def check_training(training: TextTrainingConfig) -> None:
+        _training_data(training, corpus)
+
+    return SearchPart(data, TextFacts(words), baseline, check_training, small)
 
 
 def _training_data(config: TextTrainingConfig, corpus: Corpus) -> TextTrainingData:

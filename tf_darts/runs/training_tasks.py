@@ -11,9 +11,11 @@ from tf_darts.cells.space import IMAGES, TEXTS, find_space, resolved
 from tf_darts.config.layers import LAYERS, kind_of
 from tf_darts.config.training import TrainingConfig
 from tf_darts.data.facts import ImageFacts, TextFacts
+from tf_darts.data.images import folder_parts
+from tf_darts.data.texts import registry as text_sets
 from tf_darts.errors import UserError
 from tf_darts.runs import image_data, text_data
-from tf_darts.runtime.files import exists, shown
+from tf_darts.runtime.files import exists, expanded, shown
 from tf_darts.spaces.objective import TrainingObjective
 from tf_darts.training.engine import TrainingData
 from tf_darts.training.finished import TrainingTest
@@ -72,6 +74,17 @@ def check_space(config: TrainingConfig, cell: genotype.Genotype) -> None:
         f"{flag_text}; --dataset={config.dataset} needs a {config.space} one; it goes with"
         f" --dataset={'|'.join(sets)}."
     )
+
+
+def has_test_part(config: TrainingConfig) -> bool:
+    """Whether the data have a test part, as far as that is seen without reading them.
+
+    The user's own may have none; of others it is taken for granted.
+    """
+    tests = {"folder": folder_parts.has_test_part, "text": text_sets.has_own_test}
+    if config.dataset not in tests or not config.data_dir:
+        return True
+    return tests[config.dataset](expanded(config.data_dir))
 
 
 def make_objective(

@@ -85,7 +85,9 @@ def test_a_test_folder_without_a_train_folder_is_a_class(tmp_path):
     [
         ("abc", "ab", "the class c is only in train; give train and test folders of the same"),
         ("ab", "abc", "the class c is only in test"),
-        ("ab", "ac", "the class b is only in train"),
+        ("ab", "ac", "the class b is only in train and the class c is only in test; give"),
+        ("abcde", "ab", "the classes c, d and e are only in train; give"),
+        ("abcdefghijkl", "ab", r"10 classes \(c, d, e, f, g, h, i, j, …\) are only in train; give"),
     ],
 )
 def test_the_parts_must_have_the_same_classes(tmp_path, train, test, words):
@@ -93,6 +95,28 @@ def test_the_parts_must_have_the_same_classes(tmp_path, train, test, words):
     assert load(tmp_path).classes == tuple(train)
     with pytest.raises(UserError, match=words):
         load(tmp_path, part="test")
+
+
+def test_pictures_that_are_in_two_parts_are_warned_of(tmp_path, caplog):
+    split_folder(tmp_path)
+    load(tmp_path, part="test")
+    assert not caplog.records
+    for number in (2, 3):
+        for part in ("train", "test"):
+            save(tmp_path / part / "b" / f"{number}.png", PIXELS + np.uint8(number))
+    load(tmp_path)
+    assert not caplog.records, "the test part is not read"
+    load(tmp_path, part="test")
+    test, train = (tmp_path / part / "b" / "2.png" for part in ("test", "train"))
+    words = f"2 pictures of test: byte for byte in train too ({test} is {train}), so that"
+    assert [r.getMessage().startswith(words) for r in caplog.records] == [True]
+    caplog.clear()
+    (tmp_path / "val").mkdir()
+    for label in "ab":
+        save(tmp_path / "val" / label / "1.png", PIXELS + np.uint8(3 if label == "b" else 90))
+    load(tmp_path, part="train and validation")
+    (record,) = caplog.records
+    assert record.getMessage().startswith("1 picture of validation: byte for byte in train too (")
 
 
 @pytest.mark.parametrize("state", ["damaged", "empty", "unlike", "a pipe"])

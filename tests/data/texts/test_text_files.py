@@ -58,6 +58,15 @@ def test_nor_is_one_where_files_were_put_one_after_another(tmp_path):
     assert read_lines(path) == ["a b", "a b"]
 
 
+def test_a_single_bad_byte_is_found(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_bytes("Сегодня\nхорошая ".encode() + b"\xff" + " погода\n".encode())
+    with pytest.raises(UserError) as e:
+        read_lines(path)
+    place = f"{path}, line 2: not UTF-8 at byte 30 of the file (0xff); the rest is UTF-8; mend it"
+    assert str(e.value).startswith(f"{place} there, or, if all of the file is ")
+
+
 @pytest.mark.parametrize(
     ("encoding", "written"),
     [
@@ -71,7 +80,7 @@ def test_another_encoding_is_named_with_a_command_that_works(tmp_path, encoding,
     path = tmp_path / "other.txt"
     path.write_bytes(written.encode(encoding))
     with pytest.raises(
-        UserError, match=rf"other\.txt: not UTF-8 at byte \d+; if it is {encoding}"
+        UserError, match=rf"not UTF-8 at byte \d+ .*, or, if all of the file is {encoding}, put"
     ) as e:
         read_lines(path)
     as_advised(str(e.value))
@@ -122,7 +131,7 @@ def test_texts_from_reports_of_others(unpacked_case):
         assert made.vocabulary == plain.vocabulary, folder
         for part, numbers in plain.parts():
             assert getattr(made, part).tolist() == numbers.tolist(), folder
-    with pytest.raises(UserError, match=r"train\.txt: not UTF-8 at byte 18; if it is CP1252") as e:
+    with pytest.raises(UserError, match=r"train\.txt, line 1: not UTF-8 at byte 18 .* CP1252") as e:
         texts.load("text", encoded / "t2_cp1252")
     as_advised(str(e.value))
     assert "“w5”" in read_lines(encoded / "t2_cp1252" / "train.txt")[0]

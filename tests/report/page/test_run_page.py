@@ -1,6 +1,7 @@
 """The page of a run, as a file and as a browser shows it."""
 
 import json
+import re
 import shutil
 import sys
 
@@ -91,6 +92,8 @@ def test_it_is_one_small_file_that_asks_for_nothing_else(search):
     assert file.stat().st_size < 6e6
     text = body(file.read_text(encoding="utf-8"))
     assert "<script src" not in text and "<link" not in text and "<img" not in text
+    edges = re.findall(r"edge ([^\"]+)\"", text.replace(r"\u2192", "→"))
+    assert edges[:5] == ["c_k-2→0", "c_k-1→0", "c_k-2→1", "c_k-1→1", "0→1"]  # as it is drawn
     for name in ("skip connections", "λ: the largest eigenvalue", "looked-up scores", "resumed, 2"):
         assert name in text or json.dumps(name)[1:-1] in text
 

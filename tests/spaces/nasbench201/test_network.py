@@ -125,8 +125,10 @@ def test_what_has_a_bias_and_what_a_scale():
     names = {v.name for layer in (model.stem, model.cells[1]) for v in layer.trainable_variables}
     assert names == {"kernel", "shortcut_kernel", "scale", "offset"}
     assert model.last_norm.affine
-    with pytest.raises(ValueError, match="unknown operation 'sep'; known: none, skip_connect"):
+    with pytest.raises(UserError, match="no operation 'sep'; give one of none, skip_connect"):
         make_operation("sep", 4)
+    with pytest.raises(UserError, match="channels is -1; an operation needs at least 1"):
+        make_operation("none", -1)
 
 
 def test_pooling_leaves_a_constant_image_at_its_border_too():
@@ -231,8 +233,14 @@ def test_networks_that_cannot_be():
     with pytest.raises(UserError, match="cells_per_stage is 0; a network needs at least 1"):
         NasBench201Network(CELLS["resnet"], **SMALL | {"cells_per_stage": 0})
     other = PUBLISHED["convolutional"]["darts_v2"]
-    with pytest.raises(UserError, match="cannot be made of a convolutional cell; give it one of"):
+    with pytest.raises(
+        UserError, match="cannot be made of a convolutional cell; give it a cell of"
+    ):
         NasBench201Network(other, **SMALL)
+    with pytest.raises(UserError, match="made of a str; give it a cell of the space nasbench201"):
+        NasBench201Network("resnet", **SMALL)
+    with pytest.raises(UserError, match="classes is 'ten'; a network needs at least 1"):
+        NasBench201Network(CELLS["resnet"], **SMALL | {"classes": "ten"})
     with pytest.raises(UserError, match="with the last three known"):
         NasBench201Network(CELLS["resnet"], **SMALL).build((None, None, 8, 3))
 

@@ -3,26 +3,29 @@
 import collections
 import functools
 import pathlib
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 
 from tf_darts.data.fingerprint import digests_of_files
 from tf_darts.data.images import pictures
 from tf_darts.data.images.folder_parts import (
     VALIDATION_FOLDERS,
     class_folders,
-    has_classes,
+    has_test_part,
     is_split,
     validation_folder,
 )
 from tf_darts.data.images.image_set import ImageSet, allocate, differing_sizes, square
-from tf_darts.errors import UserError
+from tf_darts.errors import UserError, enumerated
 from tf_darts.runtime import files
 
 TRAIN_AND_VALIDATION = "train and validation"
 _PARTS = ("train", "training", "test", "testing", *VALIDATION_FOLDERS)  # as people name them
+_LISTED = 8  # classes in a sentence
 _NAMED = 3  # files of each kind that are left out by name
 _SINGULARS = {  # of the kinds of what is left out
     "dead links": "dead link",
@@ -82,13 +85,21 @@ def load(data_dir: pathlib.Path | None, image_size: int, part: str = "train") ->
         read_image = functools.partial(_read_pixels, grey=grey, image_size=image_size)
         for number, pixels in enumerate(pool.map(read_image, image_files.paths)):
             images[number] = pixels
+    digests = digests_of_files(image_files.paths)
+    pairs = [*zip(digests, image_files.paths, strict=True)]
+    if part == "test":
+        train_paths = find_files(data_dir).paths
+        train = dict(zip(digests_of_files(train_paths), train_paths, strict=True))
+        _warn_of_shared({"train": train, "test": dict(pairs)})
+    elif count := image_files.user_validation_count:
+        _warn_of_shared({"train": dict(pairs[:-count]), "validation": dict(pairs[-count:])})
     formats = tuple(sorted({head.kind for head in heads}))
     return ImageSet(
         "folder",
         images,
         image_files.labels,
         image_files.classes,
-        digests_of_files(image_files.paths),
+        digests,
         image_files.user_validation_count,
         image_files.skipped,
         formats,
@@ -114,9 +125,8 @@ def find_files(data_dir: pathlib.Path | None, part: str = "train") -> ImageFiles
             "--dataset=folder needs --data_dir=DIR, a directory with a folder of images for each"
             " class."
         )
-    split = is_split(data_dir)
     if part == "test":
-        if not (split and has_classes(data_dir / "test")):
+        if not has_test_part(data_dir):
             raise UserError(
                 f"{data_dir} has no images set aside for the test; make it"
                 f" {data_dir / 'train'}/CLASS and {data_dir / 'test'}/CLASS, a folder of images for"
@@ -124,7 +134,7 @@ def find_files(data_dir: pathlib.Path | None, part: str = "train") -> ImageFiles
             )
         _check_classes(data_dir, data_dir / "test")
         return _find([data_dir / "test"], data_dir)
-    roots = [data_dir / "train" if split else data_dir]
+    roots = [data_dir / "train" if is_split(data_dir) else data_dir]
     if part == TRAIN_AND_VALIDATION:
         validation = validation_folder(data_dir)
         if validation is None:
@@ -140,12 +150,40 @@ def find_files(data_dir: pathlib.Path | None, part: str = "train") -> ImageFiles
 
 def _check_classes(data_dir: pathlib.Path, part: pathlib.Path) -> None:
     """Raises `UserError` where a part has other classes than `train`."""
-    names = {folder.name for folder in class_folders(data_dir / "train")}
-    if differing := sorted(names ^ {folder.name for folder in class_folders(part)}):
+    names, own = ({f.name for f in class_folders(root)} for root in (data_dir / "train", part))
+    only = [
+        f"{_named('class', 'classes', sorted(missing))} only in {where}"
+        for missing, where in ((names - own, "train"), (own - names, part.name))
+        if missing
+    ]
+    if only:
         raise UserError(
-            f"{data_dir}: the class {differing[0]} is only in"
-            f" {'train' if differing[0] in names else part.name}; give train and {part.name}"
-            " folders of the same names."
+            f"{data_dir}: {enumerated(only)}; give train and {part.name} folders of the same names."
+        )
+
+
+def _named(one: str, several: str, names: Sequence[str]) -> str:
+    """The subject and verb of a sentence about some names, of which not too many are listed."""
+    if len(names) == 1:
+        return f"the {one} {names[0]} is"
+    if len(names) > _LISTED:
+        return f"{len(names):,} {several} ({', '.join(names[:_LISTED])}, …) are"
+    return f"the {several} {enumerated(names)} are"
+
+
+def _warn_of_shared(parts: Mapping[str, Mapping[bytes, pathlib.Path]]) -> None:
+    """Warns of pictures that are in two parts.
+
+    Args:
+      parts: two of them by name, each its files by the digests of their bytes.
+    """
+    (first, first_files), (second, second_files) = parts.items()
+    if shared := [digest for digest in second_files if digest in first_files]:
+        logging.warning(
+            "%s of %s: byte for byte in %s too (%s is %s), so that scores of the one say less than"
+            " they seem to; leave them in one part.",
+            *(f"{len(shared):,} picture{'s' * (len(shared) > 1)}", second, first),
+            *(second_files[shared[0]], first_files[shared[0]]),
         )
 
 

@@ -30,6 +30,11 @@ def is_split(data_dir: pathlib.Path) -> bool:
     return has_classes(data_dir / "train")
 
 
+def has_test_part(data_dir: pathlib.Path) -> bool:
+    """Whether there are images set aside for the test, which are not looked at."""
+    return is_split(data_dir) and has_classes(data_dir / "test")
+
+
 def validation_folder(data_dir: pathlib.Path) -> pathlib.Path | None:
     """The folder of the validation images beside `train`, or None.
 

@@ -64,6 +64,62 @@ def split_examples(
     return validation_count, train_examples or total - validation_count
 
 
+def training_split(
+    name: str,
+    total: int,
+    *,
+    batch_size: int,
+    validation_examples: int,
+    train_on_all: bool,
+    train_examples: int,
+) -> tuple[int, int]:
+    """`split_examples`, whose training part fills a batch of `batch_size` images.
+
+    Raises:
+      UserError: as `split_examples`, or it does not.
+    """
+    counts = split_examples(name, total, validation_examples, train_on_all, train_examples)
+    advice = ", fewer --validation_examples" if counts[0] else ""
+    check_filled(counts[1], batch_size, name, "training part", advice)
+    return counts
+
+
+def check_filled(count: int, batch_size: int, name: str, part: str, advice: str = "") -> None:
+    """Raises `UserError` where the images do not fill a batch.
+
+    Args:
+      count: how many there are.
+      batch_size: images of a batch.
+      name: the data set's, for the error.
+      part: which part of it the images are, for the error.
+      advice: what else helps, after a comma.
+    """
+    if count < batch_size:
+        raise UserError(
+            f"The {part} of {name} has {count} images, but a batch has {batch_size}; use a smaller"
+            f" --batch_size{advice} or more images."
+        )
+
+
+def check_pixels(
+    name: str, side: int, crop_padding: int, cutout: int, cutout_flag: str = "cutout"
+) -> None:
+    """Raises `UserError` where an augmentation does not go with images of `side` pixels a side."""
+    for setting, value in (("crop_padding", crop_padding), (cutout_flag, cutout)):
+        if value < 0:
+            raise UserError(f"A {setting} of {value}: give 1 or more pixels, or 0.")
+    if crop_padding > side:
+        raise UserError(
+            f"--crop_padding={crop_padding}: the images of {name} have {side} pixels a side, so"
+            f" that many crops would show the border only; give 0 to {side}."
+        )
+    if cutout >= 2 * side:
+        raise UserError(
+            f"--{cutout_flag}={cutout}: the images of {name} have {side} pixels a side, so that"
+            f" nothing would be left of them; give 0 to {side}."
+        )
+
+
 class Passes:
     """Endless passes over some images, each in an order of its own; what fills no batch is left.
 
@@ -86,11 +142,7 @@ class Passes:
         Raises:
           UserError: the images do not fill a batch.
         """
-        if len(numbers) < batch_size:
-            raise UserError(
-                f"The {part} of {name} has {len(numbers)} images, but a batch has {batch_size};"
-                " use a smaller --batch_size or more images."
-            )
+        check_filled(len(numbers), batch_size, name, part)
         self._numbers = numbers
         self._batch_size = batch_size
         self._seed = seed
@@ -142,20 +194,7 @@ class ImageBatches:
         Raises:
           UserError: a setting is out of range.
         """
-        for setting, value in (("crop_padding", crop_padding), (cutout_flag, cutout)):
-            if value < 0:
-                raise UserError(f"A {setting} of {value}: give 1 or more pixels, or 0.")
-        side = min(images.shape[:2])
-        if crop_padding > side:
-            raise UserError(
-                f"--crop_padding={crop_padding}: the images of {images.name} have {side} pixels a"
-                f" side, so that many crops would show the border only; give 0 to {side}."
-            )
-        if cutout >= 2 * side:
-            raise UserError(
-                f"--{cutout_flag}={cutout}: the images of {images.name} have {side} pixels a side,"
-                f" so that nothing would be left of them; give 0 to {side}."
-            )
+        check_pixels(images.name, min(images.shape[:2]), crop_padding, cutout, cutout_flag)
         self.mean, self.std = moments(images.images, used)
         self._seed = seed
         self._dtype = dtype

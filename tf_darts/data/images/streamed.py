@@ -15,7 +15,7 @@ from tf_darts.data.batches import TrainingBatch
 from tf_darts.data.fingerprint import Fingerprint, fingerprint_of_images
 from tf_darts.data.images import photo_augmentation
 from tf_darts.data.images.division import SHUFFLED, USER_VALIDATION
-from tf_darts.data.images.passes import check_batches, split_examples
+from tf_darts.data.images.passes import check_batches, training_split
 from tf_darts.data.images.photo_augmentation import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -126,14 +126,14 @@ class StreamedImageData:
             source = StreamedTfds(name, _directory(data_dir), _directory(manual_dir), division)
         self._source, self.classes = source, source.classes
         requested_count = 0 if division == USER_VALIDATION else validation_examples
-        validation_count, train_count = split_examples(
-            name, source.total, requested_count, train_on_all, train_examples
+        validation_count, train_count = training_split(
+            name,
+            source.total,
+            batch_size=batch_size,
+            validation_examples=requested_count,
+            train_on_all=train_on_all,
+            train_examples=train_examples,
         )
-        if train_count < batch_size:
-            raise UserError(
-                f"The training part of {name} has {train_count} images, but a batch has"
-                f" {batch_size}; use a smaller --batch_size or more images."
-            )
         if validation_count and not source.mixed:
             logging.warning(
                 "%s was prepared unshuffled: its first %d images, kept for validation, may be of"

@@ -17,7 +17,7 @@ from tf_darts.data.images.division import (
     warn_of_missing,
 )
 from tf_darts.data.images.image_set import ImageSet
-from tf_darts.data.images.passes import ImageBatches, Passes, check_batches, split_examples
+from tf_darts.data.images.passes import ImageBatches, Passes, check_batches, training_split
 from tf_darts.data.pipelines import mapped, read_ahead
 from tf_darts.errors import UserError
 from tf_darts.runtime.seeds import sub_seed
@@ -88,8 +88,13 @@ class ImageTrainingData:
         user_validation_count = 0 if train_on_all else images.user_validation_count
         total = len(images.labels) - user_validation_count
         requested_count = 0 if images.user_validation_count else validation_examples
-        validation_count, train_count = split_examples(
-            images.name, total, requested_count, train_on_all, train_examples
+        validation_count, train_count = training_split(
+            images.name,
+            total,
+            batch_size=batch_size,
+            validation_examples=requested_count,
+            train_on_all=train_on_all,
+            train_examples=train_examples,
         )
         train, validation = divide(
             images.labels,

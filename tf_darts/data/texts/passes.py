@@ -23,7 +23,11 @@ class Stretch(NamedTuple):
 
 
 def batchify(
-    tokens: np.ndarray, batch_size: int, min_rows: int = 2, part: str = "text"
+    tokens: np.ndarray,
+    batch_size: int,
+    min_rows: int = 2,
+    part: str = "text",
+    setting: str = "batch_size",
 ) -> np.ndarray:
     """Cuts a text into `batch_size` contiguous stretches, one a column; trims the rest.
 
@@ -32,6 +36,7 @@ def batchify(
       batch_size: how many columns.
       min_rows: how many rows are needed.
       part: which text it is, for the error.
+      setting: what the user calls the number of columns, for the error.
 
     Returns:
       int32 `[rows, batch_size]`.
@@ -45,7 +50,7 @@ def batchify(
     if rows < min_rows:
         raise UserError(
             f"The {part} part has {len(tokens)} tokens, but {batch_size} columns of {min_rows} rows"
-            f" need {batch_size * min_rows}; use a smaller --batch_size or a longer text."
+            f" need {batch_size * min_rows}; use a smaller --{setting} or a longer text."
         )
     return np.ascontiguousarray(tokens[: rows * batch_size].reshape(batch_size, rows).T)
 

@@ -15,9 +15,15 @@ from tf_darts.data.texts import tfds_text as published
 from tf_darts.data.texts.ptb import Ptb
 from tf_darts.data.texts.wikitext2 import Wikitext2
 from tf_darts.errors import UserError
+from tf_darts.runtime import files
 from tf_darts.runtime.files import shown
 
 _OWN_FILES = {"train": ("train.txt",), "validation": ("valid.txt",), "test": ("test.txt",)}
+
+
+def has_own_test(data_dir: pathlib.Path) -> bool:
+    """Whether the user's own text has a test part, which is not opened."""
+    return any(files.is_file(data_dir / name) for name in _OWN_FILES["test"])
 
 
 def _load_own(data_dir: pathlib.Path | None, min_count: int, with_test: bool) -> corpus.Corpus:

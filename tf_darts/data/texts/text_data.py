@@ -52,7 +52,12 @@ class TextData(abc.ABC):
         self.evaluation_batch_size = evaluation_batch_size
         train = corpus.train if train is None else train
         self._train = batchify(train, batch_size, self._least_rows(), "training")
-        self._evaluation = batchify(corpus.validation, evaluation_batch_size, part="validation")
+        self._evaluation = batchify(
+            corpus.validation,
+            evaluation_batch_size,
+            part="validation",
+            setting="evaluation_batch_size",
+        )
         self._passes = TextPasses(
             len(self._train) - 1,
             self._lengths,

@@ -35,8 +35,11 @@ def read_lines(path: pathlib.Path) -> list[str]:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
+        if encoding == "UTF-8":
+            raise _not_utf8(path, content, error.start) from error
         raise UserError(
-            f"{path}: not {encoding} at byte {error.start}; {_conversion(path, content, encoding)}."
+            f"{path}: not {encoding} at byte {error.start}; its last character may be cut off: copy"
+            " the file again."
         ) from error
     if "\0" in text:
         raise _null(path, content)
@@ -44,15 +47,20 @@ def read_lines(path: pathlib.Path) -> list[str]:
     return [line.rstrip("\n").lstrip(_MARK) for line in io.StringIO(text, newline=None)]
 
 
-def _conversion(path: pathlib.Path, content: bytes, encoding: str) -> str:
-    """What to do about a file that is not what it should be."""
-    if encoding != "UTF-8":
-        return "its last character may be cut off: copy the file again"
+def _not_utf8(path: pathlib.Path, content: bytes, start: int) -> UserError:
+    """The error of a text with bytes that are no UTF-8, the first one at `start`."""
+    damaged = content.decode("utf-8", "replace").count("\ufffd")
+    rest = "; the rest is UTF-8" if damaged == 1 else ""
     latin = sum(byte < 0x80 for byte in content) > 0.75 * len(content)
     likely = next(
         name for name in (_LATIN_ENCODINGS if latin else _ALL_ENCODINGS) if _decodes(content, name)
     )
-    return f"if it is {likely}, put in its place what {_iconv(path, likely)} makes of it"
+    line = content[:start].count(b"\n") + 1
+    return UserError(
+        f"{path}, line {line}: not UTF-8 at byte {start} of the file (0x{content[start]:02x}){rest}"
+        f"; mend it there, or, if all of the file is {likely}, put in its place what"
+        f" {_iconv(path, likely)} makes of it."
+    )
 
 
 def _null(path: pathlib.Path, content: bytes) -> UserError:

@@ -39,7 +39,9 @@ def text_test(
         raise ValueError(f"{corpus.name} was loaded without its test part")
     if bptt < 1:
         raise UserError(f"A length of {bptt} rows: give 1 or more.")
-    return evaluation_pairs(batchify(corpus.test, batch_size, part="test"), bptt)
+    return evaluation_pairs(
+        batchify(corpus.test, batch_size, part="test", setting="test_batch_size"), bptt
+    )
 
 
 def fingerprint_of_test(corpus: Corpus) -> Fingerprint:

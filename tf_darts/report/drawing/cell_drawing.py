@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -54,6 +55,16 @@ def cells_of(genotype: Genotype) -> tuple[Cell, ...]:
         )
         for kind, topology in space.topologies.items()
     )
+
+
+def plain(label: str) -> str:
+    """A label without the marks of mathematics: "$c_{k-1}$" is "c_k-1"."""
+    return re.sub(r"[${}\\]", "", label)
+
+
+def plain_edge_labels(space: str, kind: str, topology: CellTopology) -> list[str]:
+    """`edge_labels` where nothing sets formulas, as on pages and in TensorBoard."""
+    return [plain(label) for label in edge_labels(space, kind, topology)]
 
 
 def edge_labels(space: str, kind: str, topology: CellTopology) -> list[str]:

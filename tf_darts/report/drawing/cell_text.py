@@ -1,9 +1,7 @@
 """Drawings of cells as text, for a terminal: the edges of each node on a line."""
 
-import re
-
 from tf_darts.cells.genotype import Genotype
-from tf_darts.report.drawing.cell_drawing import Cell, cells_of
+from tf_darts.report.drawing.cell_drawing import Cell, cells_of, plain
 
 _LEFT, _RIGHT = "◀─", "─"
 
@@ -33,7 +31,7 @@ def _lines(genotype: Genotype, width: int) -> list[str]:
     for cell in cells_of(genotype):
         if cell.title:
             lines.append(cell.title)
-        names = [_plain(text) if kind != "node" else f"node {text}" for kind, text in cell.nodes]
+        names = [plain(text) if kind != "node" else f"node {text}" for kind, text in cell.nodes]
         targets = [n for n, (kind, _) in enumerate(cell.nodes) if kind != "input"]
         column = max(len(names[target]) for target in targets)
         for target in targets:
@@ -60,8 +58,3 @@ def _edges(cell: Cell, names: list[str], target: int) -> list[str]:
         f" {names[arrow.source]:<{source}}"
         for arrow in arrows
     ]
-
-
-def _plain(label: str) -> str:
-    """A label without the marks of mathematics: "$c_{k-1}$" is "c_k-1"."""
-    return re.sub(r"[${}\\]", "", label)

@@ -11,6 +11,7 @@ from tf_darts.cells.space import find_space
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.method_names import label
 from tf_darts.errors import StateError
+from tf_darts.report.drawing.cell_drawing import plain_edge_labels
 from tf_darts.report.page.cell_slider import Weights, cell_slider
 from tf_darts.report.page.curves import Points, curves, points, weights_by_edge
 from tf_darts.report.page.document import figures, heading, pairs, paragraph, write_page
@@ -100,7 +101,7 @@ def _search(
     try:
         genotypes = [SPACES[space].from_dict(record["genotype"]) for record in own]
         known = topologies or find_space(space).narrowed(settings.get("operations", ""))
-        weights = {k: _weights(own, k, topology) for k, topology in known.items()}
+        weights = {k: _weights(own, space, k, topology) for k, topology in known.items()}
     except (ValueError, KeyError, TypeError, IndexError) as error:
         return [title, paragraph(f"The records' cells cannot be read ({error}).")]
     weights = {k: found for k, found in weights.items() if found is not None}
@@ -118,7 +119,9 @@ def _search(
     return [*parts, figures(panels)]
 
 
-def _weights(history: Sequence[Record], kind: str, topology: CellTopology) -> Weights | None:
+def _weights(
+    history: Sequence[Record], space: str, kind: str, topology: CellTopology
+) -> Weights | None:
     """The mixing weights of a kind of cell; None where a record's are not of this topology."""
     frames = []
     for record in history:
@@ -128,7 +131,7 @@ def _weights(history: Sequence[Record], kind: str, topology: CellTopology) -> We
         mixing = rows if topology.by_edge else np.array(rows, float)
         table = by_operation(mixing, topology)
         frames.append([[None if np.isnan(w) else float(f"{w:.4g}") for w in r] for r in table])
-    return Weights(topology.edge_names, topology.all_operations, frames)
+    return Weights(plain_edge_labels(space, kind, topology), topology.all_operations, frames)
 
 
 def _title(record: Record) -> str:

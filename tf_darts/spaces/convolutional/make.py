@@ -86,7 +86,9 @@ def counts(
     config: ConvolutionalTrainingConfig, cell: ConvolutionalGenotype, facts: ImageFacts
 ) -> dict[str, int]:
     """How large the network is, without its auxiliary head; its weights are not made."""
-    return sizes.counts(image_model(config, cell, facts.classes), facts.shape)
+    model = image_model(config, cell, facts.classes)
+    model.check_size((None, *facts.shape))  # as where they are made
+    return sizes.counts(model, facts.shape)
 
 
 def operation_costs(

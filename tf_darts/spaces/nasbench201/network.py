@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tf_darts.cells.genotype import Genotype, genotype_class
 from tf_darts.cells.topology import CellTopology
-from tf_darts.errors import UserError
+from tf_darts.errors import UserError, check_count
 from tf_darts.runtime.precision import activations, full
 from tf_darts.spaces.convolutional.derived.auxiliary_head import linear
 from tf_darts.spaces.convolutional.derived.stems import ConvBatchNorm
@@ -115,8 +115,7 @@ class BenchNetwork(keras.Model):
         super().__init__(**kwargs)
         sizes = {"classes": classes, "channels": channels, "cells_per_stage": cells_per_stage}
         for name, value in sizes.items():
-            if value < 1:
-                raise UserError(f"{name} is {value}; a network needs at least 1.")
+            check_count(name, value, "a network")
         self.classes = classes
         self.channels = channels
         self.cells_per_stage = cells_per_stage
@@ -262,10 +261,12 @@ class NasBench201Network(BenchNetwork):
     def __init__(self, genotype: Genotype | Mapping[str, Any], **kwargs: Any) -> None:
         if isinstance(genotype, Mapping):
             genotype = genotype_class("nasbench201").from_dict(dict(genotype))
-        if genotype.space != "nasbench201":
+        space = getattr(genotype, "space", None)
+        if space != "nasbench201":
+            given = f"{space} cell" if space else type(genotype).__name__
             raise UserError(
-                f"A network of NAS-Bench-201 cannot be made of a {genotype.space} cell; give it one"
-                " of the space nasbench201."
+                f"A network of NAS-Bench-201 cannot be made of a {given}; give it a cell of the"
+                " space nasbench201."
             )
         nodes = genotype.cells["cell"].nodes
         super().__init__(functools.partial(DerivedBenchCell, nodes), **kwargs)

@@ -10,8 +10,15 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_darts.errors import check_count
 from tf_darts.runtime.precision import like
-from tf_darts.spaces.convolutional.operations.base import Operation, child_seed, pad, uniform
+from tf_darts.spaces.convolutional.operations.base import (
+    Operation,
+    check_operation_name,
+    child_seed,
+    pad,
+    uniform,
+)
 from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm
 from tf_darts.spaces.convolutional.operations.pooling import AveragePooling
 from tf_darts.spaces.convolutional.operations.registry import Identity, Zero
@@ -95,8 +102,8 @@ def make_operation(name: str, channels: int, /, **kwargs: Any) -> Operation:
         weights; and what every Keras layer takes.
 
     Raises:
-      ValueError: there is no such operation.
+      UserError: there is no such operation, or a number is out of range.
     """
-    if name not in OPERATIONS:
-        raise ValueError(f"unknown operation {name!r}; known: {', '.join(OPERATIONS)}")
+    check_operation_name(name, OPERATIONS)
+    check_count("channels", channels, "an operation")
     return OPERATIONS[name](channels, **kwargs)

@@ -6,6 +6,7 @@ import pytest
 from tf_darts import CifarNetwork, ImageNetNetwork, multiply_adds, weight_count
 from tf_darts.cells.genotype import ConvolutionalGenotype
 from tf_darts.cells.published import PUBLISHED
+from tf_darts.errors import UserError
 
 CELLS = PUBLISHED["convolutional"]
 PAPER = [  # class, classes, pixels, cell, weights, with the head, multiply-adds
@@ -25,6 +26,25 @@ def test_the_paper_s_networks(kind, classes, pixels, cell, weights, with_head, a
     assert weight_count(network, auxiliary=True) == with_head
     assert multiply_adds(network, pixels) == additions
     assert not network.built
+
+
+@pytest.mark.parametrize("size", [0, -1, "32", (32, 0), (1, 2, 3), None])
+def test_sizes_that_no_image_has(size):
+    network = CifarNetwork(CELLS["darts_v2"], 10, channels=2, layers=3)
+    with pytest.raises(
+        UserError, match=r"image_size is .*; a side, or each of two, needs at least"
+    ):
+        multiply_adds(network, size)
+
+
+def test_what_is_not_counted():
+    with pytest.raises(UserError, match="What a str computes is not counted; give a CifarNetwork"):
+        multiply_adds("darts_v2", 32)
+    with pytest.raises(UserError, match="What a str computes is not counted; give a CifarNetwork"):
+        weight_count("darts_v2")
+    network = CifarNetwork(CELLS["darts_v2"], 10, channels=2, layers=3)
+    with pytest.raises(UserError, match="image_channels is 0; an image needs at least 1"):
+        weight_count(network, image_channels=0)
 
 
 @pytest.mark.parametrize("cell", CELLS)

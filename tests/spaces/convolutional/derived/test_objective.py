@@ -178,10 +178,18 @@ def test_configurations_go_round(kind):
     ("settings", "message"),
     [
         (dict(genotype=PUBLISHED["recurrent"]["darts_v2"]), "RecurrentGenotype"),
+        (dict(genotype="darts_v2"), "cannot be made of a str; give it a convolutional genotype"),
         (dict(classes=0), "classes is 0"),
+        (
+            dict(classes="ten"),
+            "classes is 'ten'; an image network needs at least 1, a whole number",
+        ),
+        (dict(classes=2.5), r"classes is 2\.5"),
+        (dict(channels=-2), "channels is -2"),
         (dict(layers=0), "layers is 0"),
         (dict(channels=5), "channels is 5"),
         (dict(drop_path=1.5), r"drop_path is 1\.5"),
+        (dict(drop_path="a"), "drop_path is 'a'"),
     ],
 )
 def test_settings_that_make_no_network(settings, message):

@@ -43,6 +43,21 @@ class Uncounted(Scale):
     weight_uses = Operation.weight_uses
 
 
+class WithoutAffine(Operation):
+    def __init__(self, stride=1, seed=None):
+        super().__init__(stride, True, seed)
+
+
+class Broken(Scale):
+    def call(self, inputs, training=False):
+        return self.missing * inputs
+
+
+class Unpaired(Scale):
+    def weight_uses(self, input_shape):
+        return [4]
+
+
 class TooLarge(Scale):
     def call(self, inputs, training=False):
         return self.factor * inputs
@@ -97,6 +112,18 @@ def test_cells_may_have_it_and_are_counted():
     ("name", "layer", "sentence"),
     [
         ("sep_conv_3x3", Scale, "there is an operation 'sep_conv_3x3' already"),
+        ("", Scale, "add_operation: '' is no name; give letters"),
+        ("bad name", Scale, "add_operation: 'bad name' is no name"),
+        ("a,b", Scale, "add_operation: 'a,b' is no name"),
+        (3, Scale, "add_operation: 3 is no name"),
+        ("s4", Scale, "'s4' is a list of operations already, as s1, s2, s3, s4 are; choose"),
+        (
+            "unmade",
+            WithoutAffine,
+            "at stride 1 'unmade' cannot be made and called .TypeError: .*'affine'.*own_operation",
+        ),
+        ("broken", Broken, "'broken' cannot be made and called .AttributeError: .*missing"),
+        ("unpaired", Unpaired, "weight_uses of 'unpaired' gives no pairs of numbers .TypeError"),
         (
             "large",
             TooLarge,
@@ -111,6 +138,7 @@ def test_cells_may_have_it_and_are_counted():
     ],
 )
 def test_what_cannot_be_added(name, layer, sentence):
-    with pytest.raises(UserError, match=sentence):
+    with pytest.raises(UserError, match=sentence) as refused:
         add_operation(name, layer)
+    assert "\x1b" not in str(refused.value)  # by which Keras marks words
     assert not ADDED and TOPOLOGIES["convolutional"]["normal"].operations[-1] == "dil_conv_5x5"

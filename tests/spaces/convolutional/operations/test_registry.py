@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_darts.errors import UserError
 from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm
 from tf_darts.spaces.convolutional.operations.convolutions import (
     FactorizedReduction,
@@ -315,19 +316,31 @@ def test_in_a_keras_model(kind, stride, way, tmp_path):
 @pytest.mark.parametrize("name", OPERATIONS)
 @pytest.mark.parametrize("stride", [0, 3])
 def test_bad_strides(name, stride):
-    with pytest.raises(ValueError, match=f"stride {stride}"):
+    with pytest.raises(UserError, match=f"stride {stride}"):
         make_operation(name, 4, stride=stride)
 
 
 def test_a_reduction_needs_even_channels_and_stride_2():
-    with pytest.raises(ValueError, match="3 channels"):
+    with pytest.raises(UserError, match="3 channels"):
         FactorizedReduction(3)
-    with pytest.raises(ValueError, match="stride 1"):
+    with pytest.raises(UserError, match="stride 1"):
         FactorizedReduction(4, stride=1)
-    with pytest.raises(ValueError, match="5 channels"):
+    with pytest.raises(UserError, match="5 channels"):
         make_operation("skip_connect", 5, stride=2)
+    with pytest.raises(UserError, match="channels is -2; a reduction needs at least 1"):
+        FactorizedReduction(-2)
 
 
 def test_unknown_names():
-    with pytest.raises(ValueError, match=r"unknown operation 'sep_conv_4x4'; known: none, max_"):
+    sentence = r"There is no operation 'sep_conv_4x4' \(did you mean .*\?\); give one of none, max_"
+    with pytest.raises(UserError, match=sentence):
         make_operation("sep_conv_4x4", 4)
+    with pytest.raises(UserError, match="There is no operation 3; give one of"):
+        make_operation(3, 4)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("channels", [-1, 0, "four", None])
+def test_channels_that_cannot_be(name, channels):
+    with pytest.raises(UserError, match=f"channels is {channels!r}; an operation needs at least 1"):
+        make_operation(name, channels)

@@ -239,3 +239,20 @@ def test_a_decoder_that_is_not_tied_is_refused():
     with pytest.raises(UserError, match="tied"):
         assign_official(names, state | {"decoder.weight": table + 1.0, "decoder.bias": table[:, 0]})
     assert not model.bias.numpy().any(), "nothing was assigned"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            {"genotype": PUBLISHED["convolutional"]["darts_v2"]},
+            "cannot be made of a ConvolutionalGenotype; give it a recurrent genotype",
+        ),
+        ({"genotype": "darts_v2"}, "cannot be made of a str"),
+        ({"words": "ten"}, "words is 'ten'; a language model needs at least 1, a whole number"),
+        ({"units": -1}, "units is -1; a language model needs at least 1"),
+    ],
+)
+def test_settings_that_make_no_language_model(settings, sentence):
+    with pytest.raises(UserError, match=sentence):
+        LanguageModel(**{"genotype": V2, "words": WORDS, "units": UNITS} | settings)

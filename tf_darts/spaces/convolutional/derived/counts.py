@@ -8,7 +8,7 @@ Nothing is run and no variable is made, so an unbuilt network will do.
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from typing import Any, NamedTuple
 
 import keras
@@ -16,6 +16,7 @@ import numpy as np
 
 from tf_darts.cells.costs import Costs
 from tf_darts.cells.topology import CellTopology
+from tf_darts.errors import UserError, check_count
 from tf_darts.spaces.convolutional.derived.auxiliary_head import AuxiliaryHead
 from tf_darts.spaces.convolutional.derived.cell import DerivedCell
 from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
@@ -75,8 +76,14 @@ def multiply_adds(
       network: built or not.
       image_size: height and width in pixels, or both in one.
       image_channels: of the images.
+
+    Raises:
+      UserError: these are no such sizes, or it is no such network.
     """
-    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    sized = isinstance(image_size, Sized) and len(image_size) == 2
+    size = tuple(image_size) if sized else (image_size, image_size)
+    for pixels in size:
+        check_count("image_size", pixels, "a side, or each of two,")
     parts = _network(network, (None, *size, image_channels), auxiliary=False)
     return sum(part.weights * part.uses for part in parts)
 
@@ -133,6 +140,12 @@ def operation_costs(
 
 
 def _network(network: DerivedNetwork, shape: Any, auxiliary: bool) -> Iterator[Part]:
+    if not hasattr(network, "layer_shapes"):
+        raise UserError(
+            f"What a {type(network).__name__} computes is not counted; give a CifarNetwork or an"
+            " ImageNetNetwork."
+        )
+    check_count("image_channels", shape[-1], "an image")
     for layer, inner in network.layer_shapes(shape):
         if auxiliary or not isinstance(layer, AuxiliaryHead):
             yield from layer_parts(layer, inner)

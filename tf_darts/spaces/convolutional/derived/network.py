@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.cells.genotype import ConvolutionalGenotype
-from tf_darts.errors import UserError
+from tf_darts.errors import UserError, check_count
 from tf_darts.runtime.precision import full
 from tf_darts.spaces.convolutional.derived.auxiliary_head import AuxiliaryHead, linear
 from tf_darts.spaces.convolutional.derived.cell import DerivedCell, drop_path_factors
@@ -126,7 +126,7 @@ class DerivedNetwork(keras.Model):
                 f"Images of shape {tuple(input_shape)}: the network needs [batch, height, width,"
                 " channels] with the last three known; resize the images to one size."
             )
-        self._check_size(tuple(input_shape))
+        self.check_size(tuple(input_shape))
         keep_activations(self)
         for layer, shape in self.layer_shapes(input_shape):
             layer.build(shape)
@@ -143,8 +143,8 @@ class DerivedNetwork(keras.Model):
                 layers.append((self.auxiliary_head, shapes[1]))
         return [*layers, (self.classifier, (input_shape[0], shapes[1][-1]))]
 
-    def _check_size(self, input_shape: Shape) -> None:
-        """Whether the auxiliary head has enough pixels."""
+    def check_size(self, input_shape: Shape) -> None:
+        """Raises `UserError` where the auxiliary head has too few pixels; it needs no weights."""
         for layer, shape in self.layer_shapes(input_shape):
             if not isinstance(layer, AuxiliaryHead):
                 continue
@@ -289,9 +289,8 @@ def _check(
             " convolutional genotype."
         )
     for name, value in (("classes", classes), ("channels", channels), ("layers", layers)):
-        if value < 1:
-            raise UserError(f"{name} is {value}; an image network needs at least 1.")
+        check_count(name, value, "an image network")
     if channels % 2:
         raise UserError(f"channels is {channels}; halves of it are needed, so make it even.")
-    if not 0 <= drop_path <= 1:
-        raise UserError(f"drop_path is {drop_path}; it is a probability, 0 to 1.")
+    if isinstance(drop_path, str) or not 0 <= drop_path <= 1:
+        raise UserError(f"drop_path is {drop_path!r}; it is a probability, 0 to 1.")

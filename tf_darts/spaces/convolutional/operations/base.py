@@ -1,10 +1,12 @@
 """What the operations on a cell's edges have in common."""
 
+from collections.abc import Collection
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tf_darts.errors import UserError, did_you_mean
 from tf_darts.runtime.seeds import sub_seed
 
 
@@ -25,6 +27,15 @@ def child_seed(seed: int | None, *purpose: str | int) -> int | None:
     return None if seed is None else sub_seed(seed, *purpose)
 
 
+def check_operation_name(name: object, known: Collection[str]) -> None:
+    """Raises `UserError` where there is no such operation."""
+    if not isinstance(name, str) or name not in known:
+        raise UserError(
+            f"There is no operation {name!r:.60}{did_you_mean(name, known)}; give one of"
+            f" {', '.join(known)}."
+        )
+
+
 def keep_activations(model: keras.Layer) -> None:
     """Lets 16-bit activations pass from layer to layer of a model (`runtime/precision.py`).
 
@@ -43,6 +54,9 @@ class Operation(keras.layers.Layer):
       stride: 1 or 2.
       affine: whether batch normalisation has scale and offset; the search has none.
       seed: integer for the initial weights; None draws from Keras' global generator.
+
+    Raises:
+      UserError: another stride.
     """
 
     def __init__(
@@ -50,7 +64,7 @@ class Operation(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         if stride not in (1, 2):
-            raise ValueError(f"stride {stride}: it must be 1 or 2")
+            raise UserError(f"An operation with stride {stride!r:.60}: it must be 1 or 2.")
         self.stride = stride
         self.affine = affine
         self.seed = seed

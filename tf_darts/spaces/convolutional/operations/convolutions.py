@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_darts.errors import UserError, check_count
 from tf_darts.runtime.precision import like
 from tf_darts.spaces.convolutional.operations.base import Operation, child_seed, pad, uniform
 from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm
@@ -199,8 +200,12 @@ class FactorizedReduction(Operation):
 
     def __init__(self, channels: int, stride: int = 2, **kwargs: Any) -> None:
         super().__init__(stride, **kwargs)
+        check_count("channels", channels, "a reduction")
         if channels % 2 or stride != 2:
-            raise ValueError(f"{channels} channels, stride {stride}: needs an even number, and 2")
+            raise UserError(
+                f"A reduction with {channels} channels and stride {stride}: give an even number of"
+                " channels, and stride 2."
+            )
         self.channels = channels
         self.norm = BatchNorm(self.affine, dtype=self.dtype_policy, name="norm")
 

@@ -5,14 +5,16 @@ become ceil(H/2) and ceil(W/2). `add_operation` adds one (docs/own_operation.md)
 """
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from tf_darts.cells.genotype import add_convolutional_primitive
-from tf_darts.errors import UserError
-from tf_darts.spaces.convolutional.operations.base import Operation
+from tf_darts.cells.space import find_space
+from tf_darts.errors import UserError, check_count, told
+from tf_darts.spaces.convolutional.operations.base import Operation, check_operation_name
 from tf_darts.spaces.convolutional.operations.convolutions import (
     DilatedConvolution,
     FactorizedConvolution,
@@ -82,17 +84,24 @@ def add_operation(name: str, layer: type[Operation]) -> None:
     a process that goes on with such a run, or trains, tests or exports such a cell, adds it first.
 
     Args:
-      name: what genotypes call it.
+      name: what genotypes call it: letters, digits, `_`, `-`, `+` and `.`.
       layer: made as `layer(stride=, affine=, seed=, **kwargs)`; it has `weight_uses`.
 
     Raises:
-      UserError: there is one of this name, or its shapes or counts, on trial, are not right.
+      UserError: there is one of this name or a list of operations, or it is no name, or the layer,
+        on trial, fails, or its shapes or counts are not right.
     """
-    if name in OPERATIONS:
-        raise UserError(f"add_operation: there is an operation {name!r} already; choose a name.")
+    _check_name(name)
     for stride in (1, 2):
-        trial, images = layer(stride=stride, affine=True, seed=0), tf.zeros([2, 6, 6, 4])
-        shape, expected = tuple(trial(images).shape), (2, 6 // stride, 6 // stride, 4)
+        images, expected = tf.zeros([2, 6, 6, 4]), (2, 6 // stride, 6 // stride, 4)
+        try:
+            trial = layer(stride=stride, affine=True, seed=0)
+            shape = tuple(trial(images).shape)
+        except Exception as error:  # of a class that is not ours
+            raise UserError(
+                f"add_operation: at stride {stride} {name!r} cannot be made and called"
+                f" ({told(error)}); give a class such as docs/own_operation.md has."
+            ) from error
         if shape != expected:
             raise UserError(
                 f"add_operation: at stride {stride} {name!r} makes {shape} of {images.shape}; it"
@@ -103,8 +112,13 @@ def add_operation(name: str, layer: type[Operation]) -> None:
                 f"add_operation: {type(trial).__name__} has no weight_uses, by which its weights"
                 " and multiply-adds are counted; give it one as docs/own_operation.md has it."
             )
-        uses = trial.weight_uses(tuple(images.shape))
-        counted = sum(weights for weights, _ in uses)
+        try:
+            counted = sum(weights for weights, _ in trial.weight_uses(tuple(images.shape)))
+        except Exception as error:
+            raise UserError(
+                f"add_operation: weight_uses of {name!r} gives no pairs of numbers ({told(error)});"
+                " give it one as docs/own_operation.md has it."
+            ) from error
         actual = sum(math.prod(variable.shape) for variable in trial.trainable_variables)
         if counted != actual:
             raise UserError(
@@ -113,6 +127,23 @@ def add_operation(name: str, layer: type[Operation]) -> None:
             )
     ADDED[name], OPERATIONS[name] = layer, _without_channels(layer)
     add_convolutional_primitive(name)
+
+
+def _check_name(name: str) -> None:
+    """Raises `UserError` where an operation that is added cannot be called so."""
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.+-]+", name):
+        raise UserError(
+            f"add_operation: {name!r:.60} is no name; give letters, digits and _, by which"
+            " --operations and genotypes may name it."
+        )
+    if name in OPERATIONS:
+        raise UserError(f"add_operation: there is an operation {name!r} already; choose a name.")
+    lists = find_space("convolutional").operation_lists
+    if name in lists:
+        raise UserError(
+            f"add_operation: {name!r} is a list of operations already, as {', '.join(lists)} are;"
+            " choose another name."
+        )
 
 
 def make_operation(
@@ -129,7 +160,7 @@ def make_operation(
 
     Args:
       name: one of `OPERATIONS`.
-      channels: C.
+      channels: C; even where `skip_connect` has stride 2.
       stride: 1 or 2.
       affine: whether its batch norms have scale and offset, as outside the search; in the search
         a pooling is followed by a batch norm.
@@ -137,8 +168,8 @@ def make_operation(
       **kwargs: what every Keras layer takes.
 
     Raises:
-      ValueError: there is no such operation.
+      UserError: there is no such operation, or a number is out of range.
     """
-    if name not in OPERATIONS:
-        raise ValueError(f"unknown operation {name!r}; known: {', '.join(OPERATIONS)}")
+    check_operation_name(name, OPERATIONS)
+    check_count("channels", channels, "an operation")
     return OPERATIONS[name](channels, stride=stride, affine=affine, seed=seed, **kwargs)

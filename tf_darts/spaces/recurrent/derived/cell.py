@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.cells.genotype import RecurrentGenotype
+from tf_darts.errors import UserError, check_count
 from tf_darts.runtime.seeds import sub_seed
 from tf_darts.spaces.fast_forms import fast_form
 from tf_darts.spaces.recurrent.derived.recurrence import derived_recurrence
@@ -16,7 +17,14 @@ from tf_darts.spaces.recurrent.rematerialized import in_chunks
 
 def as_genotype(cell: RecurrentGenotype | Mapping[str, Any]) -> RecurrentGenotype:
     """The cell itself, or from the form it has in configurations; raises `UserError` on others."""
-    return cell if isinstance(cell, RecurrentGenotype) else RecurrentGenotype.from_dict(dict(cell))
+    if isinstance(cell, RecurrentGenotype):
+        return cell
+    if not isinstance(cell, Mapping):
+        raise UserError(
+            f"A recurrent network cannot be made of a {type(cell).__name__}; give it a recurrent"
+            " genotype."
+        )
+    return RecurrentGenotype.from_dict(dict(cell))
 
 
 @keras.saving.register_keras_serializable(package="tf_darts")
@@ -55,6 +63,7 @@ class DerivedRecurrentCell(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.genotype = as_genotype(genotype)
+        check_count("units", units, "a recurrent cell")
         self.units = units
         self.input_dropout = input_dropout
         self.hidden_dropout = hidden_dropout

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tf_darts.cells.genotype import RecurrentGenotype
+from tf_darts.errors import check_count
 from tf_darts.runtime.memory.traced import TracedMemory
 from tf_darts.runtime.seeds import sub_seed
 from tf_darts.spaces import fast_forms
@@ -64,6 +65,8 @@ class LanguageModel(WordModel, keras.Model):
     ) -> None:
         super().__init__(**kwargs)
         self.genotype = as_genotype(genotype)
+        check_count("words", words, "a language model")
+        check_count("units", units, "a language model")
         self.words = words
         self.units = units
         self.embedding_dropout = embedding_dropout
