@@ -67,10 +67,14 @@ def test_a_training_without_a_test_part_has_no_test(monkeypatch, capsys, tmp_pat
     assert ("--mode=export" in printed) == (not tested)  # which comes next
 
 
-def test_a_search_ends_with_its_cell_drawn_and_the_next_command(monkeypatch, capsys, tmp_path):
+@pytest.mark.parametrize(("gap", "said"), [(12.5, "worse"), (-0.125, "better"), (None, "")])
+def test_a_search_ends_with_its_cell_drawn_and_the_next_command(
+    monkeypatch, capsys, tmp_path, gap, said
+):
     path, mine = tmp_path / "it's $HOME", tmp_path / "my method.py"
     cell = published_cells("convolutional")["darts_v2"]
     record = {"epoch": 1, "seconds": 60.0, "validation_accuracy": 50.0}
+    record["monitors"] = {"discretisation/gap": gap} if gap is not None else {}
     run = SearchRun(
         *(path, [record], record, "", cell, None, "accuracy", ("guess", 10.0), {"weights": 7}),
         training={"validation_examples": 9},
@@ -87,6 +91,8 @@ def test_a_search_ends_with_its_cell_drawn_and_the_next_command(monkeypatch, cap
     commands.search(config)
     lines = capsys.readouterr().out.splitlines()
     assert "  node 0 ◀─ sep_conv_3x3 ─ c_k-2   ◀─ sep_conv_3x3 ─ c_k-1" in lines
+    of_gap = [line for line in lines if line.startswith("The cell alone, with the same weights, ")]
+    assert [line.split()[7] for line in of_gap] == [said] * bool(said)
     (line,) = [line for line in lines if line.startswith("Train a network of it: ")]
     words = shlex.split(line.removeprefix("Train a network of it: "))
     assert words == [

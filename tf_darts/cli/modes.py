@@ -5,6 +5,7 @@ import pathlib
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from absl import flags
@@ -59,6 +60,7 @@ def search(config: SearchConfig) -> None:
         f"Found after {epochs} and {last['seconds'] / 60:.1f} minutes: {run.cell}\n"
         f"{answer_line}The supernet's validation {score} is {record[f'validation_{score}']:.2f}"
         f"{in_training} ({baseline}: {value:.2f}).\n"
+        f"{_gap_line(record)}"
         f"{cell_text(run.cell, _columns(), sys.stdout.encoding or 'utf-8')}\n"
         f"Of this cell --mode=train --dataset={_quoted(config.dataset)} makes a network of"
         f" {in_words(run.counts)}.\n"
@@ -147,6 +149,15 @@ def export(config: ExportConfig) -> None:
     for note in exported.notes:
         say(note)
     say(f"Exported and checked: {exported.path}; what it is: {exported.path / 'model_card.md'}")
+
+
+def _gap_line(record: Mapping[str, Any]) -> str:
+    """What the mixture's score loses when the cell takes its place; "" if not measured."""
+    gap = record.get("monitors", {}).get("discretisation/gap")
+    if gap is None:
+        return ""
+    word = "worse" if gap >= 0 else "better"
+    return f"The cell alone, with the same weights, is {word} by {abs(gap):.2f}.\n"
 
 
 def _tensorboard(events: pathlib.Path) -> str:

@@ -9,6 +9,7 @@ from tf_darts.bilevel.strongest_edges import derive, one_hot
 from tf_darts.cells.genotype import Edge
 from tf_darts.config.methods import register
 from tf_darts.config.setting import setting
+from tf_darts.runtime.busy import busy
 
 
 @register("discretisation_gap")
@@ -54,7 +55,8 @@ class DiscretisationGap(EpochRule):
         if self.facts is not None and self.facts.passes_by:
             edges = _with_all_edges(probe)
         cell = one_hot(edges, probe.cells)
-        gap = probe.worth(probe.reading, self.gap_batches) - probe.worth(cell, self.gap_batches)
+        with busy("Measuring the discretisation gap"):
+            gap = probe.worth(probe.reading, self.gap_batches) - probe.worth(cell, self.gap_batches)
         # The cell's loss may be too large for a perplexity, while the mixture's is not.
         return {"discretisation/gap": gap} if math.isfinite(gap) else {}
 
