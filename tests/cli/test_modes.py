@@ -92,7 +92,7 @@ def test_a_search_ends_with_its_cell_drawn_and_the_next_command(
     lines = capsys.readouterr().out.splitlines()
     assert "  node 0 ◀─ sep_conv_3x3 ─ c_k-2   ◀─ sep_conv_3x3 ─ c_k-1" in lines
     of_gap = [line for line in lines if line.startswith("The cell alone, with the same weights, ")]
-    assert [line.split()[7] for line in of_gap] == [said] * bool(said)
+    assert [line.split()[8] for line in of_gap] == [said] * bool(said)
     (line,) = [line for line in lines if line.startswith("Train a network of it: ")]
     words = shlex.split(line.removeprefix("Train a network of it: "))
     assert words == [

@@ -22,8 +22,8 @@ class DiscretisationGap(EpochRule):
     less is better, so a gap above 0 is a loss, in the score's unit. The cell is the one that the
     derivation gives now: edges that it does not keep are out too, unless an edge option would hand
     something on past their operations; then they have their strongest one. The gap is taken at
-    epochs 1, N + 1, 2N + 1, … and at the last one, and costs 2 · `gap_batches` evaluations of a
-    batch, and a compilation. An epoch in which it is no number has none.
+    epochs 1, N + 1, 2N + 1, … and the last of --epochs, and costs 2 · `gap_batches` evaluations of
+    a batch, and a compilation. An epoch in which it is no number has none.
     """
 
     always = True
