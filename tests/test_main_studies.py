@@ -102,7 +102,7 @@ def test_killed_and_resumed_it_finds_the_same(eager_command, whole, tmp_path):
     assert ranking(tmp_path) == ranking(whole[0])
 
 
-@pytest.mark.slow
+@pytest.mark.long  # a search and a training are asked to in test_main.py
 def test_asked_to_stop_it_says_so(eager_command, tmp_path):
     process = eager_command.start(*SELECT, f"--run_dir={tmp_path}", "--count=50")
     history = tmp_path / "candidates" / "first_order_seed0" / "search" / "history.jsonl"

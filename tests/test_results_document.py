@@ -275,7 +275,7 @@ def test_estimates_by_hand():
     assert (difference["nearer"], difference["least"]) == ("1 of 2", "0.625")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_estimates_are_compared_along_a_search(tmp_path):
     program = ["tests/support/eagerly.py", "experiments/compare_estimates.py"]
     small = "--space=nasbench201 --channels=2 --cells_per_stage=1 --batch_size=8 --epochs=1"

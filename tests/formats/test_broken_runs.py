@@ -180,7 +180,12 @@ def names_alone(task, version):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "gone", [["vocabulary.txt"], ["data.json"], ["vocabulary.txt", "data.json"]]
+    "gone",
+    [
+        ["vocabulary.txt"],
+        ["data.json"],
+        pytest.param(["vocabulary.txt", "data.json"], marks=pytest.mark.long),
+    ],
 )
 def test_what_is_deleted_is_made_again(texts, gone, monkeypatch):
     """As the sentences say: delete the file, and the same command makes it again."""

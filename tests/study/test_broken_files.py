@@ -106,7 +106,17 @@ def check(toy, study, directory, whole):
 @pytest.mark.parametrize(
     ("study", "name"),
     [
-        *(pytest.param(BLACK_BOX, name, id=f"black box-{name}") for name in FILES if is_json(name)),
+        *(
+            # What a selection has too is tried there.
+            pytest.param(
+                BLACK_BOX,
+                name,
+                id=f"black box-{name}",
+                marks=() if name in TUNERS else pytest.mark.long,
+            )
+            for name in FILES
+            if is_json(name)
+        ),
         *(
             pytest.param(SELECTION, name, id=f"selection-{name}")
             for name in FILES

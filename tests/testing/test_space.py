@@ -39,8 +39,8 @@ def spaces(monkeypatch):
 
 
 _NAMES = [
-    # Its supernet is checked in test_our_supernets.py.
-    pytest.param(name, marks=pytest.mark.long) if name == "convolutional" else name
+    # Their supernets are checked in test_our_supernets.py.
+    pytest.param(name, marks=pytest.mark.long) if name in ("convolutional", "recurrent") else name
     for name in SMALL
 ]
 

@@ -58,6 +58,12 @@ def folder_dir(tmp_path_factory, write_photos):
     return folder
 
 
+# What both kinds have from the same lines is tried with the quicker one.
+of_folders = pytest.mark.parametrize(
+    "make", [pytest.param("photos", marks=pytest.mark.long), "folder"], indirect=True
+)
+
+
 @pytest.fixture(params=["photos", "folder"])
 def make(request, tfds_dir, folder_dir):
     """Makes data of either kind."""
@@ -220,6 +226,7 @@ def test_seeds_and_passes_differ(make):
 
 
 @pytest.mark.slow
+@of_folders
 def test_the_global_seed_does_not_matter(make):
     tf.random.set_seed(1)
     one = list(make().epoch(0))
@@ -228,6 +235,7 @@ def test_the_global_seed_does_not_matter(make):
 
 
 @pytest.mark.slow
+@of_folders
 def test_each_visit_of_an_image_is_another(make):
     data = make(train_on_all=True, batch_size=50, **CALM)
     marks = [prints(next(iter(data.epoch(number))).batch[0]) for number in range(4)]
@@ -259,6 +267,7 @@ def test_flips(tmp_path):
 
 
 @pytest.mark.slow
+@of_folders
 def test_without_random_crops_it_is_the_middle_of_each(make):
     """Mirrored or not, and but for the jitter exactly as in evaluation."""
     settings = {"validation_examples": 0, "batch_size": 10}
