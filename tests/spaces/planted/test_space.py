@@ -25,7 +25,7 @@ def test_six_edges_of_four_operations():
 
 def test_images_of_a_control_are_neither_cropped_nor_mirrored():
     made = configure({"mode": "search", "dataset": "planted", "space": "planted"})
-    assert type(made) is PlantedSearchConfig and made.method == "darts"
+    assert isinstance(made, PlantedSearchConfig) and made.method == "darts"
     assert (made.crop_padding, made.flip, made.permute_labels) == (0, False, False)
     trained = configure({"mode": "train", "dataset": "planted", "genotype": "planted"})
     assert type(trained) is PlantedTrainingConfig
