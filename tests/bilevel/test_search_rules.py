@@ -12,7 +12,7 @@ from tf_darts.testing.toy_search import ToySupernet
 @pytest.fixture
 def rules():
     def made(**settings):
-        config, supernet = toy_config("darts", **settings), ToySupernet()
+        config, supernet = toy_config("darts", **{"gap_epochs": 2} | settings), ToySupernet()
         return SearchRules(config, SearchFacts.of(supernet, config))
 
     return made

@@ -249,6 +249,6 @@ def test_edges_may_have_options():
     assert made.label == "smooth_darts_adv+partial_channels+edge_normalization"
 
 
-@pytest.mark.slow
+@pytest.mark.long  # without options in test_members.py
 def test_a_search_with_options_goes_on_as_if_it_had_not_been_killed():
     check_method("smooth_darts_adv", edge_options="partial_channels,auxiliary_skip")

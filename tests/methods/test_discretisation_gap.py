@@ -11,7 +11,7 @@ from tf_darts.cells.topology import CellTopology
 from tf_darts.config.search import SearchConfig
 from tf_darts.methods.discretisation_gap import DiscretisationGap
 from tf_darts.runtime.seeds import step_seed
-from tf_darts.testing.method import toy_config
+from tf_darts.testing.method import _search, toy_config
 
 CELLS = {"cell": CellTopology(2, 1, 1, ("a", "b"))}
 MIXING = {"cell": np.array([[0.25, 0.75], [0.6, 0.4]])}
@@ -100,3 +100,11 @@ def test_every_search_has_it(tmp_path, eagerly):
         worths.append(-np.mean(errors))
     gap = history[-1]["monitors"]["discretisation/gap"]
     assert gap == pytest.approx(worths[0] - worths[1], rel=1e-3) and abs(gap) > 0.01
+
+
+@pytest.mark.slow
+def test_a_search_on_partial_channels_has_it(tmp_path, eagerly):
+    made = toy_config("darts_first", edge_options="partial_channels", gap_epochs=2, epochs=3)
+    _, _, history = _search(tmp_path, made)
+    gaps = [record["monitors"].get("discretisation/gap") for record in history]
+    assert gaps[1] is None and np.isfinite([gaps[0], gaps[2]]).all()

@@ -214,8 +214,7 @@ def test_killed_between_decisions_it_is_the_same(tmp_path, eagerly):
         for mine, weight in zip(resumed.supernet.weights, engine.supernet.weights, strict=True):
             np.testing.assert_array_equal(mine.numpy(), weight.numpy())
         assert without_time(again) == without_time(history)
-    # The skips and a decision, and in every other epoch the gap.
-    assert [len(record["monitors"]) for record in history] == [3, 2, 3, 2]
+    assert [len(record["monitors"]) for record in history] == [2] * 4  # the skips, and a decision
 
 
 def bench(**settings):
