@@ -243,7 +243,7 @@ def test_wrong_input_is_a_sentence():
 
 
 def test_edges_may_have_options():
-    """As the authors' search on partial channels."""
+    """As other relaxations: the attack leaves what they add as it is."""
     asked = {"mode": "search", "dataset": "cifar10", "method": "smooth_darts_adv"}
     made = configure({**asked, "edge_options": "partial_channels,edge_normalization"})
     assert made.label == "smooth_darts_adv+partial_channels+edge_normalization"
