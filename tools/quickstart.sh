@@ -74,7 +74,8 @@ main --flagfile="$root/flags/quickstart.flags" --run_dir="$found" "$@"
 explain <<'END'
 Perplexity: among how many words the network is in doubt, on average; lower is better. The
 supernet's says little about its cell (here it is even above that of word frequencies alone,
-docs/concepts.md says why), so a network of the cell is trained from scratch next.
+docs/concepts.md says why), and the cell alone is worse, since these weights were learnt for
+the mixture: so a network of the cell is trained from scratch next.
 Entropy: how undecided alpha is; it began at ln 5 = 1.61, where all operations are equal.
 END
 
