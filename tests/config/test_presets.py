@@ -685,3 +685,9 @@ def test_paths_that_cannot_be_directories(tmp_path, name):
     configure(settings | {name: str(tmp_path / "new")})
     with pytest.raises(UserError, match=r"--run_dir: n+….*File name too long"):
         configure({"mode": "report", "run_dir": f"here,{'n' * 3000}"})
+
+
+def test_what_every_search_has_is_for_searches():
+    asked = {"mode": "train", "dataset": "digits", "genotype": "darts_v2", "gap_epochs": 2}
+    with pytest.raises(UserError, match=r"--dataset=digits; it is for searches; leave it out\.$"):
+        configure(asked)

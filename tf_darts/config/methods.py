@@ -243,9 +243,12 @@ def part_settings() -> dict[str, dataclasses.Field]:
 
 
 def owners(name: str) -> list[str]:
-    """The flags by whose parts a setting is used: "--relaxation=temperature"."""
+    """The flags by whose parts a setting is used: "--relaxation=temperature".
+
+    Of a part that every search has it is "searches".
+    """
     return [
-        f"--{kind}={part.name}"
+        "searches" if part in monitors() else f"--{kind}={part.name}"
         for kind in KINDS
         for part in parts(kind).values()
         if name in fields(part)
