@@ -203,7 +203,7 @@ HOMES = {
         "training/evaluator",
         "training/step",
     ],
-    "training/test_extension.py": ["runs/testing", "runs/training", "runtime/extension"],
+    "training/test_extension.py": ["runs/testing", "runtime/extension"],
     "training/test_finished.py": ["training/recorded_names"],
 }
 MODULES = sorted(

@@ -4,6 +4,7 @@ import json
 import pytest
 
 from tf_darts.cells import genotype, genotype_files
+from tf_darts.cells.discrete_cell import DiscreteCell
 from tf_darts.cells.genotype import ConvolutionalGenotype, RecurrentGenotype
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.errors import UserError
@@ -125,6 +126,24 @@ def test_from_derived_cells():
         "normal max_pool_3x3:0 skip_connect:1"
         " / reduce max_pool_3x3:0 skip_connect:1 | max_pool_3x3:0 skip_connect:1"
     )
+
+
+def test_kinds_of_cells_through_which_nothing_passes():
+    through, dead = (("skip_connect", 0), ("none", 1)), (("none", 0), ("none", 1))
+    behind = (("skip_connect", 2), ("none", 1))  # reads node 2 and nothing else
+
+    def blocked(normal, reduce, concat=(2, 3)):
+        made = {"normal": DiscreteCell(normal, concat), "reduce": DiscreteCell(reduce, concat)}
+        return ConvolutionalGenotype(cells=made).blocked()
+
+    assert blocked((through, behind), (dead, through)) == ""
+    one = "Nothing passes through the reduce cell: `none` lies on every way from input to output."
+    assert blocked((through, behind), (dead, behind)) == one
+    assert "through the normal and reduce cells: " in blocked((dead, dead), (dead, behind))
+    # The output leaves the living node out.
+    assert "the normal cell: " in blocked((through, dead), (dead, through), concat=(3,))
+    published = {name: cell for cells in PUBLISHED.values() for name, cell in cells.items()}
+    assert [name for name, cell in published.items() if cell.blocked()] == ["all_none"]
 
 
 def _recurrent(**changes):

@@ -6,6 +6,7 @@ import shlex
 import pytest
 from absl import flags
 
+from tf_darts.cells import references
 from tf_darts.cells.published import published_cells
 from tf_darts.cli import modes as commands
 from tf_darts.config.presets import PRESETS
@@ -93,6 +94,7 @@ def test_a_search_ends_with_its_cell_drawn_and_the_next_command(
     assert "  node 0 ◀─ sep_conv_3x3 ─ c_k-2   ◀─ sep_conv_3x3 ─ c_k-1" in lines
     of_gap = [line for line in lines if line.startswith("The cell alone, with the same weights, ")]
     assert [line.split()[8] for line in of_gap] == [said] * bool(said)
+    assert not any("Nothing passes" in line for line in lines)
     (line,) = [line for line in lines if line.startswith("Train a network of it: ")]
     words = shlex.split(line.removeprefix("Train a network of it: "))
     assert words == [
@@ -102,6 +104,21 @@ def test_a_search_ends_with_its_cell_drawn_and_the_next_command(
         "--validation_examples=9",  # the data have no more
         f"--genotype={path / 'genotype.json'}",
     ]
+
+
+def test_a_search_says_that_nothing_passes_through_its_cell(monkeypatch, capsys, tmp_path):
+    record = {"epoch": 1, "seconds": 60.0, "validation_accuracy": 10.0}
+    cell = references.read("|none~0|+|none~0|none~1|+|none~0|none~1|nor_conv_3x3~2|")
+    run = SearchRun(
+        *(tmp_path, [record], record, "", cell, None, "accuracy", ("guess", 10.0), {"weights": 7}),
+        training={},
+    )
+    monkeypatch.setattr(commands, "use_inter_op_threads", lambda: None)
+    monkeypatch.setattr(commands, "leave_out_graph_optimisers", lambda **_: None)
+    monkeypatch.setattr(commands, "run_search", lambda *arguments: run)
+    commands.search(PRESETS["search", "digits"])
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if "Nothing passes" in x]
+    assert line.endswith(f"{tmp_path / 'history.jsonl'} has the cells of all epochs.")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,14 @@ class DiscreteCell(NamedTuple):
     nodes: tuple[tuple[Edge, ...], ...]
     concat: tuple[int, ...]
 
+    def is_connected(self, inputs: int) -> bool:
+        """Whether any of its `inputs` reaches the output by operations other than `none`."""
+        reached = set(range(inputs))
+        for number, edges in enumerate(self.nodes, start=inputs):
+            if any(name != "none" and source in reached for name, source in edges):
+                reached.add(number)
+        return not reached.isdisjoint(self.concat)
+
 
 def check_fields(cell: Any, names: tuple[str, ...]) -> None:
     """Raises `UserError` where a cell's JSON has other fields than these."""

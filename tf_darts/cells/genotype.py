@@ -130,6 +130,25 @@ class Genotype:
             document |= dict(zip(names, values, strict=False))
         return document
 
+    def blocked(self) -> str:
+        """A sentence on the kinds of cells through which nothing passes; "" where all let through.
+
+        The output of such a cell knows nothing of its inputs, `none` being in between.
+        """
+        topologies = self._record().topologies
+        kinds = [
+            kind
+            for kind, cell in self.cells.items()
+            if not cell.is_connected(topologies[kind].inputs)
+        ]
+        if not kinds:
+            return ""
+        which = " and ".join(kinds) if len(topologies) > 1 else ""
+        return (
+            f"Nothing passes through the {which + ' ' if which else ''}cell{'s'[: len(kinds) - 1]}:"
+            " `none` lies on every way from input to output."
+        )
+
     def with_provenance(self, provenance: Mapping[str, Any]) -> Self:
         """The same cells, from elsewhere."""
         return type(self)(cells=self.cells, provenance=provenance)

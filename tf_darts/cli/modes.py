@@ -24,7 +24,7 @@ from tf_darts.report.ranking import ranking_summary
 from tf_darts.report.summary_report import write_report
 from tf_darts.report.table_judgement import search_text
 from tf_darts.runs.export import run_export
-from tf_darts.runs.search import run_search
+from tf_darts.runs.search import SearchRun, run_search
 from tf_darts.runs.testing import run_training_test
 from tf_darts.runs.training import in_words, run_training
 from tf_darts.runs.training_tasks import find_cell, has_test_part
@@ -61,6 +61,7 @@ def search(config: SearchConfig) -> None:
         f"{answer_line}The supernet's validation {score} is {record[f'validation_{score}']:.2f}"
         f"{in_training} ({baseline}: {value:.2f}).\n"
         f"{_gap_line(record)}"
+        f"{_blocked_line(run)}"
         f"{cell_text(run.cell, _columns(), sys.stdout.encoding or 'utf-8')}\n"
         f"Of this cell --mode=train --dataset={_quoted(config.dataset)} makes a network of"
         f" {in_words(run.counts)}.\n"
@@ -158,6 +159,14 @@ def _gap_line(record: Mapping[str, Any]) -> str:
         return ""
     word = "worse" if gap >= 0 else "better"
     return f"The cell alone, with the same weights, is {word} by {abs(gap):.2f}.\n"
+
+
+def _blocked_line(run: SearchRun) -> str:
+    """That nothing passes through the cell, and where others are; "" if something does."""
+    if not (blocked := run.cell.blocked()):
+        return ""
+    others = f"{run.path / 'history.jsonl'} has the cells of all epochs"
+    return f"{blocked} A network of it can only guess; {others}.\n"
 
 
 def _tensorboard(events: pathlib.Path) -> str:

@@ -22,7 +22,7 @@ from tf_darts.runs.opening import (
 from tf_darts.runs.training_tasks import training_task
 from tf_darts.runtime.busy import busy
 from tf_darts.runtime.callback import Callback
-from tf_darts.runtime.console import say
+from tf_darts.runtime.console import say, warn
 from tf_darts.runtime.environment import record_start
 from tf_darts.runtime.extension import Extendable
 from tf_darts.runtime.progress import Progress
@@ -83,6 +83,8 @@ def run_training(
         counts = objective.counts()
         run.write_json("counts.json", counts)
         say(f"{label}The network has {in_words(counts)}.")
+        if blocked := cell.blocked():
+            warn(f"{label}{blocked} The training goes on, but this network can only guess.")
         own = [
             Progress(objective.score, config.epochs, label),
             TrainingReport(run.path, objective, cell, settings, task.baseline),

@@ -13,6 +13,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from tf_darts.cells.discrete_cell import DiscreteCell
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import shown
 
@@ -173,11 +174,8 @@ def convolution_counts(text: str) -> tuple[int, int]:
 
 def is_connected(architecture: Sequence[str]) -> bool:
     """Whether the input reaches the output; elsewhere a network knows nothing of its images."""
-    reached = {0}
-    for node, edges in enumerate(nodes_of(architecture), start=1):
-        if any(name != "none" and source in reached for name, source in edges):
-            reached.add(node)
-    return NODES in reached
+    nodes = tuple(map(tuple, nodes_of(architecture)))
+    return DiscreteCell(nodes, (NODES,)).is_connected(inputs=1)
 
 
 def all_architectures() -> Iterator[Architecture]:
