@@ -39,6 +39,7 @@ from benchmark_tasks import TASKS
 
 from tf_darts.cli import program
 from tf_darts.config.devices import ACCELERATIONS
+from tf_darts.runtime.files import write_atomically, writing
 from tf_darts.runtime.lean_graphs import set_lean
 from tf_darts.runtime.memory.estimate import peak_resident
 from tf_darts.runtime.precision import set_precision
@@ -119,6 +120,9 @@ def main(arguments: list[str]) -> None:
         for line in benchmark_table.table(peer, FLAGS.python, FLAGS.steps, FLAGS.rounds):
             print(line, flush=True)
         return
+    if FLAGS.output:
+        with writing(FLAGS.output), pathlib.Path(FLAGS.output).open("a"):
+            pass  # what cannot be written is refused before minutes of work
     other = None
     if FLAGS.against_precision:
         set_precision(FLAGS.against_precision)
@@ -183,7 +187,7 @@ def main(arguments: list[str]) -> None:
         result["times_faster"] = round(statistics.median(peer) / median, 2)
     line = json.dumps(result)
     if FLAGS.output:
-        pathlib.Path(FLAGS.output).write_text(line + "\n", encoding="utf-8")
+        write_atomically(FLAGS.output, line + "\n")
     print(line)
 
 

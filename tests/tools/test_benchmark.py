@@ -63,3 +63,11 @@ def test_steps_are_timed_with_the_fast_forms_of_a_run():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert {"RelaxedCell", "RelaxedBenchCell", "BatchNorm"} <= set(done.stdout.split()), done.stderr
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(tmp_path):
+    file = tmp_path / "missing" / "result.json"
+    command = [sys.executable, "tools/benchmark.py", "--task=nb201_search", f"--output={file}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"benchmark: {file}: cannot be written")
