@@ -124,7 +124,11 @@ def main(argv: list[str]) -> int:
         elif _MIXING.value:
             raise UserError("--mixing is for the history.jsonl of a search; leave it out.")
         else:
-            stem = references.label(argv[1]) if is_text(argv[1]) else given.stem
+            stem = (
+                references.label(argv[1])
+                if is_text(argv[1]) or ".jsonl:" in argv[1]
+                else given.stem
+            )
             output = _OUTPUT.value or f"{stem}.png"
             save_figure(draw_genotype(find(argv[1], space), _TITLE.value), output)
     except UserError as error:

@@ -253,6 +253,7 @@ def test_one_cell_needs_no_name_and_may_have_aliases(tmp_path):
         ("genotype.json", "genotype"),
         ("cells/mine.txt", "mine"),
         ("cells/genotypes.py:PDARTS", "genotypes_PDARTS"),
+        ("runs/found/history.jsonl:7", "found_epoch7"),
         ("darts_v2", "darts_v2"),
     ],
 )

@@ -48,6 +48,59 @@ def test_the_old_name_of_provenance_is_read(tmp_path):
     assert found == {"hypergradient": "exact"}
 
 
+def _search(path, epochs=3):
+    """What a search leaves: its cell, and the record of its epochs; returns the history."""
+    cells = [RecurrentGenotype([(name, 0)], [1]) for name in ("tanh", "relu", "sigmoid")[:epochs]]
+    records = [
+        {
+            "epoch": number,
+            "step": 10 * number,
+            "seconds": 5.0 * number,
+            "validation_loss": 1.0,
+            "validation_perplexity": 100.0 / number,
+            "genotype": cell.to_dict(),
+        }
+        for number, cell in enumerate(cells, start=1)
+    ]
+    provenance = {"mode": "search", "seed": 4, "step": 30, "search_seconds": 15.0}
+    provenance["supernet"] = {"epoch": 3, "validation_perplexity": 100.0 / 3}
+    genotype_files.save(path / "genotype.json", cells[-1], provenance)
+    file = path / "history.jsonl"
+    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return file
+
+
+def test_the_cell_of_an_epoch(tmp_path, monkeypatch):
+    file = _search(tmp_path)
+    cell = genotype_files.load(f"{file}:2")
+    assert cell.edges == (("relu", 0),)
+    assert cell.provenance == {
+        "mode": "search",
+        "seed": 4,
+        "step": 20,
+        "search_seconds": 10.0,
+        "supernet": {"epoch": 2, "validation_perplexity": 50.0},
+        "of_epoch": 2,
+    }
+    monkeypatch.chdir(tmp_path)
+    assert genotype_files.load("history.jsonl:3") == genotype_files.load("genotype.json")
+
+
+@pytest.mark.parametrize("end", ["", ":0", ":4", ":last"])
+def test_an_epoch_that_a_history_has_not(tmp_path, end):
+    file = _search(tmp_path)
+    sentence = rf"history.jsonl: it has the cells of epochs 1 to 3; .*, as in {file}:3\.$"
+    with pytest.raises(UserError, match=sentence):
+        genotype_files.load(f"{file}{end}")
+
+
+def test_a_history_without_cells(tmp_path):
+    file = tmp_path / "history.jsonl"
+    file.write_text('{"epoch": 1, "validation_loss": 1.0}\n')  # a training's
+    with pytest.raises(UserError, match=r"history\.jsonl: it is not the history of a search; give"):
+        genotype_files.load(f"{file}:1")
+
+
 def test_primitives_are_in_the_order_of_alphas_columns():
     assert " ".join(genotype.RECURRENT_PRIMITIVES) == "none tanh relu sigmoid identity"
     assert " ".join(genotype.CONVOLUTIONAL_PRIMITIVES) == (

@@ -118,7 +118,7 @@ def test_a_search_says_that_nothing_passes_through_its_cell(monkeypatch, capsys,
     monkeypatch.setattr(commands, "run_search", lambda *arguments: run)
     commands.search(PRESETS["search", "digits"])
     (line,) = [x for x in capsys.readouterr().out.splitlines() if "Nothing passes" in x]
-    assert line.endswith(f"{tmp_path / 'history.jsonl'} has the cells of all epochs.")
+    assert line.endswith(f" --genotype={tmp_path / 'history.jsonl'}:N is the cell of epoch N.")
 
 
 @pytest.mark.parametrize(

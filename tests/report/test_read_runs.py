@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from tf_darts.errors import UserError
-from tf_darts.report.entries import SUPERNET, TRAINED
+from tf_darts.report.entries import SUPERNET, TRAINED, group
 from tf_darts.report.read_runs import read_entries
 from tf_darts.runtime.run_directory import RunDirectory
 
@@ -70,6 +70,13 @@ def test_a_training_whose_search_is_gone_is_still_of_its_method(runs, tmp_path):
     search.rename(tmp_path / "elsewhere")
     (moved,) = read_entries([str(path)])
     assert moved == dataclasses.replace(entry, animation=None)
+
+
+def test_an_earlier_cell_of_a_search_is_not_counted_with_its_last(runs):
+    early = runs.train("train_a", given="cell_01234567", found=FOUND | {"of_epoch": 3})
+    last = runs.train("train_b", given="cell_89abcdef", found=FOUND | {"seed": 5})
+    groups = group(read_entries([str(early), str(last)]))
+    assert {made.label for made in groups} == {"darts_exact (epoch 3)", "darts_exact"}
 
 
 @pytest.mark.parametrize("given", ["cell_01234567", "darts_v2"])

@@ -12,7 +12,14 @@ from typing import Any
 from tf_darts.cells import foreign as foreign_cells
 from tf_darts.cells.genotype import Genotype, genotype_class
 from tf_darts.errors import UserError
-from tf_darts.runtime.files import is_file, parse_json, read_text, shown, write_atomically
+from tf_darts.runtime.files import (
+    is_file,
+    parse_json,
+    read_json_lines,
+    read_text,
+    shown,
+    write_atomically,
+)
 
 SCHEMA_VERSION = 1
 # The field that says where a cell is from; the second is its name in files of commit 517e77a.
@@ -51,9 +58,12 @@ def load(path: pathlib.Path | str) -> Genotype:
 
     Args:
       path: of a genotype file, or of a text in which another program left a cell; `FILE:NAME` is
-        the one of several that is assigned to NAME.
+        the one of several that is assigned to NAME. `RUN/history.jsonl:N` is the cell that a
+        search would have ended with after N epochs.
     """
     file, name = split_name(str(path))
+    if is_history(file):
+        return _of_epoch(pathlib.Path(file), name)
     text = read_text(file, foreign_cells.FORMS)
     try:
         return parse(text, name, shown(file))
@@ -108,9 +118,38 @@ def of_fields(fields: Mapping[str, Any]) -> Genotype:
 
 
 def split_name(path: str) -> tuple[str, str | None]:
-    """File and name of `FILE:NAME`; just the file where it has no such end."""
-    match = re.fullmatch(r"(.+):([A-Za-z_]\w*)", path, re.DOTALL)
+    """File and name of `FILE:NAME` or `HISTORY.jsonl:N`; just the file where it has no such end."""
+    match = re.fullmatch(r"(.+):([A-Za-z_]\w*|(?<=\.jsonl:)\d+)", path, re.DOTALL)
     return (match[1], match[2]) if match and not is_file(path) else (path, None)
+
+
+def is_history(file: str) -> bool:
+    """Whether a file, without the epoch behind it, is called as the record of a search is."""
+    return file.endswith(".jsonl")
+
+
+def _of_epoch(history: pathlib.Path, number: str | None) -> Genotype:
+    """The cell of an epoch of a search, with its provenance; raises `UserError`."""
+    records = read_json_lines(history, "give the history.jsonl of a search")
+    cells = {record.get("epoch"): record for record in records if "genotype" in record}
+    if not cells:
+        raise UserError(f"{shown(history)}: it is not the history of a search; give one of those.")
+    if number is None or not number.isdecimal() or int(number) not in cells:
+        raise UserError(
+            f"{shown(history)}: it has the cells of epochs {min(cells)} to {max(cells)}; say which"
+            f" one, as in {shown(history)}:{max(cells)}."
+        )
+    last = load(history.with_name("genotype.json"))
+    cell = at_epoch(last, cells[int(number)])
+    return cell.with_provenance({**cell.provenance, "of_epoch": int(number)})
+
+
+def at_epoch(cell: Genotype, record: Mapping[str, Any]) -> Genotype:
+    """The cell that the search of `cell` had by the end of an epoch, whose record this is."""
+    provenance = dict(cell.provenance)
+    score = {name: record[name] for name in provenance.get("supernet") or {} if name in record}
+    then = {"step": record["step"], "search_seconds": record["seconds"], "supernet": score}
+    return type(cell).from_dict(record["genotype"]).with_provenance(provenance | then)
 
 
 def _from_document(document: dict[str, Any]) -> Genotype:

@@ -30,7 +30,9 @@ def label(reference: str) -> str:
         return identifier(read(reference))
     file, name = genotype_files.split_name(reference)
     path = pathlib.Path(file)
-    if name:
+    if name and genotype_files.is_history(file):
+        made = f"{path.absolute().parent.name}_epoch{name}"
+    elif name:
         made = f"{path.stem}_{name}"
     else:
         made = path.parent.name if path.suffix == ".json" and path.parent.name else path.stem

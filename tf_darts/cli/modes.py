@@ -162,11 +162,11 @@ def _gap_line(record: Mapping[str, Any]) -> str:
 
 
 def _blocked_line(run: SearchRun) -> str:
-    """That nothing passes through the cell, and where others are; "" if something does."""
+    """That nothing passes through the cell, and how to take another; "" if something does."""
     if not (blocked := run.cell.blocked()):
         return ""
-    others = f"{run.path / 'history.jsonl'} has the cells of all epochs"
-    return f"{blocked} A network of it can only guess; {others}.\n"
+    other = _quoted(f"{run.path / 'history.jsonl'}:N")
+    return f"{blocked} A network of it can only guess; --genotype={other} is the cell of epoch N.\n"
 
 
 def _tensorboard(events: pathlib.Path) -> str:

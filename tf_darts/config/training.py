@@ -41,8 +41,9 @@ class TrainingConfig(RunConfig):
     # Not computed with: the cell itself is among a run's settings, wherever its file was.
     genotype: str = setting(
         "",
-        "The network is made of this cell: a genotype.json, the name of a published cell, or a"
-        " file or text of another program (docs/own_cell.md).",
+        "The network is made of this cell: a genotype.json, RUN/history.jsonl:N for the one after"
+        " N epochs of a search, the name of a published cell, or a file or text of another program"
+        " (docs/own_cell.md).",
         group="run",
         operational=True,
     )

@@ -33,9 +33,13 @@ def group_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, A
 
 
 def cell_method(provenance: Mapping[str, Any]) -> str | None:
-    """What found a cell; None where its provenance does not say it."""
+    """What found a cell; None where its provenance does not say it.
+
+    A cell that somebody took from a search's history is none that the method ended with.
+    """
     if "method" in provenance:
-        return current_name(str(provenance["method"]))
+        epoch = f" (epoch {provenance['of_epoch']})" if "of_epoch" in provenance else ""
+        return current_name(str(provenance["method"])) + epoch
     # Version 0.1 had no such name: its searches wrote these, and its studies "source".
     if "hypergradient" in provenance:
         return label(provenance)

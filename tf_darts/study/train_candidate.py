@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tf_darts.cells import genotype_files
-from tf_darts.cells.genotype import Genotype, genotype_class
+from tf_darts.cells.genotype import Genotype
 from tf_darts.config.training import TrainingConfig
 from tf_darts.errors import StateError
 from tf_darts.report.candidate_rows import check_row
@@ -173,13 +173,12 @@ def _evaluated(
     points = []
     for epoch in snapshot_epochs(len(history), snapshots) if history else []:
         record = history[epoch - 1]
-        snapshot = genotype_class(candidate.training.space).from_dict(record["genotype"])
+        snapshot = genotype_files.at_epoch(cell, record)
         if snapshot not in scores:
             name = f"train_epoch{epoch}"
             training = dataclasses.replace(
                 candidate.training, run_dir=str(run_path.with_name(name))
             )
-            snapshot = snapshot.with_provenance(_snapshot_provenance(cell, record))
             own_label = f"[{candidate.name}, epoch {epoch}] "
             scores[snapshot] = score_cell(training, snapshot, stop, own_label).score
         row_score = scores[snapshot]
@@ -198,14 +197,6 @@ def _evaluated(
         "snapshots": points,
         **({"table": dict(scored.table)} if scored.table else {}),
     }
-
-
-def _snapshot_provenance(cell: Genotype, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Where a cell is from that the search of `cell` held at the end of an epoch."""
-    provenance = dict(cell.provenance)
-    score = {name: record[name] for name in provenance.get("supernet") or {} if name in record}
-    snapshot = {"step": record["step"], "search_seconds": record["seconds"], "supernet": score}
-    return provenance | snapshot
 
 
 def failure(candidate: Candidate, reason: str) -> Row:
