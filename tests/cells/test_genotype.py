@@ -94,6 +94,18 @@ def test_an_epoch_that_a_history_has_not(tmp_path, end):
         genotype_files.load(f"{file}{end}")
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"step": None}, "'step' is missing"), ({"genotype": {"recurrent": 3}}, "not a genotype")],
+)
+def test_an_epoch_that_is_broken(tmp_path, change, reason):
+    file = _search(tmp_path, epochs=1)
+    record = json.loads(file.read_text()) | change
+    file.write_text(json.dumps({k: v for k, v in record.items() if v is not None}) + "\n")
+    with pytest.raises(UserError, match=rf"epoch 1 cannot be read \({reason}"):
+        genotype_files.load(f"{file}:1")
+
+
 def test_a_history_without_cells(tmp_path):
     file = tmp_path / "history.jsonl"
     file.write_text('{"epoch": 1, "validation_loss": 1.0}\n')  # a training's

@@ -59,7 +59,7 @@ def load(path: pathlib.Path | str) -> Genotype:
     Args:
       path: of a genotype file, or of a text in which another program left a cell; `FILE:NAME` is
         the one of several that is assigned to NAME. `RUN/history.jsonl:N` is the cell that a
-        search would have ended with after N epochs.
+        search had after N epochs.
     """
     file, name = split_name(str(path))
     if is_history(file):
@@ -131,7 +131,8 @@ def is_history(file: str) -> bool:
 def _of_epoch(history: pathlib.Path, number: str | None) -> Genotype:
     """The cell of an epoch of a search, with its provenance; raises `UserError`."""
     records = read_json_lines(history, "give the history.jsonl of a search")
-    cells = {record.get("epoch"): record for record in records if "genotype" in record}
+    searched = [record for record in records if type(record.get("epoch")) is int]
+    cells = {record["epoch"]: record for record in searched if "genotype" in record}
     if not cells:
         raise UserError(f"{shown(history)}: it is not the history of a search; give one of those.")
     if number is None or not number.isdecimal() or int(number) not in cells:
@@ -140,7 +141,13 @@ def _of_epoch(history: pathlib.Path, number: str | None) -> Genotype:
             f" one, as in {shown(history)}:{max(cells)}."
         )
     last = load(history.with_name("genotype.json"))
-    cell = at_epoch(last, cells[int(number)])
+    try:
+        cell = at_epoch(last, cells[int(number)])
+    except (KeyError, TypeError, UserError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+        raise UserError(
+            f"{shown(history)}: epoch {number} cannot be read ({reason}); give another one."
+        ) from error
     return cell.with_provenance({**cell.provenance, "of_epoch": int(number)})
 
 
