@@ -192,7 +192,6 @@ HOMES = {
     ],
     "support/toy_study.py": ["study/run_study"],
     "support/toy_training.py": ["spaces/objective"],
-    "test_fuzz_input.py": ["cli/program"],
     "test_packaging.py": ["command"],
     "testing/test_supernet.py": ["testing/doors"],
     "tools/test_import_table.py": ["benchmarks/nats_file"],

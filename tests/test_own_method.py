@@ -54,7 +54,7 @@ def ran(cwd, *arguments):
 
 
 @pytest.mark.slow
-def test_the_ordinary_commands(tmp_path):
+def test_the_ordinary_commands(uncounted, tmp_path):
     for part in ("train", "valid", "test"):
         (tmp_path / f"{part}.txt").write_text(WORDS * 40, encoding="utf-8")
     text = ["--dataset=text", f"--data_dir={tmp_path}"]

@@ -39,7 +39,7 @@ def ran(cwd, *arguments, program=in_process.MAIN, eagerly=True):
 
 
 @pytest.mark.slow
-def test_the_ordinary_commands(tmp_path):
+def test_the_ordinary_commands(uncounted, tmp_path):
     search = ["--mode=search", "--space=bench", "--method=darts_first", *SMALL, *TINY]
     said = ran(tmp_path, *search, "--run_dir=found")
     assert "--mode=train --dataset=digits makes a network of" in said
@@ -73,7 +73,7 @@ def test_the_ordinary_commands(tmp_path):
 
 
 @pytest.mark.slow
-def test_studies_and_other_operations(tmp_path):
+def test_studies_and_other_operations(uncounted, tmp_path):
     texts = "steps_per_epoch=2,epochs=1,width=2,depth=1,batch_size=8"
     select = ["--mode=select", "--dataset=digits", "--space=bench", "--count=2"]
     ran(tmp_path, *select, "--candidates=random", f"--train_settings={texts}", "--run_dir=studied")

@@ -11,6 +11,7 @@ import pytest
 from absl import app, flags
 from PIL import Image
 
+from tests.support import in_process
 from tests.support.paths import ROOT
 from tf_darts.errors import UserError
 
@@ -226,18 +227,15 @@ def test_lines_take_the_places_of_their_like(studies, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_tested_training_is_a_line(studies, tmp_path):
-    program = [sys.executable, "tests/support/eagerly.py", "tf_darts/main.py"]
+def test_a_tested_training_is_a_line(uncounted, studies, tmp_path):
     small = "--dataset=digits --channels=2 --layers=3 --epochs=1 --batch_size=64"
     files = f"--run_dir={tmp_path / 'v2'}"
     for arguments in (f"--mode=train --genotype=darts_v2 {small}", "--mode=test"):
         if (tmp_path / "v2").exists():
             with pytest.raises(UserError, match="has not been tested"):
                 studies.tested(tmp_path / "v2")
-        done = subprocess.run(
-            [*program, *arguments.split(), files], cwd=ROOT, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
+        done = in_process.run(in_process.MAIN, *arguments.split(), files, eagerly=True)
+        assert done[0] == 0, done[2]
     line = studies.tested(tmp_path / "v2")
     assert (line["settings"], line["epochs"]) == ({"channels": 2, "layers": 3}, 1)
     test = json.loads((tmp_path / "v2" / "test.json").read_text())["scores"]["accuracy"]

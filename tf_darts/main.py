@@ -30,8 +30,7 @@ from absl import flags, logging
 from tf_darts.cli import flags as command_line
 from tf_darts.cli import program, questions
 from tf_darts.errors import UserError
-from tf_darts.runtime.console import say, warn
-from tf_darts.runtime.signals import Stopped
+from tf_darts.runtime.console import say
 
 _COMPUTING = ("search", "train", "select", "black_box", "tune", "test")  # modes that take long
 
@@ -43,33 +42,25 @@ def define_flags() -> None:
     flags.adopt_module_key_flags(command_line)
 
 
-def main(arguments: list[str]) -> int:
-    """Runs the mode that the flags ask for; returns the exit status."""
-    try:
-        if len(arguments) > 1:
-            raise UserError(f"{arguments[1]!r} is not a flag; write --NAME=VALUE.")
-        config = command_line.config_from_flags()
-        # Not before: TensorFlow takes seconds, which a wrong flag and --help need not.
-        if "tensorflow" not in sys.modules:
-            say("Loading TensorFlow …")
-        start_up.load_tensorflow()
-        from tf_darts.runtime.devices import device_line
+def main(arguments: list[str]) -> None:
+    """Runs the mode that the flags ask for."""
+    if len(arguments) > 1:
+        raise UserError(f"{arguments[1]!r} is not a flag; write --NAME=VALUE.")
+    config = command_line.config_from_flags()
+    # Not before: TensorFlow takes seconds, which a wrong flag and --help need not.
+    if "tensorflow" not in sys.modules:
+        say("Loading TensorFlow …")
+    start_up.load_tensorflow()
+    from tf_darts.runtime.devices import device_line
 
-        if config.mode in _COMPUTING:
-            names = "distribution", "cpu_replicas"
-            say(device_line(*(getattr(config, name) for name in names if hasattr(config, name))))
-        from tf_darts.cli.modes import MODES
+    if config.mode in _COMPUTING:
+        names = "distribution", "cpu_replicas"
+        say(device_line(*(getattr(config, name) for name in names if hasattr(config, name))))
+    from tf_darts.cli.modes import MODES
 
-        if signal.getsignal(signal.SIGINT) is _leave:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        MODES[config.mode](config)
-    except UserError as error:
-        warn(f"tf_darts: {error}")
-        return 2
-    except Stopped as stopped:
-        warn(f"tf_darts: {stopped}")
-        return 128 + stopped.signal_number
-    return 0
+    if signal.getsignal(signal.SIGINT) is _leave:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    MODES[config.mode](config)
 
 
 if __name__ == "__main__":

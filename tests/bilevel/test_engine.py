@@ -48,7 +48,9 @@ def test_a_search_learns_and_leaves_its_files(tmp_path, uninterrupted):
     ]
 
 
-@pytest.mark.parametrize("step", [1, 2, 3, 5, 6, 9, 10, 14, 15])
+@pytest.mark.parametrize(
+    "step", [1, 3, 5, 6, 10, 15, *(pytest.param(s, marks=pytest.mark.long) for s in (2, 9, 14))]
+)
 def test_killed_at_any_step_the_run_goes_on_exactly(tmp_path, uninterrupted, step):
     with pytest.raises(Killed):
         search(tmp_path, Events(kill_at=step))

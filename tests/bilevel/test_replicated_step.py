@@ -18,12 +18,8 @@ from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageMode
 from tf_darts.spaces.recurrent.relaxed.supernet import RecurrentSupernet
 from tf_darts.spaces.recurrent.settings import RecurrentSearchConfig
 
-# One for each of the steps; second derivatives of images take long to compile, and the sums over
-# replicas in them are those of texts.
-KINDS = {
-    "recurrent": ("first_order", "exact"),
-    "convolutional": ("first_order", "finite_difference"),
-}
+# One for each of the steps.
+KINDS = "first_order", "finite_difference"
 BATCH = 4
 # ε of the finite difference is made large: with a small one float32's rounding is 1e-5 of α.
 COMMON = {"batch_size": BATCH, "finite_difference_radius": 0.1}
@@ -67,14 +63,14 @@ def _convolutional(dropout):
 SPACES = {"recurrent": _recurrent, "convolutional": _convolutional}
 
 
-def taken(space, replicas, kind_of_step=BilevelStep, dropout=0.0):
+def taken(space, replicas, kind_of_step=BilevelStep, dropout=0.0, kinds=KINDS):
     """What the variables are after all steps, by name."""
     supernet, config, batches, rate = SPACES[space](dropout)
     step = kind_of_step(supernet, config, replicas=replicas)
     random = np.random.default_rng(1)
     for alpha in step.alphas.values():
         alpha.assign(0.5 * random.standard_normal(alpha.shape))
-    for kind, (train, validation) in zip(KINDS[space], batches, strict=True):
+    for kind, (train, validation) in zip(kinds, batches, strict=True):
         # In one step object, so that no gradient is compiled twice.
         step.config = dataclasses.replace(config, hypergradient=kind)
         assert step(train, validation, rate)["finite"] == 1.0
@@ -86,18 +82,21 @@ def taken(space, replicas, kind_of_step=BilevelStep, dropout=0.0):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("space", "kind_of_step"),
+    ("space", "kind_of_step", "kinds"),
     [
-        ("recurrent", BilevelStep),
-        pytest.param("convolutional", BilevelStep, marks=pytest.mark.long),
-        ("recurrent", SimultaneousStep),
+        ("recurrent", BilevelStep, KINDS),
+        # Second derivatives take long to compile, those of images even longer; the sums over
+        # replicas in them are the same.
+        pytest.param("recurrent", BilevelStep, ("first_order", "exact"), marks=pytest.mark.long),
+        pytest.param("convolutional", BilevelStep, KINDS, marks=pytest.mark.long),
+        ("recurrent", SimultaneousStep, KINDS),
     ],
 )
-def test_two_replicas_are_one(mirrored, space, kind_of_step):
+def test_two_replicas_are_one(mirrored, space, kind_of_step, kinds):
     tf.config.run_functions_eagerly(True)  # what one replica computes is in other tests
-    one = taken(space, SINGLE_REPLICA, kind_of_step)
+    one = taken(space, SINGLE_REPLICA, kind_of_step, kinds=kinds)
     tf.config.run_functions_eagerly(False)
-    two = taken(space, Replicas(mirrored, checks=True), kind_of_step)
+    two = taken(space, Replicas(mirrored, checks=True), kind_of_step, kinds=kinds)
     for name, values in one.items():
         for ours, theirs in zip(two[name], values, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5, err_msg=name)

@@ -49,8 +49,11 @@ FILES = (
 REFUSED = {"config.json", "checkpoints/*/*.index"}
 
 
+# One loop writes the files of both: half a search stands for half a training here.
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.long) if n == "training_half" else n for n in NAMES]
+)
 @pytest.mark.parametrize("file", FILES)
 def test_one_sentence_or_the_same_end(tmp_path, runs, name, file):
     source, run, history = runs[name]

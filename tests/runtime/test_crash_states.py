@@ -91,8 +91,8 @@ def newest(checkpoints):
 @pytest.mark.parametrize(
     ("run", "checkpoint_steps", "every", "at_least"),
     [
-        (search, 5, 4, 40),
-        (train, 5, 7, 60),
+        (search, 5, 7, 40),
+        (train, 5, 13, 60),
         *(
             pytest.param(run, steps, 1, at_least, marks=pytest.mark.long)
             for run, steps, at_least in (

@@ -11,6 +11,7 @@ from tf_darts.cli.members import load_members, requested
 from tf_darts.errors import UserError
 from tf_darts.runtime.console import warn
 from tf_darts.runtime.files import shown
+from tf_darts.runtime.signals import Stopped
 
 _LONGEST = 400  # characters of a sentence about flags
 
@@ -34,7 +35,7 @@ def run(
     loaded members; and then `parse`, in place of this module's, which may answer and exit.
 
     A wrong flag, a `UserError`, a wrong use or what the system refuses is one line and status 2,
-    Ctrl-C one line and 130.
+    Ctrl-C one line and 130, a run that a signal stopped one line and 128 with the signal's number.
     """
 
     def guarded(arguments: list[str]) -> int | None:
@@ -47,6 +48,9 @@ def run(
             file = f"{shown(error.filename)}: " if error.filename else ""
             warn(f"{name}: {file}{error.strerror or error}.")
             return 2
+        except Stopped as stopped:
+            warn(f"{name}: {stopped}")
+            return 128 + stopped.signal_number
 
     def parsed(arguments: list[str]) -> list[str]:
         try:

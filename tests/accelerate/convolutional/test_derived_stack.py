@@ -45,12 +45,12 @@ def agree(ours, theirs, tolerance):
 @pytest.mark.parametrize(
     ("channels", "batch", "pixels", "precision"),
     [
-        (4, 8, 32, "float64"),
         (4, 8, 32, "float32"),
         (12, 4, 29, "float64"),
         *(
             pytest.param(*sizes, precision, marks=pytest.mark.long)
             for sizes, precision in (
+                ((4, 8, 32), "float64"),
                 ((12, 4, 29), "float32"),
                 ((4, 3, 30), "float64"),
                 ((4, 3, 30), "float32"),

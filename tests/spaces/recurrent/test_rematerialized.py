@@ -44,7 +44,7 @@ def loss_of(supernet, steps):
 
 # Fewer steps than chunks, and steps that cannot be cut into equal chunks.
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [3, 13])
+@pytest.mark.parametrize("steps", [pytest.param(3, marks=pytest.mark.long), 13])
 def test_relaxed_cell(float64, steps):
     del float64
     results = []
@@ -84,7 +84,7 @@ def test_relaxed_cells_second_derivative(float64):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [2, 13])
+@pytest.mark.parametrize("steps", [pytest.param(2, marks=pytest.mark.long), 13])
 def test_derived_cell(float64, steps):
     del float64
     results = []
