@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tf_darts.cells.genotype import genotype_class
 from tf_darts.cells.topology import CellTopology
+from tf_darts.runtime.short_names import short_names
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
 from tf_darts.spaces.draws import drawn_by
 from tf_darts.spaces.objective import TrainingLoss, TrainingObjective
@@ -61,7 +62,8 @@ class ImageSupernet(Supernet):
         cells: Mapping[str, CellTopology],
     ) -> None:
         if not model.built:
-            model.build((None, *image_shape))
+            with short_names():
+                model.build((None, *image_shape))
         self.model = model
         self.image_shape = image_shape
         self.genotype_class = genotype_class(space)
@@ -166,7 +168,8 @@ class ImageObjective(TrainingObjective):
         batch_size: int | None = None,
     ) -> None:
         if not model.built:
-            model.build((None, *image_shape))
+            with short_names():
+                model.build((None, *image_shape))
         self.model = model
         self.image_shape = image_shape
         self.multiply_adds = multiply_adds
