@@ -84,7 +84,7 @@ def test_relaxed_cells_second_derivative(float64):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [pytest.param(2, marks=pytest.mark.long), 13])
+@pytest.mark.parametrize("steps", [2, pytest.param(13, marks=pytest.mark.long)])
 def test_derived_cell(float64, steps):
     del float64
     results = []
