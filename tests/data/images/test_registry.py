@@ -8,6 +8,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import registered
 
 from tf_darts.data.images import registry as images
+from tf_darts.data.images import tfds as tfds_images
 from tf_darts.data.images.image_set import ImageSet, square
 from tf_darts.errors import UserError
 
@@ -253,6 +254,14 @@ def test_only_the_training_split_is_asked_for(tmp_path, monkeypatch):
         tfds.core.DatasetBuilder,
         "as_dataset",
         lambda self, split, **kw: asked.append(split) or read(self, split=split, **kw),
+    )
+    all_of = tfds_images.batches
+    monkeypatch.setattr(
+        tfds_images,
+        "batches",
+        lambda builder, image, label, split, size: (
+            asked.append(split) or all_of(builder, image, label, split, size)
+        ),
     )
     images.load("pets", tmp_path)
     assert asked == ["train"]

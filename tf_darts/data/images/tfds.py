@@ -14,14 +14,14 @@ import requests
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from tf_darts.data.images.image_set import ImageSet, allocate, differing_sizes, square
-from tf_darts.data.pipelines import mapped, options, read_ahead
+from tf_darts.data.images.image_set import ImageSet, allocate, differing_sizes
+from tf_darts.data.images.tfds_examples import batches
+from tf_darts.data.pipelines import options
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import exists
 
 _PROBE_SECONDS = 5  # for each address of a host, of which there may be four
 _PROBED_HOSTS = 3
-_READ_BATCH = 64
 _PROBED_IMAGES = 64
 
 
@@ -69,7 +69,7 @@ def load(
     split = split_of(name, prepared, part)
     images = allocate(source, builder.info.splits[split].num_examples, shape)
     labels = np.empty(len(images), np.int32)
-    origins = _fill(builder, split, images, labels, image_size)
+    origins = _fill(prepared, split, images, labels, image_size)
     if (labels < 0).any():
         raise UserError(
             f"{source}: {(labels < 0).sum()} of the {part}ing images have no class; use another"
@@ -217,25 +217,18 @@ def _probe(builder: tfds.core.DatasetBuilder) -> None:
 
 
 def _fill(
-    builder: tfds.core.DatasetBuilder,
+    prepared: PreparedImages,
     split: str,
     images: np.ndarray,
     labels: np.ndarray,
     image_size: int,
 ) -> list[bytes] | None:
     """Reads a split into two arrays; returns the digests of the images where they were scaled."""
-
-    def fit(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return square(image, image_size), label, tf.io.serialize_tensor(image)
-
     origins = [] if image_size else None
-    with _reading(builder):
-        config = tfds.ReadConfig(try_autocache=False)  # it is read once
-        dataset = builder.as_dataset(split=split, as_supervised=True, read_config=config)
-        if image_size:  # a map of every image takes a tenth of all the time
-            dataset = mapped(dataset, fit)
+    with _reading(prepared.builder):
         start = 0
-        for batch in read_ahead(dataset.batch(_READ_BATCH)).as_numpy_iterator():
+        examples = batches(prepared.builder, prepared.image, prepared.label, split, image_size)
+        for batch in examples.as_numpy_iterator():
             end = start + len(batch[1])
             images[start:end], labels[start:end] = batch[:2]
             if origins is not None:
