@@ -100,6 +100,7 @@ HOMES = {
     "methods/test_partial_channels.py": ["spaces/convolutional/relaxed/partial_edge"],
     "methods/test_skip_limit.py": ["bilevel/derivation"],
     "report/drawing/test_cell_drawing.py": [
+        "report/drawing/cell_graph",
         "report/drawing/cell_layout",
         "report/drawing/cell_slots",
     ],
@@ -114,6 +115,7 @@ HOMES = {
         "report/cell_provenance",
         "report/run_files",
     ],
+    "report/test_search_report.py": ["report/search_pictures"],
     "report/test_summary_report.py": [
         "report/hparams",
         "report/report_directory",

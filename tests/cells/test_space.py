@@ -16,7 +16,8 @@ from tf_darts.cells.published import PUBLISHED, published_cells
 from tf_darts.cells.space import find_space, register_space, spaces
 from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
-from tf_darts.report.drawing.cell_drawing import cells_of, draw_genotype
+from tf_darts.report.drawing.cell_drawing import draw_genotype
+from tf_darts.report.drawing.cell_graph import cells_of
 from tf_darts.spaces.convolutional.published import CELLS as CONVOLUTIONAL_CELLS
 from tf_darts.spaces.convolutional.space import CONVOLUTIONAL
 from tf_darts.spaces.recurrent.published import CELLS as RECURRENT_CELLS

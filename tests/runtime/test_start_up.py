@@ -45,6 +45,19 @@ def test_nothing_is_said_where_there_is_no_card():
     assert python(program) == (0, "3\n", "")
 
 
+def test_a_search_does_not_begin_with_what_it_needs_later():
+    program = """if True:
+        import sys
+        from tf_darts.runtime import start_up
+        start_up.load_tensorflow()
+        import tf_darts.cli.modes, tf_darts.runs.search, tf_darts.report.search_report
+        late = ("keras_tuner", "matplotlib", "scipy.optimize", "scipy.stats", "sklearn")
+        print([name for name in late if name in sys.modules])
+        import matplotlib.figure, sklearn.datasets  # which are not hidden any more
+    """
+    assert python(program) == (0, "[]\n", "")
+
+
 @pytest.mark.slow
 def test_a_card_that_stands_idle_is_one_sentence():
     program = (

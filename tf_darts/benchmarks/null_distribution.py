@@ -8,7 +8,6 @@ so it is never too small.
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 
 class NullDistribution:
@@ -69,6 +68,8 @@ def fisher(ps: Sequence[float]) -> float:
 
     Where scores tie it is a little too large, never too small.
     """
+    from scipy import stats  # SciPy takes half a second, which no run should begin with
+
     return float(stats.combine_pvalues(ps, "fisher").pvalue)
 
 
@@ -78,4 +79,6 @@ def by_mean_percentile(ps: Sequence[float]) -> float:
     Under the null distribution the mean of n percentiles is that of n uniform numbers (Irwin and
     Hall's distribution), where no scores tie; where some do, the p is too large, never too small.
     """
+    from scipy import stats
+
     return float(np.clip(stats.irwinhall(len(ps)).cdf(sum(ps)), 0.0, 1.0))

@@ -1,4 +1,7 @@
-"""What each `--mode` does and prints: a configuration in, a finished run and a few lines out."""
+"""What each `--mode` does and prints: a configuration in, a finished run and a few lines out.
+
+A mode imports what it alone needs, when it needs it: all of it takes a second.
+"""
 
 import dataclasses
 import pathlib
@@ -6,7 +9,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -18,31 +21,30 @@ from tf_darts.config.search import SearchConfig
 from tf_darts.config.study import StudyConfig
 from tf_darts.config.testing import TrainingTestConfig
 from tf_darts.config.training import TrainingConfig
-from tf_darts.report.drawing.cell_text import cell_text
 from tf_darts.report.page.document import PAGE
-from tf_darts.report.ranking import ranking_summary
-from tf_darts.report.summary_report import write_report
-from tf_darts.report.table_judgement import search_text
-from tf_darts.runs.export import run_export
-from tf_darts.runs.search import SearchRun, run_search
-from tf_darts.runs.testing import run_training_test
-from tf_darts.runs.training import in_words, run_training
-from tf_darts.runs.training_tasks import find_cell, has_test_part
 from tf_darts.runtime.console import say
 from tf_darts.runtime.graph_optimisers import leave_out_graph_optimisers
 from tf_darts.runtime.renewal import Renewal
 from tf_darts.runtime.signals import graceful_stop
 from tf_darts.runtime.threads import use_inter_op_threads
-from tf_darts.study.run_study import run_study
+
+if TYPE_CHECKING:
+    from tf_darts.runs.search import SearchRun
 
 
 def search(config: SearchConfig) -> None:
     """`--mode=search`: looks for a cell and leaves it in the run directory."""
+    from tf_darts.runs.search import run_search
+
     if config.prefers_inter_op_threads:
         use_inter_op_threads()
         leave_out_graph_optimisers(of_search=True)
     with graceful_stop() as stop:
         run = run_search(config, stop)
+    from tf_darts.report.drawing.cell_text import cell_text
+    from tf_darts.report.table_judgement import search_text
+    from tf_darts.runs.training import in_words
+
     last, record, score, (baseline, value) = run.history[-1], run.record, run.score, run.baseline
     if run.stopped:
         say(
@@ -76,6 +78,9 @@ def search(config: SearchConfig) -> None:
 
 def train(config: TrainingConfig) -> None:
     """`--mode=train`: trains a network of a derived cell from random weights."""
+    from tf_darts.runs.training import run_training
+    from tf_darts.runs.training_tasks import find_cell, has_test_part
+
     if config.prefers_inter_op_threads:
         use_inter_op_threads()
         leave_out_graph_optimisers()
@@ -106,6 +111,9 @@ def train(config: TrainingConfig) -> None:
 
 def study(config: StudyConfig) -> None:
     """`--mode=select`, `black_box` and `tune`: trains candidates and ranks them."""
+    from tf_darts.report.ranking import ranking_summary
+    from tf_darts.study.run_study import run_study
+
     ranking = run_study(config, before_candidate=Renewal().before_work)
     if ranking is None:
         say("No candidates are left; the chief has the ranking.")
@@ -122,6 +130,8 @@ def study(config: StudyConfig) -> None:
 
 def test(config: TrainingTestConfig) -> None:
     """`--mode=test`: the test score of a finished training, taken once and kept."""
+    from tf_darts.runs.testing import run_training_test
+
     result = run_training_test(config)
     baseline = (
         f" ({result['baseline']}: {result['baseline_value']:.2f})" if "baseline" in result else ""
@@ -136,6 +146,8 @@ def test(config: TrainingTestConfig) -> None:
 
 def report(config: ReportConfig) -> None:
     """`--mode=report`: one document over the results of several runs."""
+    from tf_darts.report.summary_report import write_report
+
     file = write_report(config.run_dirs, config.report_dir, config.reference, config.table)
     say(
         f"Report: {file}   pictures: {file.parent / 'plots'}\n"
@@ -146,6 +158,8 @@ def report(config: ReportConfig) -> None:
 
 def export(config: ExportConfig) -> None:
     """`--mode=export`: the network of a finished training as others load it, a SavedModel first."""
+    from tf_darts.runs.export import run_export
+
     exported = run_export(config)
     for note in exported.notes:
         say(note)
@@ -161,7 +175,7 @@ def _gap_line(record: Mapping[str, Any]) -> str:
     return f"The cell alone, with the same weights, is {word} by {abs(gap):.2f}.\n"
 
 
-def _blocked_line(run: SearchRun) -> str:
+def _blocked_line(run: "SearchRun") -> str:
     """That nothing passes through the cell, and how to take another; "" if something does."""
     if not (blocked := run.cell.blocked()):
         return ""

@@ -5,21 +5,21 @@ import json
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tf_darts.errors import StateError
 from tf_darts.report.hparams import session_end, session_start
 from tf_darts.report.meter import Meter
 from tf_darts.report.page.document import PAGE
-from tf_darts.report.plots import save_figure
 from tf_darts.report.tables import markdown_table
 from tf_darts.report.tensorboard import TensorBoardLog, events_of
 from tf_darts.report.write_warnings import WriteWarnings
 from tf_darts.runtime import files
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.environment import in_rows, recorded_environment
+
+if TYPE_CHECKING:  # it takes half a second, which no run should begin with
+    from matplotlib.figure import Figure
 
 _SHARE = 0.02  # of a run's time, that its page may take
 
@@ -115,7 +115,7 @@ class RunReport(Callback, abc.ABC):
     def _write_page(self) -> None:
         """Draws `report.html` from the run directory."""
 
-    def _picture(self, name: str, picture: Figure | bytes) -> None:
+    def _picture(self, name: str, picture: "Figure | bytes") -> None:
         """Writes a file of `plots/`: a figure, or the content of one."""
         file = self._plots / name
         with self._warnings.writing(file):
@@ -124,6 +124,8 @@ class RunReport(Callback, abc.ABC):
             if isinstance(picture, bytes):
                 files.write_atomically(file, picture)
             else:
+                from tf_darts.report.plots import save_figure
+
                 save_figure(picture, file)
 
 

@@ -4,17 +4,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from tf_darts.benchmarks import CellTable
-from tf_darts.report.drawing.cell_animation import search_animation
-from tf_darts.report.drawing.cell_drawing import (
-    draw_genotype,
-    edge_labels,
-    plain_edge_labels,
-)
-from tf_darts.report.page.run_page import write_run_page
-from tf_darts.report.plots import alpha_heatmap, by_operation, learning_curves
+from tf_darts.report.drawing.cell_graph import plain_edge_labels
 from tf_darts.report.run_report import RunReport
 from tf_darts.spaces.supernet import Supernet
 
@@ -81,6 +72,10 @@ class SearchReport(RunReport):
         self._log.scalars({names.get(key, f"other/{key}"): v for key, v in metrics.items()}, step)
 
     def on_epoch(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> None:
+        # Not before there is something to draw: Matplotlib takes half a second.
+        from tf_darts.report.plots import learning_curves
+        from tf_darts.report.search_pictures import figures_of
+
         super().on_epoch(record, history)
         step, score = record["step"], self._supernet.score
         self._log.scalars(
@@ -94,16 +89,7 @@ class SearchReport(RunReport):
             step,
         )
         cell = self._supernet.genotype_class.from_dict(record["genotype"])
-        value = record[f"validation_{score}"]
-        title = f"epoch {record['epoch']}, supernet's validation {score} {value:.2f}"
-        figures = {"cell": draw_genotype(cell, title)}
-        for name, topology in self._supernet.cells.items():
-            figures[f"alpha_{name}"] = alpha_heatmap(
-                by_operation(np.array(record["mixing"][name]), topology),
-                topology.all_operations,
-                edge_labels(cell.space, name, topology),
-                f"mixing weights of {name}, epoch {record['epoch']}",
-            )
+        figures = figures_of(record, self._supernet)
         for name, figure in figures.items():
             self._log.figure(name, figure, step)
         self._log.text("genotype", f"`{cell}`", step)
@@ -158,10 +144,14 @@ class SearchReport(RunReport):
         return {f"table/{name}": found[name] for name in self._columns if name in found}
 
     def _write_page(self) -> None:
+        from tf_darts.report.page.run_page import write_run_page
+
         levels = {key.partition("/")[2]: value for key, (_, value) in self._levels.items()}
         write_run_page(self._directory, self._supernet.cells, self._baseline, levels)
 
     def on_finish(self, history: Sequence[dict[str, Any]]) -> None:
+        from tf_darts.report.drawing.cell_animation import search_animation
+
         super().on_finish(history)
         self._picture("cell.gif", search_animation(history, self._supernet.genotype_class))
 

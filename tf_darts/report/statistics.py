@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 # Two groups can be exchanged in so many ways that all are tried; of more, so many are drawn.
 _EXCHANGES = 200_000
@@ -67,6 +66,8 @@ def compare(scores: Sequence[float], reference: Sequence[float]) -> Comparison |
     """Compares two groups of scores; None where one has less than two."""
     if min(len(scores), len(reference)) < 2:
         return None
+    from scipy import stats  # SciPy takes half a second, which no run should begin with
+
     moments = [
         moment
         for group in (scores, reference)

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tf_darts.runtime.console import warn
 
@@ -33,6 +33,9 @@ _CHATTER = re.compile(
     """,
     re.VERBOSE,
 )
+# Keras imports them wherever they are installed, for wrappers and pictures that nobody here asks it
+# for: a third of all the time. Who imports them afterwards gets them.
+_NOT_NEEDED = ("sklearn", "matplotlib")
 # Why TensorFlow found no GPU: told in a sentence, where there is one.
 _REASON = re.compile(
     r"failed call to cuInit: (?P<driver>.*)|(?P<libraries>Cannot dlopen some GPU libraries)"
@@ -57,7 +60,10 @@ def load_tensorflow() -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # of what is said after the start
     first, reasons = "tensorflow" not in sys.modules, []
-    with _caught_errors(reasons) if first else contextlib.nullcontext():
+    with contextlib.ExitStack() as importing:
+        if first:
+            importing.enter_context(_caught_errors(reasons))
+            importing.enter_context(_without(_NOT_NEEDED))
         config = importlib.import_module("tensorflow").config
         gpus = config.list_physical_devices("GPU")
     for gpu in gpus:
@@ -66,6 +72,18 @@ def load_tensorflow() -> None:
     if first and not gpus and (sign := card_sign()):
         built = sys.modules["tensorflow"].sysconfig.get_build_info().get("is_cuda_build", False)
         warn(f"tf_darts: {idle_card(sign, built, reasons)}")
+
+
+@contextlib.contextmanager
+def _without(modules: Sequence[str]) -> Iterator[None]:
+    """Inside, modules that are not imported yet seem not to be installed."""
+    hidden = [name for name in modules if name not in sys.modules]
+    sys.modules |= dict.fromkeys(hidden)
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def idle_card(sign: str, cuda_build: bool, reasons: list[str]) -> str:

@@ -18,7 +18,8 @@ from tf_darts.cells.genotype import (
 )
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.cells.space import find_space
-from tf_darts.report.drawing.cell_drawing import cells_of, draw_genotype, edge_labels, lay_out_cell
+from tf_darts.report.drawing.cell_drawing import draw_genotype, lay_out_cell
+from tf_darts.report.drawing.cell_graph import cells_of, edge_labels
 from tf_darts.report.drawing.cell_layout import inside, points_of
 from tf_darts.report.plots import save_figure
 

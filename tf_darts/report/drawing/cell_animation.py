@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.topology import CellTopology
 from tf_darts.report.candidate_rows import is_number
-from tf_darts.report.drawing.cell_drawing import draw_genotype, edge_labels
+from tf_darts.report.drawing.cell_drawing import draw_genotype
+from tf_darts.report.drawing.cell_graph import edge_labels
 from tf_darts.report.plots import alpha_heatmap, by_operation
 
 DPI = 90

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from scipy import optimize
 
 _LABEL_HEIGHT = 15.0
 _LINE_HEIGHT = 4.0
@@ -137,6 +136,8 @@ def _separated(preferred: list[float], weights: list[float], gaps: list[float]) 
     """The heights nearest to `preferred` (least squares) with each `gap` above the one before."""
     if not gaps:
         return preferred
+    from scipy import optimize  # SciPy takes half a second, which no run should begin with
+
     offsets = np.cumsum([0.0, *gaps])
     levels = optimize.isotonic_regression(np.subtract(preferred, offsets), weights=weights)
     return (levels.x + offsets).tolist()

@@ -1,7 +1,7 @@
 """Drawings of cells as text, for a terminal: the edges of each node on a line."""
 
 from tf_darts.cells.genotype import Genotype
-from tf_darts.report.drawing.cell_drawing import Cell, cells_of, plain
+from tf_darts.report.drawing.cell_graph import Cell, cells_of, plain
 
 _LEFT, _RIGHT = "◀─", "─"
 

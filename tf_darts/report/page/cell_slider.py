@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tf_darts.cells.genotype import Genotype
-from tf_darts.report.drawing.cell_drawing import Cell, cells_of, lay_out_cell
+from tf_darts.report.drawing.cell_drawing import lay_out_cell
+from tf_darts.report.drawing.cell_graph import Cell, cells_of
 from tf_darts.report.drawing.cell_layout import Box, Layout, Route
 from tf_darts.report.page.document import FONT, INK, WIDTH, Figure, escaped
 

@@ -11,7 +11,7 @@ from tf_darts.cells.space import find_space
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.method_names import label
 from tf_darts.errors import StateError
-from tf_darts.report.drawing.cell_drawing import plain_edge_labels
+from tf_darts.report.drawing.cell_graph import plain_edge_labels
 from tf_darts.report.page.cell_slider import Weights, cell_slider
 from tf_darts.report.page.curves import Points, curves, points, weights_by_edge
 from tf_darts.report.page.document import figures, heading, pairs, paragraph, write_page
