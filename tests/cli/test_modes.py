@@ -10,6 +10,7 @@ from tf_darts.cells import references
 from tf_darts.cells.published import published_cells
 from tf_darts.cli import modes as commands
 from tf_darts.config.presets import PRESETS
+from tf_darts.runs import search, training, training_tasks
 from tf_darts.runs.search import SearchRun
 from tf_darts.runs.training import TrainingRun
 
@@ -28,8 +29,8 @@ def test_the_process_is_set_for_images(monkeypatch, mode, dataset, wanted):
 
     for name in ("use_inter_op_threads", "leave_out_graph_optimisers"):
         monkeypatch.setattr(commands, name, lambda **_: calls.append(True))
-    for name in ("find_cell", "run_search"):
-        monkeypatch.setattr(commands, name, begin)
+    monkeypatch.setattr(training_tasks, "find_cell", begin)
+    monkeypatch.setattr(search, "run_search", begin)
     with pytest.raises(Began):
         commands.MODES[mode](PRESETS[mode, dataset])
     assert len(calls) == wanted
@@ -38,8 +39,8 @@ def test_the_process_is_set_for_images(monkeypatch, mode, dataset, wanted):
 def test_printed_commands_are_quoted(monkeypatch, capsys, tmp_path):
     path = tmp_path / "exp[lr=0.025] a*b"
     run = TrainingRun(path, {"epoch": 1}, 1.0, "perplexity", {}, None, False)
-    monkeypatch.setattr(commands, "run_training", lambda *arguments: run)
-    monkeypatch.setattr(commands, "find_cell", lambda config: None)
+    monkeypatch.setattr(training, "run_training", lambda *arguments: run)
+    monkeypatch.setattr(training_tasks, "find_cell", lambda config: None)
     commands.train(PRESETS["train", "pydoc"])
     lines = capsys.readouterr().out.splitlines()
     words = [shlex.split(line) for line in lines]
@@ -58,8 +59,8 @@ def test_a_training_without_a_test_part_has_no_test(monkeypatch, capsys, tmp_pat
     run = TrainingRun(tmp_path / "run", {"epoch": 1}, 1.0, "accuracy", {}, None, False)
     monkeypatch.setattr(commands, "use_inter_op_threads", lambda: None)
     monkeypatch.setattr(commands, "leave_out_graph_optimisers", lambda: None)
-    monkeypatch.setattr(commands, "run_training", lambda *arguments: run)
-    monkeypatch.setattr(commands, "find_cell", lambda config: None)
+    monkeypatch.setattr(training, "run_training", lambda *arguments: run)
+    monkeypatch.setattr(training_tasks, "find_cell", lambda config: None)
     config = dataclasses.replace(PRESETS["train", dataset], data_dir=str(tmp_path))
     commands.train(config)
     printed = capsys.readouterr().out
@@ -82,7 +83,7 @@ def test_a_search_ends_with_its_cell_drawn_and_the_next_command(
     )
     monkeypatch.setattr(commands, "use_inter_op_threads", lambda: None)
     monkeypatch.setattr(commands, "leave_out_graph_optimisers", lambda **_: None)
-    monkeypatch.setattr(commands, "run_search", lambda *arguments: run)
+    monkeypatch.setattr(search, "run_search", lambda *arguments: run)
     values = flags.FlagValues()
     flags.DEFINE_string("load", None, "The files.", flag_values=values)
     values(["main", f"--load={mine}"])
@@ -115,7 +116,7 @@ def test_a_search_says_that_nothing_passes_through_its_cell(monkeypatch, capsys,
     )
     monkeypatch.setattr(commands, "use_inter_op_threads", lambda: None)
     monkeypatch.setattr(commands, "leave_out_graph_optimisers", lambda **_: None)
-    monkeypatch.setattr(commands, "run_search", lambda *arguments: run)
+    monkeypatch.setattr(search, "run_search", lambda *arguments: run)
     commands.search(PRESETS["search", "digits"])
     (line,) = [x for x in capsys.readouterr().out.splitlines() if "Nothing passes" in x]
     assert line.endswith(f" --genotype={tmp_path / 'history.jsonl'}:N is the cell of epoch N.")
