@@ -121,6 +121,22 @@ def test_divergence_rolls_back_at_most_so_often(tmp_path, uninterrupted):
         search(tmp_path / "b", data=Numbers(poison=[(1, 2), (1, 3)]), max_rollbacks=1)
 
 
+def test_a_divergence_in_the_first_epoch_goes_back_to_where_all_began(tmp_path):
+    def searched(name, **more):
+        events = Events(**more)
+        made = search(tmp_path / name, events, Numbers(poison=[(0, 3)]), max_rollbacks=1)
+        return events.seen, made
+
+    seen, (alpha, weights, history) = searched("a")
+    assert ("rollback", 0) in [event[:2] for event in seen]
+    with pytest.raises(Killed):
+        searched("b", kill_at=3)  # after step 2 a state is saved, which is no epoch's end
+    seen, (again, weights_again, history_again) = searched("b")
+    assert seen[0] == ("step", 3) and seen[1][:2] == ("rollback", 0)
+    assert np.array_equal(alpha, again) and np.array_equal(weights, weights_again)
+    assert without_time(history) == without_time(history_again)
+
+
 def test_a_score_that_is_no_number_is_a_divergence(tmp_path):
     class Spoilt(Numbers):
         """The second evaluation meets something that is not a number."""

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tf_darts.errors import StateError, StorageError
@@ -107,6 +108,7 @@ class Checkpoints:
         self._checkpoint = tf.train.Checkpoint(**self._variables, history=self.history)
         self._latest, self._anchor = directory / "latest", directory / anchor
         self._kept = directory / "kept"
+        self._first: list[tuple[tf.Variable, np.ndarray]] = []
 
     def save(self, step: int, *, anchor: bool = False) -> None:
         """Saves the state after `step` steps, as the anchor too if so asked.
@@ -115,6 +117,8 @@ class Checkpoints:
           StorageError: it cannot be written; what was saved before is whole.
         """
         same = self._write(self._anchor, step, max_to_keep=1) if anchor else None
+        if anchor:
+            self.forget_first()
         self._write(self._latest, step, max_to_keep=2, same=same)
 
     def keep(self, epoch: int, step: int) -> None:
@@ -161,9 +165,22 @@ class Checkpoints:
             return prefix
         raise first_error
 
+    def remember_first(self) -> None:
+        """Keeps the state as it is in memory: the anchor until one is saved."""
+        if not saved(self._anchor):
+            found = tf.train.TrackableView(self._checkpoint).descendants()
+            self._first = [(v, v.numpy()) for v in found if isinstance(v, tf.Variable)]
+
+    def forget_first(self) -> None:
+        """The state that is remembered is no anchor any more."""
+        self._first = []
+
     def restore_anchor(self) -> None:
         """Goes back to the anchor; raises `StateError` where there is none that can be read."""
-        self._restore_from(self._anchor)
+        if not self._first:
+            self._restore_from(self._anchor)
+        for variable, value in self._first:
+            variable.assign(value)
 
     def _restore_from(self, folder: pathlib.Path) -> None:
         for prefix in saved(folder)[:1]:

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, NamedTuple
 import tensorflow as tf
 
 from tf_darts.errors import StateError, UserError
-from tf_darts.runtime.busy import busy
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.runtime.run_directory import RunDirectory
@@ -163,12 +162,7 @@ class RunLoop(abc.ABC):
         records = self._finished()
         if records is not None:
             return records
-        if self._replicas.is_chief and not self._state.restore():
-            with busy(f"Saving the state that the {self.activity} begins with"):
-                self._state.save(0, anchor=True)
-        self._replicas.barrier()
-        if not self._replicas.is_chief:
-            self._state.restore()
+        self._begin()
         self._run.forget_result()
         self._state.write_history(int(self._epoch))
         self._write_artefacts()
@@ -182,6 +176,23 @@ class RunLoop(abc.ABC):
         finally:
             self._notify("on_end")
         return self._history
+
+    def _begin(self) -> None:
+        """Goes to the state that was saved last, or to that which the run begins with.
+
+        The latter is made of the settings, and not saved: of many variables that takes seconds, and
+        all wait for the first step. Of several workers the others read what the chief has.
+        """
+        alone = self._replicas.workers == 1
+        if alone and self._max_rollbacks:
+            self._state.remember_first()
+        if self._replicas.is_chief and not self._state.restore() and not alone:
+            self._state.save(0, anchor=True)
+        self._replicas.barrier()
+        if not self._replicas.is_chief:
+            self._state.restore()
+        if int(self._epoch) > 0:
+            self._state.forget_first()
 
     def _has_next_epoch(self) -> bool:
         """Whether there is another epoch; a run that can end early asks its own state besides."""

@@ -71,6 +71,14 @@ class RunState:
                 )
         return False
 
+    def remember_first(self) -> None:
+        """See `Checkpoints.remember_first`."""
+        self._checkpoints.remember_first()
+
+    def forget_first(self) -> None:
+        """See `Checkpoints.forget_first`."""
+        self._checkpoints.forget_first()
+
     def restore_anchor(self) -> None:
         """Goes back to the anchor; raises `StateError` where there is none that can be read."""
         self._checkpoints.restore_anchor()
