@@ -12,6 +12,7 @@ from tf_darts.cli import modes
 from tf_darts.config import methods
 from tf_darts.config.presets import configure
 from tf_darts.config.setting import setting
+from tf_darts.errors import UserError
 from tf_darts.report.read_runs import read_entries
 from tf_darts.report.summary_report import write_report
 from tf_darts.study.run_study import run_study
@@ -67,6 +68,9 @@ def test_a_search(eagerly, uncounted, tmp_path, enough, data, capsys):
     modes.search(config)  # it has finished, and says the same
     assert "The cell is that of epoch 2." in capsys.readouterr().out
     assert (tmp_path / "run" / "genotype.json").read_bytes() == before
+    (tmp_path / "run" / "genotype.json").write_text('{"schema_version": 1')
+    with pytest.raises(UserError, match=r"cannot be read \(not a genotype file, it is not JSON"):
+        modes.search(config)
 
 
 @pytest.mark.long

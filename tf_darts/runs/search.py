@@ -198,8 +198,10 @@ def _found(file: pathlib.Path) -> genotype.Genotype:
     try:
         return genotype_files.load(file)
     except UserError as error:
+        reason = str(error).removeprefix(f"{file}: ").partition(";")[0]  # without its advice
         raise StateError(
-            f"{file}: cannot be read; remove it and repeat the command, which writes it anew."
+            f"{file}: cannot be read ({reason}); remove it and repeat the command, which writes it"
+            " anew."
         ) from error
 
 
