@@ -40,6 +40,15 @@ def test_gradients_go_through_once_and_twice():
     np.testing.assert_allclose(second, 6 * weights * vector.numpy(), rtol=1e-6)
 
 
+def test_a_graph_has_an_operation_for_each_value_that_is_no_vector():
+    values = layout()
+    function = tf.function(values.unflatten, autograph=False)
+    graph = function.get_concrete_function(tf.TensorSpec([values.size])).graph
+    types = [operation.type for operation in graph.get_operations()]
+    assert (types.count("SplitV"), types.count("Reshape")) == (1, 3)
+    assert "IdentityN" not in types
+
+
 def test_nothing_is_an_empty_vector():
     empty = FlatLayout([])
     assert empty.size == 0 and empty.flatten([]).shape == (0,)

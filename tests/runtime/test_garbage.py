@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from tf_darts.runtime.garbage import without_collection
+from tf_darts.runtime.garbage import beginning, begun, without_collection
 
 
 def test_it_is_off_inside_and_on_afterwards():
@@ -49,3 +49,28 @@ def test_of_two_threads_the_last_turns_it_on():
         go_on.set()
         thread.join()
     assert gc.isenabled()
+
+
+def test_a_run_puts_it_off_until_its_first_step():
+    @beginning()
+    def run(steps):
+        assert not gc.isenabled()
+        for _ in range(steps):
+            begun()
+            assert gc.isenabled()
+
+    for steps in (2, 0):
+        run(steps)
+        assert gc.isenabled()
+    begun()  # of somebody whose beginning nobody announced
+    assert gc.isenabled()
+
+
+def test_a_run_within_another_has_its_own_beginning():
+    with beginning():
+        with beginning():
+            begun()
+            assert not gc.isenabled()  # the outer one has not begun
+        assert not gc.isenabled()
+        begun()
+        assert gc.isenabled()

@@ -1,13 +1,12 @@
 """Many variables' values as one vector: one operation moves them all."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
-from tf_darts.runtime.custom_gradient import custom_gradient
-from tf_darts.runtime.long_lists import GROUP, Parts, concat, split
+from tf_darts.runtime.long_lists import Parts, concat, split
 
 
 class FlatLayout:
@@ -38,42 +37,16 @@ class FlatLayout:
         return concat([v if v.shape.rank == 1 else tf.reshape(v, line) for v in values])
 
     def unflatten(self, vector: tf.Tensor) -> list[tf.Tensor]:
-        """The values, in the variables' shapes."""
+        """The values, in the variables' shapes.
+
+        TensorFlow's gradient of this is one operation for each value that is no vector, and one
+        for each group of neighbours.
+        """
         if not self._sizes:
             return []
-
         # Of vectors there is nothing to reshape; of the others one constant for each shape.
         shapes = {s: tf.constant(s, tf.int32) for s in set(self._shapes) if len(s) != 1}
-        starts = range(0, len(self._sizes), GROUP)
-        wholes = _split(vector, [sum(self._sizes[start : start + GROUP]) for start in starts])
         return [
-            value
-            for start, vector in zip(starts, wholes, strict=True)
-            for value in self._cut(vector, slice(start, start + GROUP), shapes)
+            part if len(shape) == 1 else tf.reshape(part, shapes[shape])
+            for part, shape in zip(split(vector, self._sizes), self._shapes, strict=True)
         ]
-
-    def _cut(
-        self, vector: tf.Tensor, here: slice, shapes: Mapping[tuple[int, ...], tf.Tensor]
-    ) -> list[tf.Tensor]:
-        """Some neighbours' values of a part of the vector."""
-
-        @custom_gradient
-        def cut(vector: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., tf.Tensor]]:
-            parts = zip(tf.split(vector, self._sizes[here]), self._shapes[here], strict=True)
-            values = [
-                part if len(shape) == 1 else tf.reshape(part, shapes[shape])
-                for part, shape in parts
-            ]
-            return values, lambda *upstream: self.flatten(upstream)
-
-        return cut(vector)
-
-
-def _split(vector: tf.Tensor, sizes: Sequence[int]) -> list[tf.Tensor]:
-    """`split`, whose gradient is one operation in place of three for each part."""
-
-    @custom_gradient
-    def cut(vector: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., tf.Tensor]]:
-        return split(vector, sizes), lambda *upstream: concat(upstream)
-
-    return cut(vector)

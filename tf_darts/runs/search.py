@@ -35,6 +35,7 @@ from tf_darts.runs.stages import Stage
 from tf_darts.runtime.busy import busy
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.environment import record_start
+from tf_darts.runtime.garbage import beginning
 from tf_darts.runtime.progress import Progress
 from tf_darts.runtime.replicas import Replicas
 from tf_darts.runtime.run_directory import RunDirectory
@@ -92,6 +93,7 @@ def added_operations(cells: Mapping[str, CellTopology]) -> dict[str, list[str]]:
     return {"added_operations": added} if added else {}
 
 
+@beginning()
 def run_search(
     config: SearchConfig, stop: StopRequest, label: str = "", callbacks: Sequence[Callback] = ()
 ) -> SearchRun:

@@ -25,6 +25,7 @@ from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.console import say, warn
 from tf_darts.runtime.environment import record_start
 from tf_darts.runtime.extension import Extendable
+from tf_darts.runtime.garbage import beginning
 from tf_darts.runtime.progress import Progress
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.training.engine import TrainingEngine
@@ -57,6 +58,7 @@ def in_words(counts: dict[str, int]) -> str:
     return " and ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
+@beginning()
 def run_training(
     config: TrainingConfig,
     cell: genotype.Genotype,

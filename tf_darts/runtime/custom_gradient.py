@@ -2,13 +2,16 @@
 
 import functools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from etils import epy
 
 with epy.lazy_imports():  # of methods' files, which flags and --help load without TensorFlow
     import tensorflow as tf
+    from tensorflow.python.eager import record  # there is no public way
+
+    from tf_darts.runtime import lean_graphs
 
 _COLLECTION = "tf_darts/custom_gradients"
 
@@ -29,6 +32,8 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     def decorated(*arguments: Any) -> Any:
         if tf.executing_eagerly():
             return tf.custom_gradient(function)(*arguments)
+        if lean_graphs.is_closed():
+            return _recorded(function, arguments)
         structures: list[Any] = []
         registered: list[Any] = []
 
@@ -45,6 +50,24 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
         return tf.nest.pack_sequence_as(structures.pop(), results)
 
     return decorated
+
+
+def _recorded(function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+    """What tapes in this graph take for the gradient, as TensorFlow has it of eager execution.
+
+    Its way in graphs is for gradients of whole graphs too: it copies results and arguments, and
+    makes zeros for the copies, which nobody reads: three to five operations more each time.
+    """
+    arguments = tf.nest.map_structure(tf.convert_to_tensor, arguments)
+    # With its operations, through which the gradient's own gradient may pass.
+    results, gradient = function(*arguments)
+    flat = [tf.raw_ops.Identity(input=result) for result in tf.nest.flatten(results)]
+
+    def backward(*upstream: Any) -> list[Any]:
+        return tf.nest.flatten(gradient(*upstream))
+
+    record.record_operation("custom_gradient", flat, tf.nest.flatten(arguments), backward)
+    return tf.nest.pack_sequence_as(results, flat)
 
 
 def _forgetful(gradient: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 _lock = threading.Lock()
 _inside = 0  # how many, in all threads
 _before = False  # whether it was on
+_beginning: contextlib.ExitStack | None = None  # the run's, if one begins
 
 
 @contextlib.contextmanager
@@ -30,3 +31,22 @@ def without_collection() -> Iterator[None]:
             _inside -= 1
             if not _inside and _before:
                 gc.enable()
+
+
+@contextlib.contextmanager
+def beginning() -> Iterator[None]:
+    """Inside, the same until `begun` is called: from a run's beginning to its first step."""
+    global _beginning
+    before = _beginning
+    with contextlib.ExitStack() as _beginning:
+        _beginning.enter_context(without_collection())
+        try:
+            yield
+        finally:
+            _beginning = before
+
+
+def begun() -> None:
+    """The first step is done, or a later one: what comes now is garbage soon."""
+    if _beginning is not None:
+        _beginning.close()

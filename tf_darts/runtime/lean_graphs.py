@@ -29,29 +29,38 @@ def set_lean(on: bool) -> None:
     _enabled = on
 
 
-def lean(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of tensors, which in a graph adds fewer operations to it."""
+def lean(function: Callable[..., Any], *, closed: bool = False) -> Callable[..., Any]:
+    """A function of tensors, which in a graph adds fewer operations to it.
+
+    Args:
+      function: any.
+      closed: whether all who differentiate have their tape in it: no gradient is ever taken of the
+        whole graph, as it is where a compiled function is called while a tape looks on.
+    """
 
     @functools.wraps(function)
     def traced(*arguments: Any, **named: Any) -> Any:
-        with lean_graph():
+        with lean_graph(closed=closed):
             return function(*arguments, **named)
 
     return traced
 
 
 @contextlib.contextmanager
-def lean_graph() -> Iterator[None]:
+def lean_graph(*, closed: bool = False) -> Iterator[None]:
     """Inside, the graph that is being made gets each constant of integers once.
 
     Nor are shapes of calls worked out a second time, nor does Python look for what it might give
     free. Executed eagerly, or inside of itself, it changes nothing.
+
+    Args:
+      closed: see `lean`.
     """
     graph = tf.compat.v1.get_default_graph() if tf.inside_function() else None
     if not _enabled or graph is None or _of(graph) is not None:
         yield
         return
-    _open[id(graph)] = made = _LeanGraph(graph)
+    _open[id(graph)] = made = _LeanGraph(graph, closed)
     try:
         with without_collection():
             yield
@@ -83,6 +92,12 @@ def constant(value: Any, dtype: Any) -> tf.Tensor:
         return tf.constant(value, dtype)
 
 
+def is_closed() -> bool:
+    """Whether of the graph that is being made only tapes in it take gradients, see `lean`."""
+    made = _of(tf.compat.v1.get_default_graph()) if tf.inside_function() else None
+    return made is not None and made.closed
+
+
 def _of(graph: Any) -> "_LeanGraph | None":
     return _open.get(id(graph))
 
@@ -92,10 +107,12 @@ class _LeanGraph:
 
     Attributes:
       shares_floats: or else integers and truth values only.
+      closed: see `lean`.
     """
 
-    def __init__(self, graph: Any) -> None:
+    def __init__(self, graph: Any, closed: bool) -> None:
         self.shares_floats = False
+        self.closed = closed
         self._graph = graph
         self._constants: dict[bytes, tf.Operation] = {}
         self._make = getattr(graph, _METHOD, None)

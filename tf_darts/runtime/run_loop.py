@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tf_darts.errors import StateError, UserError
 from tf_darts.runtime.callback import Callback
+from tf_darts.runtime.garbage import begun
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.run_state import RunState
@@ -208,6 +209,7 @@ class RunLoop(abc.ABC):
         self._begin_epoch(epoch)
         for batch in self._batches(epoch, int(self._step_in_epoch)):
             result = self._take_step(epoch, batch)
+            begun()
             metrics = dict(result.metrics)
             for stream in self._streams():
                 means, totals = result.means[stream], self._sums[stream]

@@ -7,6 +7,7 @@ is where they are caught. What is not known as chatter is written on afterwards.
 
 import contextlib
 import faulthandler
+import gc
 import importlib
 import os
 import pathlib
@@ -18,6 +19,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 
 from tf_darts.runtime.console import warn
+from tf_darts.runtime.garbage import without_collection
 
 # What a machine without a GPU is told at every start, and nobody can act on.
 _CHATTER = re.compile(
@@ -64,8 +66,11 @@ def load_tensorflow() -> None:
         if first:
             importing.enter_context(_caught_errors(reasons))
             importing.enter_context(_without(_NOT_NEEDED))
+            importing.enter_context(without_collection())
         config = importlib.import_module("tensorflow").config
         gpus = config.list_physical_devices("GPU")
+        if first:
+            gc.freeze()  # nobody looks through modules again
     for gpu in gpus:
         with contextlib.suppress(RuntimeError):  # it is in use already
             config.experimental.set_memory_growth(gpu, True)

@@ -37,11 +37,11 @@ def compiled(
     """A compiled `function`: one program of XLA where that is asked for and can be had.
 
     Args:
-      function: of tensors, pure.
+      function: of tensors, pure, and called where no tape looks on.
       signature: `tf.TensorSpec`s of its arguments.
       name: tells it from others of its run, where graphs are kept (`graph_store`); "": it is not.
     """
-    function = lean(function)
+    function = lean(function, closed=True)
     kernels = tf.function(function, input_signature=signature, autograph=False)
     if not _step:
         return graph_store.kept(kernels, name)

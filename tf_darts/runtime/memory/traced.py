@@ -95,7 +95,7 @@ def traced(function: Callable[..., tf.Tensor], *specs: Any, order: int = 1) -> T
         with backward_pass():
             return tapes[0].gradient(results, flat)
 
-    compiled = tf.function(lean(differentiated), autograph=False)
+    compiled = tf.function(lean(differentiated, closed=True), autograph=False)
     graph = compiled.get_concrete_function(*specs).graph
     return _counted(graph, forward_operations)
 
