@@ -55,7 +55,7 @@ class Replicated:
         # A function that is not inlined: loops in it have the same names in all replicas, by which
         # their operations find one another.
         self.share = share = tf.function(
-            lean(traced),
+            lean(traced, closed=True),
             input_signature=(
                 tf.TensorSpec([], tf.resource),
                 tf.TensorSpec([], tf.int32),
