@@ -1,10 +1,12 @@
 import shutil
 
+import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from tf_darts.errors import UserError
-from tf_darts.runtime.checkpoints import Checkpoints
+from tf_darts.runtime.checkpoints import Checkpoints, names
 
 
 @pytest.fixture
@@ -25,6 +27,44 @@ def test_nothing_to_restore(make):
     with pytest.raises(UserError, match="epoch: the checkpoint to go back to is gone"):
         checkpoints.restore_anchor()
     assert value.numpy().tolist() == [0, 0]
+
+
+def everything():
+    """Variables of all kinds that runs have: TensorFlow's, Keras', nested ones, an optimiser's."""
+    kernel, optimizer = keras.Variable([3.0, 4.0]), keras.optimizers.Adam()
+    optimizer.build([kernel])
+    plain, nested = tf.Variable([1.0]), tf.Variable(2, dtype=tf.int64)
+    held = {"kernel": [kernel], "optimizer": optimizer, "plain": plain, "nested": {"a": [nested]}}
+    return held, [kernel, plain, nested, *optimizer.variables]
+
+
+def test_the_first_state_is_the_anchor_until_one_is_saved(tmp_path):
+    held, variables = everything()
+    checkpoints = Checkpoints(tmp_path, held)
+    values = [variable.numpy() for variable in variables]
+    checkpoints.remember_first()
+    for variable in variables:
+        variable.assign(variable + 1)
+    checkpoints.save(1)  # which is no anchor
+    saved = [name for name in names(tmp_path / "latest" / "ckpt-1") if "VARIABLE_VALUE" in name]
+    assert len(saved) == len(variables)  # nothing else would have to be remembered
+    checkpoints.restore_anchor()
+    for variable, value in zip(variables, values, strict=True):
+        np.testing.assert_array_equal(variable, value)
+    for variable in variables:
+        variable.assign(variable + 1)
+    checkpoints.save(2, anchor=True)
+    for variable in variables:
+        variable.assign(variable + 1)
+    checkpoints.restore_anchor()
+    for variable, value in zip(variables, values, strict=True):
+        np.testing.assert_array_equal(variable, value + 1)
+    checkpoints.remember_first()  # there is an anchor: nothing is to be remembered
+    (tmp_path / "epoch" / "checkpoint").unlink()
+    for file in (tmp_path / "epoch").iterdir():
+        file.unlink()
+    with pytest.raises(UserError, match="the checkpoint to go back to is gone"):
+        checkpoints.restore_anchor()
 
 
 def test_restores_the_latest_in_another_process(make):

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -108,7 +109,7 @@ class Checkpoints:
         self._checkpoint = tf.train.Checkpoint(**self._variables, history=self.history)
         self._latest, self._anchor = directory / "latest", directory / anchor
         self._kept = directory / "kept"
-        self._first: list[tuple[tf.Variable, np.ndarray]] = []
+        self._first: list[tuple[tf.Variable | keras.Variable, np.ndarray]] = []
 
     def save(self, step: int, *, anchor: bool = False) -> None:
         """Saves the state after `step` steps, as the anchor too if so asked.
@@ -169,7 +170,8 @@ class Checkpoints:
         """Keeps the state as it is in memory: the anchor until one is saved."""
         if not saved(self._anchor):
             found = tf.train.TrackableView(self._checkpoint).descendants()
-            self._first = [(v, v.numpy()) for v in found if isinstance(v, tf.Variable)]
+            kinds = tf.Variable, keras.Variable
+            self._first = [(v, v.numpy()) for v in found if isinstance(v, kinds)]
 
     def forget_first(self) -> None:
         """The state that is remembered is no anchor any more."""
