@@ -27,17 +27,21 @@ start_up.load_tensorflow()  # without its chatter
 import records
 
 from tf_darts.benchmarks import CellTable
+from tf_darts.cells.genotype import genotype_class
 from tf_darts.cli import program
 from tf_darts.config.method_names import label
 from tf_darts.config.recorded import kind_of, space_of
 from tf_darts.errors import UserError
 from tf_darts.report.run_files import read_finished
+from tf_darts.report.table_judgement import search_document
 from tf_darts.runtime import files
 from tf_darts.runtime.environment import recorded_environment
 from tf_darts.runtime.run_directory import RunDirectory
 
 _OUTPUT = flags.DEFINE_string("output", None, "The file of lines.", required=True)
-_TABLE = flags.DEFINE_string("table", None, "That of the searches: random cells' scores in it.")
+_TABLE = flags.DEFINE_string(
+    "table", None, "That of the searches: random cells' scores, and cells not looked up yet."
+)
 _COMMIT = flags.DEFINE_string("commit", None, "Of the code that ran, where the run does not say.")
 _ADVICE = "restore it from a copy, or leave this run out"
 # Of an epoch; what is None or missing is left out.
@@ -73,9 +77,15 @@ def record(path: pathlib.Path) -> dict[str, Any]:
     starts = recorded_environment(path)
     commit = (starts[-1]["versions"].get("commit") if starts else None) or _COMMIT.value
     scores: list[Any] = []
+    table = CellTable(_TABLE.value, space_of(run)) if _TABLE.value else None
     if files.exists(path / "table.json"):
         scores = files.read_json(path / "table.json", _ADVICE)["scores"]
-    table = CellTable(_TABLE.value, space_of(run)) if _TABLE.value else None
+    elif table is not None:  # the search was not given the table
+        cell_class = genotype_class(space_of(run))
+        for line in history:
+            line["table"] = table.scores_of(cell_class.from_dict(line["genotype"]))
+        found = cell_class.from_dict((result or history[-1])["genotype"])
+        scores = search_document(table, found)["scores"]
     return {
         "method": label(settings),
         "seed": settings["seed"],
