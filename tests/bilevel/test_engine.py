@@ -89,6 +89,23 @@ def test_a_kill_between_the_record_and_its_checkpoint_repeats_no_record(tmp_path
 
 
 @pytest.mark.slow
+def test_so_does_one_before_the_first_checkpoint(tmp_path, monkeypatch):
+    """An epoch has fewer steps than there are between two checkpoints."""
+    whole = search(tmp_path / "whole", checkpoint_steps=1000)
+
+    def killed(*arguments):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.SearchEngine, "_announce", killed)  # the record is written
+        with pytest.raises(Killed):
+            search(tmp_path / "killed", checkpoint_steps=1000)
+    assert (tmp_path / "killed" / "history.jsonl").exists()
+    again = search(tmp_path / "killed", checkpoint_steps=1000)
+    assert np.array_equal(again[0], whole[0]) and np.array_equal(again[1], whole[1])
+    assert without_time(again[2]) == without_time(whole[2])
+
+
 def test_a_finished_run_is_only_looked_at(tmp_path):
     search(tmp_path)
     data = Numbers()

@@ -166,6 +166,10 @@ class Checkpoints:
             return prefix
         raise first_error
 
+    def is_saved(self) -> bool:
+        """Whether any state is."""
+        return bool(saved(self._latest) or saved(self._anchor))
+
     def remember_first(self) -> None:
         """Keeps the state as it is in memory: the anchor until one is saved."""
         if not saved(self._anchor):

@@ -255,6 +255,8 @@ class RunLoop(abc.ABC):
             "rollbacks": int(self._rollbacks),
         }
         anchor = self._is_anchor(record)
+        if self._replicas.is_chief and not self._state.is_saved():
+            self._save()  # a record without any checkpoint is that of a run which has lost its own
         self._state.append(record)
         self._announce(record)
         self._epoch.assign(epoch + 1)

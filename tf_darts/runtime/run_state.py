@@ -71,6 +71,10 @@ class RunState:
                 )
         return False
 
+    def is_saved(self) -> bool:
+        """Whether there is a checkpoint."""
+        return self._checkpoints.is_saved()
+
     def remember_first(self) -> None:
         """See `Checkpoints.remember_first`."""
         self._checkpoints.remember_first()
