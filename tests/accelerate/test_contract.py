@@ -14,7 +14,10 @@ from tf_darts.spaces import fast_forms
 from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
 from tf_darts.spaces.convolutional.derived.objective import CifarNetwork
 from tf_darts.spaces.convolutional.operations.batch_norm import BatchNorm
-from tf_darts.spaces.convolutional.operations.convolutions import DepthwiseSeparable
+from tf_darts.spaces.convolutional.operations.convolutions import (
+    DepthwiseSeparable,
+    FactorizedReduction,
+)
 from tf_darts.spaces.convolutional.relaxed.cell import MixedOperation, RelaxedCell
 from tf_darts.spaces.fast_forms import without
 from tf_darts.spaces.nasbench201.cells import RelaxedBenchCell, RelaxedEdge
@@ -82,6 +85,13 @@ def _depthwise(dtype: str) -> Case:
     return Case(layer, lambda x: layer(x, training=True), [inputs])
 
 
+def _factorized_reduction(dtype: str) -> Case:
+    layer = FactorizedReduction(4, seed=1)
+    inputs = random(1, 3, 6, 4, 2, dtype=dtype)
+    layer.build(inputs.shape)
+    return Case(layer, lambda x: layer(x, training=True), [inputs])
+
+
 def _word_model(dtype: str) -> Case:
     model = LanguageModel(PUBLISHED["recurrent"]["darts_v2"], words=11, units=6)
     model.build()
@@ -125,6 +135,7 @@ CASES: dict[type, Callable[[str], Case]] = {
     DerivedRecurrentCell: _derived_recurrent_cell,
     BatchNorm: _batch_norm,
     DepthwiseSeparable: _depthwise,
+    FactorizedReduction: _factorized_reduction,
     RelaxedBenchCell: _relaxed_bench_cell,
     WordModel: _word_model,
     MixedOperation: _mixed_operation,
@@ -149,7 +160,7 @@ def test_only_named_forms_are_left_out():
     case = _relaxed_cell("float32")
     with without(RelaxedCell), fast_forms.recorded() as taken:
         case.at(*case.arguments)
-    assert set(taken) == {BatchNorm, DepthwiseSeparable}
+    assert set(taken) == {BatchNorm, DepthwiseSeparable, FactorizedReduction}
 
 
 def test_a_class_has_one_form():

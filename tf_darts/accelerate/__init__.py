@@ -9,6 +9,7 @@ from tf_darts.accelerate.convolutional import (  # noqa: F401
     batch_norm,
     depthwise,
     derived_stack,
+    every_second_pixel,
     relaxed_cell,
 )
 from tf_darts.accelerate.nasbench201 import relaxed_bench_cell  # noqa: F401

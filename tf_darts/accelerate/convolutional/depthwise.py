@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from tf_darts.runtime.custom_gradient import custom_gradient
-from tf_darts.spaces.convolutional.operations.base import pad
 from tf_darts.spaces.convolutional.operations.convolutions import DepthwiseSeparable
 from tf_darts.spaces.fast_forms import register
 
@@ -49,16 +48,16 @@ def depthwise_same(
 def _filter_gradient(inputs: tf.Tensor, shape: Sequence[int], upstream: tf.Tensor) -> tf.Tensor:
     """A wide filter's gradient, three columns at a time: each a narrow filter on shifted inputs."""
     height, width, channels, _ = shape
-    # What follows needs only what the forward pass has: it must not be run, and kept, that early.
-    with tf.control_dependencies([upstream]):
-        bordered = pad(inputs, height // 2, width // 2)
-    columns = inputs.shape[2] + _FAST_WIDTH - 1
     parts = []
     for start in range(0, width, _FAST_WIDTH):
         # Where fewer than three columns are left, some are computed again.
         first = min(start, width - _FAST_WIDTH)
+        # What follows needs only what the forward pass has: it must not be run, and kept, that
+        # early.
+        with tf.control_dependencies([upstream]):
+            seen = _shifted(inputs, height // 2, width // 2 - first)
         part = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
-            input=bordered[:, :, first : first + columns],
+            input=seen,
             filter_sizes=[height, _FAST_WIDTH, channels, 1],
             out_backprop=upstream,
             strides=[1, 1, 1, 1],
@@ -66,3 +65,16 @@ def _filter_gradient(inputs: tf.Tensor, shape: Sequence[int], upstream: tf.Tenso
         )
         parts.append(part[:, start - first :])
     return tf.concat(parts, axis=1)
+
+
+def _shifted(inputs: tf.Tensor, rows: int, left: int) -> tf.Tensor:
+    """Images with a border of `rows` above and below, and two columns more.
+
+    Of these `left` are put on the left and the others on the right; where one of the numbers is
+    negative, columns are cut off there.
+    """
+    right = _FAST_WIDTH - 1 - left
+    if left < 0 or right < 0:
+        inputs = inputs[:, :, max(-left, 0) : inputs.shape[2] - max(-right, 0)]
+    columns = [max(left, 0), max(right, 0)]
+    return tf.pad(inputs, [[0, 0], [rows, rows], columns, [0, 0]])

@@ -17,7 +17,6 @@ import tensorflow as tf
 
 from tf_darts.accelerate.convolutional.folded_norm import folded_norm
 from tf_darts.runtime import collectives
-from tf_darts.runtime.custom_gradient import custom_gradient
 from tf_darts.runtime.precision import current
 from tf_darts.spaces.convolutional.derived.cell import DerivedCell
 from tf_darts.spaces.convolutional.derived.network import DerivedNetwork
@@ -214,39 +213,14 @@ def _spread(layer: DepthwiseSeparable, rectified: Images) -> Images:
 def _convolution(layer: ReluConvBatchNorm, source: Images, factors: tf.Tensor | None) -> Images:
     value = source.rectified
     if layer.stride == 2:
-        value = Images(value.value[:, ::2, ::2], value.side)
+        value = Images(even_and_odd(value.value)[0], value.side)
     return _norm(layer.norm, _pointwise(value, layer.kernel), factors)
 
 
 def _reduction(layer: FactorizedReduction, source: Images, factors: tf.Tensor | None) -> Images:
-    even, odd = (Images(value, source.side) for value in _even_and_odd(source.rectified.value))
+    even, odd = (Images(value, source.side) for value in even_and_odd(source.rectified.value))
     halves = [_pointwise(even, layer.even_kernel), _pointwise(odd, layer.odd_kernel)]
     return _norm(layer.norm, _concat_channels(halves), factors)
-
-
-@custom_gradient
-def _even_and_odd(inputs: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., tf.Tensor]]:
-    """`even_and_odd` in one XLA cluster each way: TensorFlow's strided slices have one thread."""
-
-    def gradient(even: tf.Tensor, odd: tf.Tensor) -> tf.Tensor:
-        return _weave_even_odd(even, odd, *inputs.shape[1:3])
-
-    return _split_even_odd(inputs), gradient
-
-
-@tf.function(jit_compile=True, autograph=False)
-def _split_even_odd(inputs: tf.Tensor) -> list[tf.Tensor]:
-    return list(even_and_odd(inputs))
-
-
-@tf.function(jit_compile=True, autograph=False)
-def _weave_even_odd(even: tf.Tensor, odd: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Images [.., height, width, ..] of these pixels, and zeros between them."""
-    groups, rows, columns, wide = even.shape
-    zeros = tf.zeros_like(even)
-    lines = [tf.stack(pixels, axis=3) for pixels in ((even, zeros), (zeros, odd))]
-    woven = tf.reshape(tf.stack(lines, axis=2), [groups, 2 * rows, 2 * columns, wide])
-    return woven[:, :height, :width]
 
 
 def _pooling(layer: Pooling, source: Images, factors: tf.Tensor | None) -> Images:

@@ -79,6 +79,11 @@ class Source:
         offset = constant(np.zeros(channels), dtype)
         return normalize(inputs, norms, scale, offset, self.training, bias)
 
+    @functools.cached_property
+    def even_and_odd(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Of the rectified node, what reductions read; of the even pixels also dilation 2."""
+        return even_and_odd(self.rectified)
+
     def tiled(self, view: str) -> tf.Tensor:
         """The rectified node n times side by side, [.., .., .., n·C].
 
@@ -90,7 +95,7 @@ class Source:
         if view not in self._views:
             value = self.rectified
             if view == "even":
-                value = value[:, ::2, ::2]
+                value = self.even_and_odd[0]
             elif view == "space_to_batch":
                 value = tf.space_to_batch(value, [2, 2], [[0, 0], [0, 0]])
             self._views[view] = tile_channels(value, self.edges)
@@ -122,7 +127,7 @@ class Source:
         unit = constant(np.eye(channels)[np.newaxis, :, np.newaxis], mixing[0].dtype)
         weights = tf.reshape(tf.stack(mixing), [terms, 1, self.edges, 1]) * unit
         weights = tf.reshape(weights, [terms * channels, self.edges * channels])
-        return pointwise(tf.concat(values, axis=-1), weights)
+        return pointwise(concat(values, axis=-1), weights)
 
 
 def _alike(cell: RelaxedCell, *_: Any) -> bool:
@@ -224,8 +229,8 @@ def _factorized_reduction(
         kernels = [tf.convert_to_tensor(getattr(op, name)) for op in operations]
         zeros = tf.zeros_like(kernels[0])
         halves.append(concat([(kernel, zeros)[c] for kernel in kernels for c in columns], axis=1))
-    pixels = tf.concat(even_and_odd(source.rectified), axis=-1)
-    wide = pointwise(pixels, tf.concat(halves, axis=0))
+    pixels = concat(source.even_and_odd, axis=-1)
+    wide = pointwise(pixels, concat(halves, axis=0))
     return [source.norm(wide, [operation.norm for operation in operations], mixing)]
 
 

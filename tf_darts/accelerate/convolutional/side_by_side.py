@@ -10,7 +10,7 @@ from tf_darts.runtime.precision import like
 from tf_darts.spaces.convolutional.operations.convolutions import pointwise
 
 # Up to so many channels one product, mostly with zeros, is faster than one for each edge.
-_WIDE_PRODUCT = 64
+_WIDE_PRODUCT = 48
 
 
 def concat(values: Sequence[tf.Tensor], axis: int) -> tf.Tensor:
@@ -36,7 +36,7 @@ def wide_pointwise(inputs: tf.Tensor, kernels: Sequence[tf.Tensor]) -> tf.Tensor
       kernels: n of [C, C'].
     """
     _, height, width, channels = inputs.shape
-    if channels <= _WIDE_PRODUCT:
+    if channels <= _WIDE_PRODUCT or len(kernels) == 1:
         return pointwise(inputs, _block_diagonal(kernels))
     parts = tf.split(tf.reshape(inputs, [-1, channels]), len(kernels), axis=1)
     products = [

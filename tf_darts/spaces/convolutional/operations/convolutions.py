@@ -57,7 +57,7 @@ def depthwise(inputs: tf.Tensor, kernel: Any, stride: int = 1, dilation: int = 1
     """One filter for each channel, kernel [k, k, C, 1]; stride 1, 2, or dilation 2, or both 2."""
     if stride == 2 and dilation == 2:
         # Every tap falls on an even pixel.
-        return depthwise(inputs[:, ::2, ::2], kernel)
+        return depthwise(even_and_odd(inputs)[0], kernel)
     kernel = like(tf.convert_to_tensor(kernel), inputs)
     if (fast := fast_form(DepthwiseSeparable, inputs, kernel, stride, dilation)) is not None:
         return fast()
@@ -177,7 +177,7 @@ class ReluConvBatchNorm(Operation):
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         value = tf.nn.relu(inputs)
         if self.stride == 2:
-            value = value[:, ::2, ::2]
+            value, _ = even_and_odd(value)
         return self.norm(pointwise(value, self.kernel), training=training)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -235,6 +235,8 @@ class FactorizedReduction(Operation):
 
 def even_and_odd(inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Every second pixel from the first on, and from the second on; as many of these."""
+    if (fast := fast_form(FactorizedReduction, inputs)) is not None:
+        return fast()
     height, width = inputs.shape[1:3]
     padded = tf.pad(inputs, [[0, 0], [0, height % 2], [0, width % 2], [0, 0]])
     return padded[:, ::2, ::2], padded[:, 1::2, 1::2]
