@@ -151,7 +151,6 @@ HOMES = {
     ],
     "spaces/convolutional/operations/test_registry.py": [
         "spaces/convolutional/operations/convolutions",
-        "spaces/convolutional/operations/pooling",
     ],
     "spaces/convolutional/relaxed/test_classifier.py": [
         "spaces/convolutional/layout",

@@ -1,5 +1,6 @@
 """`tf.custom_gradient` for graphs that are thrown away."""
 
+import contextlib
 import functools
 import weakref
 from collections.abc import Callable, Sequence
@@ -16,7 +17,9 @@ with epy.lazy_imports():  # of methods' files, which flags and --help load witho
 _COLLECTION = "tf_darts/custom_gradients"
 
 
-def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
+def custom_gradient(
+    function: Callable[..., Any], *, of_arguments: bool = False
+) -> Callable[..., Any]:
     """`tf.custom_gradient`, but a graph that was traced with it can be given free.
 
     TensorFlow registers the gradient's function for ever, in each trace anew, and with it all that
@@ -26,6 +29,9 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     Args:
       function: of tensors; it returns a structure of tensors, and a function from what flows back
         into each of them to the arguments' gradients.
+      of_arguments: whether all that this reads of the outside are the arguments: then what lies
+        between arguments and results has no second derivatives, and needs no record. No result is
+        an argument itself.
     """
 
     @functools.wraps(function)
@@ -33,7 +39,7 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
         if tf.executing_eagerly():
             return tf.custom_gradient(function)(*arguments)
         if lean_graphs.is_closed():
-            return _recorded(function, arguments)
+            return _recorded(function, arguments, of_arguments)
         structures: list[Any] = []
         registered: list[Any] = []
 
@@ -52,16 +58,19 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
-def _recorded(function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+def _recorded(function: Callable[..., Any], arguments: Sequence[Any], of_arguments: bool) -> Any:
     """What tapes in this graph take for the gradient, as TensorFlow has it of eager execution.
 
     Its way in graphs is for gradients of whole graphs too: it copies results and arguments, and
     makes zeros for the copies, which nobody reads: three to five operations more each time.
     """
     arguments = tf.nest.map_structure(tf.convert_to_tensor, arguments)
-    # With its operations, through which the gradient's own gradient may pass.
-    results, gradient = function(*arguments)
-    flat = [tf.raw_ops.Identity(input=result) for result in tf.nest.flatten(results)]
+    # Else with its operations, through which the gradient's own gradient may pass.
+    with record.stop_recording() if of_arguments else contextlib.nullcontext():
+        results, gradient = function(*arguments)
+    flat = tf.nest.flatten(results)
+    if not of_arguments:  # the same tensors would be recorded twice
+        flat = [tf.raw_ops.Identity(input=result) for result in flat]
 
     def backward(*upstream: Any) -> list[Any]:
         return tf.nest.flatten(gradient(*upstream))

@@ -15,8 +15,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_darts.accelerate.convolutional.max_pooling import max_pool
-from tf_darts.accelerate.convolutional.side_by_side import concat, tile_channels, wide_pointwise
+from tf_darts.accelerate.convolutional.side_by_side import (
+    Column,
+    columns_of,
+    concat,
+    tile_channels,
+    wide_pointwise,
+)
 from tf_darts.accelerate.convolutional.wrapped_edges import Brought, brought, has_form, joined
 from tf_darts.runtime.lean_graphs import constant
 from tf_darts.runtime.precision import full, like
@@ -63,19 +68,16 @@ class Source:
         self,
         inputs: tf.Tensor,
         norms: Sequence[BatchNorm],
-        mixing: tf.Tensor | None = None,
+        scale: tf.Tensor | None = None,
         bias: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """The edges' batch norms at once; `mixing` [n] multiplies their results.
+        """The edges' batch norms at once; `scale` [n·C] multiplies their results.
 
         `bias` is what their convolutions would have added, see `normalize`.
         """
         channels = inputs.shape[-1]
         dtype = norms[0].variable_dtype  # not that of activations, which may have 16 bits
-        scale = constant(np.ones(channels), dtype)
-        if mixing is not None:
-            copies = constant(np.ones([1, channels // len(norms)]), dtype)
-            scale = tf.reshape(tf.reshape(mixing, [-1, 1]) * copies, [channels])
+        scale = constant(np.ones(channels), dtype) if scale is None else scale
         offset = constant(np.zeros(channels), dtype)
         return normalize(inputs, norms, scale, offset, self.training, bias)
 
@@ -185,43 +187,40 @@ def edges_from(
     """
     shared = Source(source, len(edges), stride, training)
     terms = []
-    columns = tf.unstack(mixing, axis=1)
-    for operations, weights in zip(zip(*edges, strict=True), columns, strict=True):
+    columns = columns_of(mixing, source.shape[-1])
+    for operations, column in zip(zip(*edges, strict=True), columns, strict=True):
         fuse = _SIDE_BY_SIDE.get(type(operations[0]), _by_layer)
-        terms += fuse(shared, operations, weights)
+        terms += fuse(shared, operations, column)
     return tf.split(tf.add_n(terms + shared.added_terms()), len(edges), axis=-1)
 
 
-def _none(source: Source, operations: Sequence[Zero], mixing: tf.Tensor) -> list[tf.Tensor]:
+def _none(source: Source, operations: Sequence[Zero], mixing: Column) -> list[tf.Tensor]:
     del source, operations, mixing
     return []
 
 
-def _identity(source: Source, operations: Sequence[Identity], mixing: tf.Tensor) -> list[tf.Tensor]:
+def _identity(source: Source, operations: Sequence[Identity], mixing: Column) -> list[tf.Tensor]:
     del operations
-    source.add_shared_term(source.value, mixing)
+    source.add_shared_term(source.value, mixing.by_edge)
     return []
 
 
-def _pooling(source: Source, operations: Sequence[Pooling], mixing: tf.Tensor) -> list[tf.Tensor]:
+def _pooling(source: Source, operations: Sequence[Pooling], mixing: Column) -> list[tf.Tensor]:
     """Pooling and its batch norm depend on the source only: once for all edges."""
-    if isinstance(operations[0], MaxPooling):
-        pooled = max_pool(source.value, source.stride)
-    else:
-        pooled = operations[0].pool(source.value)
+    pooled = operations[0].pool(source.value)
     if not operations[0].normalized:
-        source.add_shared_term(pooled, mixing)
+        source.add_shared_term(pooled, mixing.by_edge)
         return []
     norms = [operation.norm for operation in operations]
     if not source.training:
         # The running statistics may differ, where they come from elsewhere.
-        return [source.norm(tile_channels(pooled, source.edges), norms, mixing)]
-    source.add_shared_term(source.norm(pooled, norms), mixing)
+        return [source.norm(tile_channels(pooled, source.edges), norms, mixing.by_channel)]
+    source.add_shared_term(source.norm(pooled, norms), mixing.by_edge)
     return []
 
 
 def _factorized_reduction(
-    source: Source, operations: Sequence[FactorizedReduction], mixing: tf.Tensor
+    source: Source, operations: Sequence[FactorizedReduction], mixing: Column
 ) -> list[tf.Tensor]:
     """One product: an edge's first half of channels sees the even pixels, the second the odd."""
     halves = []
@@ -231,11 +230,11 @@ def _factorized_reduction(
         halves.append(concat([(kernel, zeros)[c] for kernel in kernels for c in columns], axis=1))
     pixels = concat(source.even_and_odd, axis=-1)
     wide = pointwise(pixels, concat(halves, axis=0))
-    return [source.norm(wide, [operation.norm for operation in operations], mixing)]
+    return [source.norm(wide, [operation.norm for operation in operations], mixing.by_channel)]
 
 
 def _separable(
-    source: Source, operations: Sequence[SeparableConvolution], mixing: tf.Tensor
+    source: Source, operations: Sequence[SeparableConvolution], mixing: Column
 ) -> list[tf.Tensor]:
     first = [operation.first for operation in operations]
     second = [operation.second for operation in operations]
@@ -243,11 +242,11 @@ def _separable(
     middle = source.norm(_pointwise(first, spread), [layer.norm for layer in first])
     spread = _depthwise(second, tf.nn.relu(middle))
     wide = _pointwise(second, spread)
-    return [source.norm(wide, [layer.norm for layer in second], mixing)]
+    return [source.norm(wide, [layer.norm for layer in second], mixing.by_channel)]
 
 
 def _dilated(
-    source: Source, operations: Sequence[DilatedConvolution], mixing: tf.Tensor
+    source: Source, operations: Sequence[DilatedConvolution], mixing: Column
 ) -> list[tf.Tensor]:
     norms = [operation.norm for operation in operations]
     height, width = source.value.shape[1:3]
@@ -257,9 +256,11 @@ def _dilated(
         spread = _depthwise(operations, source.tiled("all"), dilation=2)
     else:
         spread = _depthwise(operations, source.tiled("space_to_batch"))
-        source.add_space_to_batch_term(source.norm(_pointwise(operations, spread), norms, mixing))
+        source.add_space_to_batch_term(
+            source.norm(_pointwise(operations, spread), norms, mixing.by_channel)
+        )
         return []
-    return [source.norm(_pointwise(operations, spread), norms, mixing)]
+    return [source.norm(_pointwise(operations, spread), norms, mixing.by_channel)]
 
 
 def _depthwise(
@@ -273,13 +274,12 @@ def _pointwise(layers: Sequence[DepthwiseSeparable], inputs: tf.Tensor) -> tf.Te
     return wide_pointwise(inputs, [tf.convert_to_tensor(k.pointwise_kernel) for k in layers])
 
 
-def _by_layer(
-    source: Source, operations: Sequence[Operation], mixing: tf.Tensor
-) -> list[tf.Tensor]:
+def _by_layer(source: Source, operations: Sequence[Operation], mixing: Column) -> list[tf.Tensor]:
     """Operations that have none of these forms."""
     outputs = [operation(source.value, training=source.training) for operation in operations]
     weighted = [
-        like(p * full(y), source.value) for p, y in zip(tf.unstack(mixing), outputs, strict=True)
+        like(p * full(y), source.value)
+        for p, y in zip(tf.unstack(mixing.by_edge), outputs, strict=True)
     ]
     return [tf.concat(weighted, axis=-1)]
 

@@ -1,11 +1,14 @@
 """Operations on many edges' channels side by side, for `relaxed_cell.py`."""
 
+import functools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tf_darts.runtime.custom_gradient import custom_gradient
+from tf_darts.runtime.lean_graphs import constant
 from tf_darts.runtime.precision import like
 from tf_darts.spaces.convolutional.operations.convolutions import pointwise
 
@@ -13,12 +16,35 @@ from tf_darts.spaces.convolutional.operations.convolutions import pointwise
 _WIDE_PRODUCT = 48
 
 
+class Column(NamedTuple):
+    """One operation's mixing weights on all edges.
+
+    Attributes:
+      by_edge: [n].
+      by_channel: of each edge C times, [n·C].
+    """
+
+    by_edge: tf.Tensor
+    by_channel: tf.Tensor
+
+
+def columns_of(mixing: tf.Tensor, channels: int) -> list[Column]:
+    """The columns of mixing weights [n, operations], for edges of so many channels each."""
+    edges, operations = mixing.shape
+    by_edge = tf.transpose(mixing)
+    copies = constant(np.ones([1, 1, channels]), mixing.dtype)
+    by_channel = tf.reshape(
+        tf.reshape(by_edge, [operations, edges, 1]) * copies, [operations, edges * channels]
+    )
+    return [Column(*one) for one in zip(*map(tf.unstack, (by_edge, by_channel)), strict=True)]
+
+
 def concat(values: Sequence[tf.Tensor], axis: int) -> tf.Tensor:
     """`tf.concat` of equal sizes, whose gradient is one operation in place of three for each."""
     if len(values) == 1:
         return values[0]
 
-    @custom_gradient
+    @functools.partial(custom_gradient, of_arguments=True)
     def join(*values: tf.Tensor) -> tf.Tensor:
         def gradient(upstream: tf.Tensor) -> list[tf.Tensor]:
             return tf.split(upstream, len(values), axis=axis)
@@ -60,7 +86,7 @@ def tile_channels(inputs: tf.Tensor, count: int) -> tf.Tensor:
     """`count` copies of all channels side by side."""
     _, height, width, channels = inputs.shape
 
-    @custom_gradient
+    @functools.partial(custom_gradient, of_arguments=True)
     def tile(inputs: tf.Tensor) -> tf.Tensor:
         def gradient(upstream: tf.Tensor) -> tf.Tensor:
             copies = tf.reshape(upstream, [-1, height, width, count, channels])

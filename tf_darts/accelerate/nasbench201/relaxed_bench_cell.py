@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from tf_darts.accelerate.convolutional.relaxed_cell import Source
-from tf_darts.accelerate.convolutional.side_by_side import concat
+from tf_darts.accelerate.convolutional.side_by_side import columns_of, concat
 from tf_darts.accelerate.traced_once import can_be_shared, traced_once
 from tf_darts.runtime.precision import like
 from tf_darts.spaces.fast_forms import register, without
@@ -69,17 +69,16 @@ def _edges_at_once(
         shared = Source(nodes[source], len(rows), 1, training)
         edges = [cell.edges[row].operations for row in rows]
         weights = tf.stack([mixing[row] for row in rows])
-        wide = []
-        for column, (name, operations) in enumerate(
-            zip(topology.operations, zip(*edges, strict=True), strict=True)
+        columns, wide = columns_of(weights, cell.channels), []
+        for column, name, operations in zip(
+            columns, topology.operations, zip(*edges, strict=True), strict=True
         ):
             if isinstance(operations[0], ReluConvNorm):
-                wide.append(_dense(shared, operations, weights[:, column]))
+                wide.append(_dense(shared, operations, column.by_channel))
             elif name in _WITHOUT_WEIGHTS:  # the same for all edges
                 value = operations[0](shared.value)
-                for place, target in enumerate(targets):
-                    factor = like(weights[place, column], value)
-                    arriving[target].append(factor * value)
+                for weight, target in zip(tf.unstack(column.by_edge), targets, strict=True):
+                    arriving[target].append(like(weight, value) * value)
         if wide:
             parts = tf.split(tf.add_n(wide), len(rows), axis=-1)
             for target, part in zip(targets, parts, strict=True):
@@ -89,12 +88,12 @@ def _edges_at_once(
     return nodes[-1]
 
 
-def _dense(source: Source, operations: Sequence[ReluConvNorm], mixing: tf.Tensor) -> tf.Tensor:
-    """Convolutions of one size, [B, H, W, n·C]."""
+def _dense(source: Source, operations: Sequence[ReluConvNorm], scale: tf.Tensor) -> tf.Tensor:
+    """Convolutions of one size, [B, H, W, n·C], times mixing weights [n·C]."""
 
     def of_all(name: str, axis: int) -> tf.Tensor:
         return concat([tf.convert_to_tensor(getattr(o, name)) for o in operations], axis=axis)
 
     wide = convolve(source.rectified, of_all("kernel", 3))
     bias = None if operations[0].affine else of_all("bias", 0)
-    return source.norm(wide, [operation.norm for operation in operations], mixing, bias)
+    return source.norm(wide, [operation.norm for operation in operations], scale, bias)
