@@ -79,8 +79,7 @@ class BilevelStep:
             **scale,
             "weights": [variable.value for variable in self.supernet.weights],
             "statistics": [variable.value for variable in self.supernet.statistics],
-            # The name says in which order; a checkpoint of another order lacks it.
-            "velocities_by_shape": self._weight_moves.velocities,
+            "velocities": self._weight_moves.velocities,
             "alphas": {name: alpha.value for name, alpha in self.alphas.items()},
             "alpha_optimizer": self._alpha_moves.optimizer,
             "states": {name: tf.nest.flatten(state) for name, state in self._states.items()},

@@ -38,7 +38,7 @@ class LossParts:
     def __init__(self, supernet: Supernet, relaxation: Relaxation) -> None:
         self.supernet = supernet
         self.relaxation = relaxation
-        self.layout = FlatLayout(supernet.weights, by_shape=True)
+        self.layout = FlatLayout(supernet.weights)
         self.statistics_layout = FlatLayout(supernet.statistics)
 
     def arguments(
