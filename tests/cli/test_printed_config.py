@@ -89,3 +89,29 @@ def test_an_old_name_is_printed_as_the_new_one(capsys):
 def test_a_wrong_configuration_is_refused():
     with pytest.raises(UserError, match="no --dataset given"):
         questions.parse(["main", "--mode=search", "--print_config"], flag_values())
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--tune=unit=1:9"], "--tune: unit is no setting of trainings on texts"),
+        (["--tune=units=9:1"], "--tune: units=9:1 is no range"),
+        (["--tune=units=1:9", "--train_settings=units=3"], "units has a value in --train_settings"),
+        (
+            ["--tune=units=1:9", "--train_settings=epoch=3"],
+            "--train_settings: --epoch has no meaning",
+        ),
+    ],
+)
+def test_the_texts_of_a_tuning_are_looked_at(words, sentence):
+    with pytest.raises(UserError, match=sentence):
+        questions.parse(
+            ["main", "--mode=tune", "--dataset=ptb", *words, "--print_config"], flag_values()
+        )
+
+
+@pytest.mark.parametrize("mode", ["select", "black_box"])
+def test_so_is_the_text_of_a_study_s_trainings(mode):
+    words = [f"--mode={mode}", "--dataset=ptb", "--train_settings=epoch=3", "--print_config"]
+    with pytest.raises(UserError, match="--train_settings: --epoch has no meaning"):
+        questions.parse(["main", *words], flag_values())

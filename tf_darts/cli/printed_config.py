@@ -11,8 +11,11 @@ from tf_darts.config.presets import Config, configure, unchecked
 from tf_darts.config.run import RunConfig
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.setting import fields
+from tf_darts.config.study import StudyConfig, TuneConfig
 from tf_darts.errors import UserError
 from tf_darts.runtime.renamed_settings import RENAMED, rename_settings
+from tf_darts.study.settings import training_config
+from tf_darts.study.tuning import check_tuned, configs_of, parse_tuned
 
 
 def printed_config(typed: Mapping[str, Any], sources: Mapping[str, str]) -> str:
@@ -27,6 +30,10 @@ def printed_config(typed: Mapping[str, Any], sources: Mapping[str, str]) -> str:
     """
     typed = {name: value for name, value in typed.items() if value is not None}
     config = configure(typed)
+    if isinstance(config, TuneConfig):
+        check_tuned(config, parse_tuned(config.tune, configs_of(config, {})))
+    elif isinstance(config, StudyConfig):
+        training_config(config)
     current = rename_settings(typed)
     sources = {RENAMED.get(name, name): source for name, source in sources.items()}
     preset = unchecked({n: v for n, v in current.items() if n in _COMPOSING})

@@ -2,9 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
-
-import keras_tuner
+from typing import TYPE_CHECKING, NamedTuple
 
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.setting import check, fields
@@ -12,6 +10,9 @@ from tf_darts.config.study import TuneConfig
 from tf_darts.config.training import TrainingConfig
 from tf_darts.errors import UserError
 from tf_darts.study.settings import parse_assignments, search_config, training_config
+
+if TYPE_CHECKING:  # it loads TensorFlow, which `--print_config` does without
+    import keras_tuner
 
 Configs = Mapping[str, SearchConfig | TrainingConfig]
 
@@ -39,7 +40,7 @@ class Tuned(NamedTuple):
         """Of the hyperparameter."""
         return f"{self.part}.{self.field}"
 
-    def value(self, hyperparameters: keras_tuner.HyperParameters) -> float | int:
+    def value(self, hyperparameters: "keras_tuner.HyperParameters") -> float | int:
         """The value in a trial; declares it where it is new."""
         sampling = "log" if self.logarithmic else "linear"
         kind = hyperparameters.Int if self.integer else hyperparameters.Float
