@@ -2,7 +2,7 @@
 
   python experiments/collapse_animation.py [--runs=darts_first:2,beta_darts:2]
 
-Both are recorded searches of the leaderboard (`experiments/results/nasbench201.jsonl`). A frame has
+Both are recorded searches of the leaderboard (`experiments/results/nasbench201`). A frame has
 the cells that they would have ended with after so many epochs, and below what these are worth.
 """
 

@@ -2,7 +2,7 @@
 
   python experiments/compare_estimates.py --flagfile=flags/search_nasbench201_small.flags \
     --method=darts_first --seed=0 --run_dir=runs/compared_0 \
-    --output=experiments/results/estimates.jsonl
+    --output=experiments/results/estimates
 
 The search is the product's own, and the same one as without this program: the estimates are taken
 at the end of each epoch, at its w, α and velocity, on some batches of the first epoch, with the

@@ -28,7 +28,7 @@ from tf_darts.runtime import files
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 _WRITE = flags.DEFINE_bool("write", False, "Write the document and its picture.")
-RECORDS = ROOT / "experiments" / "results" / "estimates.jsonl"
+RECORDS = ROOT / "experiments" / "results" / "estimates"
 DOCUMENT = ROOT / "docs" / "results.md"
 CURVES = ROOT / "docs" / "images" / "estimates.png"
 _ESTIMATES = {

@@ -37,7 +37,7 @@ from tf_darts.runtime import files
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 _WRITE = flags.DEFINE_bool("write", False, "Write the document and its pictures.")
-RECORDS = ROOT / "experiments" / "results" / "nasbench201.jsonl"
+RECORDS = ROOT / "experiments" / "results" / "nasbench201"
 DOCUMENT = ROOT / "docs" / "results.md"
 README = ROOT / "README.md"
 METHODS = ROOT / "docs" / "methods.md"

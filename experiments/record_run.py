@@ -1,7 +1,7 @@
 """Finished searches as lines of a file that stays: settings, cells of all epochs, their scores.
 
   python experiments/record_run.py runs/beta_darts_0 runs/gdas_0 --table=nasbench201.csv \
-    --output=experiments/results/nasbench201.jsonl
+    --output=experiments/results/nasbench201
 
 A line has all that docs/results.md says of a run, so that the document can be made again where the
 run directory is gone (`experiments/leaderboard.py`). A run of the same settings is written once:
@@ -38,7 +38,12 @@ from tf_darts.runtime import files
 from tf_darts.runtime.environment import recorded_environment
 from tf_darts.runtime.run_directory import RunDirectory
 
-_OUTPUT = flags.DEFINE_string("output", None, "The file of lines.", required=True)
+_OUTPUT = flags.DEFINE_string(
+    "output",
+    None,
+    "The file of lines, NAME.jsonl, or a folder with one for each method.",
+    required=True,
+)
 _TABLE = flags.DEFINE_string(
     "table", None, "That of the searches: random cells' scores, and cells not looked up yet."
 )
