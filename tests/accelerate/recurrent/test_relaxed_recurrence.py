@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support import recurrences
+from tf_darts.accelerate.recurrent import relaxed_nodes
 from tf_darts.accelerate.recurrent.relaxed_recurrence import fast_relaxed_recurrence
 from tf_darts.spaces.recurrent.relaxed.recurrence import relaxed_recurrence
 
@@ -96,6 +97,18 @@ def test_gradient_of_the_mixing_weights_alone():
     )()
     assert_close(alone, every[-1:], 1e-14)
     assert np.all(alone[0][:, 0] == 0.0)  # `none`
+
+
+def test_all_edges_share_one_program_of_each_kind():
+    kinds = (relaxed_nodes.edge, relaxed_nodes.edge_slopes, relaxed_nodes.mixing_slopes)
+    kinds += (relaxed_nodes.normalized, relaxed_nodes.node_slope)
+    before = [kind.experimental_get_tracing_count() for kind in kinds]
+    arguments, upstream = recurrences.problem(3, 4, 0.5, (3, 5), "float64", 0, mixes=True)
+    clear = gradients(relaxed_recurrence, arguments, upstream)
+    fast = tf.function(lambda: gradients(fast_relaxed_recurrence, arguments, upstream))
+    assert_close(fast(), clear, 1e-10)
+    after = [kind.experimental_get_tracing_count() for kind in kinds]
+    assert [a - b for a, b in zip(after, before, strict=True)] == [1] * len(kinds)
 
 
 NAMES = ("inputs", "hidden", "input_kernel", "node_kernels", "mixing")

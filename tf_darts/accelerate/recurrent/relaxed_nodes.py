@@ -1,7 +1,8 @@
 """One node of the fast recurrence, forward and back: what lies between two matrix products.
 
-Each function is one XLA cluster: the pointwise work of a node, in one pass over memory. They are
-compiled for the shapes they meet, which do not depend on the number of time steps.
+The pointwise work of an edge, and that of a node's normalisation, is one XLA cluster each, which
+takes one pass over memory. A cluster is compiled for the shapes it meets. These depend neither on
+the number of time steps nor on the node, so all edges share one.
 
 Shapes: B sequences, U units, J predecessors of the node.
 """
@@ -55,10 +56,29 @@ def first_node(
 
 
 @cluster
+def edge(activations: tf.Tensor, state: tf.Tensor, mixing: tf.Tensor) -> tf.Tensor:
+    """What one edge adds to its node [B, U]: P s + σ(c) (Σ_k p_k f_k(z) - P s).
+
+    Args:
+      activations: [B, 2U], [c, z] of the predecessor.
+      state: [B, U], s, the predecessor's.
+      mixing: [5], p; P is their sum without that of `none`.
+    """
+    _, p_tanh, p_relu, p_sigmoid, p_identity = tf.unstack(mixing)
+    c, z = tf.split(activations, 2, axis=-1)
+    sigma, tanh = sigmoid_and_tanh(z)
+    mixed = p_tanh * tanh + p_relu * tf.nn.relu(z) + p_sigmoid * sigma + p_identity * z
+    carried = (p_tanh + p_relu + p_sigmoid + p_identity) * state
+    return carried + sigmoid(c) * (mixed - carried)
+
+
+normalized = cluster(_normalized)
+
+
 def node(
     activations: tf.Tensor, states: Sequence[tf.Tensor], mixing: tf.Tensor, mask: tf.Tensor
 ) -> tuple[tf.Tensor, ...]:
-    """A searched node, as `_normalized`: Σ_j P_j s_j + σ(c_j) (Σ_k p_jk f_k(z_j) - P_j s_j).
+    """A searched node, the sum of its edges, as `_normalized`.
 
     Args:
       activations: [J, B, 2U], [c, z] of each predecessor.
@@ -66,57 +86,63 @@ def node(
       mixing: [J, 5].
       mask: [B, U].
     """
-    node = tf.zeros_like(mask)
-    for j, state in enumerate(states):
-        _, p_tanh, p_relu, p_sigmoid, p_identity = tf.unstack(mixing[j])
-        c, z = tf.split(activations[j], 2, axis=-1)
-        sigma, tanh = sigmoid_and_tanh(z)
-        mixed = p_tanh * tanh + p_relu * tf.nn.relu(z) + p_sigmoid * sigma + p_identity * z
-        carried = (p_tanh + p_relu + p_sigmoid + p_identity) * state
-        node += carried + sigmoid(c) * (mixed - carried)
-    return _normalized(node, mask)
+    activations = tf.unstack(activations, len(states))
+    edges = zip(activations, states, tf.unstack(mixing), strict=True)
+    return normalized(tf.add_n([edge(*of_edge) for of_edge in edges]), mask)
 
 
 @cluster
-def node_slopes(
+def node_slope(
     upstream: tf.Tensor,
-    received: tf.Tensor | None,
-    product: tf.Tensor | None,
-    activations: tf.Tensor,
-    states: tf.Tensor,
+    received: tf.Tensor,
+    product: tf.Tensor,
+    state: tf.Tensor,
     variance: tf.Tensor,
-    mixing: tf.Tensor,
     mask: tf.Tensor,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Back through searched node J, whose slope before its normalisation is g.
-
-    An edge adds y = P s + σ(c) (m - P s) to it, where m = Σ_k p_k f_k(z): the slopes are
-    of s: g P (1 - σ);  of c: g (m - P s) σ (1 - σ);  of z: g σ Σ_k p_k f_k'(z).
+) -> tf.Tensor:
+    """Back through a searched node's normalisation: its slope before that, [B, U].
 
     Args:
       upstream: [B, U], the slope that the cell's output sends to this node's state.
-      received: [J + 1, B, U], slopes from the later nodes but for the product of node J + 1.
-      product: [J + 1, B, U], slopes of the masked states through that product; both are None
-        at the last node.
-      activations: [J, B, 2U], [c, z] of each predecessor.
-      states: [J + 1, B, U], of the predecessors and of the node itself.
-      variance: [U].
-      mixing: [J, 5].
+      received: [B, U], slopes from the later nodes but for the product of the next one.
+      product: [B, U], slope of the masked state through that product.
+      state: [B, U], the node's.
+      variance: [U], the node's.
+      mask: [B, U].
+    """
+    return normalized_slope(upstream + received + product * mask, state, variance)
+
+
+@cluster
+def edge_slopes(
+    node: tf.Tensor,
+    received: tf.Tensor,
+    product: tf.Tensor,
+    activations: tf.Tensor,
+    state: tf.Tensor,
+    mixing: tf.Tensor,
+    mask: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Back through one edge of a node whose slope before its normalisation is g.
+
+    The edge adds y = P s + σ(c) (m - P s) to it, where m = Σ_k p_k f_k(z): the slopes are
+    of s: g P (1 - σ);  of c: g (m - P s) σ (1 - σ);  of z: g σ Σ_k p_k f_k'(z).
+
+    Args:
+      node: [B, U], g.
+      received: [B, U], the slope of s from the later nodes but for the product of the next one.
+      product: [B, U], slope of the masked s through that product.
+      activations: [B, 2U], [c, z].
+      state: [B, U], s.
+      mixing: [5].
       mask: [B, U].
 
     Returns:
-      `received` for node J - 1 [J, B, U], and the slopes of the activations [J, B, 2U] and of the
-      node before its normalisation [B, U].
+      `received` with this node's part [B, U], and the slopes of the activations [B, 2U].
     """
-    edges, units = activations.shape[0], mask.shape[-1]
-    own, slopes = upstream, None
-    if received is not None:
-        slopes = received + product * mask
-        own += slopes[edges]
-    node = normalized_slope(own, states[edges], variance)
-    _, p_tanh, p_relu, p_sigmoid, p_identity = tf.unstack(mixing[:, :, None, None], axis=1)
+    _, p_tanh, p_relu, p_sigmoid, p_identity = tf.unstack(mixing)
     total = p_tanh + p_relu + p_sigmoid + p_identity
-    c, z = activations[..., :units], activations[..., units:]
+    c, z = tf.split(activations, 2, axis=-1)
     gate = sigmoid(c)
     sigma, tanh = sigmoid_and_tanh(z)
     positive = tf.cast(z > 0, z.dtype)
@@ -127,12 +153,50 @@ def node_slopes(
         + p_sigmoid * (sigma * (1.0 - sigma))
         + p_identity
     )
-    c_slope = node * (mixed - total * states[:edges]) * (gate * (1.0 - gate))
+    c_slope = node * (mixed - total * state) * (gate * (1.0 - gate))
     z_slope = node * gate * derivative
-    carried = node * (total * (1.0 - gate))
-    if slopes is not None:
-        carried += slopes[:edges]
-    return carried, tf.concat([c_slope, z_slope], axis=-1), node
+    carried = received + product * mask + node * (total * (1.0 - gate))
+    return carried, tf.concat([c_slope, z_slope], axis=-1)
+
+
+def node_slopes(
+    upstream: tf.Tensor,
+    received: Sequence[tf.Tensor],
+    products: Sequence[tf.Tensor],
+    activations: tf.Tensor,
+    states: Sequence[tf.Tensor],
+    variance: tf.Tensor,
+    mixing: tf.Tensor,
+    mask: tf.Tensor,
+) -> tuple[Sequence[tf.Tensor], tf.Tensor, tf.Tensor]:
+    """Back through searched node J: by `node_slope`, and by `edge_slopes` of each edge.
+
+    Args:
+      upstream: [B, U].
+      received: J + 1 times [B, U], of the predecessors and of the node itself.
+      products: as `received`.
+      activations: [J, B, 2U].
+      states: as `received`.
+      variance: [U].
+      mixing: [J, 5].
+      mask: [B, U].
+
+    Returns:
+      `received` for node J - 1, and the slopes of the activations [J, B, 2U] and of the node
+      before its normalisation [B, U].
+    """
+    own = (received[-1], products[-1], states[-1], variance, mask)
+    node = node_slope(upstream, *own)
+    edges = zip(
+        received[:-1],
+        products[:-1],
+        tf.unstack(activations, len(states) - 1),
+        states[:-1],
+        tf.unstack(mixing),
+        strict=True,
+    )
+    carried, slopes = zip(*(edge_slopes(node, *of_edge, mask) for of_edge in edges), strict=True)
+    return carried, tf.stack(slopes), node
 
 
 @cluster
@@ -146,7 +210,7 @@ def first_node_slopes(
     mask: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Back through node 0: the slopes of the previous state [B, U] and the activations [B, 2U]."""
-    node = normalized_slope(received[0] + product[0] * mask, state, variance)
+    node = normalized_slope(received + product * mask, state, variance)
     c, z = tf.split(activations, 2, axis=-1)
     gate, tanh = sigmoid(c), tf.tanh(z)
     c_slope = node * (tanh - previous) * (gate * (1.0 - gate))
@@ -157,31 +221,30 @@ def first_node_slopes(
 @cluster
 def mixing_slopes(
     activations: tf.Tensor,
-    states: tf.Tensor,
+    state: tf.Tensor,
     node: tf.Tensor,
     totals: Sequence[tf.Tensor],
     fold: int,
 ) -> tuple[tf.Tensor, ...]:
-    """Adds to `totals` what the gradient of the mixing weights sums, for tanh, …, identity, s.
+    """Adds to `totals` what the gradient of an edge's mixing weights sums: for tanh to identity, s.
 
-    That of p_jk is Σ_bu g (s_j (1 - σ(c_j)) + σ(c_j) f_k(z_j)); g is the slope of the node. XLA
+    That of p_k is Σ_bu g (s (1 - σ(c)) + σ(c) f_k(z)); g is the slope of the node. XLA
     makes vector code of a sum only where it is written out, so the batch is folded here, and what
     is left of it summed after the last time step.
 
     Args:
-      activations: [J, B, 2U].
-      states: [J, B, U].
+      activations: [B, 2U], [c, z].
+      state: [B, U], s.
       node: [B, U], g.
-      totals: f_1 to f_4 and s, each [J, B / fold, U].
+      totals: f_1 to f_4 and s, each [B / fold, U].
       fold: see `fold_of`; of the batch as the caller knows it, because the trace that was made for
         an unknown one takes every batch.
     """
-    units = states.shape[-1]
-    c, z = activations[..., :units], activations[..., units:]
+    c, z = tf.split(activations, 2, axis=-1)
     gate = sigmoid(c)
     sigma, tanh = sigmoid_and_tanh(z)
     gated = node * gate
-    carried = (node - gated) * states
+    carried = (node - gated) * state
     terms = (gated * tanh, gated * tf.nn.relu(z), gated * sigma, gated * z, carried)
     return add_folded(totals, terms, fold)
 
@@ -189,9 +252,9 @@ def mixing_slopes(
 def add_folded(
     totals: Sequence[tf.Tensor], terms: Sequence[tf.Tensor], fold: int
 ) -> tuple[tf.Tensor, ...]:
-    """Adds terms [J, B, U] to totals [J, B / fold, U]."""
+    """Adds terms [B, U] to totals [B / fold, U]."""
     return tuple(
-        total + sum(tf.split(term, fold, axis=1)) if fold > 1 else total + term
+        total + sum(tf.split(term, fold, axis=0)) if fold > 1 else total + term
         for total, term in zip(totals, terms, strict=True)
     )
 

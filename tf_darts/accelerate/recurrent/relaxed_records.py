@@ -69,20 +69,19 @@ def mixing_slopes_over_time(
 
     Args:
       arguments: of the recurrence.
-      add: (t, i, totals, fold) -> totals with the terms of searched node i at time t, by
-        `relaxed_nodes.mixing_slopes`.
+      add: (t, i, totals, fold) -> totals of each edge into searched node i, with the terms of time
+        t, by `relaxed_nodes.mixing_slopes`.
     """
     nodes, (batch, units) = len(arguments.node_kernels), arguments.hidden.shape
     fold = fold_of(batch)
     folded = batch_of(arguments) // fold
-    empty = [tf.zeros([i, folded, units], arguments.mixing.dtype) for i in range(nodes + 1)]
-    start = [(empty[i],) * 5 for i in range(1, nodes + 1)]
+    empty = (tf.zeros([folded, units], arguments.mixing.dtype),) * 5
+    start = [[empty] * i for i in range(1, nodes + 1)]
 
     def step(t: tf.Tensor, totals: list[Any]) -> tuple[Any, ...]:
         return t + 1, [add(t, i, total, fold) for i, total in enumerate(totals, start=1)]
 
     steps = tf.shape(arguments.inputs)[0]
     totals = tf.while_loop(lambda t, _: t < steps, step, (tf.constant(0), start))[1]
-    sums = [[tf.reduce_sum(term, axis=[1, 2]) for term in total] for total in totals]
-    rows = [tf.stack(terms[:4], axis=-1) + terms[4][:, tf.newaxis] for terms in sums]
-    return tf.pad(tf.concat(rows, axis=0), [[0, 0], [1, 0]])
+    edges = [tf.reduce_sum(tf.stack(total), axis=[1, 2]) for node in totals for total in node]
+    return tf.pad(tf.stack([terms[:4] + terms[4] for terms in edges]), [[0, 0], [1, 0]])

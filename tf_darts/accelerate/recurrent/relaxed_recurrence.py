@@ -5,7 +5,7 @@ Same numbers, other order of work. What is done differently:
 - The part of the first product that reads the inputs is one product for all time steps.
 - One pass per node in place of one per operation, by
   Σ_k p_k (s + c (f_k - s)) = P s + c (Σ_k p_k f_k - P s),  P = Σ_k p_k without `none`.
-- What lies between two matrix products is one XLA cluster (`relaxed_nodes`).
+- What lies between two matrix products are few XLA clusters (`relaxed_nodes`).
 - The gradient is written by hand. Going back in time it computes what the chain needs, the slopes
   (∂loss/∂) of states and activations. Kernels and mixing weights have loops of their own, which
   sum over time: a graph drops these where it does not ask for them.
@@ -195,14 +195,15 @@ def _backward(
 
     def step(t: tf.Tensor, hidden_slope: tf.Tensor, arrays: Slopes) -> tuple[Any, ...]:
         output_slope = (upstream[t] + hidden_slope) / nodes
-        states, variances = record.states.read(t), record.variances.read(t)
-        received = product = None
+        states = tf.unstack(record.states.read(t), num=nodes + 1)
+        variances = record.variances.read(t)
+        received = products = [tf.zeros_like(hidden_mask)] * (nodes + 1)
         activation_slopes, node_slopes = [], []  # the last node's first
         for i in range(nodes, 0, -1):
             received, activation_slope, node_slope = clusters.node_slopes(
                 output_slope,
                 received,
-                product,
+                products,
                 record.activations[i].read(t),
                 states[: i + 1],
                 variances[i],
@@ -210,12 +211,12 @@ def _backward(
                 hidden_mask,
             )
             product = flat(activation_slope) @ node_kernels[i - 1]
-            product = tf.reshape(product, [i, batch, units])
+            products = tf.unstack(tf.reshape(product, [i, batch, units]))
             activation_slopes.append(activation_slope)
             node_slopes.append(node_slope)
         carried, activation_slope = clusters.first_node_slopes(
-            received,
-            product,
+            received[0],
+            products[0],
             record.activations[0].read(t),
             states[0],
             previous[t],
@@ -259,8 +260,10 @@ def _mixing_slopes(arguments: Arguments, record: Record, slopes: Slopes) -> tf.T
     """The gradient of the mixing weights, [E, 5]; that of `none` is 0."""
 
     def add(t: tf.Tensor, i: int, totals: Any, fold: int) -> Any:
-        activations, states = record.activations[i].read(t), record.states.read(t)[:i]
+        activations = tf.unstack(record.activations[i].read(t), num=i)
+        states = tf.unstack(record.states.read(t)[:i], num=i)
         node = slopes.nodes[i - 1].read(t)
-        return clusters.mixing_slopes(activations, states, node, totals, fold)
+        edges = zip(activations, states, totals, strict=True)
+        return [clusters.mixing_slopes(c_z, s, node, total, fold) for c_z, s, total in edges]
 
     return mixing_slopes_over_time(arguments, add)

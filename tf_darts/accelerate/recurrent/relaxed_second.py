@@ -126,7 +126,7 @@ def _forward(
             activations.append(product)
             move = clusters.node(
                 Dual(record.activations[i].read(t), product),
-                Dual(states[:i], [state for state, _ in moves]),
+                [Dual(state, move) for state, (move, _) in zip(states[:i], moves, strict=True)],
                 rows[i - 1],
             )
             moves.append(move)
@@ -181,34 +181,37 @@ def _backward(
             (upstream[t] + hidden_slope.value) / nodes, hidden_slope.tangent / nodes
         )
         states = Dual(record.states.read(t), tangents.states.read(t))
+        states = clusters.unstacked(states, nodes + 1)
         variances = Dual(record.variances.read(t), tangents.variances.read(t))
-        received = product = None
+        variances = clusters.unstacked(variances, nodes + 1)
+        zeros = tf.zeros_like(hidden_mask)
+        received = products = [Dual(zeros, zeros)] * (nodes + 1)
         activation_slopes, node_slopes = [], []  # the last node's first
         for i in range(nodes, 0, -1):
-            received, *slope_pairs = clusters.node_slopes(
+            received, activation_slope, node_slope = clusters.node_slopes(
                 output_slope,
                 received,
-                product,
+                products,
                 Dual(record.activations[i].read(t), tangents.activations[i].read(t)),
-                Dual(*(x[: i + 1] for x in states)),
-                Dual(*(x[i] for x in variances)),
+                states[: i + 1],
+                variances[i],
                 rows[i - 1],
                 hidden_mask,
             )
-            activation_slope, node_slope = map(tf.stack, slope_pairs)
             product = multiply_transposed(
                 activation_slope, node_kernels[i - 1], node_directions[i - 1]
             )
             product = Dual(*(tf.reshape(x, [i, batch, units]) for x in product))
+            products = clusters.unstacked(product, i)
             activation_slopes.append(activation_slope)
             node_slopes.append(node_slope)
         carried, slope_pair = clusters.first_node_slopes(
-            received,
-            product,
+            received[0],
+            products[0],
             Dual(record.activations[0].read(t), tangents.activations[0].read(t)),
-            Dual(*(x[0] for x in states)),
+            states[0],
             Dual(*(x[t] for x in previous)),
-            Dual(*(x[0] for x in variances)),
+            variances[0],
             hidden_mask,
         )
         activation_slope = tf.stack(slope_pair)
@@ -268,12 +271,12 @@ def _mixing_slopes(
     """The tangent of the mixing weights' gradient, [E, 5]."""
 
     def add(t: tf.Tensor, i: int, totals: Any, fold: int) -> Any:
-        return clusters.mixing_slopes(
-            Dual(record.activations[i].read(t), tangents.activations[i].read(t)),
-            Dual(record.states.read(t)[:i], tangents.states.read(t)[:i]),
-            Dual(*tf.unstack(slopes.nodes[i - 1].read(t), num=2)),
-            totals,
-            fold,
+        activations = Dual(record.activations[i].read(t), tangents.activations[i].read(t))
+        states = Dual(record.states.read(t)[:i], tangents.states.read(t)[:i])
+        node = Dual(*tf.unstack(slopes.nodes[i - 1].read(t), num=2))
+        edges = zip(
+            clusters.unstacked(activations, i), clusters.unstacked(states, i), totals, strict=True
         )
+        return [clusters.mixing_slopes(c_z, s, node, total, fold) for c_z, s, total in edges]
 
     return mixing_slopes_over_time(arguments, add)
