@@ -115,3 +115,20 @@ def test_so_is_the_text_of_a_study_s_trainings(mode):
     words = [f"--mode={mode}", "--dataset=ptb", "--train_settings=epoch=3", "--print_config"]
     with pytest.raises(UserError, match="--train_settings: --epoch has no meaning"):
         questions.parse(["main", *words], flag_values())
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--search_settings=epoch=3"], "--search_settings: --epoch has no meaning"),
+        (
+            ["--candidates=gdas,random", "--search_settings=method=darts"],
+            "--search_settings: method is decided by the kind of the candidates",
+        ),
+        (["--search_settings=operations=relu"], "operations is decided by the study"),
+    ],
+)
+def test_so_is_the_text_of_a_selection_s_searches(words, sentence):
+    words = ["--mode=select", "--dataset=ptb", *words, "--print_config"]
+    with pytest.raises(UserError, match=sentence):
+        questions.parse(["main", *words], flag_values())

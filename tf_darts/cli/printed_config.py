@@ -11,10 +11,10 @@ from tf_darts.config.presets import Config, configure, unchecked
 from tf_darts.config.run import RunConfig
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.setting import fields
-from tf_darts.config.study import StudyConfig, TuneConfig
+from tf_darts.config.study import SelectConfig, StudyConfig, TuneConfig
 from tf_darts.errors import UserError
 from tf_darts.runtime.renamed_settings import RENAMED, rename_settings
-from tf_darts.study.settings import training_config
+from tf_darts.study.settings import search_configs, training_config
 from tf_darts.study.tuning import check_tuned, configs_of, parse_tuned
 
 
@@ -34,6 +34,8 @@ def printed_config(typed: Mapping[str, Any], sources: Mapping[str, str]) -> str:
         check_tuned(config, parse_tuned(config.tune, configs_of(config, {})))
     elif isinstance(config, StudyConfig):
         training_config(config)
+        if isinstance(config, SelectConfig):
+            search_configs(config)
     current = rename_settings(typed)
     sources = {RENAMED.get(name, name): source for name, source in sources.items()}
     preset = unchecked({n: v for n, v in current.items() if n in _COMPOSING})

@@ -10,24 +10,12 @@ from tf_darts.cells.genotype_files import split_name
 from tf_darts.cells.published import PUBLISHED, published_cells
 from tf_darts.cells.random_cells import random_cells
 from tf_darts.cells.space import find_space
-from tf_darts.config import methods
-from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.study import SelectConfig
 from tf_darts.config.training import TrainingConfig
 from tf_darts.errors import UserError, did_you_mean
 from tf_darts.runs.training_tasks import find_cell
-from tf_darts.study.settings import search_config
-
-
-def search_sources() -> dict[str, dict[str, str]]:
-    """By source, what its searches have beside `--search_settings`."""
-    return {
-        "search": {},
-        # The paper's method by its estimate.
-        **{name: {"hypergradient": name} for name in HYPERGRADIENTS},
-        **{name: {"method": name} for name in methods.methods()},
-    }
+from tf_darts.study.settings import search_configs, search_sources, sources_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,20 +70,17 @@ def select_candidates(config: SelectConfig, training: TrainingConfig) -> list[Ca
             "--candidates takes no text of a cell, which has commas in it; put the text into a file"
             " and name that."
         )
-    sources = [part.strip() for part in config.candidates.split(",") if part.strip()]
+    sources = sources_of(config)
     if not sources:
         raise UserError("--candidates is empty; name at least one source.")
-    kinds = search_sources()
-    searches = kinds.keys() & set(sources)
-    several = len(searches) > 1
+    searches = search_configs(config)
     space = find_space(training.space)
     seeds = range(config.seed, config.seed + config.count)
     candidates = []
     for source in sources:
-        if source in kinds:
-            search = search_config(config, kinds[source], lenient=several)
+        if source in searches:
             for seed in seeds:
-                seeded = dataclasses.replace(search, seed=seed)
+                seeded = dataclasses.replace(searches[source], seed=seed)
                 name = f"{source}_seed{seed}"
                 candidates.append(Candidate(name, source, seed, None, seeded, training))
         elif source == "random":

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from tf_darts.config import methods
+from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.presets import computed_settings, configure, configure_texts
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.study import SelectConfig, StudyConfig, TuneConfig
@@ -30,6 +32,29 @@ def _base(config: StudyConfig, mode: str) -> dict[str, Any]:
     """What a study decides for its runs; it replaces directories and seeds later."""
     shared = ("dataset", "space", "data_dir", "run_dir", "seed", "precision", "deterministic")
     return {"mode": mode} | {name: getattr(config, name) for name in shared}
+
+
+def search_sources() -> dict[str, dict[str, str]]:
+    """By source of candidates, what its searches have beside `--search_settings`."""
+    return {
+        "search": {},
+        # The paper's method by its estimate.
+        **{name: {"hypergradient": name} for name in HYPERGRADIENTS},
+        **{name: {"method": name} for name in methods.methods()},
+    }
+
+
+def sources_of(config: SelectConfig) -> list[str]:
+    """The parts of `--candidates`."""
+    return [part.strip() for part in config.candidates.split(",") if part.strip()]
+
+
+def search_configs(config: SelectConfig) -> dict[str, SearchConfig]:
+    """By source, the configuration of a selection's searches; raises `UserError`."""
+    kinds = search_sources()
+    searched = dict.fromkeys(source for source in sources_of(config) if source in kinds)
+    several = len(searched) > 1
+    return {source: search_config(config, kinds[source], lenient=several) for source in searched}
 
 
 def search_config(
