@@ -192,6 +192,7 @@ def test_a_part_that_gives_nothing_is_refused_before_any_search(registry):
         (Relaxation, ("mixng",), r"nothing calls its mixng \(did you mean mixing\?\); rename it"),
         (Relaxation, ("weigth_mixing",), r"did you mean weight_mixing\?"),
         (EdgeOption, ("edges_factors", "wrapped"), r"did you mean edge_factors\?"),
+        (Relaxation, ("share",), r"its share, and it has none of variables, mixing, .*; rename it"),
     ],
 )
 def test_a_method_that_nothing_calls_is_refused(registry, door, names, sentence):
@@ -200,7 +201,7 @@ def test_a_method_that_nothing_calls_is_refused(registry, door, names, sentence)
         methods.register("part")(part)
 
 
-@pytest.mark.parametrize("names", [(), ("_mixng",), ("mixing", "mixing_of"), ("share",)])
+@pytest.mark.parametrize("names", [(), ("_mixng",), ("mixing", "mixing_of"), ("mixing", "share")])
 def test_methods_of_its_own_use_are_not(registry, names):
     part = type("Part", (Relaxation,), {name: lambda self: None for name in names})
     methods.register("part")(part)

@@ -178,14 +178,18 @@ def register(name: str) -> Callable[[type], type]:
 def _check_spelling(cls: type[Part]) -> None:
     """Raises `UserError` where a method's name is near to one of the door's that is not given.
 
-    The door's own would be called in its place, and the part would say nothing, in silence.
+    And where a part gives none of the door's methods, but others: the door's own would be called in
+    their place, and the part would say nothing, in silence.
     """
     door = next(base for base in cls.__mro__ if "kind" in vars(base))
-    left = [n for n in vars(door) if callable(getattr(door, n)) and n[0] != "_"]
-    left = [name for name in left if getattr(cls, name) is getattr(door, name)]
-    for name, value in vars(cls).items():
-        own = inspect.isfunction(value) and name[0] != "_" and not hasattr(door, name)
-        if own and (hint := did_you_mean(name, left, 1, 0.8)):
+    named = [n for n, value in vars(door).items() if inspect.isfunction(value) and n[0] != "_"]
+    left = [name for name in named if getattr(cls, name) is getattr(door, name)]
+    public = [n for n, value in vars(cls).items() if inspect.isfunction(value) and n[0] != "_"]
+    for name in (name for name in public if not hasattr(door, name)):
+        hint = did_you_mean(name, left, 1, 0.8)
+        if not hint and left == named:
+            hint = f", and it has none of {', '.join(named)}"
+        if hint:
             raise UserError(
                 f"{cls.__name__}: nothing calls its {name}{hint}; rename it, a method of its own"
                 f" use as _{name}."
