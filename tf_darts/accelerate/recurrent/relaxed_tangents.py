@@ -20,7 +20,7 @@ class Dual(NamedTuple):
     tangent: Any
 
 
-def _push_forward(function: Callable[..., Any], arguments: Sequence[Any], *constants: Any) -> Dual:
+def _push_forward(function: Callable[..., Any], arguments: Sequence[Dual], *constants: Any) -> Dual:
     """`function(*arguments, *constants)` of `Dual`s, with its tangents."""
     values, tangents = zip(*arguments, strict=True)
     values = tuple(tf.identity(value) for value in values)  # one tensor may be two arguments
@@ -30,7 +30,7 @@ def _push_forward(function: Callable[..., Any], arguments: Sequence[Any], *const
 
 
 def _push_forward_each(
-    function: Callable[..., Any], arguments: Sequence[Any], *constants: Any
+    function: Callable[..., Any], arguments: Sequence[Dual], *constants: Any
 ) -> tuple[Dual, ...]:
     """As `_push_forward`, of a function with several results: a `Dual` of each."""
     values, tangents = _push_forward(function, arguments, *constants)
