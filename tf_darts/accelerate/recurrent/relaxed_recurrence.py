@@ -197,6 +197,7 @@ def _backward(
         output_slope = (upstream[t] + hidden_slope) / nodes
         states = tf.unstack(record.states.read(t), num=nodes + 1)
         variances = record.variances.read(t)
+        # From later nodes, by node; the last one has none.
         received = products = [tf.zeros_like(hidden_mask)] * (nodes + 1)
         activation_slopes, node_slopes = [], []  # the last node's first
         for i in range(nodes, 0, -1):

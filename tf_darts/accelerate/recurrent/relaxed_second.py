@@ -184,7 +184,7 @@ def _backward(
         states = clusters.unstacked(states, nodes + 1)
         variances = Dual(record.variances.read(t), tangents.variances.read(t))
         variances = clusters.unstacked(variances, nodes + 1)
-        zeros = tf.zeros_like(hidden_mask)
+        zeros = tf.zeros_like(hidden_mask)  # the last node receives nothing
         received = products = [Dual(zeros, zeros)] * (nodes + 1)
         activation_slopes, node_slopes = [], []  # the last node's first
         for i in range(nodes, 0, -1):
