@@ -45,7 +45,7 @@ def test_texts_become_values_of_the_settings_types():
         ("units=many", "--train_settings: units=many is not a whole number"),
         ("learning_rate=x", "is not a number"),
         ("epochs=0", "--train_settings: --epochs=0: out of range"),
-        ("unit=3", "--train_settings: --unit has no meaning"),
+        ("unit=3", r"--train_settings: --unit is no setting \(did you mean units\?\)"),
         ("seed=3", "seed is decided by the study"),
         ("genotype=enas", "genotype is decided by the study"),
         ("units=3,units=4", "units is given twice"),

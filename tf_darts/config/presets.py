@@ -190,14 +190,17 @@ def configure(overrides: Mapping[str, Any]) -> Config:
     allowed = fields(preset)
     for name, value in overrides.items():
         if name not in allowed:
-            owner = f"; it is for {_owner(name)}" if _owner(name) else ""
+            if not _owner(name):
+                near = did_you_mean(name, allowed)
+                raise UserError(f"--{shown(name)} is no setting{near}; --help lists them.")
             scope = f"--mode={mode}" + (
                 f" --dataset={shown(dataset)}" if mode not in COMMON else ""
             )
             if overrides.get("space"):  # which may be why
                 scope += f" --space={shown(overrides['space'])}"
-            flag = shown(name)
-            raise UserError(f"--{flag} has no meaning for {scope}{owner}; leave it out.")
+            raise UserError(
+                f"--{name} has no meaning for {scope}; it is for {_owner(name)}; leave it out."
+            )
         check(allowed[name], value)
     chosen = {name: value for name, value in overrides.items() if (name, value) != ("space", "")}
     config = dataclasses.replace(preset, **chosen).validated(overrides, preset)
