@@ -100,7 +100,7 @@ def test_the_mode_is_the_functions(call):
             {"dataset": "digits", "space": "nasbench201", "layers": 3},
             "--layers has no meaning for --mode=search --dataset=digits --space=nasbench201; it is",
         ),
-        ({"dataset": "digits", "colour": 4}, "--colour has no meaning"),
+        ({"dataset": "digits", "colour": 4}, "--colour is no setting"),
     ],
 )
 def test_wrong_settings(settings, sentence, tmp_path):

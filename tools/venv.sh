@@ -28,7 +28,10 @@ find_python() {
 
 # Installs the package as it stands here, with these extras.
 install() {
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "${root}[$1]"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
+    --editable "${root}[$1]" || return
+  # What pip would do on one core. Some packages hold files for other Pythons, which do not compile.
+  "$venv/bin/python" -m compileall -qq -j 0 "$venv"/lib/python*/site-packages || true
 }
 
 make_venv() {

@@ -99,7 +99,7 @@ def test_a_wrong_configuration_is_refused():
         (["--tune=units=1:9", "--train_settings=units=3"], "units has a value in --train_settings"),
         (
             ["--tune=units=1:9", "--train_settings=epoch=3"],
-            "--train_settings: --epoch has no meaning",
+            "--train_settings: --epoch is no setting",
         ),
     ],
 )
@@ -113,14 +113,14 @@ def test_the_texts_of_a_tuning_are_looked_at(words, sentence):
 @pytest.mark.parametrize("mode", ["select", "black_box"])
 def test_so_is_the_text_of_a_study_s_trainings(mode):
     words = [f"--mode={mode}", "--dataset=ptb", "--train_settings=epoch=3", "--print_config"]
-    with pytest.raises(UserError, match="--train_settings: --epoch has no meaning"):
+    with pytest.raises(UserError, match="--train_settings: --epoch is no setting"):
         questions.parse(["main", *words], flag_values())
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--search_settings=epoch=3"], "--search_settings: --epoch has no meaning"),
+        (["--search_settings=epoch=3"], "--search_settings: --epoch is no setting"),
         (
             ["--candidates=gdas,random", "--search_settings=method=darts"],
             "--search_settings: method is decided by the kind of the candidates",
