@@ -311,8 +311,8 @@ def test_a_schedule_that_was_asked_for_stays():
         ),
         ({"dataset": "pbt"}, "--dataset=pbt: not known (did you mean ptb"),
         ({"genotype": "darts_v2"}, "it is for trainings and tunings; leave"),
-        ({"colour": 1}, "--colour is no setting; --help lists them."),
-        ({"epoch": 1}, "--epoch is no setting (did you mean epochs or gap_epochs?); --help lists"),
+        ({"colour": 1}, "--colour is no setting; --mode=search --dataset=ptb --help lists them."),
+        ({"epoch": 1}, "--epoch is no setting (did you mean epochs or gap_epochs?); --mode=search"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(overrides, sentence):

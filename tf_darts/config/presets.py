@@ -190,16 +190,17 @@ def configure(overrides: Mapping[str, Any]) -> Config:
     allowed = fields(preset)
     for name, value in overrides.items():
         if name not in allowed:
-            if not _owner(name):
-                near = did_you_mean(name, allowed)
-                raise UserError(f"--{shown(name)} is no setting{near}; --help lists them.")
             scope = f"--mode={mode}" + (
                 f" --dataset={shown(dataset)}" if mode not in COMMON else ""
             )
             if overrides.get("space"):  # which may be why
                 scope += f" --space={shown(overrides['space'])}"
+            owner, flag = _owner(name), shown(name)
+            if owner is None:
+                near = did_you_mean(name, allowed)
+                raise UserError(f"--{flag} is no setting{near}; {scope} --help lists them.")
             raise UserError(
-                f"--{name} has no meaning for {scope}; it is for {_owner(name)}; leave it out."
+                f"--{flag} has no meaning for {scope}; it is for {owner}; leave it out."
             )
         check(allowed[name], value)
     chosen = {name: value for name, value in overrides.items() if (name, value) != ("space", "")}
