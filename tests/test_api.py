@@ -10,6 +10,8 @@ import pytest
 import tensorflow as tf
 
 import tf_darts
+from tf_darts import api
+from tf_darts.runtime.devices import device_line
 
 IMPORTS = """
 import sys, time
@@ -107,6 +109,13 @@ def test_wrong_settings(settings, sentence, tmp_path):
     with pytest.raises(tf_darts.UserError, match=sentence):
         tf_darts.search(run_dir=tmp_path / "run", **settings)
     assert not list(tmp_path.iterdir())
+
+
+def test_it_is_said_on_what_is_computed(capsys):
+    api._configured("search", {"dataset": "digits"})
+    assert capsys.readouterr().out == f"{device_line()}\n"
+    api._configured("export", {"run_dir": "runs/trained", "export_dir": "models"})
+    assert capsys.readouterr().out == ""
 
 
 def test_a_cell_of_another_space():

@@ -16,7 +16,7 @@ import sys
 import warnings
 from typing import Any
 
-from tf_darts.runtime import keras_settings
+from tf_darts.runtime import keras_settings, start_up
 
 keras_settings.apply()
 
@@ -89,9 +89,10 @@ def __getattr__(name: str) -> Any:
         return getattr(sys.modules[__name__], _RENAMED[name])
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if _MODULES[name].startswith("tf_darts.spaces."):
-        importlib.import_module("tf_darts.accelerate")  # registers the layers' fast forms
-    value = getattr(importlib.import_module(_MODULES[name]), name)
+    with start_up.first_import():
+        if _MODULES[name].startswith("tf_darts.spaces."):
+            importlib.import_module("tf_darts.accelerate")  # registers the layers' fast forms
+        value = getattr(importlib.import_module(_MODULES[name]), name)
     setattr(sys.modules[__name__], name, value)
     return value
 

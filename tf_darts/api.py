@@ -24,6 +24,7 @@ from tf_darts.runs.testing import run_training_test
 from tf_darts.runs.training import TrainingRun, run_training
 from tf_darts.runs.training_tasks import check_space, find_cell
 from tf_darts.runtime.callback import Callback, guests
+from tf_darts.runtime.devices import say_device
 from tf_darts.runtime.many_runs import without_retracing_warnings
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.study.run_study import run_study
@@ -75,7 +76,9 @@ def _name(cell: Genotype) -> str:
 def _configured(mode: str, settings: Mapping[str, Any]) -> Config:
     if "mode" in settings:
         raise UserError(f"mode={settings['mode']!r}: this function is for {mode}; leave it out.")
-    return configure({"mode": mode} | {name: _plain(value) for name, value in settings.items()})
+    config = configure({"mode": mode} | {name: _plain(value) for name, value in settings.items()})
+    say_device(config)
+    return config
 
 
 def search(*, callbacks: Sequence[Callback] = (), **settings: Any) -> SearchRun:

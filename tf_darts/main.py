@@ -32,8 +32,6 @@ from tf_darts.cli import program, questions
 from tf_darts.errors import UserError
 from tf_darts.runtime.console import say
 
-_COMPUTING = ("search", "train", "select", "black_box", "tune", "test")  # modes that take long
-
 
 def define_flags() -> None:
     """Defines a flag for each setting, and those of the program itself."""
@@ -51,11 +49,9 @@ def main(arguments: list[str]) -> None:
     if "tensorflow" not in sys.modules:
         say("Loading TensorFlow …")
     start_up.load_tensorflow()
-    from tf_darts.runtime.devices import device_line
+    from tf_darts.runtime.devices import say_device
 
-    if config.mode in _COMPUTING:
-        names = "distribution", "cpu_replicas"
-        say(device_line(*(getattr(config, name) for name in names if hasattr(config, name))))
+    say_device(config)
     from tf_darts.cli.modes import MODES
 
     if signal.getsignal(signal.SIGINT) is _leave:

@@ -1,5 +1,8 @@
 """Lookups in NAS-Bench-201: on tables that are made up, and the facts of the real one."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -23,6 +26,17 @@ def real(shared):
     if not file.exists():
         pytest.skip(f"no table of NAS-Bench-201: {file.name} is missing")
     return NasBench201(file)
+
+
+def test_a_lookup_needs_no_tensorflow(tmp_path):
+    file = toy_table.write(tmp_path / "toy.csv")
+    program = (
+        "import sys; from tf_darts.benchmarks import NasBench201\n"
+        f"table = NasBench201('{file}'); table.judge('collapsed'), table.null('cifar10').p(93.3)\n"
+        "table.extension('cifar10').value([[0.2] * 5] * 6)\n"
+        "print('tensorflow' in sys.modules)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "False\n"
 
 
 @pytest.mark.parametrize("name", ["all_3x3", "resnet", "collapsed", "all_none"])

@@ -27,6 +27,14 @@ def test_what_is_slow_is_said_meanwhile(capsys, monkeypatch):
     assert capsys.readouterr().out.splitlines()[-1].startswith("Compiling: ")
 
 
+def test_it_is_said_where_it_is_asked_for(capsys, monkeypatch):
+    monkeypatch.setattr(busy, "PATIENCE", 0.0)
+    lines = []
+    with busy.busy("Loading", write=lines.append):
+        time.sleep(0.1)
+    assert lines == ["Loading …", "Loading: 0 s."] and capsys.readouterr().out == ""
+
+
 def test_an_error_passes_and_ends_it(capsys, monkeypatch):
     with pytest.raises(ValueError, match="what it is"), busy.busy("Compiling"):
         raise ValueError("what it is")

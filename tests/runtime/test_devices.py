@@ -35,6 +35,17 @@ def test_the_cpu(gpus, monkeypatch):
     assert devices.device_line() == "It computes on the CPU, 1 core."
 
 
+def test_modes_that_take_long_say_it(gpus, monkeypatch, capsys):
+    gpus(0)
+    monkeypatch.setattr(devices, "cores", lambda: 2)
+    replicas = types.SimpleNamespace(mode="search", distribution="mirrored", cpu_replicas=2)
+    devices.say_device(replicas)
+    devices.say_device(types.SimpleNamespace(mode="test"))
+    devices.say_device(types.SimpleNamespace(mode="report"))
+    line = "It computes on the CPU, 2 cores"
+    assert capsys.readouterr().out == f"{line}, in 2 replicas.\n{line}.\n"
+
+
 def test_one_gpu(gpus):
     gpus(1)
     assert devices.device_line() == "It computes on the GPU, card GPU:0."

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 
@@ -58,11 +59,55 @@ def test_a_search_does_not_begin_with_what_it_needs_later():
     assert python(program) == (0, "[]\n", "")
 
 
-@pytest.mark.slow
-def test_a_card_that_stands_idle_is_one_sentence():
+def test_a_name_of_the_package_s_comes_without_chatter():
+    program = """if True:
+        import sys
+        from tf_darts.runtime import start_up
+        start_up.card_sign = lambda: None
+        import tf_darts
+        tf_darts.search, tf_darts.MixedOperation
+        print("tensorflow" in sys.modules)
+        import sklearn  # which is the user's own
+    """
+    assert python(program) == (0, "True\n", "")
+
+
+def test_what_a_member_s_file_imports_comes_without_chatter(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("import sys, tensorflow\nprint('of mine', file=sys.stderr)\n", encoding="utf-8")
     program = (
-        "from tf_darts.runtime import start_up; start_up.card_sign = lambda: '/dev/nvidia0';"
-        "start_up.load_tensorflow()"
+        "from tf_darts.runtime import start_up; start_up.card_sign = lambda: None;"
+        f"from tf_darts.cli.members import load_members; load_members(['{file}'])"
+    )
+    status, out, err = python(program)
+    lines = [line for line in err.splitlines() if not line.startswith("Loading mine.py")]
+    assert (status, out, lines) == (0, "", ["of mine"])
+
+
+def test_devices_are_set_up_after_the_first_import_alone(monkeypatch):
+    def importing(cards):
+        monkeypatch.delitem(sys.modules, "tensorflow")
+        with start_up.first_import(), start_up.first_import():
+            sys.modules["tensorflow"] = made = mock.MagicMock()
+            made.config.list_physical_devices.return_value = cards
+        return made.config.experimental.set_memory_growth.call_args_list
+
+    said = []
+    monkeypatch.setattr(start_up, "warn", said.append)
+    monkeypatch.setattr(start_up, "card_sign", lambda: "nvidia-smi")
+    assert importing(["first", "second"]) == [mock.call("first", True), mock.call("second", True)]
+    assert not said
+    assert not importing([]) and len(said) == 1
+    with start_up.first_import():
+        pass
+    assert len(said) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["start_up.load_tensorflow()", "import tf_darts; tf_darts.train"])
+def test_a_card_that_stands_idle_is_one_sentence(how):
+    program = (
+        "from tf_darts.runtime import start_up; start_up.card_sign = lambda: '/dev/nvidia0';" + how
     )
     status, out, err = python(program, CUDA_VISIBLE_DEVICES="-1")  # TensorFlow finds none, anywhere
     assert (status, out) == (0, "")

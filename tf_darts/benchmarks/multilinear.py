@@ -11,10 +11,15 @@ ascends it in milliseconds, and tests relaxations, α terms and estimators again
 the table.
 """
 
+from __future__ import annotations
+
 import functools
 
 import numpy as np
-import tensorflow as tf
+from etils import epy
+
+with epy.lazy_imports():  # a table needs no tensors
+    import tensorflow as tf
 
 
 class MultilinearExtension:

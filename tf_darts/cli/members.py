@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from tf_darts.errors import UserError, told
-from tf_darts.runtime import files
+from tf_darts.runtime import files, start_up
+from tf_darts.runtime.busy import busy
 from tf_darts.runtime.files import shown
 
 # Of `--load`, in programs that take members.
@@ -59,7 +60,9 @@ def _load(path: pathlib.Path) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look for their module there
     try:
-        spec.loader.exec_module(module)
+        # Most import TensorFlow. Of standard output nothing is known yet: it may be for a program.
+        with busy(f"Loading {path.name}", write=start_up.write_line), start_up.first_import():
+            spec.loader.exec_module(module)
     except UserError as error:
         del sys.modules[name]
         raise UserError(f"--load={shown(path)}: {error}") from error

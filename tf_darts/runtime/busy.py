@@ -12,12 +12,15 @@ INTERVAL = 10.0  # seconds between two lines that say that it is still being don
 
 
 @contextlib.contextmanager
-def busy(doing: str, pieces: int = 0) -> Iterator[Callable[[], None]]:
+def busy(
+    doing: str, pieces: int = 0, write: Callable[[str], None] = say
+) -> Iterator[Callable[[], None]]:
     """Says `doing` where it takes more than `PATIENCE`, and at its end how long it took.
 
     Args:
       doing: as "Compiling the gradient by the weights".
       pieces: how many equal ones it consists of, so that the time left is known; 0 where it is not.
+      write: takes a line.
 
     Yields:
       What is called whenever a piece is done.
@@ -32,9 +35,9 @@ def busy(doing: str, pieces: int = 0) -> Iterator[Callable[[], None]]:
     def tell() -> None:
         if over.wait(PATIENCE):
             return
-        say(f"{doing} …")
+        write(f"{doing} …")
         while not over.wait(INTERVAL):
-            say(f"{doing}: {_so_far(time.monotonic() - start, done, pieces)} …")
+            write(f"{doing}: {_so_far(time.monotonic() - start, done, pieces)} …")
 
     teller = threading.Thread(target=tell, daemon=True)
     teller.start()
@@ -45,7 +48,7 @@ def busy(doing: str, pieces: int = 0) -> Iterator[Callable[[], None]]:
         teller.join()
     seconds = time.monotonic() - start
     if seconds >= PATIENCE:
-        say(f"{doing}: {seconds:.0f} s.")
+        write(f"{doing}: {seconds:.0f} s.")
 
 
 def _so_far(seconds: float, done: int, pieces: int) -> str:

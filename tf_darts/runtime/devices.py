@@ -6,8 +6,24 @@ import re
 import shutil
 import subprocess
 import zlib
+from typing import Any
 
 import tensorflow as tf
+
+from tf_darts.runtime.console import say
+
+_COMPUTING = "search", "train", "select", "black_box", "tune", "test"  # modes that take long
+
+
+def say_device(config: Any) -> None:
+    """Says on what a mode computes that takes long; of the others nothing.
+
+    Args:
+      config: of the mode.
+    """
+    if config.mode in _COMPUTING:
+        names = "distribution", "cpu_replicas"
+        say(device_line(*(getattr(config, name) for name in names if hasattr(config, name))))
 
 
 def device_line(distribution: str = "auto", cpu_replicas: int = 0) -> str:

@@ -55,27 +55,36 @@ def write_line(text: str) -> None:
 
 
 def load_tensorflow() -> None:
-    """Imports TensorFlow and lets it look for its devices, of which it takes memory as it needs it.
+    """Imports TensorFlow for a program, see `first_import`; where it is there already, nothing."""
+    if "tensorflow" in sys.modules:
+        return
+    with first_import(), _without(_NOT_NEEDED), without_collection():
+        importlib.import_module("tensorflow")
+    gc.freeze()  # nobody looks through modules again
 
-    It warns where the machine has a GPU that TensorFlow does not find. Where TensorFlow is imported
-    already it says nothing.
+
+@contextlib.contextmanager
+def first_import() -> Iterator[None]:
+    """Inside, something may import TensorFlow for the first time, and its chatter is left out.
+
+    TensorFlow then looks for its devices, of which it takes memory as it needs it. A warning says
+    where the machine has a GPU that it does not find. Where TensorFlow is there already, or inside
+    another `first_import`, nothing of that happens.
     """
+    if "tensorflow" in sys.modules or _terminal != 2:
+        yield
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # of what is said after the start
-    first, reasons = "tensorflow" not in sys.modules, []
-    with contextlib.ExitStack() as importing:
-        if first:
-            importing.enter_context(_caught_errors(reasons))
-            importing.enter_context(_without(_NOT_NEEDED))
-            importing.enter_context(without_collection())
-        config = importlib.import_module("tensorflow").config
-        gpus = config.list_physical_devices("GPU")
-        if first:
-            gc.freeze()  # nobody looks through modules again
-    for gpu in gpus:
-        with contextlib.suppress(RuntimeError):  # it is in use already
-            config.experimental.set_memory_growth(gpu, True)
-    if first and not gpus and (sign := card_sign()):
-        built = sys.modules["tensorflow"].sysconfig.get_build_info().get("is_cuda_build", False)
+    reasons: list[str] = []
+    with _caught_errors(reasons):
+        yield
+        tensorflow = sys.modules.get("tensorflow")
+        gpus = tensorflow.config.list_physical_devices("GPU") if tensorflow else []
+        for gpu in gpus:
+            with contextlib.suppress(RuntimeError):  # it is in use already
+                tensorflow.config.experimental.set_memory_growth(gpu, True)
+    if tensorflow and not gpus and (sign := card_sign()):
+        built = tensorflow.sysconfig.get_build_info().get("is_cuda_build", False)
         warn(f"tf_darts: {idle_card(sign, built, reasons)}")
 
 

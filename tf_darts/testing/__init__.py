@@ -12,6 +12,8 @@ TensorFlow is imported when a check is first used.
 import importlib
 from typing import Any
 
+from tf_darts.runtime import start_up
+
 _MODULES = {
     "check_accelerated": "tf_darts.testing.accelerated",
     "check_alpha_term": "tf_darts.testing.parts",
@@ -34,8 +36,9 @@ def __getattr__(name: str) -> Any:
     """A check, from where it is."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    importlib.import_module("tf_darts.accelerate")  # fast forms are checked as they are used
-    return getattr(importlib.import_module(_MODULES[name]), name)
+    with start_up.first_import():
+        importlib.import_module("tf_darts.accelerate")  # fast forms are checked as they are used
+        return getattr(importlib.import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:
