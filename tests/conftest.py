@@ -1,13 +1,13 @@
 """Fixtures for all tests: reference data (where present), toy data, the command, float64."""
+# ruff: noqa: E402 (TensorFlow is loaded before what imports it)
 
-import os
+from tf_darts.runtime import start_up
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import tf_darts  # noqa: I001, before TensorFlow: it decides how TensorFlow computes
+start_up.load_tensorflow()  # without its chatter
 
 import gc
 import json
+import os
 import pathlib
 import subprocess
 import sys

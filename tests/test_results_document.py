@@ -10,9 +10,16 @@ import numpy as np
 import pytest
 from absl import app, flags
 from PIL import Image
+from scipy import stats
 
-from tests.support import in_process
+from tests.support import in_process, toy_table
 from tests.support.paths import ROOT
+from tests.support.registries import forget_members
+from tf_darts.benchmarks import NasBench201
+from tf_darts.bilevel.epoch_rules import SearchProbe
+from tf_darts.bilevel.strongest_edges import derive
+from tf_darts.cells.genotype import genotype_class
+from tf_darts.cells.space import find_space
 from tf_darts.errors import UserError
 
 
@@ -294,3 +301,37 @@ def test_estimates_are_compared_along_a_search(tmp_path):
         assert found["exact"]["error"] == 0.0
         assert found["finite_difference 0.1"]["error"] < found["first_order"]["error"]
         assert found["first_order"]["cosine"] != found["finite_difference"]["cosine"]
+
+
+@pytest.fixture
+def shared_weights(monkeypatch):
+    forget_members(monkeypatch)
+    return module("shared_weights")
+
+
+@pytest.mark.parametrize(("sign", "below"), [(1, 100.0), (-1, 0.0)])
+def test_weights_that_know_the_table_rank_as_it_does(shared_weights, tmp_path, sign, below):
+    file = toy_table.write(tmp_path / "toy.csv")
+    table, asked = NasBench201(file), []
+    genotype, topology = genotype_class("nasbench201"), find_space("nasbench201").topologies["cell"]
+
+    def worth(mixing, batches):
+        edges = derive(mixing, {"cell": topology})
+        asked.append((table.text_of(genotype.from_cells(edges)), batches))
+        return sign * table.query(asked[-1][0])["cifar10"]
+
+    nothing = [[("none", source) for source in range(node + 1)] for node in range(3)]
+    probe = SearchProbe({"cell": topology}, 10, 50, {}, {"cell": nothing}, None, None, 30)
+    rule = shared_weights.SharedWeights(known_table=str(file), known_cells=20, known_batches=3)
+    found = rule.measure(probe._replace(worth=worth))
+    assert found["shared/rank_correlation"] == pytest.approx(sign)
+    assert found["shared/all_3x3"] == below
+    assert asked[-2:] == [(table.text_of("all_3x3"), 3), (table.text_of("all_none"), 3)]
+    assert len(set(asked)) == 22, "the cells differ"
+    assert rule.measure(probe._replace(epoch=11)) == {}
+
+
+def test_rank_correlations_are_scipy_s(shared_weights):
+    first, second = np.random.default_rng(0).integers(0, 9, [2, 30])  # with ties
+    wanted = stats.spearmanr(first, second).statistic
+    np.testing.assert_allclose(shared_weights.rank_correlation(first, second), wanted, rtol=1e-12)
