@@ -6,7 +6,6 @@
 Nothing is computed here but means, deviations and tests over runs: what a run's cell is worth in
 the table of NAS-Bench-201 stands in its line, as the search's own `table.json` said it.
 """
-# ruff: noqa: E402 (TensorFlow is loaded before what imports it)
 
 import itertools
 import pathlib
@@ -21,10 +20,6 @@ from scipy import stats
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-
-from tf_darts.runtime import start_up
-
-start_up.load_tensorflow()  # without its chatter
 
 import records
 from marked_tables import with_table
@@ -145,9 +140,38 @@ def every_run(runs: Sequence[Run]) -> Rows:
     return rows
 
 
+def published(methods: str, runs: Sequence[Run]) -> Rows:
+    """A row for each method of which a score is published, the worst beside that last.
+
+    Args:
+      methods: docs/methods.md, whose table of all methods has what is published.
+      runs: ours.
+    """
+    groups, found = by_method(runs), []
+    for line in re.findall(r"^\| `\w+` \|.*\|$", methods, flags=re.MULTILINE):
+        method, *_, theirs, _ = (cell.strip(" `") for cell in line.strip("|").split("|"))
+        if theirs and method in groups:
+            ours = _numbers(groups[method], "value")
+            found.append((np.mean(ours) - float(theirs.split()[0]), method, theirs, ours))
+    return [
+        {
+            "method": f"`{method}`",
+            "published": theirs,
+            "here, small": f"{summarise(ours, 'max')} ({len(ours)})",
+            "difference": f"{difference:+.2f}",
+        }
+        for difference, method, theirs, ours in sorted(found, reverse=True)
+    ]
+
+
 def document(text: str, runs: Sequence[Run]) -> str:
     """The document with the tables made anew between its marks."""
-    for name, rows in (("leaderboard", leaderboard(runs)), ("runs", every_run(runs))):
+    tables = {
+        "leaderboard": leaderboard(runs),
+        "runs": every_run(runs),
+        "published": published(METHODS.read_text(), runs),
+    }
+    for name, rows in tables.items():
         text = with_table(text, name, "leaderboard.py", rows)
     return text
 

@@ -10,7 +10,6 @@
 The rule only measures: the search is the same one as without it. Rules that a method has are named
 beside it.
 """
-# ruff: noqa: E402 (the paths come before what is found by them)
 
 import pathlib
 import sys
@@ -20,8 +19,8 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "experiments")]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import records
 from marked_tables import with_table
@@ -36,6 +35,7 @@ from tf_darts.report.tables import Rows, markdown_table
 from tf_darts.runtime import files
 from tf_darts.runtime.busy import busy
 
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "experiments" / "results" / "shared_weights"
 DOCUMENT = ROOT / "docs" / "results.md"
 _SHOWN = 10, 20, 30, 40, 50  # epochs

@@ -62,6 +62,20 @@ def test_another_record_is_another_document(tool):
     assert tool.document(text, runs) != text
 
 
+def test_what_was_published_stands_beside_ours(tool):
+    runs = [run for run in tool.read() if run["method"] in ("gdas", "darts_first", "sgas")]
+    wanted = {"gdas": ("93.61 ± .09", 93.61), "darts_first": ("54.30", 54.3)}  # of SGAS none is
+    rows = tool.published(tool.METHODS.read_text(), runs)
+    assert [row["method"] for row in rows] == ["`darts_first`", "`gdas`"]
+    for row in rows:
+        name = row["method"].strip("`")
+        scores = [r["result"]["scores"][0]["value"] for r in runs if r["method"] == name]
+        assert row["published"] == wanted[name][0]
+        assert float(row["difference"]) == pytest.approx(
+            np.mean(scores) - wanted[name][1], abs=6e-3
+        )
+
+
 def test_an_animation_of_two_searches(tool):
     made = module("collapse_animation")
     for run in tool.read():
