@@ -43,6 +43,7 @@ NOT_HERE = {
     "expected_multiply_adds",
     "greedy_decisions",
     "progressive_shrinking",
+    "ranking_stop",
 }
 
 

@@ -18,7 +18,7 @@ from tf_darts.report.summary_report import write_report
 from tf_darts.study.run_study import run_study
 
 # Where nothing is compiled, the clear forms are the fast ones.
-SIZES = {"units": 8, "bptt": 4, "batch_size": 4, "steps_per_epoch": 1, "accelerate": "off"}
+SIZES = {"units": 8, "bptt": 6, "batch_size": 4, "steps_per_epoch": 1, "accelerate": "off"}
 WORDS = " the cat <unk> sat on the mat \n"
 
 
