@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from absl import flags
+from etils import epy
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -28,12 +29,14 @@ from marked_tables import with_table
 from tf_darts.benchmarks import CellTable
 from tf_darts.bilevel.strongest_edges import one_hot
 from tf_darts.cells.genotype import genotype_class
-from tf_darts.cells.random_cells import random_cells
 from tf_darts.cli import program
 from tf_darts.methods import EpochRule, SearchProbe, register, setting
 from tf_darts.report.tables import Rows, markdown_table
 from tf_darts.runtime import files
 from tf_darts.runtime.busy import busy
+
+with epy.lazy_imports():  # it loads TensorFlow
+    from tf_darts.cells import random_cells
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "experiments" / "results" / "shared_weights"
@@ -68,7 +71,7 @@ class SharedWeights(EpochRule):
             return {}
         table = CellTable(self.known_table, "nasbench201")
         genotype = genotype_class("nasbench201")
-        cells = [random_cells(probe.cells, seed) for seed in range(self.known_cells)]
+        cells = [random_cells.random_cells(probe.cells, seed) for seed in range(self.known_cells)]
         [(kind, topology)] = probe.cells.items()
         convolutions = [
             [("nor_conv_3x3", source) for source in range(topology.inputs + node)]

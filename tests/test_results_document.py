@@ -323,6 +323,13 @@ def shared_weights(monkeypatch):
     return module("shared_weights")
 
 
+def test_the_document_agrees_with_what_shared_weights_know(shared_weights):
+    text, runs = shared_weights.DOCUMENT.read_text(), shared_weights.read()
+    assert shared_weights.document(text, runs) == text, "run experiments/shared_weights.py --write"
+    runs[0]["epochs"][9]["monitors"]["shared/rank_correlation"] -= 0.5
+    assert shared_weights.document(text, runs) != text
+
+
 @pytest.mark.parametrize(("sign", "below"), [(1, 100.0), (-1, 0.0)])
 def test_weights_that_know_the_table_rank_as_it_does(shared_weights, tmp_path, sign, below):
     file = toy_table.write(tmp_path / "toy.csv")
