@@ -30,6 +30,7 @@ from tf_darts.benchmarks import CellTable
 from tf_darts.bilevel.strongest_edges import one_hot
 from tf_darts.cells.genotype import genotype_class
 from tf_darts.cli import program
+from tf_darts.errors import UserError
 from tf_darts.methods import EpochRule, SearchProbe, register, setting
 from tf_darts.report.tables import Rows, markdown_table
 from tf_darts.runtime import files
@@ -65,6 +66,16 @@ class SharedWeights(EpochRule):
         minimum=1,
     )
     known_epochs: int = setting(10, "Once in so many epochs.", unit="epochs", minimum=1)
+
+    def check(self, config: Any) -> None:
+        if config.space != "nasbench201":
+            raise UserError(
+                f"--rules={self.name}: ranks cells of NAS-Bench-201; give --space=nasbench201, or"
+                " leave the rule out."
+            )
+        if not self.known_table:
+            raise UserError(f"--rules={self.name}: needs --known_table=FILE.csv.")
+        CellTable(self.known_table, config.space)  # not after ten epochs
 
     def measure(self, probe: SearchProbe) -> Mapping[str, float]:
         if probe.epoch % self.known_epochs:

@@ -20,6 +20,7 @@ from tf_darts.bilevel.epoch_rules import SearchProbe
 from tf_darts.bilevel.strongest_edges import derive
 from tf_darts.cells.genotype import genotype_class
 from tf_darts.cells.space import find_space
+from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
 
 
@@ -350,6 +351,17 @@ def test_weights_that_know_the_table_rank_as_it_does(shared_weights, tmp_path, s
     assert asked[-2:] == [(table.text_of("all_3x3"), 3), (table.text_of("all_none"), 3)]
     assert len(set(asked)) == 22, "the cells differ"
     assert rule.measure(probe._replace(epoch=11)) == {}
+
+
+def test_what_cannot_be_ranked_is_said_before_the_search(shared_weights):
+    asked = {"mode": "search", "dataset": "cifar10", "rules": "shared_weights"}
+    for settings, words in (
+        ({}, "ranks cells of NAS-Bench-201"),
+        ({"space": "nasbench201"}, "needs --known_table=FILE.csv"),
+        ({"space": "nasbench201", "known_table": "none.csv"}, r"none\.csv"),
+    ):
+        with pytest.raises(UserError, match=words):
+            configure(asked | settings)
 
 
 def test_rank_correlations_are_scipy_s(shared_weights):
