@@ -353,15 +353,17 @@ def test_weights_that_know_the_table_rank_as_it_does(shared_weights, tmp_path, s
     assert rule.measure(probe._replace(epoch=11)) == {}
 
 
-def test_what_cannot_be_ranked_is_said_before_the_search(shared_weights):
+def test_what_cannot_be_ranked_is_said_at_once(shared_weights):
     asked = {"mode": "search", "dataset": "cifar10", "rules": "shared_weights"}
     for settings, words in (
         ({}, "ranks cells of NAS-Bench-201"),
         ({"space": "nasbench201"}, "needs --known_table=FILE.csv"),
-        ({"space": "nasbench201", "known_table": "none.csv"}, r"none\.csv"),
     ):
         with pytest.raises(UserError, match=words):
             configure(asked | settings)
+    probe = SearchProbe({}, 1, 50, {}, {}, None, None, 30)
+    with pytest.raises(UserError, match=r"none\.csv: cannot be read"):
+        shared_weights.SharedWeights(known_table="none.csv").measure(probe)
 
 
 def test_rank_correlations_are_scipy_s(shared_weights):

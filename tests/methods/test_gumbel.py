@@ -7,7 +7,7 @@ import tensorflow as tf
 from tf_darts.bilevel.relaxation import Moment, entropy, softmax
 from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
-from tf_darts.methods.gumbel import Gumbel, GumbelHard
+from tf_darts.methods.gumbel import Gumbel, GumbelHard, GumbelHardAll
 
 ALPHA = tf.constant([[1.0, 0.2, -0.5, 0.1]], tf.float64)
 P = softmax({"cell": ALPHA})["cell"].numpy()[0]
@@ -47,6 +47,14 @@ def test_the_hard_sample_has_the_jacobian_of_the_soft_one():
         soft = Gumbel().mixing(alphas, moment(0.9))["cell"]
     assert (tape.jacobian(hard, ALPHA).numpy() == tape.jacobian(soft, ALPHA).numpy()).all()
     assert sorted(hard.numpy()[0]) == [0.0, 0.0, 0.0, 1.0]
+
+
+def test_with_all_operations_the_sample_is_the_same():
+    alphas = {"cell": tf.tile(ALPHA, [50, 1])}
+    alone, beside = (made().mixing(alphas, moment(0.5)) for made in (GumbelHard, GumbelHardAll))
+    assert (alone["cell"].numpy() == beside["cell"].numpy()).all()
+    asked = {"mode": "search", "dataset": "ptb", "method": "gdas", "relaxation": "gumbel_hard_all"}
+    assert configure(asked).label == "gdas+gumbel_hard_all"
 
 
 def test_seeds_decide():

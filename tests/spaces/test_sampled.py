@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tf_darts.accelerate import sampled_operation  # noqa: F401, registers the switch
+from tf_darts.methods.gumbel import GumbelHard, GumbelHardAll
 from tf_darts.spaces import fast_forms
 from tf_darts.spaces.nasbench201.cells import RelaxedEdge
 from tf_darts.spaces.sampled import is_one_hot, one_hot_mixing
@@ -65,6 +66,19 @@ def test_the_other_weights_have_the_gradient_of_ones(float64, form):
         if np.any(abs(slope.numpy()) > 1e-10)
     }
     assert touched == {"nor_conv_3x3"}
+
+
+def test_gumbel_hard_all_has_the_gradient_of_every_operation(float64):
+    """The same output as where one is computed; α's gradient is by what each operation gives."""
+    edge, inputs = made()
+    with one_hot_mixing(GumbelHard.one_hot):
+        alone, (_, of_ones, *_), slopes = call(edge, inputs, sampled(3))
+    with one_hot_mixing(GumbelHardAll.one_hot):
+        outputs, (_, of_mixing, *_), _ = call(edge, inputs, sampled(3))
+    np.testing.assert_allclose(outputs, alone, atol=1e-12)
+    expected = [np.sum(slopes * operation(inputs, training=True)) for operation in edge.operations]
+    np.testing.assert_allclose(of_mixing, expected, rtol=1e-10)
+    assert abs(of_mixing[1] - of_ones[1]) > 0.1
 
 
 def test_only_the_sampled_batch_norm_moves(float64, form):

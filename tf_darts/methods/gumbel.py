@@ -89,6 +89,18 @@ class GumbelHard(Gumbel):
         return self.sample(alphas, moment)
 
 
+@register("gumbel_hard_all")
+class GumbelHardAll(GumbelHard):
+    """A sampled operation for each edge alone, with the gradient that all of them would have.
+
+    The values are those of `gumbel_hard`, and all operations are computed, so that α's gradient for
+    one that was not sampled is by what it gives, and not by ones. A step costs what first-order
+    DARTS's does, three times as much.
+    """
+
+    one_hot: ClassVar[bool] = False
+
+
 def _hard(soft: tf.Tensor) -> tf.Tensor:
     """One-hot rows with the gradient of `soft`; a row of zeros stays one."""
 
