@@ -96,7 +96,7 @@ def record(path: pathlib.Path) -> dict[str, Any]:
         "seed": settings["seed"],
         "version": version,
         "commit": commit,
-        "settings": {name: value for name, value in settings.items() if name != "cells"},
+        "settings": {name: _portable(value) for name, value in settings.items() if name != "cells"},
         "epochs": [_epoch(line) for line in history],
         "result": {
             "epoch": result.get("epoch", last[-1]["epoch"]) + sum(map(len, before)),
@@ -130,6 +130,12 @@ def _epoch(line: Mapping[str, Any]) -> dict[str, Any]:
     rest = {name: line[name] for name in ("cell", "table") if name in line}
     monitors = {name: _short(value) for name, value in line.get("monitors", {}).items()}
     return numbers | rest | {"monitors": monitors}
+
+
+def _portable(setting: Any) -> Any:
+    """A file that is named with its whole path is named alone: the path is of that machine."""
+    is_path = isinstance(setting, str) and pathlib.Path(setting).is_absolute()
+    return pathlib.Path(setting).name if is_path else setting
 
 
 def _short(value: Any) -> Any:

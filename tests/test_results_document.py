@@ -123,6 +123,17 @@ def test_epochs_and_steps_of_stages_are_counted_on():
     assert {line["seconds"] for line in history} == {9.0}, "the product counts them on itself"
 
 
+def test_a_record_names_no_folder_of_the_machine():
+    portable = module("record_run")._portable
+    assert portable("/home/me/tables/nasbench201.csv") == "nasbench201.csv"
+    assert [portable(value) for value in ("3/2", "softmax", 0.1, None)] == [
+        "3/2",
+        "softmax",
+        0.1,
+        None,
+    ]
+
+
 def test_pairs_are_of_equal_seeds(tool):
     """Worked out by hand: differences 1, 2, 3, of whose 8 signs two are so large."""
 

@@ -80,6 +80,7 @@ def test_the_first_steps_tell_how_long_all_will_take(capsys, clock, seconds, tol
 
 
 def test_another_pace_is_told_and_the_same_is_not(capsys, clock):
+    """An epoch's first step compiles; what is left is foretold without it."""
     progress = Progress("perplexity", 4)
     clock.now = 5000.0  # an earlier stage's, say
     progress.on_start(0, 400)
@@ -94,11 +95,11 @@ def test_another_pace_is_told_and_the_same_is_not(capsys, clock):
         said.append(capsys.readouterr().out.split("  ")[0])
     assert said == [
         ["A step takes 1 s, all of them 6 minutes."],
-        "epoch 1/4, 8 minutes left",
+        "epoch 1/4, 6 minutes left",
         [],
-        "epoch 2/4, 6 minutes left",
+        "epoch 2/4, 4 minutes left",
         ["A step now takes 4 s, those left 13 minutes."],
-        "epoch 3/4, 8 minutes left",
+        "epoch 3/4, 7 minutes left",
     ]
 
 

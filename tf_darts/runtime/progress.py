@@ -40,6 +40,7 @@ class Progress(Callback):
         self._began = (0, 0.0)  # the step at which an epoch began, or went on, and when
         # The first step of an epoch, and when it was done; then none until the next epoch.
         self._first: tuple[int, float] | None = None
+        self._last = (0, 0.0)  # the step that was done last, and when
         self._has_pace = False
         self._told: float | None = None  # seconds a step, as it was said last
 
@@ -55,8 +56,11 @@ class Progress(Callback):
             )
 
     def on_step(self, step: int, metrics: dict[str, float]) -> None:
+        self._last = step, time.monotonic()
+        if self._first is None:
+            self._first = self._last
         if self._bar is None or self._alive is None:
-            self._tell_speed(step)
+            self._tell_speed()
             return
         self._alive.moved()
         with contextlib.suppress(OSError):  # the terminal is gone, the run is not
@@ -73,24 +77,17 @@ class Progress(Callback):
             if self._bar is not None:
                 self._bar.set_description_str(f"no step for {seconds} s (compiling or evaluating)")
 
-    def _tell_speed(self, step: int) -> None:
+    def _tell_speed(self) -> None:
         """Says early in a run, where no bar does, how long all other steps will take.
 
         And again in an epoch whose steps are much slower, or faster, as where α begins to move.
-        The first step of an epoch does not count: it may compile.
         """
-        now = time.monotonic()
-        if self._has_pace:
-            return
-        if self._first is None:
-            self._first = step, now
-            return
-        steps, passed = step - self._first[0], now - self._first[1]
-        if steps <= 0 or (steps < _PACE_STEPS and passed < _PACE_SECONDS):
+        steps, passed = self._since_first()
+        if self._has_pace or steps <= 0 or (steps < _PACE_STEPS and passed < _PACE_SECONDS):
             return
         self._has_pace = True
         seconds = passed / steps
-        left = seconds * (self._total - step)
+        left = seconds * (self._total - self._last[0])
         again = self._told is not None
         if again and 1 / _ANOTHER_PACE < seconds / self._told < _ANOTHER_PACE:
             return
@@ -99,15 +96,27 @@ class Progress(Callback):
             takes, others = ("now takes", "those left") if again else ("takes", "all of them")
             say(f"{self._label}A step {takes} {seconds:.2g} s, {others} {_duration(left)}.")
 
+    def _since_first(self) -> tuple[int, float]:
+        """The steps after an epoch's first one, which may compile, and their seconds."""
+        first, then = self._first or self._last
+        return self._last[0] - first, self._last[1] - then
+
     def _begin(self, step: int) -> None:
         """An epoch begins after that step, or goes on."""
-        self._began = step, time.monotonic()
+        self._began = self._last = step, time.monotonic()
         self._first, self._has_pace = None, False
 
     def _left(self, step: int) -> float:
-        """Seconds to the end, if all epochs take what this one took, its evaluation with it."""
+        """Seconds to the end, if all epochs take what this one took, its evaluation with it.
+
+        But for the first step, which is taken to be like the others: it may have compiled.
+        """
         first, then = self._began
-        return (time.monotonic() - then) / max(1, step - first) * (self._total - step)
+        seconds = time.monotonic() - then
+        steps, passed = self._since_first()
+        if steps and self._first is not None:
+            seconds += min(0.0, passed / steps - (self._first[1] - then))
+        return seconds / max(1, step - first) * (self._total - step)
 
     def on_rollback(self, step: int, reason: str) -> None:
         self._begin(step)
