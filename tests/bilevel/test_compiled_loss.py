@@ -12,6 +12,7 @@ from tf_darts.bilevel.compiled_loss import SupernetLosses
 from tf_darts.bilevel.relaxation import beginning
 from tf_darts.bilevel.supernet_loss import SupernetLoss
 from tf_darts.runtime.precision import Precision
+from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.runtime.whole_programs import set_xla
 from tf_darts.spaces.known_statistics import known
 from tf_darts.spaces.supernet import LossResult, Supernet
@@ -53,6 +54,14 @@ def losses(request):
 def assert_close(ours, theirs):
     for mine, right in zip(tf.nest.flatten(ours), tf.nest.flatten(theirs), strict=True):
         np.testing.assert_allclose(mine, right, rtol=1e-6)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_only_parts_of_a_batch_have_a_seed_of_their_own_for_examples(parts):
+    replicas = SINGLE_REPLICA if parts == 1 else Replicas(micro_batches=parts)
+    loss = SupernetLosses(Line(True), replicas).for_batch(tf.constant(2.0), (), SEED)
+    part = loss._of_part(tf.constant(2.0), (), SEED, beginning()).moment.part
+    assert part is (() if parts == 1 else SEED)
 
 
 @pytest.mark.parametrize("regularized", [False, True])

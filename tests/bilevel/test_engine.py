@@ -10,8 +10,9 @@ import pytest
 import tensorflow as tf
 
 from tests.support import toy_search
-from tests.support.toy_search import Events, Killed, Numbers, without_time
+from tests.support.toy_search import Events, Killed, Numbers, Toy, without_time
 from tf_darts.bilevel import engine
+from tf_darts.bilevel.epoch_rules import Directions
 from tf_darts.cells import genotype_files
 from tf_darts.errors import StorageError, UserError
 from tf_darts.methods.darts import StrongestEdges
@@ -263,6 +264,23 @@ def test_the_genotype_of_a_killed_run_is_that_of_its_state(tmp_path, step):
     assert (found["supernet"] or {"epoch": 0})["epoch"] == start.step // 5
     _, _, history = search(tmp_path)
     assert genotype_files.load(tmp_path / "genotype.json").to_dict() == history[-1]["genotype"]
+
+
+def test_what_stands_there_first_is_read_by_the_directions_of_its_epoch(tmp_path, monkeypatch):
+    """Where a killed search goes on within an epoch, operations may be out, and numbers be said."""
+    allowed = np.ones([Toy().cells["cell"].edges, Toy().cells["cell"].columns])
+    allowed[0, 0] = 0.0
+    said = Directions(allowed={"cell": allowed}, numbers={"warmth": 2.0})
+    moments = []
+    for name, function in (
+        ("_directions", lambda self: said),
+        ("_write_artefacts", lambda self: moments.append(self._step.mixture._moment)),
+    ):
+        monkeypatch.setattr(engine.SearchEngine, name, function)
+    with pytest.raises(Killed):
+        search(tmp_path, Events(kill_at=1))
+    np.testing.assert_array_equal(moments[0].allowed["cell"], allowed)
+    assert float(moments[0].numbers["warmth"]) == 2.0
 
 
 def half(path, **overrides):

@@ -119,6 +119,9 @@ def test_epochs_in_which_alpha_stands_still_do_not_count():
     moving = [ranked(0, epoch=e) for e in range(1, 6)]
     history = records(rule, LEARNABLE, [*warm, *moving])
     assert first_stop(rule, history, FACTS)[0] == 15 + 3
+    # A temperature moves the mixing weights of an alpha that stands still.
+    history = records(rule, LEARNABLE, [ranked(0, epoch=e) for e in range(20)])
+    assert first_stop(rule, history, FACTS._replace(frozen_epochs=15))[0] == 15 + 3
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,19 @@ def test_edges_and_steps_draw_apart_and_one_seed_draws_alike():
     assert (outputs[0] != outputs[2]).any() and (outputs[0] != outputs[3]).any()
 
 
+@pytest.mark.parametrize("option", [DropPath(), SkipDropout()], ids=["paths", "skips"])
+def test_parts_of_a_batch_draw_apart(option):
+    def drawn(part):
+        return [float(number) for number in option.numbers_at(at._replace(part=part), 50)]
+
+    at = moment(10)
+    whole, first, same, second = map(
+        drawn, ((), tf.constant([1, 2]), tf.constant([1, 2]), tf.constant([1, 3]))
+    )
+    assert first == same and len({tuple(n[1:]) for n in (whole, first, second)}) == 3
+    assert whole[0] == first[0] == second[0], "the rate is that of all"
+
+
 def test_numbers_of_the_identity_are_dropped_and_nothing_else():
     option = SkipDropout(skip_dropout=0.5, skip_dropout_warm_up=0)
     edge = edges_of(option)[0]
@@ -90,6 +103,8 @@ def test_what_cannot_be_is_a_sentence():
     assert configure(asked | {"edge_options": both}).skip_dropout == 0.1
     with pytest.raises(UserError, match=r"skip_dropout drops inside .* name it first"):
         configure(asked | {"edge_options": "partial_channels,skip_dropout"})
+    with pytest.raises(UserError, match="computes one sampled operation alone; leave"):
+        configure(asked | {"edge_options": "skip_dropout", "relaxation": "gumbel_hard"})
     with pytest.raises(UserError, match="cannot have any; add skip_connect"):
         configure(asked | {"edge_options": "skip_dropout", "operations": "sep_conv_3x3"})
     with pytest.raises(UserError, match="space recurrent"):

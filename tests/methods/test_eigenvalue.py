@@ -145,6 +145,10 @@ def test_wrong_input_is_a_sentence():
         configure({"mode": "search", "dataset": "ptb", "method": "dr_nas", "rules": "eigenvalue"})
     with pytest.raises(UserError, match=r"it is for .*--rules=eigenvalue_stop"):
         configure({"mode": "search", "dataset": "ptb", "eigenvalue_ratio": 2.0})
+    warm = asked | {"rules": "warm_up,eigenvalue_stop", "warm_up_epochs": 12}
+    with pytest.raises(UserError, match=r"a cell of then is random; give --eigenvalue_start=12"):
+        configure(warm)
+    assert configure(warm | {"eigenvalue_start": 12}).warm_up_epochs == 12
 
 
 SHORT = {

@@ -24,6 +24,10 @@ def test_alpha_stays_and_w_moves(tmp_path, eagerly):
             {"method": "rsps", "hypergradient": "exact"},
             "--hypergradient has no meaning for --rules",
         ),
+        *(
+            ({"method": "rsps", name: 0.1}, f"--{name} has no meaning for --rules=frozen_alphas")
+            for name in ("alpha_learning_rate", "alpha_weight_decay", "alpha_clip_norm")
+        ),
         (
             {"rules": "frozen_alphas", "finite_difference_radius": 0.1},
             "--finite_difference_radius has no meaning for --rules=frozen_alphas",

@@ -41,3 +41,10 @@ def test_where_no_edge_can_vanish_it_is_refused():
     ):
         with pytest.raises(UserError, match="so none can vanish; use --derivation=strongest"):
             configure(asked | wrong)
+
+
+def test_factors_of_edges_are_no_measure_of_how_sure_one_is():
+    asked = {"mode": "search", "dataset": "cifar10", "space": "nasbench201"}
+    both = {"method": "fair_darts", "derivation": "threshold", "edge_options": "edge_normalization"}
+    with pytest.raises(UserError, match="would not tell how sure an edge is"):
+        configure(asked | both)

@@ -101,7 +101,7 @@ class AlphaMoves:
             gradient + pull[name] if name in pull else gradient
             for name, gradient in zip(alphas, gradients, strict=True)
         ]
-        # A decision is not taken back: not even the weight decay moves what is out.
+        # A decision is not taken back: nothing pulls on what is out, not even the weight decay.
         return [
             move * moment.allowed[name] if name in moment.allowed else move
             for name, move in zip(alphas, moves, strict=True)

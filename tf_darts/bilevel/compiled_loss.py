@@ -177,6 +177,8 @@ class CompiledLoss(SupernetLoss):
     def _of_part(self, batch: Any, state: State, seed: tf.Tensor, moment: Moment) -> Loss:
         """The loss of a replica's part of the batch, inside a compiled function."""
         flags = self.regularized, self.of_weight_step
+        if self.losses.replicas.parts > 1:
+            moment = moment._replace(part=seed)
         loss = SupernetLoss(self.losses, batch, state, seed, moment, *flags)
         return loss if self.factor is None else loss.times(self.factor)
 

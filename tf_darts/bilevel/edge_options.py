@@ -77,6 +77,10 @@ class EdgeOption(Part):
         """Whether an edge hands something on though all its mixing weights are 0."""
         return False
 
+    def passes_by_in_the_end(self) -> bool:
+        """The same in the epochs that a derivation adds, after the search's own."""
+        return self.passes_by()
+
     def cutout(self) -> tuple[int, float]:
         """The side in pixels of a square that images lose, and how probable that is in the end.
 
@@ -90,18 +94,19 @@ class EdgeOption(Part):
         return cls.wrapped is not EdgeOption.wrapped
 
 
-def check_lost_edges(part: Part, config: Any) -> None:
+def check_lost_edges(part: Part, config: Any, *, in_the_end: bool = False) -> None:
     """Raises `UserError` where a part takes edges out that would hand something on all the same.
 
     Args:
       part: of the search; it gives all mixing weights of an edge the value 0.
       config: the search's.
+      in_the_end: whether it does so only in the epochs that a derivation adds.
     """
     graphs = config.cells.values()
     if all(g.kept(node) == g.inputs + node for g in graphs for node in range(g.nodes)):
         return  # no edge is ever out as a whole
     for option in config.make_parts("edge_options"):
-        if option.passes_by():
+        if option.passes_by_in_the_end() if in_the_end else option.passes_by():
             raise UserError(
                 f"--{part.kind}={part.name}: it takes edges out by mixing weights of 0, and with"
                 f" --edge_options={option.name} an edge without operations still hands on what goes"

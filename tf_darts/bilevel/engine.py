@@ -144,6 +144,11 @@ class SearchEngine(RunLoop):
             self._state.keep(epoch, int(self._step.steps), kept)
         super()._save(anchor=anchor)
 
+    def _begin(self) -> None:
+        super()._begin()
+        # What stands there before the first step is read by the directions of its epoch, too.
+        self._begin_epoch(int(self._epoch))
+
     def _begin_epoch(self, epoch: int) -> None:
         directions = self._directions()
         self._step.alphas_frozen = directions.freeze_alphas

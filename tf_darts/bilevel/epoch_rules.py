@@ -34,6 +34,7 @@ class SearchFacts(NamedTuple):
       parameter_free: the operations that learn nothing.
       weight_decay: of w, as the search begins.
       passes_by: whether an edge hands something on though all its mixing weights are 0.
+      frozen_epochs: in how many epochs at its beginning rules let α stand still.
     """
 
     cells: Mapping[str, CellTopology]
@@ -44,6 +45,7 @@ class SearchFacts(NamedTuple):
     parameter_free: tuple[str, ...] = ("none",)
     weight_decay: float = 0.0
     passes_by: bool = False
+    frozen_epochs: int = 0
 
     @classmethod
     def of(cls, supernet: Supernet, config: SearchConfig) -> SearchFacts:
@@ -59,6 +61,7 @@ class SearchFacts(NamedTuple):
             free,
             config.weight_decay,
             any(option.passes_by() for option in config.make_parts("edge_options")),
+            frozen_epochs(config),
         )
 
 
@@ -190,6 +193,13 @@ class EpochRule(Part):
         del probe
         return {}
 
+    def frozen_epochs(self) -> int:
+        """In how many epochs at a search's beginning it lets α stand still, whatever happens.
+
+        Of these no other rule should judge cells: they are as good as random.
+        """
+        return 0
+
     def kept(self, epoch: int) -> Collection[int]:
         """The epochs to whose ends a later `Return` may go; each costs a checkpoint's room.
 
@@ -228,6 +238,11 @@ class EpochRule(Part):
         """
         del stage, record
         return cells
+
+
+def frozen_epochs(config: SearchConfig) -> int:
+    """In how many epochs at its beginning the rules of a search let α stand still."""
+    return max((rule.frozen_epochs() for rule in config.make_parts("rules")), default=0)
 
 
 def combined(

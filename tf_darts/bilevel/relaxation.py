@@ -38,6 +38,8 @@ class Moment(NamedTuple):
       allowed: by kind of cell, 1 for the operations of an edge that may still be chosen and 0 for
         the others, [edges, operations]; {} where all may be. An edge may have lost all of them.
       numbers: scalars by name, what rules say (`Directions.numbers`).
+      part: int32 [2], another for each part of a batch (a replica's, a micro-batch), of what is
+        drawn for its examples; () where a batch is one part.
     """
 
     seed: tf.Tensor
@@ -45,6 +47,19 @@ class Moment(NamedTuple):
     ramp: tf.Tensor
     allowed: Mapping[str, tf.Tensor]
     numbers: Mapping[str, tf.Tensor] = {}
+    part: tf.Tensor | tuple[()] = ()
+
+    def seed_of_examples(self, number: int) -> tf.Tensor:
+        """The seed, int32 [2], of what is drawn for each example: each part of a batch has its own.
+
+        Args:
+          number: tells apart what one search draws.
+        """
+        fold_in = tf.random.experimental.stateless_fold_in
+        seed = fold_in(self.seed, number)
+        if isinstance(self.part, tuple):
+            return seed
+        return fold_in(fold_in(seed, self.part[0]), self.part[1])
 
 
 def beginning() -> Moment:

@@ -47,6 +47,12 @@ class AuxiliarySkip(EdgeOption):
     def check(self, config: Any) -> None:
         check_skips(self.name, config)
 
+    def passes_by(self) -> bool:
+        return True
+
+    def passes_by_in_the_end(self) -> bool:
+        return False  # β is 0
+
     def wrapped(self, make: EdgeMaker, place: EdgePlace) -> EdgeMaker:
         return lambda channels: auxiliary_skip.AuxiliarySkip(make(channels), channels, place)
 

@@ -12,6 +12,7 @@ from tf_darts.bilevel.epoch_rules import (
     SearchFacts,
     SearchProbe,
     Stop,
+    frozen_epochs,
 )
 from tf_darts.cells.space import find_space
 from tf_darts.cells.topology import CellTopology
@@ -19,7 +20,6 @@ from tf_darts.config.methods import register, register_method
 from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
 from tf_darts.methods.skip_count import IDENTITIES, normal_cells, skips
-from tf_darts.methods.warm_up import frozen_epochs
 
 
 @register("skip_stop")
@@ -93,8 +93,8 @@ class RankingStop(EpochRule):
 
     DARTS+'s second criterion: the order of each edge's mixing weights, of the operations that have
     weights of their own, was the same at the ends of `ranking_epochs` epochs as at the ends of
-    those before them. The result is the cell of the last one. An epoch in which no mixing weight
-    moved (a warm-up) says nothing of a ranking and does not count.
+    those before them. The result is the cell of the last one. An epoch of a warm-up, or one in
+    which no mixing weight moved, says nothing of a ranking and does not count.
     """
 
     stops: ClassVar[bool] = True
@@ -128,7 +128,8 @@ class RankingStop(EpochRule):
             return Directions()
         columns = {kind: _learnable(t, facts.parameter_free) for kind, t in facts.cells.items()}
         same, later = 0, None
-        for record in reversed(history):
+        # The last epoch of a warm-up is the first to be compared with.
+        for record in reversed(history[max(0, facts.frozen_epochs - 1) :]):
             tables = {kind: np.asarray(record["mixing"][kind]) for kind in columns}
             if later is not None and any((tables[k] != later[k]).any() for k in columns):
                 if _ranking(tables, columns) != _ranking(later, columns):

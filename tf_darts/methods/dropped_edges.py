@@ -67,7 +67,7 @@ class DropPath(EdgeOption):
     def numbers_at(self, moment: Moment, epochs: int) -> Sequence[tf.Tensor]:
         del epochs
         rate = self.search_drop_path * moment.ramp
-        return [rate, *dropped_edge.draw_numbers(_seed_of(self.name, moment))]
+        return [rate, *dropped_edge.draw_numbers(moment.seed_of_examples(len(self.name)))]
 
 
 @register("skip_dropout")
@@ -104,6 +104,12 @@ class SkipDropout(EdgeOption):
                 f"--edge_options={config.edge_options}: {self.name} drops inside the mixture, so it"
                 " is the innermost; name it first."
             )
+        if config.make_parts("relaxation")[0].one_hot:
+            raise UserError(
+                f"--edge_options={self.name}: takes the skip connection out of an edge's mixture,"
+                f" and --relaxation={config.relaxation} computes one sampled operation alone; leave"
+                " one of the two out."
+            )
 
     def wrapped(self, make: EdgeMaker, place: EdgePlace) -> EdgeMaker:
         return lambda channels: dropped_edge.SkipDropoutEdge(make(channels), place)
@@ -116,12 +122,7 @@ class SkipDropout(EdgeOption):
         warm = epoch < self.skip_dropout_warm_up - 0.5
         # In epochs that a derivation adds, the share that is over is 1.
         rate = tf.maximum(tf.where(warm, rising, after), 0.0)
-        return [rate, *dropped_edge.draw_numbers(_seed_of(self.name, moment))]
-
-
-def _seed_of(name: str, moment: Moment) -> tf.Tensor:
-    """Of two options that draw, each has its own."""
-    return tf.random.experimental.stateless_fold_in(moment.seed, len(name))
+        return [rate, *dropped_edge.draw_numbers(moment.seed_of_examples(len(self.name)))]
 
 
 # Of the rates 0, 0.2, 0.4 and 0.6 of the paper, of which it retrains all and takes the best.

@@ -14,6 +14,7 @@ from tf_darts.bilevel.epoch_rules import (
     SearchFacts,
     SearchProbe,
     Stop,
+    frozen_epochs,
 )
 from tf_darts.config.methods import register, register_method
 from tf_darts.config.setting import setting
@@ -108,6 +109,12 @@ class EigenvalueStop(Eigenvalue):
 
     def check(self, config: Any) -> None:
         super().check(config)
+        still = frozen_epochs(config)
+        if self.eigenvalue_start < still:
+            raise UserError(
+                f"--rules=warm_up,{self.name}: alpha stands still for --warm_up_epochs={still}, and"
+                f" a cell of then is random; give --eigenvalue_start={still} or more."
+            )
         needed = self.eigenvalue_start + self._lag
         if needed >= config.epochs - 1:
             raise UserError(

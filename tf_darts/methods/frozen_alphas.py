@@ -16,7 +16,15 @@ class FrozenAlphas(EpochRule):
     as a search or better (Wang et al. 2021, "blank").
     """
 
-    unused: ClassVar[tuple[str, ...]] = ("hypergradient",)
+    # The steps' order means nothing either, but a file of settings for all methods may have it.
+    unused: ClassVar[tuple[str, ...]] = (
+        "hypergradient",
+        "alpha_learning_rate",
+        "alpha_beta_1",
+        "alpha_beta_2",
+        "alpha_weight_decay",
+        "alpha_clip_norm",
+    )
 
     def check(self, config: Any) -> None:
         if config.make_parts("alpha_terms"):

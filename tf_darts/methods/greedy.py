@@ -6,12 +6,18 @@ from typing import Any
 import numpy as np
 
 from tf_darts.bilevel.edge_options import check_lost_edges
-from tf_darts.bilevel.epoch_rules import Directions, EpochRule, Record, SearchFacts, SearchProbe
+from tf_darts.bilevel.epoch_rules import (
+    Directions,
+    EpochRule,
+    Record,
+    SearchFacts,
+    SearchProbe,
+    frozen_epochs,
+)
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import register, register_method
 from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
-from tf_darts.methods.warm_up import frozen_epochs
 
 _DECIDED = "decided"  # the group of monitors KIND_ROW, whose values are columns
 _DERIVATION = "strongest_edges"  # which keeps a mixing weight of 1
@@ -33,8 +39,9 @@ class GreedyDecisions(EpochRule):
       n  made to lie in [0, 1] over all edges of the kind: (x - min)/(max - min).
 
     Edges that are decided, or gone, count in n with the p that they had then. Where all edges have
-    one value n is 1: it tells none apart. (The official code divides by 0 there, and goes on
-    moving a decided edge's α; its batches also grow by 8 with each decision, which ours do not.)
+    one value n is 1: it tells none apart. What is out has no gradient; what Adam still has of it
+    moves its α for a while, but not its mixing weight. (The official code divides by 0 there; its
+    batches also grow by 8 with each decision, which ours do not.)
     """
 
     greedy_warm_up: int = setting(

@@ -66,7 +66,7 @@ class Perturbation(Derivation):
 
     def check(self, config: Any) -> None:
         check_no_stop(config, self)
-        check_lost_edges(self, config)
+        check_lost_edges(self, config, in_the_end=True)
         if not config.make_parts("relaxation")[0].normalized:
             raise UserError(
                 "--derivation=perturbation: the mixing weights of"

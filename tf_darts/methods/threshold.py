@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tf_darts.bilevel.derivation import Derivation
+from tf_darts.bilevel.edge_options import EdgeOption
 from tf_darts.bilevel.strongest_edges import derive
 from tf_darts.cells.genotype import Edge
 from tf_darts.cells.topology import CellTopology
@@ -32,6 +33,13 @@ class Threshold(Derivation):
     )
 
     def check(self, config: Any) -> None:
+        for option in config.make_parts("edge_options"):
+            if type(option).edge_factors is not EdgeOption.edge_factors:
+                raise UserError(
+                    f"--derivation=threshold: --edge_options={option.name} multiplies each edge's"
+                    " mixing weights by a factor, so a threshold would not tell how sure an edge is"
+                    " of its operation; leave one of the two out."
+                )
         for topology in config.cells.values():
             if not all("none" in topology.choices(edge) for edge in range(topology.edges)):
                 raise UserError(

@@ -9,13 +9,6 @@ from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
 
 
-# Before the class: whoever registers first imports all members, which want this.
-def frozen_epochs(config: Any) -> int:
-    """The epochs in which the rules of a search let α stand still at its beginning."""
-    rules = config.make_parts("rules")
-    return max((getattr(rule, "warm_up_epochs", 0) for rule in rules), default=0)
-
-
 @register("warm_up")
 class WarmUp(EpochRule):
     """Only w moves in the first epochs."""
@@ -34,6 +27,9 @@ class WarmUp(EpochRule):
                 f"--warm_up_epochs={self.warm_up_epochs} leaves none of --epochs={config.epochs} in"
                 " which alpha moves; give fewer, or --rules=frozen_alphas."
             )
+
+    def frozen_epochs(self) -> int:
+        return self.warm_up_epochs
 
     def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:
         del facts
