@@ -125,7 +125,9 @@ def table(runs: Sequence[Run]) -> Rows:
     rows = []
     for run in runs:
         at = {epoch["epoch"]: epoch["monitors"] for epoch in run["epochs"]}
-        measured = {epoch: at[epoch] for epoch in _SHOWN if f"shared/{_NAMES[0]}" in at[epoch]}
+        measured = {n: at[n] for n in _SHOWN if f"shared/{_NAMES[0]}" in at.get(n, {})}
+        if not measured:
+            continue
         last = measured[max(measured)]
         rows.append(
             {"search by": f"`{run['settings']['method']}`", "seed": str(run["seed"])}

@@ -340,6 +340,13 @@ def test_the_document_agrees_with_what_shared_weights_know(shared_weights):
     assert shared_weights.document(text, runs) == text, "run experiments/shared_weights.py --write"
     runs[0]["epochs"][9]["monitors"]["shared/rank_correlation"] -= 0.5
     assert shared_weights.document(text, runs) != text
+    short = [
+        runs[0] | {"epochs": runs[0]["epochs"][:5]},
+        runs[0] | {"epochs": runs[0]["epochs"][:25]},
+    ]
+    assert [
+        set(row) & {"epoch 10", "epoch 20", "epoch 30"} for row in shared_weights.table(short)
+    ] == [{"epoch 10", "epoch 20"}]
 
 
 @pytest.mark.parametrize(("sign", "below"), [(1, 100.0), (-1, 0.0)])

@@ -49,6 +49,11 @@ def test_versions_are_numbered(tmp_path):
     assert names(tmp_path / "4") == ["file"]
 
 
+def test_a_version_0_is_one_of_them(tmp_path):
+    (tmp_path / "0").mkdir()
+    assert [written(tmp_path), written(tmp_path)] == [1, 2]
+
+
 def test_no_version_is_overwritten(tmp_path):
     (tmp_path / "9").mkdir()
     with pytest.raises(UserError, match=r"--export_version=9: .* is there already"):

@@ -1,7 +1,15 @@
 import dataclasses
 
 from tf_darts.cells.published import PUBLISHED
-from tf_darts.report.entries import TRAINED, Entry, differing, distinct, group
+from tf_darts.report.entries import (
+    LOOKED_UP,
+    TRAINED,
+    Entry,
+    differing,
+    distinct,
+    group,
+    independent_draws,
+)
 from tf_darts.report.report_tables import comparison_rows, paper_rows
 
 CELL = PUBLISHED["recurrent"]["enas"]
@@ -49,6 +57,23 @@ def test_trainings_of_one_cell_are_a_group_of_their_own():
     groups = group([*again, FOUND[2]])
     assert [one.label for one in groups] == ["exact (one.json)", "exact (f2)"]
     assert len(group(FOUND)) == len(group(again)) == 1
+
+
+def test_a_cell_that_was_trained_several_times_is_one_draw():
+    assert independent_draws(FOUND) == [CELL] * 3, "three searches may find one cell"
+    again = [dataclasses.replace(e, cell_id="one.json") for e in FOUND]
+    assert independent_draws(again) == [CELL]
+    for changes in ({"method": "given"}, {"method": "enas"}, {"seed": None}):
+        assert independent_draws([*FOUND, entry("other", **changes)]) == []
+
+
+def test_a_score_that_was_looked_up_is_no_validation():
+    looked_up = entry("a", scored_by=LOOKED_UP)
+    assert [e.score_name for e in (FIRST, looked_up)] == [
+        "validation perplexity",
+        "table perplexity",
+    ]
+    assert "table perplexity" in paper_rows(group([looked_up]))[0]
 
 
 def test_failed_entries_are_in_no_group():

@@ -193,6 +193,19 @@ def test_a_study(runs):
     assert failed.reason == "It diverged | at step 3."
 
 
+def test_a_study_counts_the_seconds_of_all_devices(runs, rewrite):
+    path = runs.study("study", {"exact": [130.0]})
+    (alone,) = read_entries([str(path)])
+    for kind in ("search", "train"):
+        file = path / "candidates" / "exact_seed0" / kind / "config.json"
+        if file.exists():
+            rewrite(file, lambda document: document["settings"].update(replicas=2))
+    (two,) = read_entries([str(path)])
+    assert two.training_seconds == 2 * alone.training_seconds
+    costs = [[point["search_seconds"] for point in e.snapshots] for e in (alone, two)]
+    assert costs[1] == [2 * seconds for seconds in costs[0]]
+
+
 def test_runs_of_one_name_are_told_apart(runs, tmp_path):
     for folder in ("x", "y"):
         (tmp_path / folder).mkdir()

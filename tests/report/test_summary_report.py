@@ -171,6 +171,13 @@ def test_hparams_have_a_session_for_each_entry(runs, tmp_path):
     assert (scalars, status) == ({}, api_pb2.STATUS_FAILURE)
 
 
+def test_a_setting_that_is_a_list_is_a_column(runs, tmp_path):
+    paths = [runs.train(name, added_operations=[name], seed=n) for n, name in enumerate("ab")]
+    report(tmp_path / "report", *paths)
+    found = sessions(tmp_path / "report" / "tensorboard")
+    assert found["a"][0]["added_operations"] == '["a"]'
+
+
 def test_a_table_needs_cells_that_tables_have(runs, tmp_path):
     search = str(runs.search("search"))
     with pytest.raises(UserError, match="no run here has cells of which there are tables") as error:

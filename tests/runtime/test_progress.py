@@ -104,13 +104,23 @@ def test_another_pace_is_told_and_the_same_is_not(capsys, clock):
 
 
 def test_what_is_left_counts_from_where_an_epoch_went_on(capsys, clock):
-    """Half of the second epoch of four was done before; its ten steps and evaluation take 20 s."""
+    """Half of the second epoch of four was done before; its ten steps and evaluation take 21 s."""
     progress = Progress("perplexity", 4)
     progress.on_start(30, 80)
     _step(progress, clock, range(31, 41), 1.0)
-    clock.now += 10.0
+    clock.now += 11.0
     progress.on_epoch(RECORD | {"step": 40}, [])
     assert "epoch 2/4, 1 minute left  train" in capsys.readouterr().out
+
+
+def test_what_is_left_of_an_epoch_that_went_on_at_its_end(capsys, clock):
+    """It was killed in its evaluation: a hundred steps and that evaluation had taken 130 s."""
+    progress = Progress("perplexity", 4)
+    progress.on_start(200, 400)
+    clock.now += 25.0
+    history = [RECORD | {"epoch": n, "step": 100 * n, "seconds": 130.0 * n} for n in (1, 2)]
+    progress.on_epoch(history[-1], history)
+    assert "epoch 2/4, 4 minutes left  train" in capsys.readouterr().out
 
 
 def test_resuming_and_rollbacks_are_told(capsys):

@@ -8,6 +8,7 @@ from tests.support.toy_study import BLACK_BOX, SELECTION
 from tf_darts.cells import genotype_files
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.errors import StateError, UserError
+from tf_darts.study import run_study
 
 LONGER = 6  # trials of a study that began with 4
 
@@ -55,6 +56,29 @@ def test_fewer_trials_are_refused_and_the_advice_works(toy, tmp_path):
     assert len(toy.run(tmp_path / "another", **BLACK_BOX | {"trials": 3})["candidates"]) == 3
     assert len(toy.run(tmp_path, **BLACK_BOX)["candidates"]) == 4
     assert toy.evaluated == []
+
+
+def test_with_other_data_it_stays_as_it_is(toy, tmp_path, monkeypatch):
+    toy.run(tmp_path, **BLACK_BOX)
+    before = (tmp_path / "config.json").read_text()
+
+    def refused(*arguments):
+        raise StateError("other data")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_study, "check_data", refused)
+        with pytest.raises(StateError, match="other data"):
+            toy.run(tmp_path, **BLACK_BOX | {"trials": LONGER})
+    assert (tmp_path / "config.json").read_text() == before
+    assert len(toy.run(tmp_path, **BLACK_BOX)["candidates"]) == 4
+
+
+def test_a_directory_of_something_else_is_refused_before_there_is_work(toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(run_study, "_check", None)  # which makes the networks
+    (tmp_path / "letter.txt").touch()
+    with pytest.raises(StateError, match="holds files but no run"):
+        toy.run(tmp_path, **BLACK_BOX)
+    assert [file.name for file in tmp_path.iterdir()] == ["letter.txt"]
 
 
 def test_more_seeds_and_sources_join_those_that_are_done(toy, tmp_path):

@@ -1,6 +1,7 @@
 """More epochs of a training: where nothing that is computed depends on how many there are."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -118,6 +119,22 @@ def test_a_text_training_that_is_extended_is_one_that_was_longer(text, tmp_path)
     assert any(record["averaged"] for record in whole[0]), "averaging goes on too"
     config = json.loads((tmp_path / "extended" / "config.json").read_text())
     assert config["settings"]["epochs"] == 5
+
+
+@pytest.mark.slow
+def test_with_other_data_it_is_refused_and_nothing_is_lost(text, tmp_path):
+    words = shutil.copytree(text, tmp_path / "words")
+    settings = TEXT | {"data_dir": str(words)}
+    train(tmp_path / "run", settings, epochs=1)
+    kept = words / "kept.txt"
+    (words / "train.txt").rename(kept)
+    first, *rest = kept.read_text().splitlines(keepends=True)
+    (words / "train.txt").write_text("".join([*rest, "\n", first]))
+    with pytest.raises(StateError, match="these are not the data that this run learnt from"):
+        train(tmp_path / "run", settings, epochs=2)
+    assert (tmp_path / "run" / "result.json").exists()
+    kept.rename(words / "train.txt")
+    assert train(tmp_path / "run", settings, epochs=1).result["epoch"] == 1
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ def min_count_setting() -> Any:
     """The field of whoever reads texts."""
     return setting(
         1,
-        "The words that the training part has fewer times become <unk>.",
+        "The words that the training part has fewer times become <unk>; pydoc takes 2 for 1.",
         group="data",
         unit="times",
         minimum=1,

@@ -96,7 +96,7 @@ def _claimed(
     with storing(export_dir), _locked(export_dir, wait=True):  # for a moment
         used_numbers = {int(path.name) for path in entries(export_dir) if path.name.isdecimal()}
         used_numbers |= _being_written(export_dir)
-        if requested in used_numbers:
+        if requested and requested in used_numbers:
             raise UserError(
                 f"--export_version={requested}: {export_dir / str(requested)} is there already or"
                 " being written, and no version is overwritten; leave the flag out to take the"

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 
 from tf_darts.cells.answers import AnswerMatch
 from tf_darts.cells.genotype import Genotype
+from tf_darts.cells.published import published_cells
 
 # How an entry came by its score; scores that were taken in different ways do not compare.
 TRAINED = "Cells trained from scratch"
 LOOKED_UP = "Cells looked up in a table of trained ones"
 SUPERNET = "Searches: the supernet's own score, with shared weights"
+GIVEN = "given"  # the method of a cell that came from a file without one
 SEARCH_PREFIX = "search."  # of the settings of the search that found a trained cell
 
 
@@ -65,6 +67,11 @@ class Entry:
     history: Sequence[Mapping[str, Any]] = ()
     animation: pathlib.Path | None = None
     answer: AnswerMatch | None = None
+
+    @property
+    def score_name(self) -> str:
+        """What `value` is, in words."""
+        return f"{'table' if self.scored_by == LOOKED_UP else 'validation'} {self.score}"
 
     def candidate(self, label: str) -> dict[str, Any]:
         """The entry as a candidate of a ranking (`ranking.py`), whose source is `label`."""
@@ -125,6 +132,18 @@ def distinct(entries: Sequence[Entry]) -> tuple[list[Entry], list[tuple[Entry, E
         else:
             repeated.append((entry, unique[key]))
     return list(unique.values()), repeated
+
+
+def independent_draws(entries: Sequence[Entry]) -> list[Genotype]:
+    """The cells of a group, each once, if all are what seeds led to; else none.
+
+    A tuner's trials are not, nor are cells that were given, by name or as a file. A cell that was
+    trained several times is one draw.
+    """
+    cells = {entry.cell_id: entry.cell for entry in entries if entry.cell is not None}
+    known = {name for cell in cells.values() for name in published_cells(cell.space)} | {GIVEN}
+    drawn = all(entry.seed is not None and entry.method not in known for entry in entries)
+    return list(cells.values()) if drawn else []
 
 
 def group(entries: Sequence[Entry]) -> list[Group]:

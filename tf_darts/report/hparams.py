@@ -4,6 +4,7 @@ A run writes no list of columns. TensorBoard would take that of the first run th
 of them; without one it makes the columns of all sessions, those that differ first.
 """
 
+import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -78,7 +79,11 @@ def _shown(entry: Entry, entries: Sequence[Entry]) -> dict[str, Any]:
         "score of": entry.scored_by,
         **{name: entry.settings.get(name) for name in differing(comparable)},
     }
-    return {name: value for name, value in values.items() if value is not None}
+    return {
+        name: value if isinstance(value, bool | int | float | str) else json.dumps(value)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def _domains(shown: Sequence[dict[str, Any]]) -> dict[str, api.Discrete | api.RealInterval]:

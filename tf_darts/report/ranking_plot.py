@@ -55,7 +55,8 @@ def ranking_plot(ranking: dict) -> Figure:
     axes.set_xticks(range(len(scores)), labels, fontsize=9)
     axes.set_xlim(-0.5, max(len(scores), 1) - 0.4)
     better = {"min": "lower", "max": "higher"}[ranking["score_mode"]]
-    axes.set_ylabel(f"validation {ranking['score']} ({better} is better)")
+    kind = "table" if "table" in ranking else "validation"
+    axes.set_ylabel(f"{kind} {ranking['score']} ({better} is better)")
     bars = ", bars mean ± std" if any(len(values) > 1 for values in scores.values()) else ""
     axes.set_title(f"{ranking['dataset']}: points are candidates{bars}", fontsize=10)
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)

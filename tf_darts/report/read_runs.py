@@ -19,7 +19,7 @@ from tf_darts.report.cell_provenance import (
     group_settings,
     search_in,
 )
-from tf_darts.report.entries import LOOKED_UP, SEARCH_PREFIX, SUPERNET, TRAINED, Entry
+from tf_darts.report.entries import GIVEN, LOOKED_UP, SEARCH_PREFIX, SUPERNET, TRAINED, Entry
 from tf_darts.report.run_files import (
     need,
     read_cell,
@@ -173,7 +173,7 @@ def _training_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -
         provenance, file = read_provenance(cell_source, _CELL_ADVICE), cell_source
     published = str(cell_source) in published_cells(cell.space)
     fields: dict[str, Any] = {
-        "method": cell_method(provenance) or (str(cell_source) if published else "given"),
+        "method": cell_method(provenance) or (str(cell_source) if published else GIVEN),
         "search_seconds": None,
         "settings": group_settings(settings),
     }
@@ -243,6 +243,7 @@ def _candidate_entry(
     training, cell = home / "train", candidate["genotype"]
     completed = candidate["status"] == "completed"
     fields: dict[str, Any] = {"settings": study_settings}
+    replicas = 1
     if completed and files.exists(training / "config.json"):
         with _opened_run(training) as (run, settings):
             need(settings, ("epochs",), run.path)
@@ -254,6 +255,7 @@ def _candidate_entry(
                     " from a copy, or leave this run out of the report."
                 )
             fields = {"settings": group_settings(settings), "history": history}
+            replicas = settings.get("replicas", 1)
         search, file = home / "search", training / "genotype.json"
         searched = files.exists(file) and candidate["search_seconds"] > 0  # a given cell did not
         provenance = read_provenance(file) if searched else {}
@@ -275,11 +277,14 @@ def _candidate_entry(
         reason="" if completed else candidate["reason"] or "no reason was recorded",
         cell=SPACES[candidate["space"]].from_dict(cell) if cell else None,
         counts=candidate["counts"] or {},
-        training_seconds=candidate["training_seconds"],
+        training_seconds=candidate["training_seconds"] * replicas,
         test=read_test(training, ranking["score"]),
         tuned=candidate["settings"],
-        snapshots=candidate["snapshots"],
-        **fields | {"search_seconds": candidate["search_seconds"]},
+        snapshots=[
+            point | {"search_seconds": point["search_seconds"] * replicas}
+            for point in candidate["snapshots"]
+        ],
+        **fields | {"search_seconds": candidate["search_seconds"] * replicas},
     )
 
 

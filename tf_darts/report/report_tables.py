@@ -25,7 +25,7 @@ def _paper_row(group: Group) -> dict[str, str]:
     return {
         "cells": group.label,
         "n": str(len(group.entries)),
-        f"validation {example.score}": str(summary or ""),
+        example.score_name: str(summary or ""),
         "best": f"{summary.best:.2f}" if summary else "",
         f"test {example.score}": tested,
         "weights": _range([entry.counts.get("weights") for entry in group.entries]),

@@ -13,7 +13,16 @@ from tf_darts.cells.space import find_space
 from tf_darts.config.method_names import current_name
 from tf_darts.errors import StorageError, UserError
 from tf_darts.report.drawing.cell_drawing import draw_genotype
-from tf_darts.report.entries import LOOKED_UP, SUPERNET, TRAINED, Entry, Group, distinct, group
+from tf_darts.report.entries import (
+    LOOKED_UP,
+    SUPERNET,
+    TRAINED,
+    Entry,
+    Group,
+    distinct,
+    group,
+    independent_draws,
+)
 from tf_darts.report.hparams import write_sessions
 from tf_darts.report.monitors import monitor_curves, monitor_rows
 from tf_darts.report.page.document import check_plotly
@@ -195,11 +204,10 @@ class _Section:
             return ""
         cells, groups = {}, {}
         for label, entries in self._groups:
-            own = {e.name: e.cell for e in entries if e.cell.space == table.space}
-            cells |= own
-            # A tuner's trials, and cells that were given, are not independent draws.
-            if own and all(entry.seed is not None for entry in entries):
-                groups[label] = list(own.values())
+            own = [entry for entry in entries if entry.cell.space == table.space]
+            cells |= {entry.name: entry.cell for entry in own}
+            if drawn := independent_draws(own):
+                groups[label] = drawn
         if not cells:
             return ""
         text = report_section(table, cells, groups)
@@ -264,7 +272,7 @@ class _Section:
         choose = min if entry_group.entries[0].score_mode == "min" else max
         best = choose(scored, key=lambda entry: entry.value) if scored else entry_group.entries[0]
         name = f"cell_{_file_name(best.name)}"
-        score = "" if best.value is None else f", validation {best.score} {best.value:.2f}"
+        score = "" if best.value is None else f", {best.score_name} {best.value:.2f}"
         several = "the best is " if len(scored) > 1 else ""
         text = f"{several}{best.name}{score}.\n\n"
         text += self._picture(name, draw_genotype(best.cell), str(best.cell))

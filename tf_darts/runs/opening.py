@@ -118,25 +118,23 @@ def kept_graphs(
 
 
 def check_directory(
-    config: SearchConfig | TrainingConfig,
+    run_dir: str,
     settings: dict[str, Any],
-    replicas: Replicas,
     extendable: Extendable = NOTHING,
+    legacy: Mapping[str, Any] | None = None,
 ) -> None:
-    """Raises what `opened_run` will, of what can be seen before there is work; writes nothing.
+    """Raises what `RunDirectory` will, of what can be seen before there is work; writes nothing.
 
     Args:
-      config: as of `opened_run`.
-      settings: as there.
-      replicas: as there.
+      run_dir: the directory; of several workers only the chief's is looked at.
+      settings: as of `RunDirectory`.
       extendable: as there.
+      legacy: as there.
 
     Raises:
       StateError: the directory is another run's, is no run directory, cannot be made, or is in use.
     """
-    path = pathlib.Path(config.run_dir).expanduser()
-    if not replicas.is_chief:
-        return
+    path = pathlib.Path(run_dir).expanduser()
     there = next(p for p in (path, *path.parents) if files.exists(p))
     if not files.is_directory(there):
         raise StateError(
@@ -145,7 +143,7 @@ def check_directory(
     if files.exists(path / "config.json"):
         run, recorded = RunDirectory.read(path)
         run.close()
-        missing = {n: value for n, value in legacy_settings().items() if n in settings}
+        missing = {n: value for n, value in (legacy or {}).items() if n in settings}
         check_settings(path, missing | recorded, settings, extendable)
     elif there == path:
         check_empty(path)

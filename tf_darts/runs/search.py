@@ -14,6 +14,7 @@ from tf_darts.bilevel.epoch_rules import SearchFacts
 from tf_darts.cells import answers, genotype, genotype_files
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import find_method
+from tf_darts.config.presets import legacy_settings
 from tf_darts.config.search import SearchConfig
 from tf_darts.errors import StateError, UserError
 from tf_darts.report.page.document import check_plotly
@@ -116,7 +117,8 @@ def run_search(
     config, replicas = on_devices(config, label)
     stage = Stage.of(config)
     settings = settings_of(config, replicas) | cell_settings(config, stage.cells[0])
-    check_directory(config, settings, replicas)
+    if replicas.is_chief:
+        check_directory(config.run_dir, settings, legacy=legacy_settings())
     with busy(f"{label}Reading the data and building the supernet"):
         task = search_task(stage.config, stage.cells[-1])
     with opened_run(config, settings, replicas) as run:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tf_darts.cells import genotype, genotype_files, references
+from tf_darts.config.presets import legacy_settings
 from tf_darts.config.training import TrainingConfig
 from tf_darts.report.page.document import check_plotly
 from tf_darts.report.training_report import TrainingReport
+from tf_darts.runs.data_record import check_data, data_flag
 from tf_darts.runs.memory_estimates import training_memory
 from tf_darts.runs.opening import (
     announce_memory,
@@ -72,10 +74,15 @@ def run_training(
     config, replicas = on_devices(config, label)
     settings = settings_of(config, replicas) | {"cell": cell.to_dict()}
     extendable = Extendable({"epochs": config.why_no_more_epochs})
-    check_directory(config, settings, replicas, extendable)
+    if replicas.is_chief:
+        check_directory(config.run_dir, settings, extendable, legacy_settings())
     with busy(f"{label}Reading the data and building the network"):
         task = training_task(config, cell)
     objective = task.objective
+    if replicas.is_chief:
+        # Before the run is held: one that goes on with more epochs gives its result up.
+        path = pathlib.Path(config.run_dir).expanduser()
+        check_data(path, task.data, data_flag(config), task.data.assets())
     with opened_run(config, settings, replicas, extendable) as run:
         record_or_check_data(run, task.data, config, replicas, task.data.assets())
         if replicas.is_chief:

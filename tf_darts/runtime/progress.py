@@ -106,17 +106,23 @@ class Progress(Callback):
         self._began = self._last = step, time.monotonic()
         self._first, self._has_pace = None, False
 
-    def _left(self, step: int) -> float:
-        """Seconds to the end, if all epochs take what this one took, its evaluation with it.
+    def _left(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> float:
+        """Seconds to the end, if all epochs are as this one: so many steps, and an evaluation.
 
-        But for the first step, which is taken to be like the others: it may have compiled.
+        The first step, which may compile, does not count. Where an epoch went on at its end, the
+        record tells how long it took before.
         """
+        step, (steps, passed) = record["step"], self._since_first()
+        if steps:
+            evaluation = time.monotonic() - self._last[1]
+            epochs = self._epochs - record["epoch"]
+            return passed / steps * (self._total - step) + evaluation * epochs
+        before = history[-2] if len(history) > 1 else None
+        if before is not None and step > before["step"]:
+            seconds = record["seconds"] - before["seconds"]
+            return seconds / (step - before["step"]) * (self._total - step)
         first, then = self._began
-        seconds = time.monotonic() - then
-        steps, passed = self._since_first()
-        if steps and self._first is not None:
-            seconds += min(0.0, passed / steps - (self._first[1] - then))
-        return seconds / max(1, step - first) * (self._total - step)
+        return (time.monotonic() - then) / max(1, step - first) * (self._total - step)
 
     def on_rollback(self, step: int, reason: str) -> None:
         self._begin(step)
@@ -125,8 +131,7 @@ class Progress(Callback):
             self._bar.n = step
 
     def on_epoch(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> None:
-        del history
-        left = self._left(record["step"])
+        left = self._left(record, history)
         self._begin(record["step"])
         parts = [f"epoch {record['epoch']}/{self._epochs}"]
         parts[0] += f", {_duration(left)} left" if left > _WORTH_SAYING else ""

@@ -170,6 +170,7 @@ class RunLoop(abc.ABC):
         total = sum(self._steps(epoch) for epoch in range(self._epochs))
         self._notify("on_run", self.activity, self._run.path)
         self._notify("on_start", int(self._steps_done), total)
+        self._clock = time.monotonic()  # a rule may go back before there is an epoch
         try:
             while self._has_next_epoch():
                 self._run_epoch(int(self._epoch), stop)

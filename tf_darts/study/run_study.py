@@ -23,7 +23,7 @@ from tf_darts.report.ranking import write_ranking
 from tf_darts.report.table_judgement import judged_ranking
 from tf_darts.report.write_warnings import WriteWarnings
 from tf_darts.runs.data_record import check_data, data_flag, write_missing
-from tf_darts.runs.opening import set_arithmetic
+from tf_darts.runs.opening import check_directory, set_arithmetic
 from tf_darts.runs.search_tasks import search_task
 from tf_darts.runs.training_tasks import training_task
 from tf_darts.runtime import files
@@ -81,18 +81,23 @@ def _run(
         take_own_gpu(os.environ[VARIABLES[0]])
     planned = plan(config)
     looked_up = table_scores(config, planned.example.training)
+    settings = {"mode": config.mode, "dataset": config.dataset, "seed": config.seed}
+    settings |= planned.settings | ({} if looked_up is None else looked_up.settings)
+    if part is not Role.WORKER:
+        check_directory(config.run_dir, settings, planned.extendable)
     if looked_up is None:
         score, score_mode, data = _check(planned.example)
     else:
         score, score_mode, data = _check_search(planned.example)
-    settings = {"mode": config.mode, "dataset": config.dataset, "seed": config.seed}
-    settings |= planned.settings | ({} if looked_up is None else looked_up.settings)
+    training = planned.example.training
     if part is Role.WORKER:
         wait_for_chief(config.chief_patience)
         path = RunDirectory.join(config.run_dir, settings)
     else:
         if part is Role.CHIEF:
             check_address()
+        if data is not None:  # before a study that goes on with more candidates says so
+            check_data(pathlib.Path(config.run_dir).expanduser(), data, data_flag(training))
         run = RunDirectory(
             config.run_dir,
             settings,
@@ -100,7 +105,6 @@ def _run(
             about=about(config.mode, planned.example.training.space),
         )
         path = stack.enter_context(contextlib.closing(run)).path
-    training = planned.example.training
     # Scores of other data are not to be ranked with those that are here.
     if data is not None:
         check_data(path, data, data_flag(training))

@@ -19,7 +19,6 @@ from tf_darts.report.page.document import (
     paragraph,
     write_page,
 )
-from tf_darts.report.tables import short_number
 
 _ROW = 26  # of the table, pixels
 
@@ -138,7 +137,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         entry.score: entry.value,
         f"test {entry.score}": entry.test,
         "scored by": entry.scored_by.partition(":")[0],
-        "weights": entry.counts.get("weights") and short_number(entry.counts["weights"]),
+        "weights": entry.counts.get("weights"),
         "search (s)": entry.search_seconds and round(entry.search_seconds),
         "training (s)": entry.training_seconds and round(entry.training_seconds),
         "failed": entry.reason,
