@@ -25,9 +25,12 @@ EXAMPLES = {
 }
 
 
+OWN_TESTS = "own_hypergradient.py", "own_method.py", "own_space.py"
+
+
 def test_all_examples_are_here():
     files = {file.name for file in ROOT.joinpath("examples").glob("*.py")}
-    assert files == {*EXAMPLES, "own_method.py", "own_space.py"}  # which have tests of their own
+    assert files == {*EXAMPLES, *OWN_TESTS}
 
 
 def test_an_operation_takes_forty_lines_at_most():

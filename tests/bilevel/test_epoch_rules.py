@@ -30,8 +30,8 @@ def test_several_rules_together():
     first = Says(allowed={"a": np.array([[1, 0, 1]])})
     second = Says(freeze_alphas=True, allowed={"a": np.array([[1, 1, 0]]), "b": np.ones([1, 1])})
     third = Says(stop=Stop(3, "third"))
-    assert combined([], [], FACTS) == Directions()
-    together = combined([first, second, third, Says(stop=Stop(1, "last"))], [], FACTS)
+    assert combined([]) == Directions()
+    together = combined([r.said for r in (first, second, third, Says(stop=Stop(1, "last")))])
     assert together.freeze_alphas and together.stop == Stop(3, "third")
     assert together.allowed["a"].tolist() == [[1, 0, 0]]
     assert together.allowed["b"].tolist() == [[1]]

@@ -5,9 +5,10 @@ import pytest
 import tensorflow as tf
 
 from tests.support.registries import forget_members
+from tf_darts.bilevel.edge_options import EdgeOption
 from tf_darts.bilevel.epoch_rules import SearchFacts
-from tf_darts.bilevel.mixing_check import check_mixing
-from tf_darts.bilevel.relaxation import Relaxation
+from tf_darts.bilevel.mixing_check import check_mixing, check_option
+from tf_darts.bilevel.relaxation import Relaxation, softmax
 from tf_darts.cells.topologies import TOPOLOGIES
 from tf_darts.config.methods import parts, register
 from tf_darts.config.presets import configure
@@ -26,7 +27,11 @@ def refusing(alphas, moment):
 
 
 def relaxation(**methods):
-    made = type("Mine", (Relaxation,), {k: lambda self, *a, f=f: f(*a) for k, f in methods.items()})
+    members = {
+        name: (lambda self, *a, f=value: f(*a)) if callable(value) else value
+        for name, value in methods.items()
+    }
+    made = type("Mine", (Relaxation,), members)
     made.name = "mine"
     return made()
 
@@ -45,7 +50,11 @@ def test_what_a_rule_will_say_is_there():
     def by_a_rule(alphas, moment):
         return {name: alpha * moment.numbers["of_a_rule"] for name, alpha in alphas.items()}
 
-    check_mixing(relaxation(mixing=by_a_rule), CONVOLUTIONAL)
+    check_mixing(
+        relaxation(mixing=by_a_rule, normalized=False), CONVOLUTIONAL, numbers={"of_a_rule": 2.0}
+    )
+    with pytest.raises(UserError, match=r"its mixing fails \(KeyError: 'of_a_rule', test_mixing"):
+        check_mixing(relaxation(mixing=by_a_rule), CONVOLUTIONAL, numbers={"of_another": 2.0})
 
 
 @pytest.mark.parametrize(
@@ -71,11 +80,66 @@ def test_what_a_rule_will_say_is_there():
             {"edge_factors": lambda a, m: {kind: np.ones([14, 1]) for kind in a}},
             r"its edge_factors gives \[14, 1\] for 'normal', .*; it must give \[14\] for 'normal'",
         ),
+        (
+            {"mixing": lambda a, m: softmax(a) | {"third": a["normal"]}},
+            r"\[14, 8\] for 'third'; it",
+        ),
+        (
+            {"mixing": lambda a, m: {k: tf.cast(x, tf.float64) for k, x in softmax(a).items()}},
+            "its mixing gives float64 for 'normal', and this search computes in float32",
+        ),
+        (
+            {"mixing": lambda a, m: {k: x / 0.0 for k, x in softmax(a).items()}},
+            "its mixing gives for 'normal' what is no finite number",
+        ),
+        (
+            {"mixing": lambda a, m: {k: 2.0 * x for k, x in softmax(a).items()}},
+            "its mixing gives an edge whose mixing weights sum to 2; make it 1",
+        ),
     ],
 )
 def test_what_it_gives_instead_is_said(methods, sentence):
     with pytest.raises(UserError, match=sentence):
         check_mixing(relaxation(**methods), CONVOLUTIONAL)
+
+
+def factors(value):
+    return lambda self, alphas, moment, cells: {kind: value(cell) for kind, cell in cells.items()}
+
+
+@pytest.mark.parametrize("name", [*parts("edge_options")])
+def test_options_give_what_a_search_takes(name):
+    facts = SearchFacts(CONVOLUTIONAL, epochs=3)
+    check_option(parts("edge_options")[name]().of(facts), CONVOLUTIONAL, 3)
+
+
+@pytest.mark.parametrize(
+    ("members", "sentence"),
+    [
+        (
+            {"edge_factors": factors(lambda cell: tf.ones([cell.edges, 1]))},
+            r"--edge_options=mine: its edge_factors gives \[14, 1\] for 'normal', .*give \[14\]",
+        ),
+        (
+            {"edge_factors": factors(lambda cell: tf.ones([cell.edges], tf.float64))},
+            "its edge_factors gives float64",
+        ),
+        ({"numbers": 2}, r"numbers_at gives 0 values of shapes \[\]; it must give as many scalars"),
+        (
+            {"variables": lambda self, cells, scale, seed: {"mine": np.zeros(3)}},
+            "its variables gives float64 for 'mine'",
+        ),
+        (
+            {"variables": lambda self, cells, scale, seed: {"normal": np.zeros(3, np.float32)}},
+            "its variables have the names of cells, normal",
+        ),
+    ],
+)
+def test_what_an_option_gives_instead_is_said(members, sentence):
+    made = type("Mine", (EdgeOption,), members)
+    made.name = "mine"
+    with pytest.raises(UserError, match=sentence):
+        check_option(made(), CONVOLUTIONAL, 3)
 
 
 def test_a_search_is_refused_before_it_begins(monkeypatch):

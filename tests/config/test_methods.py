@@ -230,3 +230,63 @@ def test_settings_that_cannot_be(registry):
 
     with pytest.raises(UserError, match=r"--alpha_terms=taken: its setting epochs is one"):
         search(alpha_terms="taken")
+
+
+def with_setting(kind, field):
+    return type("Part", (Relaxation,), {"__annotations__": {"share": kind}, "share": field})
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "sentence"),
+    [
+        (
+            tuple,
+            setting((1, 2), "numbers"),
+            "no flag is a tuple; make the setting one of int, float",
+        ),
+        (float, setting("a", "text"), "its default is refused .--share='a': it must be a number"),
+        (float, setting(5.0, "too large", below=1.0), "default is refused .*less than 1"),
+    ],
+)
+def test_a_setting_that_no_flag_can_be_is_refused_at_once(registry, kind, field, sentence):
+    with pytest.raises(UserError, match=rf"Part\.share: {sentence}|Part\.share: its {sentence}"):
+        methods.register("part")(with_setting(kind, field))
+
+
+@pytest.mark.parametrize(
+    ("composition", "sentence"),
+    [
+        ({"relaxaton": "softmax"}, r"relaxaton is nothing .* \(did you mean relaxation\?\)"),
+        ({"rules": "warm_up"}, r'its rules is .*, not a tuple of names, as \("warm_up",\)'),
+        ({"relaxation": ("softmax",)}, "its relaxation is .*, not a text"),
+        ({"settings": [1]}, "its settings is .*, not a dict"),
+        (
+            {"step_order": "w_first"},
+            "its step_order is 'w_first'; use alpha_first or weights_first",
+        ),
+    ],
+)
+def test_a_method_of_something_else_is_refused_at_once(registry, composition, sentence):
+    with pytest.raises(UserError, match=f"--method=mine: {sentence}"):
+        methods.register_method("mine", "of mine", **composition)
+
+
+@pytest.mark.parametrize(
+    ("composition", "sentence"),
+    [
+        (
+            {"settings": {"warm_up_epoch": 3}},
+            r"its setting 'warm_up_epoch' is none of a search \(did",
+        ),
+        ({"settings": {"epochs": "many"}}, "of its settings: --epochs='many': it must be a whole"),
+        ({"settings": {"batch_size": -3}}, "of its settings: --batch_size=-3: out of range"),
+        ({"by_space": {"nasbench": {}}}, r"its by_space has 'nasbench', which is no space \(did"),
+        ({"hypergradient": "exct"}, r"its hypergradient exct is not known \(did you mean exact"),
+    ],
+)
+def test_a_method_whose_settings_cannot_be_is_refused_when_it_is_chosen(
+    registry, composition, sentence
+):
+    methods.register_method("mine", "of mine", **composition)
+    with pytest.raises(UserError, match=f"--method=mine.* {sentence}"):
+        search(method="mine")

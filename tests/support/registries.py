@@ -4,6 +4,7 @@ import sys
 
 from tf_darts.cells import space
 from tf_darts.config import layers, methods, presets
+from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.data import own_sets
 
 
@@ -16,6 +17,7 @@ def forget_members(monkeypatch):
     monkeypatch.setattr(space, "_SPACES", dict(space._SPACES))
     monkeypatch.setattr(methods, "_methods", dict(methods._methods))
     monkeypatch.setattr(methods, "_parts", {k: dict(v) for k, v in methods._parts.items()})
+    monkeypatch.setattr(HYPERGRADIENTS, "maps", [*map(dict, HYPERGRADIENTS.maps)])
     monkeypatch.setattr(presets, "PRESETS", dict(presets.PRESETS))
     monkeypatch.setattr(layers, "LAYERS", {k: dict(v) for k, v in layers.LAYERS.items()})
     monkeypatch.setattr(own_sets, "IMAGES", dict(own_sets.IMAGES))

@@ -115,7 +115,38 @@ class HalfGradient(Square):
 
 def test_terms():
     check_alpha_term(Square())
-    with pytest.raises(AssertionError, match=r"Matrix, .*a scalar is wanted"):
+    with pytest.raises(AssertionError, match=r"Matrix, .*a scalar tensor is wanted"):
         check_alpha_term(Matrix())
     with pytest.raises(AssertionError, match=r"HalfGradient, .*the gradient"):
         check_alpha_term(HalfGradient())
+
+
+class Centre(AlphaTerm):
+    """A gradient alone."""
+
+    def gradient(self, alphas, mixing, moment):
+        return {
+            kind: tf.reduce_mean(alphas[kind], -1, keepdims=True) + 0.0 * alphas[kind]
+            for kind in mixing
+        }
+
+
+class ByARule(Relaxation):
+    def mixing(self, alphas, moment):
+        heat = 0.5 + moment.numbers["heat"]
+        return softmax({name: alpha / heat for name, alpha in alphas.items()}, moment.allowed)
+
+
+def test_a_term_may_have_a_gradient_alone():
+    check_alpha_term(Centre())
+    flat = type("Flat", (Centre,), {"gradient": lambda self, a, m, moment: {k: a[k][0] for k in m}})
+    with pytest.raises(AssertionError, match=r"Flat.*its gradient gives \[\d+\] for"):
+        check_alpha_term(flat())
+
+
+def test_what_a_rule_of_the_method_says_is_given():
+    check_relaxation(ByARule(), {"heat": 0.5})
+    with pytest.raises(
+        AssertionError, match=r"ByARule: fails \(KeyError: 'heat', test_parts.py, line"
+    ):
+        check_relaxation(ByARule())

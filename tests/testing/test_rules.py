@@ -64,7 +64,7 @@ def test_a_right_rule_passes():
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        (StopsInTheFuture, "stops after 0 epochs with the cell of epoch 1"),
+        (StopsInTheFuture, r"after 0 epochs stop with Stop\(epoch=1"),
         (Counts, "differ when the records are read again"),
         (Spoils, "changes the records"),
         (AllowsHalf, "of 0 and 1"),
@@ -108,7 +108,7 @@ def test_derivations():
     check_derivation(Strongest())
     for wrong, sentence in (
         (Once, "it keeps"),
-        (Invents, "'magic' is none of"),
+        (Invents, "'magic'"),
         (Zeroes, "changes the weights"),
     ):
         with pytest.raises(AssertionError, match=sentence):

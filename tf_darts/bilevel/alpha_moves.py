@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tf_darts.bilevel.alpha_terms import AlphaTerm, WeightDecay
 from tf_darts.bilevel.epoch_rules import SearchFacts
+from tf_darts.bilevel.part_checks import asking, check_gradient, check_value
 from tf_darts.bilevel.relaxation import Moment, Relaxation
 from tf_darts.config.search import SearchConfig
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
@@ -61,10 +62,14 @@ class AlphaMoves:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(alphas)
             mixing = self._relaxation.mixing(alphas, moment)
-            gradient = term.gradient(alphas, mixing, moment)
+            with asking(term, "gradient"):
+                gradient = term.gradient(alphas, mixing, moment)
             if gradient is not NotImplemented:
+                check_gradient(term, gradient, alphas)
                 return gradient
-            value = term.value(alphas, mixing, moment)
+            with asking(term, "value"):
+                value = term.value(alphas, mixing, moment)
+            check_value(term, value)
         return tape.gradient(value, alphas, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     def apply(self, gradients: Alphas, moment: Moment) -> None:

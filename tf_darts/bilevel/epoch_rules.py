@@ -245,14 +245,11 @@ def frozen_epochs(config: SearchConfig) -> int:
     return max((rule.frozen_epochs() for rule in config.make_parts("rules")), default=0)
 
 
-def combined(
-    rules: Sequence[EpochRule], history: Sequence[Record], facts: SearchFacts
-) -> Directions:
+def combined(each: Sequence[Directions]) -> Directions:
     """What several rules say together.
 
     Each may freeze, forbid and give numbers; of rates, decays, stops and returns the first counts.
     """
-    each = [rule.directions(history, facts) for rule in rules]
     rates = [rate for said in each if (rate := said.weight_learning_rate) is not None]
     allowed: dict[str, np.ndarray] = {}
     for directions in each:

@@ -2,14 +2,14 @@
 
 Nothing here knows a model: it is given the two losses, the point (w, α) and the step that the
 weight optimiser would take. Three estimates, all returning a `Hypergradient`; what the rest of the
-project must know of each is in `config/hypergradients.py`:
+project must know of each is in `config/hypergradients.py`, by which others can be added:
 
 - `first_order`: ξ = 0, the gradient is ∇_α L_val(w, α).
 - `finite_difference`: eq. 7 with the matrix-vector product by eq. 8, the paper's second order.
 - `exact`: eq. 7 with the same product by differentiating twice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -47,6 +47,27 @@ def first_order(
     """∇_α L_val(w, α): the case ξ = 0, where nothing is unrolled."""
     del train_loss, unroll
     return _direct(validation_loss.gradients(weights, alphas, of_weights=False), alphas)
+
+
+def estimated(
+    alphas: Alphas,
+    validation: Gradients,
+    implicit: Sequence[tf.Tensor] | None = None,
+    factor: tf.Tensor | float = 1.0,
+) -> Hypergradient:
+    """Eq. 7 of its two terms: ∇_α L_val - factor·implicit.
+
+    Args:
+      alphas: the architecture parameters.
+      validation: of the validation loss, with its gradients by α.
+      implicit: ∇²_{α,w} L_train · v or an estimate of it, flat; None: nothing is unrolled.
+      factor: ξ·clip, as `unroll` gives it.
+    """
+    partial = _direct(validation, alphas)
+    if implicit is None:
+        return partial
+    factor = tf.convert_to_tensor(factor, validation.value.dtype)
+    return _subtract_implicit(partial, list(implicit), factor, partial.epsilon)
 
 
 def _direct(validation: Gradients, alphas: Alphas) -> Hypergradient:

@@ -14,8 +14,15 @@ from tf_darts.bilevel.epoch_rules import (
     SearchProbe,
     combined,
 )
+from tf_darts.bilevel.part_checks import (
+    asking,
+    check_edges,
+    checked_directions,
+    checked_measures,
+)
 from tf_darts.cells.genotype import Edge
 from tf_darts.config.search import SearchConfig
+from tf_darts.errors import UserError
 from tf_darts.runtime.run_loop import Scalars
 
 CellEdges = dict[str, list[list[Edge]]]
@@ -42,10 +49,27 @@ class SearchRules:
             *config.make_parts("alpha_terms"),
         )
         self._rules = tuple(rule.of(facts) for rule in rules)
+        self._names: list[list[str]] = []  # of the numbers that each said
 
     def directions(self, history: Sequence[Record]) -> Directions:
         """How the next epoch goes, by the records of those that are over."""
-        return combined((*self._rules, self._derivation), _seen(history), self._facts)
+        seen = _seen(history)
+        each = [
+            checked_directions(rule, seen, self._facts) for rule in (*self._rules, self._derivation)
+        ]
+        self._check_names(each)
+        return combined(each)
+
+    def _check_names(self, each: Sequence[Directions]) -> None:
+        """Raises `UserError` where a rule's numbers have other names than in an earlier epoch."""
+        names = [sorted(said.numbers) for said in each]
+        before, self._names = self._names or names, names
+        for rule, mine, theirs in zip((*self._rules, self._derivation), names, before, strict=True):
+            if mine != theirs:
+                raise UserError(
+                    f"--{rule.kind}={rule.name}: its directions have the numbers {mine}, and had"
+                    f" {theirs} in another epoch; give the same names in every epoch."
+                )
 
     def chosen_record(self, history: Sequence[Record]) -> tuple[Record, str]:
         """The record of the epoch whose cell is the result so far, and why the search stopped."""
@@ -64,23 +88,22 @@ class SearchRules:
     ) -> CellEdges:
         """Of the cell that is derived now, or when the derivation has measured this besides."""
         records = [*_seen(history), *({"monitors": monitors} for monitors in measured)]
-        return self._derivation.edges_after(mixing, self._facts.cells, records)
+        with asking(self._derivation, "edges"):
+            edges = self._derivation.edges_after(mixing, self._facts.cells, records)
+        check_edges(self._derivation, edges, self._facts.cells)
+        return edges
 
     def measure(self, probe: SearchProbe, history: Sequence[Record]) -> tuple[Scalars, CellEdges]:
         """What rules and derivation measure of the epoch that ends, and the derived cell's edges.
 
         The derivation is first, since its cell may depend on what it measures.
         """
-
-        def measured_by(rule: EpochRule) -> Scalars:
-            return {name: float(value) for name, value in rule.measure(probe).items()}
-
-        decided = measured_by(self._derivation)
+        decided = checked_measures(self._derivation, probe)
         edges = self.edges(probe.mixing, history, [decided])
         probe = probe._replace(edges=edges)
         measured: Scalars = {}
         for rule in self._rules:
-            measured |= measured_by(rule)
+            measured |= checked_measures(rule, probe)
         return measured | decided, edges
 
 

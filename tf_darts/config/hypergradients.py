@@ -4,10 +4,14 @@ Nothing here imports TensorFlow, which the estimates themselves need: flags are 
 reported, without it.
 """
 
+import collections
 import dataclasses
 import pkgutil
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from tf_darts.errors import UserError, did_you_mean
+from tf_darts.runtime.files import shown
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,9 +52,7 @@ class Estimate:
         return self.function
 
 
-# By name, as in `--hypergradient=NAME`. Settings, studies, reports and the estimate of memory read
-# it where they need it, so a new member is one entry.
-HYPERGRADIENTS: dict[str, Estimate] = {
+_OURS: dict[str, Estimate] = {
     "first_order": Estimate(
         function="tf_darts.bilevel.hypergradient:first_order",
         about="xi = 0",
@@ -78,3 +80,73 @@ HYPERGRADIENTS: dict[str, Estimate] = {
         colour="#7a4fa3",
     ),
 }
+# By name, as in `--hypergradient=NAME`, ours first. Settings, studies, reports and the estimate of
+# memory read it where they need it, so a new member is one entry.
+HYPERGRADIENTS: collections.ChainMap[str, Estimate] = collections.ChainMap({}, _OURS)
+
+
+def register_hypergradient(
+    name: str,
+    function: Callable[..., Any],
+    about: str,
+    *,
+    settings: Mapping[str, str] | None = None,
+    order: int = 1,
+    by_alphas: bool = False,
+    vectors: int = 9,
+    graphs: int = 4,
+    cost: int = 15,
+    colour: str | None = None,
+) -> Estimate:
+    """Makes a function an estimate of the hypergradient: `--hypergradient=NAME`.
+
+    Args:
+      name: letters, digits and _.
+      function: `function(train_loss, validation_loss, weights, alphas, unroll)`, which gives what
+        `tf_darts.methods.estimated` makes; docs/own_method.md says what it is given.
+      about: what it is, for `--help`.
+      settings: as of `Estimate`.
+      order: as there.
+      by_alphas: as there.
+      vectors: as there; it only foretells the memory.
+      graphs: as there, likewise.
+      cost: as there, likewise for the time.
+      colour: as there.
+
+    Raises:
+      UserError: the name cannot be, or is taken; or the function is none.
+    """
+    flag = f"--hypergradient={shown(name)}"
+    if not isinstance(name, str) or not name.isidentifier():
+        raise UserError(f"{flag}: a name is letters, digits and _; choose such one.")
+    if name in HYPERGRADIENTS:
+        raise UserError(f"{flag}: the name is taken; choose another.")
+    if not callable(function):
+        raise UserError(f"{flag}: what is registered is no function; give one.")
+    HYPERGRADIENTS[name] = Estimate(
+        function=function,
+        about=about,
+        settings=settings or {},
+        order=order,
+        by_alphas=by_alphas,
+        vectors=vectors,
+        graphs=graphs,
+        cost=cost,
+        colour=colour,
+    )
+    return HYPERGRADIENTS[name]
+
+
+def check_known(name: str, subject: str) -> None:
+    """Raises `UserError` where a method names an estimate that there is not.
+
+    Args:
+      name: of the estimate.
+      subject: whose it is, the beginning of the sentence.
+    """
+    if name not in HYPERGRADIENTS:
+        hint = did_you_mean(name, HYPERGRADIENTS)
+        raise UserError(
+            f"{subject}: its hypergradient {shown(name)} is not known{hint}; use one of"
+            f" {', '.join(HYPERGRADIENTS)}, or register_hypergradient before."
+        )

@@ -10,12 +10,12 @@ register theirs with `--load=FILE.py`.
 import copy
 import dataclasses
 import importlib
-import inspect
 import pkgutil
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
+from tf_darts.config.registration import check_composition, check_default, check_spelling
 from tf_darts.config.setting import fields
 from tf_darts.errors import UserError, did_you_mean
 from tf_darts.runtime.files import shown
@@ -157,7 +157,7 @@ def register(name: str) -> Callable[[type], type]:
                 f"{cls.__name__}: gives no {' and no '.join(cls.needs)}, and would end a search in"
                 " the middle; add it."
             )
-        _check_spelling(cls)
+        check_spelling(cls)
         cls = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
         hints = typing.get_type_hints(cls)
         for field in dataclasses.fields(cls):
@@ -167,6 +167,7 @@ def register(name: str) -> Callable[[type], type]:
                     f"{cls.__name__}.{field.name} is no setting; write {field.name}: TYPE ="
                     " setting(DEFAULT, HELP)."
                 )
+            check_default(cls, field)
         cls.name = name
         cls.about = (cls.__doc__ or "").strip().partition("\n")[0].rstrip(".")
         _parts[cls.kind][name] = cls
@@ -175,30 +176,14 @@ def register(name: str) -> Callable[[type], type]:
     return decorate
 
 
-def _check_spelling(cls: type[Part]) -> None:
-    """Raises `UserError` where a method's name is near to one of the door's that is not given.
-
-    And where a part gives none of the door's methods, but others: the door's own would be called in
-    their place, and the part would say nothing, in silence.
-    """
-    door = next(base for base in cls.__mro__ if "kind" in vars(base))
-    named = [n for n, value in vars(door).items() if inspect.isfunction(value) and n[0] != "_"]
-    left = [name for name in named if getattr(cls, name) is getattr(door, name)]
-    public = [n for n, value in vars(cls).items() if inspect.isfunction(value) and n[0] != "_"]
-    for name in (name for name in public if not hasattr(door, name)):
-        hint = did_you_mean(name, left, 1, 0.8)
-        if not hint and left == named:
-            hint = f", and it has none of {', '.join(named)}"
-        if hint:
-            raise UserError(
-                f"{cls.__name__}: nothing calls its {name}{hint}; rename it, a method of its own"
-                f" use as _{name}."
-            )
-
-
 def register_method(name: str, about: str, **composition: Any) -> Method:
     """Makes a composition a method of that name; raises `UserError` where the name is taken."""
     _check_free("--method", name, _methods)
+    known = {field.name for field in dataclasses.fields(Method)}
+    check_composition(name, composition, known, SEVERAL)
+    order = composition.get("step_order", ORDERS[0])
+    if order not in ORDERS:
+        raise UserError(f"--method={name}: its step_order is {order!r}; use {' or '.join(ORDERS)}.")
     method = Method(name=name, about=about, **composition)
     for space in method.by_space:
         method.of_space(space)  # where it names no field, here rather than in a search

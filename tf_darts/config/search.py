@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Self
 from tf_darts.cells.space import find_space, spaces
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config import method_names, methods
-from tf_darts.config.hypergradients import HYPERGRADIENTS
+from tf_darts.config.hypergradients import HYPERGRADIENTS, check_known
 from tf_darts.config.run import RunConfig
-from tf_darts.config.setting import Members, fields, operations_setting, setting
+from tf_darts.config.setting import Members, check, fields, operations_setting, setting
 from tf_darts.config.table import check_has_tables, table_setting
-from tf_darts.errors import UserError
+from tf_darts.errors import UserError, did_you_mean
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -204,6 +204,7 @@ class SearchConfig(RunConfig):
         # What is no text is refused where settings are checked.
         texts = {name: value for name, value in overrides.items() if isinstance(value, str)}
         method = methods.find_method(texts.get("method", self.method)).of_space(self.space)
+        self._check_settings(method)
         usual = dict(method.parts)
         if usual["step_order"] == methods.ORDERS[0] and "step_order" not in method.unused:
             usual["step_order"] = self.step_order
@@ -280,6 +281,27 @@ class SearchConfig(RunConfig):
         # Searches of the paper's method were called by their estimate once.
         old = config.hypergradient if config.recorded(config._settings)["method"] == "darts" else ""
         return config.with_run_dir(re.sub(r"\W+", "_", config.label), old)
+
+    def _check_settings(self, method: methods.Method) -> None:
+        """Raises `UserError` where a method's own settings, in this space, are none of a search."""
+        subject = f"--method={method.name}"
+        check_known(method.hypergradient, subject)
+        for space in method.by_space:
+            if space not in spaces():
+                hint = did_you_mean(space, spaces())
+                raise UserError(f"{subject}: its by_space has {space!r}, which is no space{hint}.")
+        known: dict[str, dataclasses.Field] = {}
+        for each in spaces().values():
+            known |= fields(each.search)
+        known |= methods.part_settings() | fields(self)
+        for name, value in method.settings.items():
+            if name not in known:
+                hint = did_you_mean(name, known)
+                raise UserError(f"{subject}: its setting {name!r} is none of a search{hint}.")
+            try:
+                check(known[name], value)
+            except UserError as error:
+                raise UserError(f"{subject}, of its settings: {error}") from error
 
     def _check_edge_options(self) -> None:
         """Raises `UserError` where an option changes edges that take no such option."""

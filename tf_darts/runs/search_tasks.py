@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, TypeVar
 import tf_darts.accelerate  # noqa: F401, the fast forms of all that is made here
 from tf_darts.bilevel.engine import SearchData
 from tf_darts.bilevel.epoch_rules import SearchFacts
-from tf_darts.bilevel.mixing_check import check_mixing
+from tf_darts.bilevel.mixing_check import check_mixing, check_option
+from tf_darts.bilevel.search_rules import SearchRules
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.space import IMAGES, TEXTS, find_space, resolved
 from tf_darts.cells.topology import CellTopology
@@ -74,11 +75,12 @@ def search_task(
         costs = resolved(space.operation_costs)
         supernet.costs = functools.cache(lambda: costs(training, part.facts, cells))
     facts = SearchFacts.of(supernet, config)
-    for kind in KINDS:  # what a part refuses, it does before there is a run directory
-        for member in config.make_parts(kind):
-            part_of_search = member.of(facts)
-            if kind == "relaxation":
-                check_mixing(part_of_search, cells, config.seed)
+    # What a part refuses, and what it does wrong, is said before there is a run directory.
+    members = {kind: [part.of(facts) for part in config.make_parts(kind)] for kind in KINDS}
+    numbers = SearchRules(config, facts).directions([]).numbers
+    check_mixing(members["relaxation"][0], cells, config.seed, numbers)
+    for option in members["edge_options"]:
+        check_option(option, cells, config.epochs, config.seed, numbers)
 
     def counts(cell: Genotype, training: TrainingConfig) -> dict[str, int]:
         if space.counts is None:

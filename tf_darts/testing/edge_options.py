@@ -19,7 +19,8 @@ _CHANNELS, _PIXELS = 8, 6
 _OPERATIONS = ("none", "skip_connect", "sep_conv_3x3")
 
 
-def check_edge_option(option: EdgeOption | str) -> None:
+@parts.one_sentence("edge_options")
+def check_edge_option(option: EdgeOption | str, numbers: Mapping[str, float] | None = None) -> None:
     """Tries an edge option as a search uses it, in float64: seconds.
 
     Checked are its parameters; that its factors are one for each edge, the same at the same
@@ -29,14 +30,15 @@ def check_edge_option(option: EdgeOption | str) -> None:
 
     Args:
       option: a name, or an option with its settings.
+      numbers: what it finds in `moment.numbers`, where a rule of its method says such.
 
     Raises:
       AssertionError: one sentence that names the class and what failed.
     """
-    option = parts.made("edge_options", option)
     name = type(option).__name__
-    with float64():
+    with float64(), parts.rules_say(numbers):
         for what, cells in parts.all_cells().items():
+            option = option.of(parts.facts_of(cells))
             for allowed in ({}, parts.some_allowed(cells)):
                 moment = parts.moment_at(0.5, allowed)
                 _check_factors(option, cells, moment, f"{name}, {what}")

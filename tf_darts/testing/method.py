@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from tf_darts.bilevel.engine import SearchEngine
+from tf_darts.bilevel.epoch_rules import SearchFacts
+from tf_darts.bilevel.search_rules import SearchRules
 from tf_darts.cells.space import find_space
 from tf_darts.config import methods
 from tf_darts.config.data_searches import ImageSearchConfig
@@ -48,9 +50,16 @@ def check_method(name: str, **settings: Any) -> None:
       AssertionError: one sentence that names the method and what failed.
     """
     config = toy_config(name, **settings)
+    supernet = (
+        toy_image_supernet(config) if isinstance(config, ImageSearchConfig) else ToySupernet()
+    )
+    said = SearchRules(config, SearchFacts.of(supernet, config)).directions([]).numbers
     for kind in methods.KINDS:
         for part in config.make_parts(kind):
-            _CHECKS[kind](part)
+            if kind in ("rules", "derivation"):
+                _CHECKS[kind](part)
+            else:
+                _CHECKS[kind](part, said)
             if kind == "alpha_terms":
                 rules.check_rule(part)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,8 @@
 """Whether classes are the parts of a search method: what a search relies on."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,11 +10,14 @@ import tensorflow as tf
 
 from tf_darts.bilevel.alpha_terms import AlphaTerm
 from tf_darts.bilevel.epoch_rules import SearchFacts
+from tf_darts.bilevel.part_checks import check_gradient as check_term_gradient
+from tf_darts.bilevel.part_checks import place_of
 from tf_darts.bilevel.relaxation import Moment, Relaxation
 from tf_darts.cells.costs import Costs
 from tf_darts.cells.space import spaces
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config import methods
+from tf_darts.errors import UserError, told
 from tf_darts.testing.comparison import differ, expect, expect_equal, float64
 from tf_darts.testing.derivatives import random
 from tf_darts.testing.differences import check_gradient
@@ -25,9 +30,51 @@ CELLS: dict[str, Mapping[str, CellTopology]] = {
 }
 EPOCHS = 4  # of the searches whose records rules are given
 SEEDS = [tf.constant(seed, tf.int32) for seed in ([1, 2], [3, 4])]
+_said: dict[str, float] = {}  # what rules say, while a check runs
 
 
-def check_relaxation(relaxation: Relaxation | str) -> None:
+def one_sentence(kind: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Makes an `AssertionError` of one sentence of whatever a part of a kind raises in its check.
+
+    The check gets the part itself, where it is called with a name.
+    """
+
+    def decorate(check: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(check)
+        def checked(part: Any, *arguments: Any, **named: Any) -> None:
+            part = made(kind, part)
+            try:
+                check(part, *arguments, **named)
+            except AssertionError:
+                raise
+            except Exception as error:  # of a class that is not ours
+                name = type(part).__name__
+                if isinstance(error, UserError):
+                    raise AssertionError(f"{name}: {error}") from error
+                place = place_of(error, type(part))
+                raise AssertionError(f"{name}: fails ({told(error)}{place}).") from error
+
+        return checked
+
+    return decorate
+
+
+@contextlib.contextmanager
+def rules_say(numbers: Mapping[str, float] | None) -> Iterator[None]:
+    """Inside, `moment_at` has these numbers of rules; None: those of outside."""
+    before = dict(_said)
+    _said.update(numbers or {})
+    try:
+        yield
+    finally:
+        _said.clear()
+        _said.update(before)
+
+
+@one_sentence("relaxation")
+def check_relaxation(
+    relaxation: Relaxation | str, numbers: Mapping[str, float] | None = None
+) -> None:
     """Tries a relaxation as a search uses it, in float64: a second.
 
     Checked are its variables; that mixing weights have a row for each edge, sum to 1 where it says
@@ -37,13 +84,13 @@ def check_relaxation(relaxation: Relaxation | str) -> None:
 
     Args:
       relaxation: a name, or a relaxation with its settings.
+      numbers: what it finds in `moment.numbers`, where a rule of its method says such.
 
     Raises:
       AssertionError: one sentence that names the class and what failed.
     """
-    relaxation = made("relaxation", relaxation)
     name = type(relaxation).__name__
-    with float64():
+    with float64(), rules_say(numbers):
         for what, cells in all_cells().items():
             where = f"{name}, {what}"
             relaxation = relaxation.of(facts_of(cells))
@@ -80,7 +127,8 @@ def facts_of(cells: Mapping[str, CellTopology]) -> SearchFacts:
 def moment_at(progress: float, allowed: Mapping[str, tf.Tensor], seed: int = 0) -> Moment:
     """So far in a search; `ramp` is `progress` too, and the seed one of `SEEDS`."""
     share = tf.constant(progress, tf.float64)
-    return Moment(SEEDS[seed], share, share, allowed)
+    numbers = {name: tf.constant(value, tf.float64) for name, value in _said.items()}
+    return Moment(SEEDS[seed], share, share, allowed, numbers)
 
 
 def some_allowed(cells: Mapping[str, CellTopology]) -> dict[str, tf.Tensor]:
@@ -207,7 +255,8 @@ def _counted(function: Callable[..., Any]) -> tuple[Callable[..., Any], list[str
     return tf.function(body, autograph=False), traces
 
 
-def check_alpha_term(term: AlphaTerm | str) -> None:
+@one_sentence("alpha_terms")
+def check_alpha_term(term: AlphaTerm | str, numbers: Mapping[str, float] | None = None) -> None:
     """Tries an alpha term as a search uses it, in float64: a second.
 
     Checked are that it is a scalar, the same at the same arguments, compiled or not, and that its
@@ -215,13 +264,14 @@ def check_alpha_term(term: AlphaTerm | str) -> None:
 
     Args:
       term: a name, or a term with its settings.
+      numbers: what it finds in `moment.numbers` besides its own, where a rule of its method says
+        such.
 
     Raises:
       AssertionError: one sentence that names the class and what failed.
     """
-    term = made("alpha_terms", term)
     name = type(term).__name__
-    with float64():
+    with float64(), rules_say(numbers):
         for what, cells in all_cells().items():
             alphas = {
                 kind: random(900 + i, topology.edges, topology.columns)
@@ -229,19 +279,24 @@ def check_alpha_term(term: AlphaTerm | str) -> None:
             }
             facts = facts_of(cells)
             term = term.of(facts)
-            numbers = {
-                key: tf.constant(value, tf.float64)
-                for key, value in term.directions([], facts).numbers.items()
-            }
-            for allowed in ({}, some_allowed(cells)):
-                moment = moment_at(0.5, allowed)._replace(numbers=numbers)
-                _check_term(term, alphas, moment, f"{name}, {what}")
+            with rules_say(term.directions([], facts).numbers):
+                for allowed in ({}, some_allowed(cells)):
+                    _check_term(term, alphas, moment_at(0.5, allowed), f"{name}, {what}")
 
 
 def _check_term(
     term: AlphaTerm, alphas: Mapping[str, tf.Tensor], moment: Moment, where: str
 ) -> None:
     kinds, relaxation = list(alphas), Relaxation()
+    own = term.gradient(alphas, relaxation.mixing(alphas, moment), moment)
+    if own is not NotImplemented:
+        check_term_gradient(term, own, alphas)
+        finite = all(np.isfinite(table).all() for table in own.values())
+        expect(finite, f"{where}: its gradient has values that are no numbers.")
+        again = term.gradient(alphas, relaxation.mixing(alphas, moment), moment)
+        expect_equal(again, own, f"{where}: its gradient is not the same twice")
+        if type(term).value is AlphaTerm.value:
+            return  # it has a gradient alone
 
     def value(tables: list[tf.Tensor]) -> tf.Tensor:
         at = dict(zip(kinds, tables, strict=True))
@@ -251,13 +306,15 @@ def _check_term(
     with tf.GradientTape() as tape:
         tape.watch(arguments)
         total = value(arguments)
-    expect(total.shape == (), f"{where}: its value is {total.shape}, and a scalar is wanted.")
+    expect(
+        tf.is_tensor(total) and total.shape == (),
+        f"{where}: its value is {getattr(total, 'shape', total)}, and a scalar tensor is wanted.",
+    )
     expect(np.isfinite(float(total)), f"{where}: its value is no number.")
     expect_equal(value(arguments), total, f"{where} is not the same twice")
     compiled = tf.function(value, autograph=False)(arguments)
     expect_equal(compiled, total, f"{where} is another compiled")
     gradients = tape.gradient(total, arguments, unconnected_gradients="zero")
-    own = term.gradient(alphas, relaxation.mixing(alphas, moment), moment)
     if own is not NotImplemented:
-        gradients = [own[kind] for kind in kinds]
+        gradients = [own[kind] if kind in own else tf.zeros_like(alphas[kind]) for kind in kinds]
     check_gradient(value, arguments, gradients, kinds, where)

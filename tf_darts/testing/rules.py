@@ -9,13 +9,15 @@ import numpy as np
 
 from tf_darts.bilevel.derivation import Derivation
 from tf_darts.bilevel.epoch_rules import Directions, EpochRule, SearchFacts, SearchProbe
+from tf_darts.bilevel.part_checks import check_edges, checked_directions, checked_measures
 from tf_darts.bilevel.strongest_edges import derive
 from tf_darts.cells.genotype import Edge
 from tf_darts.cells.topology import CellTopology
 from tf_darts.testing.comparison import expect, expect_equal
-from tf_darts.testing.parts import EPOCHS, all_cells, facts_of, made
+from tf_darts.testing.parts import EPOCHS, all_cells, facts_of, one_sentence
 
 
+@one_sentence("rules")
 def check_rule(rule: EpochRule | str) -> None:
     """Tries a rule on the records of a search that never was: a second.
 
@@ -29,7 +31,6 @@ def check_rule(rule: EpochRule | str) -> None:
     Raises:
       AssertionError: one sentence that names the class and what failed.
     """
-    rule = made("rules", rule)
     for what, cells in all_cells().items():
         facts = facts_of(cells)
         _check_rule(rule.of(facts), facts, f"{type(rule).__name__}, {what}")
@@ -38,22 +39,31 @@ def check_rule(rule: EpochRule | str) -> None:
 def _check_rule(rule: EpochRule, facts: SearchFacts, where: str) -> None:
     cells = facts.cells
     history: list[dict[str, Any]] = []
-    says_allowed = rule.directions([], facts).allowed is not None
+    first = checked_directions(rule, [], facts)
+    says_allowed, names = first.allowed is not None, sorted(first.numbers)
     for epoch in range(EPOCHS + 1):
         before = copy.deepcopy(history)
-        directions = rule.directions(history, facts)
+        directions = checked_directions(rule, history, facts)
         expect(history == before, f"{where}: directions changes the records that it is given.")
         read_again = json.loads(json.dumps(history))
-        again = rule.directions(read_again, facts)
+        again = checked_directions(rule, read_again, facts)
         expect(
             _as_json(again) == _as_json(directions),
             f"{where}: directions after {epoch} epochs differ when the records are read again.",
         )
-        _check_directions(directions, epoch, cells, where)
+        expect(
+            directions.stop is None or directions.stop.reason,
+            f"{where}: stops after {epoch} epochs and says no reason.",
+        )
         expect(
             directions.stop is not None or (directions.allowed is not None) == says_allowed,
             f"{where}: says what is allowed in some epochs and not in others, after {epoch}; a"
             " search would be compiled anew: give tables of 1 where all is.",
+        )
+        expect(
+            sorted(directions.numbers) == names,
+            f"{where}: its numbers are {sorted(directions.numbers)} after {epoch} epochs, and"
+            f" {names} before; give the same names in every epoch.",
         )
         back = directions.back
         expect(
@@ -64,7 +74,12 @@ def _check_rule(rule: EpochRule, facts: SearchFacts, where: str) -> None:
         if directions.stop is not None or back is not None or epoch == EPOCHS:
             return
         record, probe = _record(epoch, cells)
-        measured = rule.measure(probe._replace(history=tuple(history)))
+        probe = probe._replace(history=tuple(history))
+        measured = checked_measures(rule, probe)
+        expect(
+            checked_measures(rule, probe) == measured,
+            f"{where}: measures of one epoch differ when they are taken twice.",
+        )
         for name, value in measured.items():
             expect(
                 isinstance(value, int | float | np.number) and np.isfinite(value),
@@ -114,26 +129,7 @@ def _as_json(directions: Directions) -> Any:
     return directions.freeze_alphas, tables, numbers, *others
 
 
-def _check_directions(
-    directions: Directions, epochs: int, cells: Mapping[str, CellTopology], where: str
-) -> None:
-    stop = directions.stop
-    if stop is not None:
-        expect(
-            1 <= stop.epoch <= epochs and stop.reason,
-            f"{where}: stops after {epochs} epochs with the cell of epoch {stop.epoch}"
-            f" ({stop.reason!r}); it names one that there was, and a reason.",
-        )
-    for kind, table in (directions.allowed or {}).items():
-        expect(kind in cells, f"{where}: allows operations of {kind!r}, which is no kind of cell.")
-        shape = (cells[kind].edges, cells[kind].columns)
-        values = np.asarray(table)
-        expect(
-            values.shape == shape and np.isin(values, (0, 1)).all(),
-            f"{where}: allowed of {kind!r} is {values.shape}; it must be {shape} of 0 and 1.",
-        )
-
-
+@one_sentence("derivation")
 def check_derivation(derivation: Derivation | str) -> None:
     """Tries a derivation on random mixing weights, and as the rule that it is: a second.
 
@@ -147,7 +143,6 @@ def check_derivation(derivation: Derivation | str) -> None:
     Raises:
       AssertionError: one sentence that names the class and what failed.
     """
-    derivation = made("derivation", derivation)
     name = type(derivation).__name__
     check_rule(derivation)
     unbound = derivation
@@ -158,6 +153,7 @@ def check_derivation(derivation: Derivation | str) -> None:
             before = copy.deepcopy(mixing)
             edges = derivation.edges(mixing, cells)
             expect_equal(mixing, before, f"{name}: edges changes the weights that it is given")
+            check_edges(derivation, edges, cells)
             same = derivation.edges(mixing, cells) == edges
             expect(same, f"{name}: the same weights do not give the same edges.")
             for kind, topology in cells.items():
