@@ -66,6 +66,18 @@ def test_settings_that_cannot_be_flags(toy):
     assert "toy2" not in spaces()
 
 
+def test_presets_that_cannot_be(toy):
+    for presets, sentence in (
+        ({("train", "digits"): {"epoch": 3}}, r"with 'epoch', .* settings \(did you mean epochs"),
+        (
+            {("select", "digits"): {}},
+            r"presets for \('select', 'digits'\); the modes are search, tra",
+        ),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            register_space(toy_space.space(name="toy2", presets=presets))
+
+
 def test_a_genotype_of_the_space(toy, tmp_path):
     kind = genotype_class("toy")
     cell = kind(EDGES)

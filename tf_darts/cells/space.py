@@ -182,10 +182,25 @@ def register_space(space: Space) -> Space:
         )
     for settings in (space.search, space.training):
         _check_settings(settings)
+    _check_presets(space)
     if space.answer is not None:
         _check_answer(space)
     _SPACES[space.name] = space
     return space
+
+
+def _check_presets(space: Space) -> None:
+    """Raises `UserError` where a space's values for a data set are of no setting of its."""
+    of_mode = {"search": space.search, "train": space.training}
+    for (mode, dataset), values in space.presets.items():
+        where = f"register_space: {space.name!r} has presets for {(mode, dataset)}"
+        if mode not in of_mode:
+            raise UserError(f"{where}; the modes are {', '.join(of_mode)}.")
+        known = {field.name for field in dataclasses.fields(of_mode[mode])}
+        for name in values:
+            if name not in known:
+                hint = did_you_mean(name, known)
+                raise UserError(f"{where} with {name!r}, which is none of its settings{hint}.")
 
 
 def _check_answer(space: Space) -> None:
