@@ -7,7 +7,6 @@
 The request is the JSON of TF Serving's REST interface (docs/serving.md), or an image file for the
 signature serve_bytes; the answer is that interface's too.
 """
-# ruff: noqa: E402 (TensorFlow is loaded before what imports it)
 
 import base64
 import json
@@ -17,16 +16,13 @@ import sys
 # The code beside this tool, whether or not (another) tf_darts is installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from tf_darts.runtime import start_up
-
-start_up.load_tensorflow()  # without its chatter
-
 from absl import flags
 
 from tf_darts.cli import program
 from tf_darts.errors import UserError
-from tf_darts.formats.rest_requests import answer, load
-from tf_darts.runtime.files import read_bytes
+from tf_darts.runtime import start_up
+from tf_darts.runtime.busy import busy
+from tf_darts.runtime.files import is_directory, read_bytes
 
 _EXPORT_DIR = flags.DEFINE_string(
     "export_dir", None, "The exported versions, or one.", required=True
@@ -52,9 +48,18 @@ def main(arguments: list[str]) -> int:
     try:
         if len(arguments) > 1:
             raise UserError(f"{arguments[1]!r} is not a flag; write --NAME=VALUE.")
-        request = _request()
-        model = load(pathlib.Path(_EXPORT_DIR.value).expanduser())
-        found = answer(model.signatures, request)
+        request, folder = _request(), pathlib.Path(_EXPORT_DIR.value).expanduser()
+        if not is_directory(folder):
+            raise UserError(f"--export_dir={folder}: is no directory; give that of an export.")
+        with (
+            busy("Loading TensorFlow and the model", write=start_up.write_line),
+            start_up.without_chatter(),
+        ):
+            start_up.load_tensorflow()
+            from tf_darts.formats.rest_requests import answer, load
+
+            model = load(folder)
+            found = answer(model.signatures, request)
     except UserError as error:
         print(f"answer_request: {error}", file=sys.stderr)
         return 2

@@ -32,7 +32,13 @@ from tf_darts.errors import UserError
 from tf_darts.report.drawing.cell_animation import search_animation
 from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.plots import save_figure
-from tf_darts.runtime.files import is_file, read_json, read_json_lines, write_atomically
+from tf_darts.runtime.files import (
+    is_file,
+    make_directory,
+    read_json,
+    read_json_lines,
+    write_atomically,
+)
 
 _OUTPUT = flags.DEFINE_string(
     "output", None, "The picture to write, .png, .svg or .pdf, .gif of a history; default NAME.png."
@@ -120,6 +126,7 @@ def main(argv: list[str]) -> int:
             if space or _TITLE.value:
                 raise UserError(f"{given}: --space and --title are for one cell; leave them out.")
             output = _OUTPUT.value or f"{given.stem}.gif"
+            make_directory(pathlib.Path(output).parent)
             animate(given, pathlib.Path(output))
         elif _MIXING.value:
             raise UserError("--mixing is for the history.jsonl of a search; leave it out.")
@@ -130,6 +137,7 @@ def main(argv: list[str]) -> int:
                 else given.stem
             )
             output = _OUTPUT.value or f"{stem}.png"
+            make_directory(pathlib.Path(output).parent)
             save_figure(draw_genotype(find(argv[1], space), _TITLE.value), output)
     except UserError as error:
         print(f"plot_cell: {error}", file=sys.stderr)

@@ -31,6 +31,14 @@ def test_heatmap_writes_every_weight_in_its_place(edges, operations):
     assert figure_to_png(figure).startswith(b"\x89PNG")
 
 
+def test_heatmap_frames_the_strongest_of_each_edge():
+    """Weights that are nearly alike have a digit more; an edge of equal ones has no frame."""
+    mixing = np.array([[0.241, 0.262, 0.249, np.nan], [0.25, 0.25, 0.25, 0.25]])
+    axes = alpha_heatmap(mixing, "abcd", ["0→1", "0→2"]).axes[0]
+    assert {text.get_text() for text in axes.texts} == {"0.241", "0.262", "0.249", "0.250"}
+    assert [(round(p.get_x() + 0.47), round(p.get_y() + 0.45)) for p in axes.patches] == [(1, 0)]
+
+
 def test_heatmap_values_stand_out_from_their_colours():
     figure = alpha_heatmap(np.array([[0.02, 0.3, 0.68]]), "abc", ["0→1"])
     image, texts = figure.axes[0].images[0], figure.axes[0].texts

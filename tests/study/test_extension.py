@@ -50,7 +50,7 @@ def test_more_trials_are_those_of_a_longer_study(toy, tmp_path, study):
 
 def test_fewer_trials_are_refused_and_the_advice_works(toy, tmp_path):
     toy.run(tmp_path, **BLACK_BOX)
-    with pytest.raises(StateError, match="trials was 4 and is now 3, but a run can be ext") as told:
+    with pytest.raises(StateError, match="trials was 4 and is now 3, but a run can only") as told:
         toy.run(tmp_path, **BLACK_BOX | {"trials": 3})
     assert "give another directory, or the same settings as before" in str(told.value)
     assert len(toy.run(tmp_path / "another", **BLACK_BOX | {"trials": 3})["candidates"]) == 3

@@ -110,7 +110,7 @@ def test_a_text_training_that_is_extended_is_one_that_was_longer(text, tmp_path)
     with pytest.raises(Stopped):
         train(tmp_path / "extended", settings, StopAt(4), epochs=5)
     assert not (tmp_path / "extended" / "result.json").exists(), "it has not finished any more"
-    with pytest.raises(StateError, match="epochs was 5 and is now 1, but a run can be extended"):
+    with pytest.raises(StateError, match="epochs was 5 and is now 1, but a run can only be"):
         train(tmp_path / "extended", settings, epochs=1)
     train(tmp_path / "extended", settings, epochs=5)
     whole, extended = state(tmp_path / "whole"), state(tmp_path / "extended")

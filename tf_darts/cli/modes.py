@@ -22,6 +22,7 @@ from tf_darts.config.study import StudyConfig
 from tf_darts.config.testing import TrainingTestConfig
 from tf_darts.config.training import TrainingConfig
 from tf_darts.report.page.document import PAGE
+from tf_darts.runtime.busy import busy
 from tf_darts.runtime.console import say
 from tf_darts.runtime.graph_optimisers import leave_out_graph_optimisers
 from tf_darts.runtime.renewal import Renewal
@@ -85,18 +86,22 @@ def train(config: TrainingConfig) -> None:
         use_inter_op_threads()
         leave_out_graph_optimisers()
     cell = find_cell(config)
+    tested = has_test_part(config)
+    if not tested and pathlib.Path(config.data_dir).expanduser().is_dir():
+        say(f"{config.data_dir} has no test part: this training will have nothing to be tested on.")
     with graceful_stop() as stop:
         run = run_training(config, cell, stop)
     if run.validates:
         score = run.score
         baseline = f" ({run.baseline[0]}: {run.baseline[1]:.2f})" if run.baseline else ""
+        epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs} epochs"
         say(
-            f"The best of {config.epochs} epochs is {run.result['epoch']}: validation {score}"
+            f"The best of {epochs} is {run.result['epoch']}: validation {score}"
             f" {run.result[f'validation_{score}']:.2f}{baseline}."
         )
     data = {"data_dir": config.data_dir} if config.data_dir else {}
     following = f"Test it, once: {_command('test', **data, run_dir=run.path)}"
-    if not has_test_part(config):
+    if not tested:
         following = (
             f"{config.data_dir} has no test part, so there is nothing to test it on.\n"
             f"Export it for a server: {_export(run.path)}"
@@ -148,7 +153,8 @@ def report(config: ReportConfig) -> None:
     """`--mode=report`: one document over the results of several runs."""
     from tf_darts.report.summary_report import write_report
 
-    file = write_report(config.run_dirs, config.report_dir, config.reference, config.table)
+    with busy("Reading the runs and drawing the report"):
+        file = write_report(config.run_dirs, config.report_dir, config.reference, config.table)
     say(
         f"Report: {file}   pictures: {file.parent / 'plots'}\n"
         f"To look at in a browser: {file.parent / PAGE}\n"
@@ -172,7 +178,10 @@ def _gap_line(record: Mapping[str, Any]) -> str:
     if gap is None:
         return ""
     word = "worse" if gap >= 0 else "better"
-    return f"The cell alone, with the same weights, is {word} by {abs(gap):.2f}.\n"
+    return (
+        f"In training mode the cell alone, with the same weights, is {word} than the mixture by"
+        f" {abs(gap):.2f}.\n"
+    )
 
 
 def _blocked_line(run: "SearchRun") -> str:

@@ -144,8 +144,8 @@ def _check_dataset(mode: str, dataset: str | None, data_dir: str) -> None:
         return
     datasets = [name for preset_mode, name in PRESETS if preset_mode == mode]
     choices = (
-        f"with --mode={mode} use one of {', '.join(datasets)}, or an image classification set of"
-        " TensorFlow Datasets."
+        f"with --mode={mode} use one of {', '.join(datasets)}, an image classification set of"
+        " TensorFlow Datasets, or add --load=FILE.py with the file that registers it."
     )
     if not dataset:
         raise UserError(f"no --dataset given; {choices}")

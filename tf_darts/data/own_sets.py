@@ -19,6 +19,10 @@ def loaded(name: str, load: Callable[..., Any], *arguments: Any) -> Any:
     except UserError:
         raise
     except Exception as error:
+        none = " give the --data_dir that it may need, which is missing, or" * (
+            arguments[0] is None
+        )
         raise UserError(
-            f"--dataset={name}: its loader failed ({told(error)}); mend the file that registers it."
+            f"--dataset={name}: its loader failed ({told(error)});{none} mend the file that"
+            " registers it."
         ) from error

@@ -98,7 +98,9 @@ def answer(signatures: Mapping[str, Any], document: Any) -> dict[str, Any]:
         lines = [line for line in error.message.splitlines() if line.strip()]
         reason = refused[1] if refused else (lines or ["TensorFlow does not say why."])[-1]
         raise UserError(f"The model refuses the request: {reason}") from error
-    plain = {key: _plain(value) for key, value in outputs.items()}
+    # TensorFlow gives them in any order: the likeliest first, then the rest, by name.
+    names = sorted(outputs, key=lambda key: (not key.startswith("top_"), key))
+    plain = {key: _plain(outputs[key]) for key in names}
     single_output = next(iter(plain.values())) if len(plain) == 1 else None
     if not row_wise:
         return {"outputs": plain if single_output is None else single_output}

@@ -16,6 +16,7 @@ from tf_darts.formats.model_card import write_card
 from tf_darts.formats.serving_model import ServingModel, Signature
 from tf_darts.formats.versions import NewVersion, storing
 from tf_darts.formats.warmup import WARMUP_FILE, prediction_log
+from tf_darts.runtime.busy import busy
 from tf_darts.runtime.files import exists
 
 
@@ -38,19 +39,21 @@ def write_version(
       UserError: the written model, in a process that has no tf_darts, does not answer as the live
         one does.
     """
-    signatures = served.signatures()
-    answers = {name: _answers(signature) for name, signature in live.signatures().items()}
+    with busy("Asking the network for what the exported one must answer"):
+        signatures = served.signatures()
+        answers = {name: _answers(signature) for name, signature in live.signatures().items()}
     concrete = {name: signature.concrete for name, signature in signatures.items()}
     described = {name: signature.description for name, signature in signatures.items()}
     folder = version.folder
-    with storing(folder):
+    with storing(folder), busy("Writing the SavedModel"):
         tf.saved_model.save(served, os.fspath(folder), signatures=concrete)
         (folder / "assets.extra").mkdir()
         examples = json.dumps(answers, indent=1) + "\n"
         (folder / saved_model_check.EXAMPLES_FILE).write_text(examples, encoding="utf-8")
         _write_warmup(folder / WARMUP_FILE, signatures)
     write_card(folder, dict(card) | {"version": version.number, "signatures": described})
-    _check(folder)
+    with busy("Checking it in a process that has TensorFlow alone"):
+        _check(folder)
 
 
 def _answers(signature: Signature) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.patches import Rectangle
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
@@ -27,6 +28,7 @@ _FORMATS = {
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 _TITLE_SIZE = 11  # points
+_NEARLY_ALIKE = 0.1  # mixing weights of which two digits say little
 _COLOURS = ("#1f6fb4", "#d1602a", "#3b8a4a", "#7a4fa3")
 
 
@@ -71,6 +73,8 @@ def alpha_heatmap(
 ) -> Figure:
     """The mixing weights of a cell: one row for each edge, one column for each operation.
 
+    The strongest of each edge has a frame. Weights that are nearly alike have a third digit.
+
     Args:
       mixing: softmax weights [edges, operations], each in 0…1, or NaN where there is none.
       operations: the names of the columns.
@@ -96,12 +100,18 @@ def alpha_heatmap(
     axes.set_xticks(range(columns), operations, rotation=35, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(rows), edge_names)
     axes.tick_params(length=0, labelsize=9)
+    known = mixing[~np.isnan(mixing)]
+    digits = 3 if known.size and np.ptp(known) < _NEARLY_ALIKE else 2
     for row, column in np.ndindex(rows, columns):
         weight = mixing[row, column]
         if np.isnan(weight):
             continue
         colour = "white" if image.norm(weight) > 0.65 else "#222222"
-        axes.text(column, row, f"{weight:.2f}", ha="center", va="center", size=8, color=colour)
+        text = f"{weight:.{digits}f}"
+        axes.text(column, row, text, ha="center", va="center", size=8, color=colour)
+        if weight == np.nanmax(mixing[row]) > np.nanmin(mixing[row]):
+            place = column - 0.47, row - 0.45
+            axes.add_patch(Rectangle(place, 0.94, 0.9, fill=False, color="#d1602a", linewidth=1.2))
     if title:
         figure.suptitle(title, size=_TITLE_SIZE)
     return figure

@@ -15,6 +15,7 @@ from tf_darts.report.tables import markdown_table
 from tf_darts.report.tensorboard import TensorBoardLog, events_of
 from tf_darts.report.write_warnings import WriteWarnings
 from tf_darts.runtime import files
+from tf_darts.runtime.busy import busy
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.environment import in_rows, recorded_environment
 
@@ -93,7 +94,8 @@ class RunReport(Callback, abc.ABC):
 
     def on_end(self) -> None:
         if self._page_is_old or not (self._directory / PAGE).exists():
-            self._page()
+            with busy(f"Writing {PAGE}"):
+                self._page()
         with self._warnings.writing(self._events):
             self._log.close()
 

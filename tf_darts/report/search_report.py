@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from tf_darts.benchmarks import CellTable
 from tf_darts.report.drawing.cell_graph import plain_edge_labels
 from tf_darts.report.run_report import RunReport
+from tf_darts.runtime.busy import busy
 from tf_darts.spaces.supernet import Supernet
 
 # Which curves of a step stand together in TensorBoard. Those that a training has too are named
@@ -153,7 +154,8 @@ class SearchReport(RunReport):
         from tf_darts.report.drawing.cell_animation import search_animation
 
         super().on_finish(history)
-        self._picture("cell.gif", search_animation(history, self._supernet.genotype_class))
+        with busy("Drawing the cells of all epochs"):
+            self._picture("cell.gif", search_animation(history, self._supernet.genotype_class))
 
 
 def _tag(cell: str, edge: str, operation: str) -> str:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from tf_darts.config.export import ExportConfig
 from tf_darts.formats.versions import new_version
 from tf_darts.runs.export_tasks import FORMATS, export_task
+from tf_darts.runtime.busy import busy
+from tf_darts.runtime.start_up import without_chatter
 from tf_darts.training.finished import FinishedTraining
 
 
@@ -32,8 +34,10 @@ def run_export(config: ExportConfig) -> Exported:
     try:
         export_dir = pathlib.Path(config.export_dir).expanduser()
         with new_version(export_dir, config.export_version) as version:
-            task = export_task(training, config.data_dir, config.license)
-            notes = FORMATS[config.format](task, version)
+            with busy("Building the trained network"):
+                task = export_task(training, config.data_dir, config.license)
+            with without_chatter():
+                notes = FORMATS[config.format](task, version)
     finally:
         training.run.close()
     return Exported(export_dir / str(version.number), notes)

@@ -50,7 +50,7 @@ def environment() -> dict[str, Any]:
     return {
         "versions": _versions(),
         "system": platform.platform(),
-        "processor": f"{_processor()}, {_cores()} cores for this process",
+        "processor": f"{_processor()}, {_count(_cores())} for this process",
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "as TensorFlow decides"),  # "0" or "1"
         "devices": [_device(device) for device in tf.config.list_physical_devices()],
     }
@@ -229,6 +229,10 @@ def _processor() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def _count(cores: int) -> str:
+    return "1 core" if cores == 1 else f"{cores} cores"
 
 
 def _cores() -> int:

@@ -42,7 +42,7 @@ def check_settings(
     for name in set(differing) & extendable.larger.keys():
         why = extendable.larger[name]
         if why or not (name not in recorded or _has_grown(recorded[name], requested.get(name))):
-            why = why or "a run can be extended, but what it has is not taken back"
+            why = why or "a run can only be extended"
             raise StateError(
                 f"--run_dir={path}: {_difference(name, recorded, requested)}, but {why}; give"
                 " another directory, or the same settings as before."

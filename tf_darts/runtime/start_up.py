@@ -32,6 +32,7 @@ _CHATTER = re.compile(
     | Attempting\ to\ register\ factory\ for\ plugin
     | computation\ placer\ already\ registered
     | TF-TRT\ Warning:\ Could\ not\ find\ TensorRT
+    | oneDNN\ supports\ DT_UINT8\ only\ on\ platforms\ with\ AVX-512
     """,
     re.VERBOSE,
 )
@@ -86,6 +87,16 @@ def first_import() -> Iterator[None]:
     if tensorflow and not gpus and (sign := card_sign()):
         built = tensorflow.sysconfig.get_build_info().get("is_cuda_build", False)
         warn(f"tf_darts: {idle_card(sign, built, reasons)}")
+
+
+@contextlib.contextmanager
+def without_chatter() -> Iterator[None]:
+    """Inside, TensorFlow is loaded and its lines that nobody can act on are left out."""
+    if _terminal != 2:  # they are caught already
+        yield
+        return
+    with _caught_errors([]):
+        yield
 
 
 @contextlib.contextmanager

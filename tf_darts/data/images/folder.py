@@ -130,7 +130,8 @@ def find_files(data_dir: pathlib.Path | None, part: str = "train") -> ImageFiles
             raise UserError(
                 f"{data_dir} has no images set aside for the test; make it"
                 f" {data_dir / 'train'}/CLASS and {data_dir / 'test'}/CLASS, a folder of images for"
-                " each class in both."
+                " each class in both. What this run learnt from must stay in train, so put new"
+                " images into test, or train anew on what is left."
             )
         _check_classes(data_dir, data_dir / "test")
         return _find([data_dir / "test"], data_dir)
