@@ -188,7 +188,7 @@ def test_tuning_a_search_and_its_training(tmp_path):
         "--tune=learning_rate=0.5:4:log,search.alpha_learning_rate=0.001:0.1:log,train.units=4:9",
         "--trials=2",
         SEARCH,
-        TRAIN.replace(",learning_rate=1", ""),
+        TRAIN.replace(",learning_rate=1", "").replace("units=8,", ""),
         f"--run_dir={tmp_path}",
         eagerly=True,
     )

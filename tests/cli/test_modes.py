@@ -9,10 +9,11 @@ from absl import flags
 from tf_darts.cells import references
 from tf_darts.cells.published import published_cells
 from tf_darts.cli import modes as commands
-from tf_darts.config.presets import PRESETS
+from tf_darts.config.presets import PRESETS, unchecked
 from tf_darts.runs import search, training, training_tasks
 from tf_darts.runs.search import SearchRun
 from tf_darts.runs.training import TrainingRun
+from tf_darts.study import run_study
 
 
 class Began(Exception):
@@ -140,3 +141,21 @@ def test_a_training_divides_the_images_as_the_search_did(tmp_path, division, fol
         PRESETS["search", "folder"], data_dir=str(tmp_path), division=division
     )
     assert commands._reading(config) == {"data_dir": str(tmp_path)} | wanted
+
+
+@pytest.mark.parametrize("mode", ["select", "black_box", "tune"])
+@pytest.mark.parametrize("table", ["", "table.csv"])
+def test_every_study_ends_with_its_files(monkeypatch, capsys, tmp_path, mode, table):
+    """Only what looks cells up has a table, and then nothing was trained there."""
+    preset = unchecked({"mode": mode, "dataset": "digits"})
+    if not hasattr(preset, "table"):
+        table = ""
+    config = dataclasses.replace(
+        preset, run_dir=str(tmp_path), **({"table": table} if table else {})
+    )
+    ranking = {"score": "accuracy", "score_mode": "max", "dataset": "digits", "candidates": []}
+    monkeypatch.setattr(run_study, "run_study", lambda *arguments, **named: ranking)
+    commands.study(config)
+    printed = capsys.readouterr().out
+    assert f"Best cell: {tmp_path / 'genotype.json'}" in printed
+    assert ("TensorBoard: " in printed) == (not table)

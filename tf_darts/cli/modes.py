@@ -129,7 +129,7 @@ def study(config: StudyConfig) -> None:
         f"Best cell: {path / 'genotype.json'}   ranking: {path / 'ranking.md'}, .csv, .json\n"
         f"To look at in a browser: {path / PAGE}"
     )
-    if not config.table:  # nothing was trained there
+    if not getattr(config, "table", ""):  # else nothing was trained there
         say(f"TensorBoard: {_tensorboard(path)}")
 
 
