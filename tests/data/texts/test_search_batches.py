@@ -151,8 +151,9 @@ def test_description():
 @pytest.mark.parametrize(
     ("sizes", "settings", "words"),
     [
-        ({"train": 107}, {}, r"training part has 107 .*need 108; use a smaller --batch_size"),
+        ({"train": 107}, {}, r"training part has 107 .*need 108; use --batch_size=\d+ or less"),
         ({"validation": 100}, {}, r"validation part has 100 .*--batch_size"),
+        ({"train": 107, "validation": 100}, {}, "validation part has 100"),
         ({}, {"evaluation_batch_size": 301}, r"validation part has 600 tokens, but 301 columns"),
         ({}, {"bptt": 3}, "4 or more"),
         ({}, {"short_probability": 1.5}, "between 0 and 1"),

@@ -22,6 +22,21 @@ class Stretch(NamedTuple):
     starts_pass: bool
 
 
+def check_length(
+    tokens: np.ndarray, batch_size: int, min_rows: int, part: str, setting: str = "batch_size"
+) -> None:
+    """Raises `UserError` where a text is too short for so many columns; arguments as `batchify`."""
+    if batch_size < 1:
+        raise UserError(f"A batch size of {batch_size} holds no text; give 1 or more.")
+    most = len(tokens) // min_rows
+    if most < batch_size:
+        advice = f"use --{setting}={most} or less, or a longer text" if most else "give more text"
+        raise UserError(
+            f"The {part} part has {len(tokens)} tokens, but {batch_size} columns of {min_rows} rows"
+            f" need {batch_size * min_rows}; {advice}."
+        )
+
+
 def batchify(
     tokens: np.ndarray,
     batch_size: int,
@@ -44,14 +59,8 @@ def batchify(
     Raises:
       UserError: the text is too short for so many columns and rows.
     """
-    if batch_size < 1:
-        raise UserError(f"A batch size of {batch_size} holds no text; give 1 or more.")
+    check_length(tokens, batch_size, min_rows, part, setting)
     rows = len(tokens) // batch_size
-    if rows < min_rows:
-        raise UserError(
-            f"The {part} part has {len(tokens)} tokens, but {batch_size} columns of {min_rows} rows"
-            f" need {batch_size * min_rows}; use a smaller --{setting} or a longer text."
-        )
     return np.ascontiguousarray(tokens[: rows * batch_size].reshape(batch_size, rows).T)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from tf_darts.data.batches import SearchBatch
 from tf_darts.data.texts.corpus import Corpus
-from tf_darts.data.texts.passes import batchify
+from tf_darts.data.texts.passes import batchify, check_length
 from tf_darts.data.texts.text_data import TextData
 
 
@@ -19,13 +19,20 @@ class TextSearchData(TextData):
     """
 
     def __init__(
-        self, corpus: Corpus, *, batch_size: int, joint: bool = False, **settings: Any
+        self,
+        corpus: Corpus,
+        *,
+        batch_size: int,
+        bptt: int = 35,
+        joint: bool = False,
+        **settings: Any,
     ) -> None:
         """Lays out the text; other arguments as of `TextData`.
 
         Args:
           corpus: the text.
           batch_size: columns of the training and of the validation stream.
+          bptt: as of `TextData`.
           joint: both streams read the training and the validation part, one after the other, half
             of the whole apart. The evaluation is then of text that was learnt from.
           **settings: see `TextData`.
@@ -34,7 +41,12 @@ class TextSearchData(TextData):
         if joint:
             train = np.concatenate([train, validation])
             validation = np.roll(train, -(len(train) // 2))
-        super().__init__(corpus, batch_size=batch_size, train=train, **settings)
+        # The shorter one first, so that the advice is right for both.
+        shorter = min(
+            (train, "training"), (validation, "validation"), key=lambda part: len(part[0])
+        )
+        check_length(shorter[0], batch_size, bptt + 1, shorter[1])
+        super().__init__(corpus, batch_size=batch_size, bptt=bptt, train=train, **settings)
         self._validation = batchify(validation, batch_size, self._least_rows(), "validation")
 
     def _least_rows(self) -> int:
