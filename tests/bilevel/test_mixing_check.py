@@ -124,6 +124,11 @@ def test_options_give_what_a_search_takes(name):
             {"edge_factors": factors(lambda cell: tf.ones([cell.edges], tf.float64))},
             "its edge_factors gives float64",
         ),
+        (
+            {"numbers_at": lambda self, moment, epochs: 1.0},
+            "numbers_at gives a float; it must give",
+        ),
+        ({"variables": lambda self, *rest: None}, "its variables gives a NoneType; it must give"),
         ({"numbers": 2}, r"numbers_at gives 0 values of shapes \[\]; it must give as many scalars"),
         (
             {"variables": lambda self, cells, scale, seed: {"mine": np.zeros(3)}},

@@ -40,6 +40,7 @@ def saying(answer):
     [
         Directions(),
         Directions(allowed={"cell": TABLE}, numbers={"x": np.float32(1)}, weight_decay=0),
+        Directions(weight_learning_rate=0.0, numbers={"x": np.array(1.0), "y": tf.constant(2.0)}),
         Directions(weight_learning_rate=0.1, stop=Stop(3, "it is enough")),
         Directions(back=Return(1, {}, "worse")),
     ],
@@ -53,8 +54,13 @@ def test_right_directions_pass(right):
     [
         (None, r"--rules=mine: its directions after 3 epochs are a NoneType; it must give"),
         ({"stop": None}, "are a dict; it must give `Directions"),
-        (Directions(weight_learning_rate=-1.0), "weight_learning_rate=-1.0; it must be above 0"),
-        (Directions(weight_learning_rate="0.1"), "weight_learning_rate='0.1'; it must be above"),
+        (
+            Directions(weight_learning_rate=-1.0),
+            "weight_learning_rate=-1.0; it must be a number, 0",
+        ),
+        (Directions(weight_learning_rate="0.1"), "weight_learning_rate='0.1'; it must be a num"),
+        (Directions(numbers=[1.0]), "have numbers of a list; give a dict"),
+        (Directions(allowed=TABLE), "have allowed of a ndarray; give a dict"),
         (Directions(weight_decay=float("nan")), "weight_decay=nan; it must be a number, 0 or"),
         (Directions(numbers={"x": "y"}), r"numbers\['x'\]='y'; it must be a number"),
         (Directions(allowed={"normal": TABLE}), "allow operations of 'normal'; the cells are 'ce"),
@@ -94,8 +100,9 @@ def test_what_fails_in_a_part_of_ours_stays_a_fault_of_ours():
 def test_what_is_measured_are_numbers(measured):
     with pytest.raises(UserError, match="--rules=mine: its measure gives"):
         checked_measures(made(EpochRule, measure=lambda self, probe: measured), None)
-    rule = made(EpochRule, measure=lambda self, probe: {"a/b": np.float32(2)})
-    assert checked_measures(rule, None) == {"a/b": 2.0}
+    for two in (2, np.float32(2), np.array(2), tf.constant(2.0)):
+        rule = made(EpochRule, measure=lambda self, probe, two=two: {"a/b": two})
+        assert checked_measures(rule, None) == {"a/b": 2.0}
 
 
 def test_edges_are_pairs_by_node():

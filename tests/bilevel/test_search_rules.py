@@ -5,6 +5,7 @@ import pytest
 
 from tf_darts.bilevel.epoch_rules import Directions, EpochRule, SearchFacts, SearchProbe, Stop
 from tf_darts.bilevel.search_rules import SearchRules
+from tf_darts.errors import UserError
 from tf_darts.testing.method import toy_config
 from tf_darts.testing.toy_search import ToySupernet
 
@@ -73,3 +74,21 @@ def test_what_is_always_on_is_measured_of_the_cell_that_is_derived(rules):
     assert rules(gap_epochs=0).measure(probe(cells), [])[0] == skips
     named = rules(rules="skip_count,discretisation_gap").measure(probe(cells), [])[0]
     assert named == measured, "named or not"
+
+
+def test_numbers_have_the_same_names_until_a_search_ends(rules):
+    class Warm(EpochRule):
+        name = "warm"
+
+        def directions(self, history, facts):
+            stop = Stop(3, "it is enough") if len(history) == 3 else None
+            return Directions(stop=stop) if stop else Directions(numbers=self.said)
+
+    ours, warm = rules(), Warm()
+    warm.said = {"heat": 1.0}
+    ours._rules = (warm,)
+    for past in range(4):
+        ours.directions([record(n) for n in range(past)])
+    warm.said = {"cold": 1.0}
+    with pytest.raises(UserError, match=r"--rules=warm: .* numbers \['cold'\], and had \['heat'\]"):
+        ours.directions([record(1)])

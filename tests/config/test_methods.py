@@ -9,6 +9,7 @@ from tests.support.registries import forget_members
 from tf_darts.bilevel.alpha_terms import AlphaTerm
 from tf_darts.bilevel.derivation import Derivation
 from tf_darts.bilevel.edge_options import EdgeOption
+from tf_darts.bilevel.epoch_rules import EpochRule
 from tf_darts.bilevel.relaxation import Relaxation
 from tf_darts.config import method_names, methods
 from tf_darts.config.presets import computed_settings, configure, configure_texts
@@ -251,6 +252,14 @@ def with_setting(kind, field):
 def test_a_setting_that_no_flag_can_be_is_refused_at_once(registry, kind, field, sentence):
     with pytest.raises(UserError, match=rf"Part\.share: {sentence}|Part\.share: its {sentence}"):
         methods.register("part")(with_setting(kind, field))
+
+
+def test_a_setting_named_as_a_method_of_the_door_is_refused(registry):
+    rule = type(
+        "Mine", (EpochRule,), {"__annotations__": {"kept": int}, "kept": setting(1, "One.")}
+    )
+    with pytest.raises(UserError, match=r"Mine\.kept: its door has a method of that name"):
+        methods.register("mine")(rule)
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_a_study_whose_searches_are_gone(runs, rewrite):
     shutil.rmtree(home / "search")
     (entry,) = read_entries([str(path)])
     assert entry.settings["search.units"] == 16
-    assert (entry.search_seconds, entry.animation) == (7200.0, None)
+    assert (entry.search_seconds, entry.animation) == (2 * 7200.0, None)  # two replicas found it
 
 
 def test_imported_weights_are_no_training_to_report(runs):
@@ -193,17 +193,18 @@ def test_a_study(runs):
     assert failed.reason == "It diverged | at step 3."
 
 
-def test_a_study_counts_the_seconds_of_all_devices(runs, rewrite):
+@pytest.mark.parametrize(("searched_by", "trained_by"), [(1, 2), (2, 1)])
+def test_a_study_counts_the_seconds_of_all_devices(runs, rewrite, searched_by, trained_by):
     path = runs.study("study", {"exact": [130.0]})
     (alone,) = read_entries([str(path)])
-    for kind in ("search", "train"):
+    for kind, replicas in (("search", searched_by), ("train", trained_by)):
         file = path / "candidates" / "exact_seed0" / kind / "config.json"
-        if file.exists():
-            rewrite(file, lambda document: document["settings"].update(replicas=2))
-    (two,) = read_entries([str(path)])
-    assert two.training_seconds == 2 * alone.training_seconds
-    costs = [[point["search_seconds"] for point in e.snapshots] for e in (alone, two)]
-    assert costs[1] == [2 * seconds for seconds in costs[0]]
+        rewrite(file, lambda document, n=replicas: document["settings"].update(replicas=n))
+    (entry,) = read_entries([str(path)])
+    assert entry.training_seconds == trained_by * alone.training_seconds
+    assert entry.search_seconds == searched_by * alone.search_seconds
+    costs = [[point["search_seconds"] for point in e.snapshots] for e in (alone, entry)]
+    assert costs[1] == [searched_by * seconds for seconds in costs[0]]
 
 
 def test_runs_of_one_name_are_told_apart(runs, tmp_path):

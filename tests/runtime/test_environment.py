@@ -77,7 +77,7 @@ def test_a_start_is_whole_and_a_resume_says_what_changed(tmp_path, monkeypatch):
     ],
 )
 def test_a_resume_says_what_may_round_otherwise(tmp_path, monkeypatch, capsys, before, now, told):
-    same = {"processor": "one, 2 cores? for this process"}
+    same = {"processor": "one, 2 cores for this process"}
     monkeypatch.setattr(module, "environment", lambda: same | before)
     record_start(tmp_path)
     assert not capsys.readouterr().err

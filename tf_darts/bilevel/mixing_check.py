@@ -1,6 +1,6 @@
 """Whether a relaxation and edge options give what a search takes, tried before it begins."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -86,6 +86,11 @@ def check_option(
     moment = _first_moment(numbers)
     _check_factors(option, _tried(option, "edge_factors", alphas, moment, cells), cells)
     given = _tried(option, "numbers_at", moment, epochs)
+    if not isinstance(given, Sequence):
+        raise UserError(
+            f"--edge_options={option.name}: its numbers_at gives a {type(given).__name__}; it must"
+            " give a list of scalars."
+        )
     if len(given) != option.numbers or any(np.ndim(number) for number in given):
         raise UserError(
             f"--edge_options={option.name}: its numbers_at gives {len(given)} values of shapes"
@@ -104,6 +109,11 @@ def _parameters(
     part: Relaxation | EdgeOption, cells: Mapping[str, CellTopology], seed: int
 ) -> dict[str, tf.Tensor]:
     variables = _tried(part, "variables", cells, 1e-3, seed)
+    if not isinstance(variables, Mapping):
+        raise UserError(
+            f"--{part.kind}={getattr(part, 'name', '')}: its variables gives a"
+            f" {type(variables).__name__}; it must give a dict of variables by name."
+        )
     alphas = {name: tf.convert_to_tensor(alpha) for name, alpha in variables.items()}
     _check_type(f"--{part.kind}={getattr(part, 'name', '')}: its variables gives", alphas)
     return alphas

@@ -92,10 +92,12 @@ def checked_directions(
     if not isinstance(said, Directions):
         raise UserError(f"{subject} are a {type(said).__name__}; it must give `Directions(…)`.")
     rate, decay = said.weight_learning_rate, said.weight_decay
-    if rate is not None and not (_is_number(rate) and rate > 0):
-        raise UserError(f"{subject} have weight_learning_rate={rate!r}; it must be above 0.")
-    if decay is not None and not (_is_number(decay) and decay >= 0):
-        raise UserError(f"{subject} have weight_decay={decay!r}; it must be a number, 0 or more.")
+    for name, value in (("weight_learning_rate", rate), ("weight_decay", decay)):
+        if value is not None and not (_is_number(value) and value >= 0):
+            raise UserError(f"{subject} have {name}={value!r}; it must be a number, 0 or more.")
+    for name, value in (("numbers", said.numbers), ("allowed", said.allowed)):
+        if not isinstance(value, Mapping | None):
+            raise UserError(f"{subject} have {name} of a {type(value).__name__}; give a dict.")
     for name, number in said.numbers.items():
         if not _is_number(number):
             raise UserError(f"{subject} have numbers[{name!r}]={number!r}; it must be a number.")
@@ -135,7 +137,7 @@ def checked_measures(rule: EpochRule, probe: SearchProbe) -> dict[str, float]:
             " numbers."
         )
     for name, value in measured.items():
-        if np.ndim(value) or not isinstance(value, int | float | np.number):
+        if not _is_scalar(value):
             raise UserError(
                 f"{_flag(rule)}: its measure gives {name!r} as {_short(value)}; it must be a"
                 " number."
@@ -209,8 +211,14 @@ def _flag(part: Part) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    is_real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    return is_real and math.isfinite(value)
+    return _is_scalar(value) and not isinstance(value, bool) and math.isfinite(float(value))
+
+
+def _is_scalar(value: Any) -> bool:
+    """Whether it is a number, or an array or tensor of one."""
+    if isinstance(value, int | float | np.number):
+        return True
+    return hasattr(value, "dtype") and np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf"
 
 
 def _short(value: Any) -> str:

@@ -14,6 +14,8 @@ from tf_darts.runtime.files import shown
 def check_default(cls: type, field: dataclasses.Field) -> None:
     """Raises `UserError` where no flag can be of a setting's type, or its default cannot be."""
     where = f"{cls.__name__}.{field.name}"
+    if any(callable(vars(base).get(field.name)) for base in cls.__mro__[1:]):
+        raise UserError(f"{where}: its door has a method of that name; give the setting another.")
     if field.type not in TYPES:
         named = getattr(field.type, "__name__", field.type)
         types = ", ".join(kind.__name__ for kind in TYPES)

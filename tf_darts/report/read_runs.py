@@ -243,7 +243,7 @@ def _candidate_entry(
     training, cell = home / "train", candidate["genotype"]
     completed = candidate["status"] == "completed"
     fields: dict[str, Any] = {"settings": study_settings}
-    replicas = 1
+    trained_by, searched_by = 1, _replicas(home / "search")
     if completed and files.exists(training / "config.json"):
         with _opened_run(training) as (run, settings):
             need(settings, ("epochs",), run.path)
@@ -255,10 +255,12 @@ def _candidate_entry(
                     " from a copy, or leave this run out of the report."
                 )
             fields = {"settings": group_settings(settings), "history": history}
-            replicas = settings.get("replicas", 1)
+            trained_by = settings.get("replicas", 1)
         search, file = home / "search", training / "genotype.json"
         searched = files.exists(file) and candidate["search_seconds"] > 0  # a given cell did not
         provenance = read_provenance(file) if searched else {}
+        if not files.exists(search / "config.json"):
+            searched_by = provenance.get("replicas", 1)
         search_fields = search_in(provenance, fields["settings"], file)
         if search_fields is None:
             fields |= _search_of(search, fields["settings"])
@@ -277,15 +279,23 @@ def _candidate_entry(
         reason="" if completed else candidate["reason"] or "no reason was recorded",
         cell=SPACES[candidate["space"]].from_dict(cell) if cell else None,
         counts=candidate["counts"] or {},
-        training_seconds=candidate["training_seconds"] * replicas,
+        training_seconds=candidate["training_seconds"] * trained_by,
         test=read_test(training, ranking["score"]),
         tuned=candidate["settings"],
         snapshots=[
-            point | {"search_seconds": point["search_seconds"] * replicas}
+            point | {"search_seconds": point["search_seconds"] * searched_by}
             for point in candidate["snapshots"]
         ],
-        **fields | {"search_seconds": candidate["search_seconds"] * replicas},
+        **fields | {"search_seconds": candidate["search_seconds"] * searched_by},
     )
+
+
+def _replicas(path: pathlib.Path) -> int:
+    """On how many devices at once a run computed; 1 where it is gone."""
+    if not files.exists(path / "config.json"):
+        return 1
+    with _opened_run(path) as (_, settings):
+        return settings.get("replicas", 1)
 
 
 _READERS: dict[str, Callable[[str, RunDirectory, Mapping[str, Any]], list[Entry]]] = {

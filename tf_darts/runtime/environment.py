@@ -111,6 +111,7 @@ def _arithmetic(start: Mapping[str, Any]) -> list[str]:
         str(start.get("onednn", "")), "oneDNN as TensorFlow decides"
     )
     processor = str(start.get("processor", "?"))
+    processor = processor.replace(", 1 cores for", ", 1 core for")  # as older versions wrote it
     return [f"TensorFlow {version}", onednn, processor, " and ".join(map(str, kinds))]
 
 
