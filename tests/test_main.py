@@ -309,7 +309,7 @@ def test_ctrl_c_while_it_imports_is_one_line(command, tmp_path, stream, sign):
         (["--mode=search", "--dataset=digits", "--batch_size=4000"], "--batch_size"),
         (["--mode=search", "--dataset=digits", "--layers=2"], "--layers=2: out of range"),
         (["--mode=search", "--dataset=text", "--data_dir=/nowhere"], "is not a directory"),
-        (["--mode=search", "--dataset=pydoc", "--batch_size=5000"], "smaller --batch_size"),
+        (["--mode=search", "--dataset=pydoc", "--batch_size=5000"], " or less, or a longer text"),
         (
             ["--mode=train", "--dataset=cifar10", "--genotype=enas"],
             "it goes with --dataset=ptb|wikitext2|pydoc|text",

@@ -12,8 +12,8 @@ from tf_darts.spaces.convolutional.settings import ConvolutionalSearchConfig
 
 # What --dataset may be, in messages.
 NAMES = (
-    "ptb, wikitext2, pydoc, text, cifar10, digits, planted, folder, or an image classification set"
-    " of TensorFlow Datasets."
+    "ptb, wikitext2, pydoc, text, cifar10, digits, planted, folder, an image classification set"
+    " of TensorFlow Datasets, or add --load=FILE.py with the file that registers it."
 )
 
 MODES = "black_box, export, report, search, select, test, train, tune"
