@@ -4,6 +4,7 @@ import errno
 import functools
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -281,6 +282,20 @@ def test_what_stands_there_first_is_read_by_the_directions_of_its_epoch(tmp_path
         search(tmp_path, Events(kill_at=1))
     np.testing.assert_array_equal(moments[0].allowed["cell"], allowed)
     assert float(moments[0].numbers["warmth"]) == 2.0
+
+
+def test_the_clock_runs_before_a_rule_may_go_back(tmp_path, monkeypatch):
+    """Else a return at once, as after a kill, adds the machine's uptime to the search's seconds."""
+    clocks, has_next = [], engine.SearchEngine._has_next_epoch
+
+    def asked(self):
+        clocks.append(self._clock)
+        return has_next(self)
+
+    monkeypatch.setattr(engine.SearchEngine, "_has_next_epoch", asked)
+    before = time.monotonic()
+    search(tmp_path, epochs=1)
+    assert before < clocks[0] < time.monotonic()
 
 
 def half(path, **overrides):
