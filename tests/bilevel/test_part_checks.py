@@ -80,6 +80,11 @@ def test_wrong_directions_are_said(wrong, sentence):
         checked_directions(saying(wrong), HISTORY, FACTS)
 
 
+def test_one_epoch_is_one_epoch():
+    with pytest.raises(UserError, match="its directions after 1 epoch are a NoneType"):
+        checked_directions(saying(None), HISTORY[:1], FACTS)
+
+
 def test_what_fails_in_a_part_of_ours_stays_a_fault_of_ours():
     with (
         pytest.raises(

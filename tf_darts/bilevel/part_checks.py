@@ -88,7 +88,8 @@ def checked_directions(
     """
     with asking(rule, "directions"):
         said = rule.directions(history, facts)
-    subject = f"{_flag(rule)}: its directions after {len(history)} epochs"
+    epochs = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
+    subject = f"{_flag(rule)}: its directions after {epochs}"
     if not isinstance(said, Directions):
         raise UserError(f"{subject} are a {type(said).__name__}; it must give `Directions(…)`.")
     rate, decay = said.weight_learning_rate, said.weight_decay

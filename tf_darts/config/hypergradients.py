@@ -10,6 +10,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tf_darts.config.registration import check_free
 from tf_darts.errors import UserError, did_you_mean
 from tf_darts.runtime.files import shown
 
@@ -116,13 +117,9 @@ def register_hypergradient(
     Raises:
       UserError: the name cannot be, or is taken; or the function is none.
     """
-    flag = f"--hypergradient={shown(name)}"
-    if not isinstance(name, str) or not name.isidentifier():
-        raise UserError(f"{flag}: a name is letters, digits and _; choose such one.")
-    if name in HYPERGRADIENTS:
-        raise UserError(f"{flag}: the name is taken; choose another.")
+    check_free("--hypergradient", name, HYPERGRADIENTS)
     if not callable(function):
-        raise UserError(f"{flag}: what is registered is no function; give one.")
+        raise UserError(f"--hypergradient={name}: what is registered is no function; give one.")
     HYPERGRADIENTS[name] = Estimate(
         function=function,
         about=about,

@@ -15,7 +15,12 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
-from tf_darts.config.registration import check_composition, check_default, check_spelling
+from tf_darts.config.registration import (
+    check_composition,
+    check_default,
+    check_free,
+    check_spelling,
+)
 from tf_darts.config.setting import fields
 from tf_darts.errors import UserError, did_you_mean
 from tf_darts.runtime.files import shown
@@ -193,10 +198,7 @@ def register_method(name: str, about: str, **composition: Any) -> Method:
 
 def _check_free(flag: str, name: str, members: Mapping[str, Any]) -> None:
     _import_members()  # ours first: a file of others may not take their names
-    if not isinstance(name, str) or not name.isidentifier():
-        raise UserError(f"{flag}={shown(name)}: a name is letters, digits and _; choose such one.")
-    if name in members:
-        raise UserError(f"{flag}={name}: the name is taken; choose another.")
+    check_free(flag, name, members)
 
 
 def _import_members() -> None:

@@ -11,6 +11,14 @@ from tf_darts.errors import UserError, did_you_mean
 from tf_darts.runtime.files import shown
 
 
+def check_free(flag: str, name: Any, members: Collection[str]) -> None:
+    """Raises `UserError` where a member cannot have a name, or another has it already."""
+    if not isinstance(name, str) or not name.isidentifier():
+        raise UserError(f"{flag}={shown(name)}: a name is letters, digits and _; choose such one.")
+    if name in members:
+        raise UserError(f"{flag}={name}: the name is taken; choose another.")
+
+
 def check_default(cls: type, field: dataclasses.Field) -> None:
     """Raises `UserError` where no flag can be of a setting's type, or its default cannot be."""
     where = f"{cls.__name__}.{field.name}"
