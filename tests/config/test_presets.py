@@ -245,7 +245,17 @@ def test_a_schedule_that_was_asked_for_stays():
         ),
         (
             {"hypergradient": "second"},
-            "--hypergradient=second: not known; use one of first_order, finite_difference, exact.",
+            "--hypergradient=second: not known; use one of first_order, finite_difference, exact,"
+            " or add --load=FILE.py with the file that registers it.",
+        ),
+        (
+            {"hypergradient": "first-order"},
+            "--hypergradient=first-order: not known (did you mean first_order?); use one of",
+        ),
+        (
+            {"step_order": "alpha"},
+            "--step_order=alpha: not known (did you mean alpha_first?); use one of alpha_first,"
+            " weights_first.",
         ),
         (
             {"precision": "int8"},

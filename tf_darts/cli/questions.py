@@ -11,6 +11,7 @@ from tf_darts.cli import program
 from tf_darts.cli.completion import SHELLS, completion
 from tf_darts.cli.help_page import help_page
 from tf_darts.cli.printed_config import printed_config
+from tf_darts.config.setting import check_choice
 from tf_darts.errors import UserError
 from tf_darts.runtime.console import say
 from tf_darts.runtime.environment import versions
@@ -62,8 +63,7 @@ def _answered(arguments: list[str], values: flags.FlagValues) -> tuple[str | Non
         return help_page(command_line.typed_settings(values)), left
     if values["completion"].value:
         shell = values["completion"].value
-        if shell not in SHELLS:
-            raise UserError(f"--completion={shown(shell)}: not known; use one of bash, fish, zsh.")
+        check_choice("completion", shell, sorted(SHELLS))
         return completion(shell), left
     return printed_config(command_line.typed_settings(values), _sources(arguments, values)), left
 

@@ -21,8 +21,8 @@ from tf_darts.config.registration import (
     check_free,
     check_spelling,
 )
-from tf_darts.config.setting import fields
-from tf_darts.errors import UserError, did_you_mean
+from tf_darts.config.setting import Members, check_choice, fields
+from tf_darts.errors import UserError
 from tf_darts.runtime.files import shown
 
 # The kinds of parts, by the setting that names them; those of which there may be several.
@@ -275,12 +275,7 @@ def find_parts(kind: str, names: str) -> tuple[type[Part], ...]:
 
 
 def _found(flag: str, name: str, members: Mapping[str, Any]) -> Any:
-    if name not in members:
-        hint = did_you_mean(name, members)
-        raise UserError(
-            f"--{flag}={shown(name)}: not known{hint}; use one of {', '.join(members)}, or add"
-            " --load=FILE.py with the file that registers it."
-        )
+    check_choice(flag, name, Members(lambda: members))
     return members[name]
 
 

@@ -20,7 +20,7 @@ from tf_darts.config.layers import LAYERS, kind_of, preset_for, usual_space
 from tf_darts.config.report import ReportConfig
 from tf_darts.config.run import RunConfig
 from tf_darts.config.search import SearchConfig
-from tf_darts.config.setting import KINDS, check, fields
+from tf_darts.config.setting import KINDS, check, check_choice, fields
 from tf_darts.config.study import BlackBoxConfig, SelectConfig, StudyConfig, TuneConfig
 from tf_darts.config.table import check_has_tables
 from tf_darts.config.testing import TrainingTestConfig
@@ -181,8 +181,9 @@ def configure(overrides: Mapping[str, Any]) -> Config:
     overrides = rename_and_warn(overrides)
     mode, dataset = overrides.get("mode"), overrides.get("dataset")
     if mode not in modes():
-        problem = f"--mode={shown(mode)}: not known" if mode else "no --mode given"
-        raise UserError(f"{problem}; use one of {', '.join(modes())}.")
+        if mode:
+            check_choice("mode", mode, modes())
+        raise UserError(f"no --mode given; use one of {', '.join(modes())}.")
     for name in ("dataset", "data_dir", "space", "genotype"):
         if overrides.get(name) is not None:
             check(settings()[name], overrides[name])

@@ -35,7 +35,7 @@ class SearchConfig(RunConfig):
         "finite_difference",
         "The architecture's gradient is estimated in this way.",
         group="method",
-        choices=HYPERGRADIENTS,
+        choices=Members(lambda: HYPERGRADIENTS),
     )
     relaxation: str = setting(
         "softmax",

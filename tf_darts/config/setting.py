@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from tf_darts.errors import UserError
+from tf_darts.errors import UserError, did_you_mean
 from tf_darts.runtime.files import shown
 
 # More than any run can want, and no more than counters hold.
@@ -111,10 +111,8 @@ def check(field: dataclasses.Field, value: Any) -> None:
     if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
         raise UserError(f"--{field.name}={shown(_repr(value))}: it must be {KINDS[field.type]}.")
     allowed = field.metadata
-    if allowed["choices"] and value not in allowed["choices"]:
-        raise UserError(
-            f"--{field.name}={shown(value)}: not known; use one of {', '.join(allowed['choices'])}."
-        )
+    if allowed["choices"]:
+        check_choice(field.name, value, allowed["choices"])
     if not isinstance(value, int | float) or isinstance(value, bool):
         return
     bounds = [
@@ -131,6 +129,18 @@ def check(field: dataclasses.Field, value: Any) -> None:
         if not finite:
             words = f"a finite number {words}".rstrip()
         raise UserError(f"--{field.name}={shown(value)}: out of range; it must be {words}.")
+
+
+def check_choice(flag: str, value: Any, choices: Collection[str]) -> None:
+    """Raises `UserError` where a value is none of the choices; a file may register `Members`."""
+    if value in choices:
+        return
+    hint = did_you_mean(value, choices)
+    load = ", or add --load=FILE.py with the file that registers it"
+    raise UserError(
+        f"--{flag}={shown(value)}: not known{hint}; use one of {', '.join(choices)}"
+        f"{load if isinstance(choices, Members) else ''}."
+    )
 
 
 def _repr(value: Any) -> str:
