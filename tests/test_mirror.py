@@ -58,7 +58,7 @@ HOMES = {
     "cli/test_help_page.py": ["cli/flag_table", "cli/questions"],
     "config/test_datasets.py": ["data/images/own", "data/own_sets"],
     "config/test_hypergradients.py": ["report/ranking_plot", "runs/memory_estimates"],
-    "config/test_methods.py": ["config/method_names", "config/registration"],
+    "config/test_methods.py": ["config/method_names"],
     "config/test_operations_setting.py": ["spaces/convolutional/operation_lists"],
     "config/test_presets.py": [
         "config/data_searches",

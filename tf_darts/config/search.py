@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Self
 
 from tf_darts.cells.space import find_space, spaces
 from tf_darts.cells.topology import CellTopology
-from tf_darts.config import method_names, methods
-from tf_darts.config.hypergradients import HYPERGRADIENTS, check_known
+from tf_darts.config import composition, method_names, methods
+from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.run import RunConfig
-from tf_darts.config.setting import Members, check, fields, operations_setting, setting
+from tf_darts.config.setting import Members, fields, operations_setting, setting
 from tf_darts.config.table import check_has_tables, table_setting
-from tf_darts.errors import UserError, did_you_mean
+from tf_darts.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -204,7 +204,7 @@ class SearchConfig(RunConfig):
         # What is no text is refused where settings are checked.
         texts = {name: value for name, value in overrides.items() if isinstance(value, str)}
         method = methods.find_method(texts.get("method", self.method)).of_space(self.space)
-        self._check_settings(method)
+        composition.check_settings(method, fields(self))
         usual = dict(method.parts)
         if usual["step_order"] == methods.ORDERS[0] and "step_order" not in method.unused:
             usual["step_order"] = self.step_order
@@ -215,7 +215,7 @@ class SearchConfig(RunConfig):
         values |= {"method": method.name} | dict(method.settings)
         # Rounded as people would write it: 27 times 3e-4 is 0.0081.
         values |= {n: float(f"{f * values[n]:.12g}") for n, f in method.factors.items()}
-        made = _with_settings_of(type(self), tuple(parts))
+        made = composition.with_settings_of(type(self), tuple(parts))
         # A method's setting of a part that another takes the place of means nothing.
         return made(**{name: value for name, value in values.items() if name in fields(made)})
 
@@ -282,27 +282,6 @@ class SearchConfig(RunConfig):
         old = config.hypergradient if config.recorded(config._settings)["method"] == "darts" else ""
         return config.with_run_dir(re.sub(r"\W+", "_", config.label), old)
 
-    def _check_settings(self, method: methods.Method) -> None:
-        """Raises `UserError` where a method's own settings, in this space, are none of a search."""
-        subject = f"--method={method.name}"
-        check_known(method.hypergradient, subject)
-        for space in method.by_space:
-            if space not in spaces():
-                hint = did_you_mean(space, spaces())
-                raise UserError(f"{subject}: its by_space has {space!r}, which is no space{hint}.")
-        known: dict[str, dataclasses.Field] = {}
-        for each in spaces().values():
-            known |= fields(each.search)
-        known |= methods.part_settings() | fields(self)
-        for name, value in method.settings.items():
-            if name not in known:
-                hint = did_you_mean(name, known)
-                raise UserError(f"{subject}: its setting {name!r} is none of a search{hint}.")
-            try:
-                check(known[name], value)
-            except UserError as error:
-                raise UserError(f"{subject}, of its settings: {error}") from error
-
     def _check_edge_options(self) -> None:
         """Raises `UserError` where an option changes edges that take no such option."""
         if find_space(self.space).wraps_edges:
@@ -315,28 +294,3 @@ class SearchConfig(RunConfig):
                     f" of the space {self.space} do not offer; search in one of {fitting}, or give"
                     " --edge_options= without it."
                 )
-
-
-@functools.cache
-def _with_settings_of(
-    config: type[SearchConfig], parts: tuple[type[methods.Part], ...]
-) -> type[SearchConfig]:
-    """The class of a configuration with the settings of some parts as further fields."""
-    own = {field.name for field in dataclasses.fields(config)}
-    more = {}
-    for part in parts:
-        for name, field in fields(part).items():
-            if name in own:
-                raise UserError(
-                    f"--{part.kind}={part.name}: its setting {name} is one that every search has;"
-                    " give it another name."
-                )
-            setting_of_part = dataclasses.field(default=field.default, metadata=field.metadata)
-            more[name] = (name, field.type, setting_of_part)
-    if not more:
-        return config
-    made = dataclasses.make_dataclass(
-        config.__name__, more.values(), bases=(config,), frozen=True, kw_only=True
-    )
-    made.__module__ = config.__module__
-    return made
