@@ -55,7 +55,7 @@ def test_a_start_is_whole_and_a_resume_says_what_changed(tmp_path, monkeypatch):
     whole = recorded_environment(tmp_path)
     assert len(whole) == 3 and whole[1] == first | second
     assert whole[2]["versions"]["tf_darts"] == "9.9" and whole[2]["devices"] == first["devices"]
-    assert re.fullmatch(r".*tf_darts 9\.9.*; begun 20.*, resumed 2 times", in_short(tmp_path))
+    assert re.fullmatch(r".*tf_darts 9\.9.*; begun 20.*, started 3 times", in_short(tmp_path))
     assert [file.name for file in tmp_path.iterdir()] == [ENVIRONMENT]
 
 

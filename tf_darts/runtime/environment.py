@@ -137,8 +137,8 @@ def in_short(path: pathlib.Path) -> str:
         return f"{ENVIRONMENT} cannot be read"
     if not starts:
         return "not recorded"
-    resumed = f", resumed {len(starts) - 1} times" if len(starts) > 1 else ""
-    return f"{in_words(starts[-1])}; begun {starts[0].get('time', '')}{resumed}"
+    often = f", started {len(starts)} times" if len(starts) > 1 else ""
+    return f"{in_words(starts[-1])}; begun {starts[0].get('time', '')}{often}"
 
 
 def last_command(path: pathlib.Path) -> str:

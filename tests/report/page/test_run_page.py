@@ -94,8 +94,14 @@ def test_it_is_one_small_file_that_asks_for_nothing_else(search):
     assert "<script src" not in text and "<link" not in text and "<img" not in text
     edges = re.findall(r"edge ([^\"]+)\"", text.replace(r"\u2192", "→"))
     assert edges[:5] == ["c_k-2→0", "c_k-1→0", "c_k-2→1", "c_k-1→1", "0→1"]  # as it is drawn
-    for name in ("skip connections", "λ: the largest eigenvalue", "looked-up scores", "resumed, 2"):
+    for name in (
+        "skip connections",
+        "λ: the largest eigenvalue",
+        "looked-up scores",
+        "start 2, what",
+    ):
         assert name in text or json.dumps(name)[1:-1] in text
+    assert "<th>versions</th><td>NumPy 1</td>" in text
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +169,8 @@ def test_what_is_missing_is_a_sentence(tmp_path):
     old = record(1)
     del old["mixing"]
     text = body(written(run(tmp_path, [old])))
-    assert "λ was not measured" in text and "were not looked up" in text
+    assert "λ was not measured" in text and "<code>eigenvalue</code>" in text and "`" not in text
+    assert "were not looked up" in text
     assert "mixing weights were not recorded" in text and "environment of this run was not" in text
     assert "No epoch of this run" in body(written(run(tmp_path, [])))
     (tmp_path / "history.jsonl").write_text("{]\n")

@@ -9,6 +9,7 @@ import html
 import importlib.util
 import json
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ PAGE = "report.html"
 WIDTH = 1180  # of the page's content, pixels
 FONT = "DejaVu Sans, Verdana, sans-serif"  # the drawings are laid out for the first
 INK = "#333333"
+
+_QUOTED = re.compile(r"`([^`]+)`")
 
 _STYLE = f"""
 body {{ font: 15px/1.5 {FONT}; color: {INK}; width: {WIDTH}px; margin: 24px auto; }}
@@ -68,8 +71,9 @@ def escaped(text: Any) -> str:
 
 
 def paragraph(text: str, *, note: bool = False) -> str:
-    """A sentence."""
-    return f'<p class="note">{escaped(text)}</p>' if note else f"<p>{escaped(text)}</p>"
+    """A sentence; what it quotes in backticks is set as code."""
+    set_text = _QUOTED.sub(r"<code>\1</code>", escaped(text))
+    return f'<p class="note">{set_text}</p>' if note else f"<p>{set_text}</p>"
 
 
 def heading(text: str) -> str:

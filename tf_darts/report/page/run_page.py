@@ -18,7 +18,7 @@ from tf_darts.report.page.document import figures, heading, pairs, paragraph, wr
 from tf_darts.report.plots import by_operation
 from tf_darts.report.run_files import read_cell, read_records
 from tf_darts.runtime import files
-from tf_darts.runtime.environment import ENVIRONMENT
+from tf_darts.runtime.environment import ENVIRONMENT, in_rows
 
 _GROUPS = {"skips": "skip connections", "eigenvalue": "λ: the largest eigenvalue of ∇²α L_val"}
 _MISSING = {
@@ -239,8 +239,8 @@ def _settings(directory: pathlib.Path, settings: Mapping[str, Any]) -> list[str]
     try:
         starts = files.read_json(file)["starts"] if files.exists(file) else []
         for number, start in enumerate(starts, start=1):
-            name = "environment" if number == 1 else f"resumed, {number}"
-            parts.append(pairs(start, f"{name}: {start.get('time', '')}"))
+            name = "environment" if number == 1 else f"start {number}, what changed"
+            parts.append(pairs(in_rows(start), f"{name}: {start.get('time', '')}"))
     except (StateError, KeyError, TypeError, AttributeError):
         starts = []
     if not starts:
