@@ -408,7 +408,10 @@ def test_description(make):
         ({"colour_jitter": (0.4, 0.4, 0.4, 0.6)}, r"jitter of 0.4, 0.4, 0.4, 0.6: give"),
         ({"colour_jitter": (-0.1, 0, 0, 0)}, "from 0 to 1"),
         ({"colour_jitter": (0, 0, 1.1, 0)}, "from 0 to 1"),
-        ({"validation_examples": 50}, r"50 cannot be kept .* --validation_examples=N from 1 to 49"),
+        (
+            {"validation_examples": 50},
+            r"50 cannot be kept .* --validation_examples=N from 1 to 46, or",
+        ),
         ({"train_examples": 41}, r"40 training images, not 41; .* from 1 to 40"),
         ({"batch_size": 41}, r"training part of \w+ has 40 images, but a batch has 41"),
     ],

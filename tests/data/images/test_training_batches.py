@@ -250,7 +250,14 @@ def test_description():
         ({"crop_padding": -1}, "crop_padding of -1"),
         ({"cutout": -1}, "cutout of -1"),
         ({"steps_per_epoch": -1}, "-1 steps per epoch"),
-        ({"validation_examples": 50}, r"50 cannot be kept .* --validation_examples=N from 1 to 49"),
+        (
+            {"validation_examples": 50},
+            r"50 cannot be kept .* --validation_examples=N from 1 to 46, or",
+        ),
+        (
+            {"validation_examples": 5000, "batch_size": 96},
+            r"5000 cannot .*=N from 1 to 49 and a --batch_size of at most 50 - N",
+        ),
         (
             {"crop_padding": 100_000},
             r"--crop_padding=100000: the images of numbers have \d+ pixels",

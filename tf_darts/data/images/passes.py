@@ -38,32 +38,6 @@ def check_examples(name: str, train_examples: int, total: int) -> None:
         )
 
 
-def split_examples(
-    name: str, total: int, validation_examples: int, train_on_all: bool, train_examples: int
-) -> tuple[int, int]:
-    """How many of a data set's training images validate and how many train, the former first.
-
-    Args:
-      name: the data set's, for errors.
-      total: all of them.
-      validation_examples: how many are kept for validation.
-      train_on_all: none are.
-      train_examples: how many of the others are used; 0 is all.
-
-    Raises:
-      UserError: there are not so many.
-    """
-    validation_count = 0 if train_on_all else validation_examples
-    if not 0 <= validation_count < total:
-        raise UserError(
-            f"{name} has {total} training images, of which {validation_count} cannot be kept for"
-            f" validation; give --validation_examples=N from 1 to {total - 1}, or"
-            " --train_on_all to keep none."
-        )
-    check_examples(name, train_examples, total - validation_count)
-    return validation_count, train_examples or total - validation_count
-
-
 def training_split(
     name: str,
     total: int,
@@ -73,15 +47,35 @@ def training_split(
     train_on_all: bool,
     train_examples: int,
 ) -> tuple[int, int]:
-    """`split_examples`, whose training part fills a batch of `batch_size` images.
+    """How many of a data set's training images validate and how many train, the former first.
+
+    Args:
+      name: the data set's, for errors.
+      total: all of them.
+      batch_size: images of a batch, which those that train must fill.
+      validation_examples: how many are kept for validation.
+      train_on_all: none are.
+      train_examples: how many of the others are used; 0 is all.
 
     Raises:
-      UserError: as `split_examples`, or it does not.
+      UserError: there are not so many.
     """
-    counts = split_examples(name, total, validation_examples, train_on_all, train_examples)
-    advice = ", fewer --validation_examples" if counts[0] else ""
-    check_filled(counts[1], batch_size, name, "training part", advice)
-    return counts
+    validation_count = 0 if train_on_all else validation_examples
+    if not 0 <= validation_count < total:
+        # One piece of advice for both defaults: a set so small seldom fills a batch either.
+        most, smaller = total - batch_size, ""
+        if most < 1:
+            most, smaller = total - 1, f" and a --batch_size of at most {total} - N"
+        raise UserError(
+            f"{name} has {total} training images, of which {validation_count} cannot be kept for"
+            f" validation; give --validation_examples=N from 1 to {most}{smaller}, or"
+            " --train_on_all to keep none."
+        )
+    check_examples(name, train_examples, total - validation_count)
+    train_count = train_examples or total - validation_count
+    advice = ", fewer --validation_examples" if validation_count else ""
+    check_filled(train_count, batch_size, name, "training part", advice)
+    return validation_count, train_count
 
 
 def check_filled(count: int, batch_size: int, name: str, part: str, advice: str = "") -> None:
