@@ -1,10 +1,14 @@
 """The texts of a study: settings of its runs, ranges of what is tuned."""
 
+import re
+
 import pytest
 
 from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
+from tf_darts.study.run_study import run_study
 from tf_darts.study.settings import (
+    naming,
     parse_assignments,
     run_settings,
     search_config,
@@ -92,3 +96,28 @@ def test_one_text_serves_several_kinds_of_searches():
 def test_settings_of_runs_are_settings_of_the_study():
     settings = run_settings("train", training_config(select(train_settings="units=12")))
     assert settings["train.units"] == 12 and "train.run_dir" not in settings
+
+
+def test_a_refusal_of_its_runs_names_the_flag_of_the_study():
+    config = configure({"mode": "select", "dataset": "digits", "candidates": "random"})
+    message = re.escape("--train_settings: use a smaller --batch_size.")
+    with pytest.raises(UserError, match=message), naming("train_settings", config):
+        raise UserError("use a smaller --batch_size.")
+    message = r"^--data_dir=pictures is no directory"  # the study has that flag itself
+    with pytest.raises(UserError, match=message), naming("train_settings", config):
+        raise UserError("--data_dir=pictures is no directory.")
+
+
+@pytest.mark.parametrize(
+    ("settings", "flag"),
+    [
+        ({"candidates": "darts", "search_settings": "batch_size=2000"}, "search_settings"),
+        ({"candidates": "random", "train_settings": "batch_size=2000"}, "train_settings"),
+        ({"candidates": "random", "train_settings": "validation_examples=2000"}, "train_settings"),
+    ],
+)
+def test_data_too_small_are_refused_by_the_flag_of_the_study(settings, flag, tmp_path):
+    study = {"mode": "select", "dataset": "digits", "run_dir": str(tmp_path / "study")}
+    with pytest.raises(UserError, match=f"^--{flag}: "):
+        run_study(configure(study | settings))
+    assert not (tmp_path / "study").exists()

@@ -17,6 +17,7 @@ from tf_darts.cells.space import find_space, spaces
 from tf_darts.config import methods
 from tf_darts.config.export import ExportConfig
 from tf_darts.config.layers import LAYERS, kind_of, preset_for, usual_space
+from tf_darts.config.misplaced import misplaced
 from tf_darts.config.report import ReportConfig
 from tf_darts.config.run import RunConfig
 from tf_darts.config.search import SearchConfig
@@ -24,7 +25,7 @@ from tf_darts.config.setting import KINDS, check, check_choice, fields
 from tf_darts.config.study import BlackBoxConfig, SelectConfig, StudyConfig, TuneConfig
 from tf_darts.config.table import check_has_tables
 from tf_darts.config.testing import TrainingTestConfig
-from tf_darts.errors import UserError, did_you_mean, enumerated
+from tf_darts.errors import UserError, did_you_mean
 from tf_darts.runtime import start_up
 from tf_darts.runtime.files import exists, expanded, is_directory, shown
 from tf_darts.runtime.renamed_settings import rename_and_warn
@@ -160,13 +161,13 @@ def _check_dataset(mode: str, dataset: str | None, data_dir: str) -> None:
     raise UserError(f"--dataset={shown(dataset)}: not known{hint}; {choices}")
 
 
-def _owner(name: str) -> str | None:
-    """What a flag is for that means nothing here."""
-    kinds = {preset.purpose for preset in _all_presets() if name in fields(preset)}
-    for both in ("searches", "trainings"):  # on whatever data, where on images and on texts
-        if {f"{both} on images", f"{both} on texts"} <= kinds:
-            kinds = {kind for kind in kinds if not kind.startswith(both)} | {both}
-    return enumerated([*sorted(kinds), *methods.owners(name)]) or None
+def _of_runs(config: Config, overrides: Mapping[str, Any]) -> dict[str, Config]:
+    """The presets of a study's runs, by the setting of the study that changes them."""
+    if not isinstance(config, StudyConfig):
+        return {}
+    of_both = {n: overrides[n] for n in ("dataset", "space", "data_dir") if overrides.get(n)}
+    modes_of = {"search_settings": "search", "train_settings": "train"}
+    return {name: _preset(of_both | {"mode": mode}) for name, mode in modes_of.items()}
 
 
 def configure(overrides: Mapping[str, Any]) -> Config:
@@ -196,13 +197,8 @@ def configure(overrides: Mapping[str, Any]) -> Config:
             )
             if overrides.get("space"):  # which may be why
                 scope += f" --space={shown(overrides['space'])}"
-            owner, flag = _owner(name), shown(name)
-            if owner is None:
-                near = did_you_mean(name, allowed)
-                raise UserError(f"--{flag} is no setting{near}; {scope} --help lists them.")
-            raise UserError(
-                f"--{flag} has no meaning for {scope}; it is for {owner}; leave it out."
-            )
+            of_runs = _of_runs(preset, overrides)
+            raise misplaced(name, value, scope, preset, _all_presets(), of_runs)
         check(allowed[name], value)
     chosen = {name: value for name, value in overrides.items() if (name, value) != ("space", "")}
     config = dataclasses.replace(preset, **chosen).validated(overrides, preset)

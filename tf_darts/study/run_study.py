@@ -39,6 +39,7 @@ from tf_darts.study.cluster import VARIABLES, Role, check_address, lost_chief, r
 from tf_darts.study.evaluation import Evaluation
 from tf_darts.study.looked_up import TableScores, table_scores
 from tf_darts.study.plan import plan
+from tf_darts.study.settings import naming
 from tf_darts.study.train_candidate import Row, load_rows, ranked, train_candidate
 from tf_darts.study.tuner import StudyTuner
 from tf_darts.training.engine import TrainingData
@@ -86,9 +87,9 @@ def _run(
     if part is not Role.WORKER:
         check_directory(config.run_dir, settings, planned.extendable)
     if looked_up is None:
-        score, score_mode, data = _check(planned.example)
+        score, score_mode, data = _check(config, planned.example)
     else:
-        score, score_mode, data = _check_search(planned.example)
+        score, score_mode, data = _check_search(config, planned.example)
     training = planned.example.training
     if part is Role.WORKER:
         wait_for_chief(config.chief_patience)
@@ -190,7 +191,7 @@ def _search(tuner: StudyTuner) -> None:
         raise lost_chief(error) from error
 
 
-def _check(example: Candidate) -> tuple[str, str, TrainingData]:
+def _check(config: StudyConfig, example: Candidate) -> tuple[str, str, TrainingData]:
     """Makes what a candidate is made of, so that wrong input is found before any long work.
 
     Returns:
@@ -198,21 +199,24 @@ def _check(example: Candidate) -> tuple[str, str, TrainingData]:
     """
     set_arithmetic(example.training)
     if example.search is not None:
-        search_task(example.search)
+        with naming("search_settings", config):
+            search_task(example.search)
     cell = example.cell
     if cell is None:
         space = find_space(example.training.space)
         cell = genotype_class(space.name).from_cells(random_cells(space.topologies, 0))
-    task = training_task(example.training, cell)
+    with naming("train_settings", config):
+        task = training_task(example.training, cell)
     return task.objective.score, task.objective.score_mode, task.data
 
 
-def _check_search(example: Candidate) -> tuple[str, str, SearchData | None]:
+def _check_search(config: StudyConfig, example: Candidate) -> tuple[str, str, SearchData | None]:
     """As `_check` where cells are looked up: only what searches are made of is made."""
     data = None
     if example.search is not None:
         set_arithmetic(example.search)
-        data = search_task(example.search).data
+        with naming("search_settings", config):
+            data = search_task(example.search).data
     return *find_space(example.training.space).judged_by, data
 
 

@@ -1,6 +1,8 @@
 """The settings of a study's searches and trainings."""
 
-from collections.abc import Mapping
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -8,6 +10,7 @@ from tf_darts.config import methods
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.config.presets import computed_settings, configure, configure_texts
 from tf_darts.config.search import SearchConfig
+from tf_darts.config.setting import fields
 from tf_darts.config.study import SelectConfig, StudyConfig, TuneConfig
 from tf_darts.config.training import TrainingConfig
 from tf_darts.errors import UserError
@@ -119,6 +122,23 @@ def training_config(
             " leave it out there."
         )
     return trained
+
+
+@contextlib.contextmanager
+def naming(flag: str, config: StudyConfig) -> Iterator[None]:
+    """Within it a refusal that advises on settings of a study's runs begins with the study's flag.
+
+    Args:
+      flag: the study's, which changes settings of such runs.
+      config: the study's; what it has as flags itself needs no other.
+    """
+    try:
+        yield
+    except UserError as error:
+        named = re.findall(r"--(\w+)", str(error))
+        if all(name in fields(config) for name in named):
+            raise
+        raise UserError(f"--{flag}: {error}") from error
 
 
 def run_settings(prefix: str, config: SearchConfig | TrainingConfig) -> dict[str, Any]:

@@ -68,8 +68,8 @@ def training_split(
             most, smaller = total - 1, f" and a --batch_size of at most {total} - N"
         raise UserError(
             f"{name} has {total} training images, of which {validation_count} cannot be kept for"
-            f" validation; give --validation_examples=N from 1 to {most}{smaller}, or"
-            " --train_on_all to keep none."
+            f" validation; give --validation_examples=N from 1 to {most}{smaller}, or, where no"
+            " study compares by validation, --train_on_all."
         )
     check_examples(name, train_examples, total - validation_count)
     train_count = train_examples or total - validation_count
