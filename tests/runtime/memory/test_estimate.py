@@ -64,6 +64,17 @@ def test_too_little(machine, capsys):
     )
 
 
+def test_hardly_enough(machine, capsys):
+    need = memory.MemoryEstimate(1000 * MEGABYTE, 500 * MEGABYTE, 0, 6000 * MEGABYTE)
+    memory.announce(need, "try less", "a: ")
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "a: It will need about 8.0 GB of memory; this machine has 9.2 GB for it."
+    assert said[1] == (
+        "a: That is close, since it may take up to 27% more than is foreseen; should it be killed"
+        " for that, try less."
+    )
+
+
 def test_advice_that_does_not_help_is_not_given():
     assert memory.advice(64, 2, True) == "try --micro_batches=4, or --batch_size=32"
     assert memory.advice(9, 1, True) == "try --batch_size=4"

@@ -21,6 +21,8 @@ STARTING = 150_000_000
 OPERATION = 22_000
 # What lies between the tensors in the allocator's hands, as a share of them.
 GAPS = 0.08
+# Of the measured processes one took this many times what was foreseen, the others less.
+OFF_BY_AT_MOST = 1.27
 PROC = pathlib.Path("/proc")
 CGROUP = pathlib.Path("/sys/fs/cgroup")
 
@@ -133,7 +135,7 @@ _VERSION_1 = ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")
 
 
 def announce(need: MemoryEstimate, advice: str, label: str = "") -> None:
-    """Says how much memory a run will need and how much there is; warns where that is less.
+    """Says how much memory a run will need and how much there is, and where that is less or close.
 
     Args:
       need: of the run.
@@ -147,6 +149,11 @@ def announce(need: MemoryEstimate, advice: str, label: str = "") -> None:
     say(f"{label}It will need about {in_gigabytes(needed)} of memory{room}.")
     if free is not None and needed > free:
         say(f"{label}WARNING: that is too much, and the run may be killed for it; {advice}.")
+    elif free is not None and OFF_BY_AT_MOST * needed > free:
+        say(
+            f"{label}That is close, since it may take up to {OFF_BY_AT_MOST - 1:.0%} more than is"
+            f" foreseen; should it be killed for that, {advice}."
+        )
 
 
 def advice(batch_size: int, micro_batches: int, rematerialize: bool | None) -> str:
