@@ -86,6 +86,13 @@ def test_an_old_name_is_printed_as_the_new_one(capsys):
     assert "--export_version=3" in section(text, "The command line gives:")
 
 
+def test_nothing_is_said_of_old_names_that_nobody_typed(capsys):
+    words = ("--mode=train", "--dataset=imagenet2012", "--genotype=darts_v2", "--print_config")
+    with pytest.raises(SystemExit):
+        questions.parse(["main", *words], flag_values())
+    assert capsys.readouterr().err == ""
+
+
 def test_a_wrong_configuration_is_refused():
     with pytest.raises(UserError, match="no --dataset given"):
         questions.parse(["main", "--mode=search", "--print_config"], flag_values())

@@ -7,7 +7,7 @@ from tf_darts import __version__
 from tf_darts.cli.flag_table import groups_of
 from tf_darts.cli.help_page import written_flag
 from tf_darts.config.methods import PAPERS
-from tf_darts.config.presets import Config, configure, unchecked
+from tf_darts.config.presets import Config, configure, configure_current, unchecked
 from tf_darts.config.run import RunConfig
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.setting import fields
@@ -84,7 +84,7 @@ def _composition(config: Config) -> Iterator[str]:
 def _is_allowed(typed: Mapping[str, Any], name: str, value: Any, config: Config) -> bool:
     """Whether a setting may be given beside the others, and changes nothing with its own value."""
     try:
-        made = configure({**typed, name: value})
+        made = configure_current({**typed, name: value})
     except UserError:
         return False
     return all(getattr(made, field) == getattr(config, field) for field in fields(config))

@@ -179,7 +179,11 @@ def configure(overrides: Mapping[str, Any]) -> Config:
     Raises:
       UserError: a name or value that is not allowed; the sentence lists what is.
     """
-    overrides = rename_and_warn(overrides)
+    return configure_current(rename_and_warn(overrides))
+
+
+def configure_current(overrides: Mapping[str, Any]) -> Config:
+    """`configure` of settings by their names of today, of which no old one is told."""
     mode, dataset = overrides.get("mode"), overrides.get("dataset")
     if mode not in modes():
         if mode:
