@@ -52,8 +52,8 @@ def check_spelling(cls: type) -> None:
             hint = f", and it has none of {', '.join(named)}"
         if hint:
             raise UserError(
-                f"{cls.__name__}: nothing calls its {name}{hint}; rename it, a method of its own"
-                f" use as _{name}."
+                f"{cls.__name__}: nothing calls its {name}{hint}; rename it, as _{name}"
+                " where it is a helper of the class itself."
             )
 
 

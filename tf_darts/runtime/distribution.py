@@ -53,9 +53,10 @@ def _strategy(
         several = len(gpus) > 1
         devices = tf.config.list_logical_devices("GPU") if several else _cpus(cpu_replicas)
         if len(devices) < 2:
+            found = "is one GPU" if gpus else "is no GPU"
             raise UserError(
-                f"--distribution=mirrored: needs two devices or more, and there are {len(gpus)}"
-                " GPUs; use --distribution=one_device, or --cpu_replicas=2 to try it on the CPU."
+                f"--distribution=mirrored: needs two devices or more, and there {found};"
+                " use --distribution=one_device, or --cpu_replicas=2 to try it on the CPU."
             )
         return tf.distribute.MirroredStrategy([device.name for device in devices])
     return None
