@@ -28,6 +28,12 @@ _FORMATS = {
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 _TITLE_SIZE = 11  # points
+_GROUP_TITLES = {
+    "skips": "skip connections",
+    "eigenvalue": "λ: the largest eigenvalue of ∇²α L_val",
+    "discretisation": "discretisation gap",
+    "table": "looked-up scores",
+}
 _NEARLY_ALIKE = 0.1  # mixing weights of which two digits say little
 _COLOURS = ("#1f6fb4", "#d1602a", "#3b8a4a", "#7a4fa3")
 
@@ -125,6 +131,11 @@ def _inches(title: str) -> float:
     return float(path.get_extents().width) / 72
 
 
+def group_title(group: str) -> str:
+    """What the monitors GROUP/NAME of a group measure, as pictures and pages call it."""
+    return _GROUP_TITLES.get(group, group.replace("_", " "))
+
+
 def learning_curves(
     history: Sequence[Mapping[str, float | None]],
     scores: Mapping[str, str],
@@ -181,7 +192,7 @@ def learning_curves(
                 about, value = levels[key]
                 style = {"color": _COLOURS[place % len(_COLOURS)], "linewidth": 1.0}
                 panel.axhline(value, linestyle="--", label=f"{name}, {about}", **style)
-        panel.set_ylabel(group.replace("_", " "))
+        panel.set_ylabel(group_title(group))
         values = [record[key] for key in members for record in history if record.get(key)]
         if all(float(value).is_integer() for value in values):  # they are counted
             panel.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -15,12 +15,11 @@ from tf_darts.report.drawing.cell_graph import plain_edge_labels
 from tf_darts.report.page.cell_slider import Weights, cell_slider
 from tf_darts.report.page.curves import Points, curves, points, weights_by_edge
 from tf_darts.report.page.document import figures, heading, pairs, paragraph, write_page
-from tf_darts.report.plots import by_operation
+from tf_darts.report.plots import by_operation, group_title
 from tf_darts.report.run_files import read_cell, read_records
 from tf_darts.runtime import files
 from tf_darts.runtime.environment import ENVIRONMENT, in_rows
 
-_GROUPS = {"skips": "skip connections", "eigenvalue": "λ: the largest eigenvalue of ∇²α L_val"}
 _MISSING = {
     "skips": "The number of skip connections was not recorded.",
     "eigenvalue": "λ was not measured: this search did not have the monitor `eigenvalue`.",
@@ -218,12 +217,11 @@ def _monitors(history: Sequence[Record], levels: Mapping[str, float]) -> list[st
         if not lines:
             sentences.append(paragraph(_MISSING[group], note=True))
             continue
-        title = _GROUPS.get(group, group.replace("_", " "))
+        title = group_title(group)
         if group == "table":
             # What stands after few epochs is no full score: it has a panel of its own.
             early = {name: line for name, line in lines.items() if "epochs" in name}
             lines = {name: line for name, line in lines.items() if name not in early}
-            title = "looked-up scores of the epoch's cell"
             if early:
                 panels["monitor_table_early"] = curves(f"{title}, few epochs", early)
             shown = {f"{n}, collapse": v for n, v in levels.items() if n.replace("_", " ") in lines}
