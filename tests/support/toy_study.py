@@ -61,7 +61,9 @@ class ToyStudy:
     def __init__(self, monkeypatch):
         self.evaluated, self.answers = [], {}
         monkeypatch.setattr(run_study, "train_candidate", self._evaluate)
-        monkeypatch.setattr(run_study, "_check", lambda example: ("perplexity", "min", DATA))
+        monkeypatch.setattr(
+            run_study, "_check", lambda config, example: ("perplexity", "min", DATA)
+        )
         picture = b"\x89PNG"
         monkeypatch.setattr(ranking, "save_figure", lambda f, path: write_atomically(path, picture))
         monkeypatch.setattr(ranking, "ranking_plot", lambda ranking: None)
