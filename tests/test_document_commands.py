@@ -81,7 +81,7 @@ SMALL = {  # by mode and whether it is of texts
     ",train_examples=20,validation_examples=10",
 }
 SMALL_BENCHMARK = (
-    *("--batch_size=2", "--units=8", "--words=20", "--bptt=4", "--channels=2", "--layers=3"),
+    *("--batch_size=2", "--units=8", "--words=20", "--bptt=4", "--channels=4"),
     *("--steps=1", "--warmup=1", "--rounds=1", f"--python={sys.executable}"),
 )
 # By the space, in place of the layers.
@@ -170,7 +170,12 @@ class Reader:
             return subprocess.run([sys.executable, *words[1:]], check=False).returncode
         if "plot_cell" in words[1] and pathlib.Path("runs/SEARCH").exists():
             self.link("RUN", "runs/SEARCH")
-        return self.program(words[1:] + list(SMALL_BENCHMARK if "benchmark" in words[1] else ()))
+        if "benchmark" in words[1]:
+            other = "--task=nb201_search" in words
+            own = any(word.startswith("--setting=") for word in words)
+            size = [] if own else ["--setting=cells_per_stage=1"]
+            words = [*words, *SMALL_BENCHMARK, *(size if other else ["--layers=3"])]
+        return self.program(words[1:])
 
     def main(self, words):
         values = flags.FlagValues()
