@@ -115,6 +115,8 @@ def study_settings(values, mode):
     small = small_settings(values, mode)
     tuned = {name.split(".")[-1] for name in settings(values.tune)}
     merged = settings(values[f"{mode}_settings"].value) | small
+    if "warm_up_epochs" in merged:
+        merged |= {"epochs": "2", "warm_up_epochs": "1"}
     pairs = (f"{name}={value}" for name, value in merged.items() if name not in tuned)
     return f"--{mode}_settings={','.join(pairs)}"
 
