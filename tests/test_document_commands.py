@@ -181,6 +181,8 @@ class Reader:
         return self.program(words[1:])
 
     def main(self, words):
+        # A study is cut to one seed here: its candidate of another is that of the first.
+        words = [re.sub(r"(candidates/\w+_seed)\d+", r"\g<1>0", word) for word in words]
         values = flags.FlagValues()
         command_line.define_flags(values)
         flags.DEFINE_string("flagfile", None, "as absl has it", flag_values=values)
