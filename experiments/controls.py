@@ -2,7 +2,6 @@
 
   python experiments/controls.py --run --runs=DIR     # runs what is not recorded yet
   python experiments/controls.py                      # prints the tables
-  python experiments/controls.py --write              # writes them into docs/results.md
 
 `PLAN` has all searches, four seeds each, the same ones in all rows, which are compared by pairs.
 A run that has finished becomes a line of `experiments/results/controls.jsonl` (`record_run.py`).
@@ -25,23 +24,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import records
-from marked_tables import with_table
 
 from tf_darts.cells.answers import at_least
 from tf_darts.cli import program
 from tf_darts.config.presets import computed_settings, configure
 from tf_darts.report.tables import Rows, markdown_table
-from tf_darts.runtime import files
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "experiments" / "results" / "controls.jsonl"
-DOCUMENT = ROOT / "docs" / "results.md"
-_RUN = flags.DEFINE_bool("run", False, "Run the searches that are not recorded.")
-_RUNS = flags.DEFINE_string("runs", None, "The folder of their run directories.")
-_CIFAR10_DIR = flags.DEFINE_string(
-    "cifar10_dir", "", "The folder of CIFAR-10; empty: downloads it."
-)
-_WRITE = flags.DEFINE_bool("write", False, "Write the document.")
 
 Settings = Mapping[str, Any]
 Line = Mapping[str, Any]
@@ -132,7 +122,7 @@ def read(path: pathlib.Path = RECORDS) -> dict[str, Line]:
     return {_text(line["settings"]): line for line in records.read(path)}
 
 
-def run_all(runs: pathlib.Path) -> None:
+def run_all(runs: pathlib.Path, cifar10_dir: str) -> None:
     """Runs and records all that is not recorded; raises `CalledProcessError` where one fails."""
     command = [sys.executable, "-m", "tf_darts.main", "--mode=search"]
     for space, own, seed in planned():
@@ -140,8 +130,8 @@ def run_all(runs: pathlib.Path) -> None:
             continue
         name = "_".join([space, *map(str, own.values()), str(seed)])
         given = words(SPACES[space] | own | {"seed": seed, "run_dir": runs / name})
-        if _CIFAR10_DIR.value and SPACES[space]["dataset"] == "cifar10":
-            given.append(f"--data_dir={_CIFAR10_DIR.value}")
+        if cifar10_dir and SPACES[space]["dataset"] == "cifar10":
+            given.append(f"--data_dir={cifar10_dir}")
         subprocess.run([*command, *given], check=True, cwd=ROOT)
         record = [sys.executable, str(ROOT / "experiments" / "record_run.py")]
         subprocess.run([*record, str(runs / name), f"--output={RECORDS}"], check=True, cwd=ROOT)
@@ -234,25 +224,30 @@ def _paired(pairs: Sequence[tuple[int, int]]) -> str:
     return f"{differences.mean():+.1f} (p = {p:.2g})"
 
 
-def document(text: str) -> str:
-    """The document with the tables made anew between its marks."""
-    for name, rows in (("controls", controls()), ("guards", guards())):
-        text = with_table(text, name, "controls.py", rows)
-    return text
+def tables() -> dict[str, Rows]:
+    """The tables of docs/ by name."""
+    return {"controls": controls(), "guards": guards()}
+
+
+def define_flags() -> None:
+    """Defines the flags of this program."""
+    flags.DEFINE_bool("run", False, "Run the searches that are not recorded.")
+    flags.DEFINE_string("runs", None, "The folder of their run directories.")
+    flags.DEFINE_string("cifar10_dir", "", "The folder of CIFAR-10; empty: downloads it.")
 
 
 def main(arguments: list[str]) -> None:
-    """Runs, writes or prints."""
+    """Runs or prints."""
     del arguments
-    if _RUN.value:
-        if not _RUNS.value:
+    asked = flags.FLAGS
+    if asked.run:
+        if not asked.runs:
             raise app.UsageError("--run needs --runs=DIR, where the run directories go.")
-        run_all(pathlib.Path(_RUNS.value).expanduser().resolve())
-    elif _WRITE.value:
-        files.write_atomically(DOCUMENT, document(DOCUMENT.read_text()))
+        run_all(pathlib.Path(asked.runs).expanduser().resolve(), asked.cifar10_dir)
     else:
         print(markdown_table(controls()), markdown_table(guards()), sep="\n")
 
 
 if __name__ == "__main__":
+    define_flags()
     program.run(main, "controls")

@@ -1,7 +1,6 @@
 """The table and picture of docs/results.md about the hypergradients, from experiments/results/.
 
-  python experiments/estimate_curves.py           # prints the table
-  python experiments/estimate_curves.py --write   # writes it and the picture into docs/
+  python experiments/estimate_curves.py   # prints the table
 
 What `compare_estimates.py` measured along searches is summed up here and no more: the cosine of
 first order and of finite differences with the exact hypergradient, and their relative error, on
@@ -14,22 +13,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from absl import flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import records
-from marked_tables import with_table
 
 from tf_darts.cli import program
 from tf_darts.report.tables import Rows, markdown_table
-from tf_darts.runtime import files
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-_WRITE = flags.DEFINE_bool("write", False, "Write the document and its picture.")
 RECORDS = ROOT / "experiments" / "results" / "estimates"
-DOCUMENT = ROOT / "docs" / "results.md"
 CURVES = ROOT / "docs" / "images" / "estimates.png"
 _ESTIMATES = {
     "first_order": "first order",
@@ -95,9 +89,9 @@ def _nearer(searches: Sequence[Search], estimate: str) -> str:
     return f"{nearer} of {len(pairs)}"
 
 
-def document(text: str, searches: Sequence[Search]) -> str:
-    """The document with the table made anew."""
-    return with_table(text, "estimates", "estimate_curves.py", table(searches))
+def tables(searches: Sequence[Search]) -> dict[str, Rows]:
+    """The table of docs/ by its name."""
+    return {"estimates": table(searches)}
 
 
 def draw(searches: Sequence[Search], path: pathlib.Path = CURVES) -> None:
@@ -130,14 +124,9 @@ def draw(searches: Sequence[Search], path: pathlib.Path = CURVES) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Prints the table, or writes it."""
+    """Prints the table."""
     del arguments
-    searches = read()
-    if _WRITE.value:
-        files.write_atomically(DOCUMENT, document(DOCUMENT.read_text(), searches))
-        draw(searches)
-        return
-    print(markdown_table(table(searches)))
+    print(markdown_table(table(read())))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The leaderboard of docs/results.md and README.md, its picture, and our column of docs/methods.md.
 
-  python experiments/leaderboard.py           # prints the tables
-  python experiments/leaderboard.py --write   # writes them and the picture
+  python experiments/leaderboard.py   # prints the tables
 
 Nothing is computed here but means, deviations and tests over runs: what a run's cell is worth in
 the table of NAS-Bench-201 stands in its line, as the search's own `table.json` said it.
@@ -15,26 +14,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from absl import flags
 from scipy import stats
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import records
-from marked_tables import with_table
 
 from tf_darts.benchmarks.null_distribution import by_mean_percentile
 from tf_darts.cli import program
 from tf_darts.report.statistics import summarise
 from tf_darts.report.tables import Rows, markdown_table
-from tf_darts.runtime import files
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-_WRITE = flags.DEFINE_bool("write", False, "Write the document and its pictures.")
 RECORDS = ROOT / "experiments" / "results" / "nasbench201"
-DOCUMENT = ROOT / "docs" / "results.md"
-README = ROOT / "README.md"
 METHODS = ROOT / "docs" / "methods.md"
 CURVES = ROOT / "docs" / "images" / "leaderboard_curves.png"
 _COLUMNS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16_120": "ImageNet16-120"}
@@ -59,12 +52,13 @@ def by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
     return dict(sorted(groups.items(), key=lambda item: -np.mean(_numbers(item[1], "percentile"))))
 
 
-def _judged(run: Run, column: str = "cifar10") -> Mapping[str, float]:
+def judged(run: Run, column: str = "cifar10") -> Mapping[str, float]:
+    """What the table says of a run's cell."""
     return next(score for score in run["result"]["scores"] if score["score"] == column)
 
 
 def _numbers(runs: Sequence[Run], field: str, column: str = "cifar10") -> list[float]:
-    return [_judged(run, column)[field] for run in runs]
+    return [judged(run, column)[field] for run in runs]
 
 
 def _paired(runs: Sequence[Run], reference: Sequence[Run]) -> str:
@@ -72,15 +66,19 @@ def _paired(runs: Sequence[Run], reference: Sequence[Run]) -> str:
 
     With n seeds it is at least 2/2ⁿ.
     """
-    scores = {run["seed"]: _judged(run)["value"] for run in reference}
-    pairs = [(_judged(run)["value"], scores[run["seed"]]) for run in runs if run["seed"] in scores]
+    scores = {run["seed"]: judged(run)["value"] for run in reference}
+    pairs = [(judged(run)["value"], scores[run["seed"]]) for run in runs if run["seed"] in scores]
     if len(pairs) < 2 or runs is reference:
         return ""
     own, other = map(np.asarray, zip(*pairs, strict=True))
     if np.all(own == other):
         return "1"
-    p = stats.permutation_test((own, other), _mean_difference, permutation_type="samples").pvalue
-    return f"{p:.2g} ({len(pairs)})"
+    return f"{paired_p(own, other):.2g} ({len(pairs)})"
+
+
+def paired_p(own: np.ndarray, other: np.ndarray) -> float:
+    """The p of the mean difference of pairs, by all changes of signs."""
+    return stats.permutation_test((own, other), _mean_difference, permutation_type="samples").pvalue
 
 
 def _mean_difference(own: np.ndarray, other: np.ndarray, axis: int) -> np.ndarray:
@@ -126,18 +124,33 @@ def every_run(runs: Sequence[Run]) -> Rows:
     rows = []
     for run in itertools.chain.from_iterable(by_method(runs).values()):
         scores = {epoch["epoch"]: epoch["table"]["cifar10"] for epoch in _readable(run)}
-        judged = _judged(run)
+        end = judged(run)
         rows.append(
             {
                 "method": f"`{run['method']}`",
                 "seed": str(run["seed"]),
                 **{f"epoch {e}": f"{scores[e]:.2f}" if e in scores else "" for e in _SHOWN},
-                "end": f"{judged['value']:.2f}",
-                "percentile": f"{judged['percentile']:.1f}",
+                "end": f"{end['value']:.2f}",
+                "percentile": f"{end['percentile']:.1f}",
                 "cell": f"`{run['result']['cell']}`",
             }
         )
     return rows
+
+
+def _published(methods: str) -> dict[str, str]:
+    """The scores that docs/methods.md's table of all methods has as published, as it has them."""
+    found, (_, table, _) = {}, _table_of_methods(methods)
+    for line in re.findall(r"^\| `\w+` \|.*\|$", table, flags=re.MULTILINE):
+        method, *_, theirs, _ = (cell.strip(" `") for cell in line.strip("|").split("|"))
+        if theirs:
+            found[method] = theirs
+    return found
+
+
+def published_scores(methods: str) -> dict[str, float]:
+    """The same as numbers, without their deviations."""
+    return {method: float(theirs.split()[0]) for method, theirs in _published(methods).items()}
 
 
 def published(methods: str, runs: Sequence[Run]) -> Rows:
@@ -148,9 +161,8 @@ def published(methods: str, runs: Sequence[Run]) -> Rows:
       runs: ours.
     """
     groups, found = by_method(runs), []
-    for line in re.findall(r"^\| `\w+` \|.*\|$", methods, flags=re.MULTILINE):
-        method, *_, theirs, _ = (cell.strip(" `") for cell in line.strip("|").split("|"))
-        if theirs and method in groups:
+    for method, theirs in _published(methods).items():
+        if method in groups:
             ours = _numbers(groups[method], "value")
             found.append((np.mean(ours) - float(theirs.split()[0]), method, theirs, ours))
     return [
@@ -164,23 +176,20 @@ def published(methods: str, runs: Sequence[Run]) -> Rows:
     ]
 
 
-def document(text: str, runs: Sequence[Run]) -> str:
-    """The document with the tables made anew between its marks."""
-    tables = {
+def tables(runs: Sequence[Run]) -> dict[str, Rows]:
+    """The tables of docs/ by name."""
+    return {
         "leaderboard": leaderboard(runs),
         "runs": every_run(runs),
         "published": published(METHODS.read_text(), runs),
+        "short leaderboard": short(runs),
     }
-    for name, rows in tables.items():
-        text = with_table(text, name, "leaderboard.py", rows)
-    return text
 
 
-def short(text: str, runs: Sequence[Run]) -> str:
-    """The README with a few columns of the leaderboard."""
+def short(runs: Sequence[Run]) -> Rows:
+    """A few columns of the leaderboard, as README.md has it."""
     names = "method", "seeds", "CIFAR-10", "percentile", "p, random cells"
-    rows = [{name: row[name] for name in names if name in row} for row in leaderboard(runs)]
-    return with_table(text, "leaderboard", "leaderboard.py", rows)
+    return [{name: row[name] for name in names if name in row} for row in leaderboard(runs)]
 
 
 def methods(text: str, runs: Sequence[Run]) -> str:
@@ -196,10 +205,16 @@ def methods(text: str, runs: Sequence[Run]) -> str:
     def row(match: re.Match[str]) -> str:
         return f"{match[1]}{found.get(match[2], '')} |"
 
+    before, table, after = _table_of_methods(text)
+    filled = re.sub(r"^(\| `(\w+)` \|.*\| )[^|]*\|$", row, table, flags=re.MULTILINE)
+    return before + filled + after
+
+
+def _table_of_methods(text: str) -> tuple[str, str, str]:
+    """What docs/methods.md has before its table of all methods, that table, and what is after."""
     before, begin, rest = text.partition("## All methods\n")
     table, end, after = rest.partition("\n\n*Cost*")
-    filled = re.sub(r"^(\| `(\w+)` \|.*\| )[^|]*\|$", row, table, flags=re.MULTILINE)
-    return before + begin + filled + end + after
+    return before + begin, table, end + after
 
 
 def draw(runs: Sequence[Run], path: pathlib.Path = CURVES) -> None:
@@ -276,15 +291,9 @@ def _line(run: Run, name: str) -> list[tuple[int, float]]:
 
 
 def main(arguments: list[str]) -> None:
-    """Prints the tables, or writes them."""
+    """Prints the tables."""
     del arguments
     runs = read()
-    if _WRITE.value:
-        files.write_atomically(DOCUMENT, document(DOCUMENT.read_text(), runs))
-        files.write_atomically(README, short(README.read_text(), runs))
-        files.write_atomically(METHODS, methods(METHODS.read_text(), runs))
-        draw(runs)
-        return
     print(markdown_table(leaderboard(runs)), markdown_table(every_run(runs)), sep="\n")
 
 

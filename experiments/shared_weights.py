@@ -5,7 +5,6 @@
     --known_table=nasbench201.csv --table=nasbench201.csv --run_dir=runs/known_gdas_0
   python experiments/record_run.py runs/known_gdas_0 --output=experiments/results/shared_weights
   python experiments/shared_weights.py           # prints the table of what is recorded
-  python experiments/shared_weights.py --write   # writes it into docs/results.md
 
 The rule only measures: the search is the same one as without it. Rules that a method has are named
 beside it.
@@ -17,14 +16,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from absl import flags
 from etils import epy
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import records
-from marked_tables import with_table
 
 from tf_darts.benchmarks import CellTable
 from tf_darts.bilevel.strongest_edges import one_hot
@@ -33,7 +30,6 @@ from tf_darts.cli import program
 from tf_darts.errors import UserError
 from tf_darts.methods import EpochRule, SearchProbe, register, setting
 from tf_darts.report.tables import Rows, markdown_table
-from tf_darts.runtime import files
 from tf_darts.runtime.busy import busy
 
 with epy.lazy_imports():  # it loads TensorFlow
@@ -41,7 +37,6 @@ with epy.lazy_imports():  # it loads TensorFlow
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "experiments" / "results" / "shared_weights"
-DOCUMENT = ROOT / "docs" / "results.md"
 _SHOWN = 10, 20, 30, 40, 50  # epochs
 _NAMES = "rank_correlation", "all_3x3", "derived"
 
@@ -139,20 +134,16 @@ def table(runs: Sequence[Run]) -> Rows:
     return rows
 
 
-def document(text: str, runs: Sequence[Run]) -> str:
-    """docs/results.md with the table made anew."""
-    return with_table(text, "shared", "shared_weights.py", table(runs))
+def tables(runs: Sequence[Run]) -> dict[str, Rows]:
+    """The table of docs/ by its name."""
+    return {"shared": table(runs)}
 
 
 def main(arguments: list[str]) -> None:
-    """Prints the table, or writes it."""
+    """Prints the table."""
     del arguments
-    if flags.FLAGS.write:
-        files.write_atomically(DOCUMENT, document(DOCUMENT.read_text(encoding="utf-8"), read()))
-    else:
-        print(markdown_table(table(read())))
+    print(markdown_table(table(read())))
 
 
 if __name__ == "__main__":
-    flags.DEFINE_bool("write", False, "Write the document.")
     program.run(main, "shared_weights")

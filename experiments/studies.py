@@ -3,7 +3,6 @@
   python experiments/studies.py --study=texts --run=RUN      # of flags/select_ptb_small.flags
   python experiments/studies.py --study=images --run=RUN     # of flags/select_cifar10_small.flags
   python experiments/studies.py --tested=RUN                 # an images' training, and its test
-  python experiments/studies.py --write                      # all tables into docs/results.md
 
 A line is the candidate's row of the study's `ranking.json`, with what its search said of itself; or
 what a training came to, and its one test.
@@ -21,7 +20,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import records
-from marked_tables import with_table
 
 from tf_darts.cli import program
 from tf_darts.errors import UserError
@@ -32,7 +30,6 @@ from tf_darts.runtime import files
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "experiments" / "results"
-DOCUMENT = ROOT / "docs" / "results.md"
 
 
 class Study(NamedTuple):
@@ -56,10 +53,6 @@ STUDIES = {
     "images": Study("cifar10.jsonl", "accuracy", "accuracy, %", "max"),
 }
 TESTED = "cifar10_tested.jsonl"  # the lines of tested trainings on images
-_STUDY = flags.DEFINE_enum("study", None, sorted(STUDIES), "Whose lines are recorded.")
-_RUN = flags.DEFINE_string("run", None, "The run directory of the study.")
-_TESTED = flags.DEFINE_string("tested", None, "The run directory of a tested training.")
-_WRITE = flags.DEFINE_bool("write", False, "Write the document.")
 _REFERENCE = "random"
 _KEPT = "source", "seed", "score", "genotype", "search_seconds", "training_seconds"
 _SCORES = "score", "validation", "test"
@@ -172,11 +165,10 @@ def tested_table(lines: Sequence[Line]) -> Rows:
     ]
 
 
-def document(text: str, read: Callable[[str], Sequence[Line]] = read) -> str:
-    """The document with all tables made anew between their marks."""
-    for name, study in STUDIES.items():
-        text = with_table(text, name, "studies.py", table(read(study.lines), study))
-    return with_table(text, "tested images", "studies.py", tested_table(read(TESTED)))
+def tables(read: Callable[[str], Sequence[Line]] = read) -> dict[str, Rows]:
+    """The tables of docs/ by name."""
+    made = {name: table(read(study.lines), study) for name, study in STUDIES.items()}
+    return made | {"tested images": tested_table(read(TESTED))}
 
 
 def record(name: str, lines: Sequence[Line], keys: Sequence[str]) -> None:
@@ -200,21 +192,28 @@ def record(name: str, lines: Sequence[Line], keys: Sequence[str]) -> None:
     records.add(RESULTS / name, lines, key)
 
 
+def define_flags() -> None:
+    """Defines the flags of this program."""
+    flags.DEFINE_enum("study", None, sorted(STUDIES), "Whose lines are recorded.")
+    flags.DEFINE_string("run", None, "The run directory of the study.")
+    flags.DEFINE_string("tested", None, "The run directory of a tested training.")
+
+
 def main(arguments: list[str]) -> None:
-    """Records or writes."""
+    """Records and prints."""
     del arguments
-    study = STUDIES[_STUDY.value] if _STUDY.value else None
-    if _RUN.value and study is None:
+    asked = flags.FLAGS
+    study = STUDIES[asked.study] if asked.study else None
+    if asked.run and study is None:
         raise app.UsageError("--study says whose lines these are: " + ", ".join(STUDIES))
-    if _RUN.value:
-        record(study.lines, candidates(pathlib.Path(_RUN.value), study), ("source", "seed"))
-    if _TESTED.value:
-        record(TESTED, [tested(pathlib.Path(_TESTED.value))], ("name", "settings"))
-    if _WRITE.value:
-        files.write_atomically(DOCUMENT, document(DOCUMENT.read_text()))
-    elif study is not None:
-        print(markdown_table(table(read(study.lines), study)))
+    if asked.run:
+        record(study.lines, candidates(pathlib.Path(asked.run), study), ("source", "seed"))
+    if asked.tested:
+        record(TESTED, [tested(pathlib.Path(asked.tested))], ("name", "settings"))
+    for rows in tables().values() if study is None else [table(read(study.lines), study)]:
+        print(markdown_table(rows))
 
 
 if __name__ == "__main__":
+    define_flags()
     program.run(main, "studies")

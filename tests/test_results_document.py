@@ -1,4 +1,4 @@
-"""docs/results.md says what experiments/results/ has."""
+"""Records of experiments/results/, and the tables that are made of them."""
 
 import importlib.util
 import json
@@ -40,16 +40,9 @@ def tool():
     return module("leaderboard")
 
 
-def test_the_document_agrees_with_the_records(tool):
-    text = tool.DOCUMENT.read_text()
-    assert tool.document(text, tool.read()) == text, "run experiments/leaderboard.py --write"
-    readme = tool.README.read_text()
-    assert tool.short(readme, tool.read()) == readme, "run experiments/leaderboard.py --write"
-
-
 def test_the_table_of_methods_has_what_was_recorded(tool):
     text, runs = tool.METHODS.read_text(), json.loads(json.dumps(tool.read()))
-    assert tool.methods(text, runs) == text, "run experiments/leaderboard.py --write"
+    assert tool.methods(text, runs) == text, "run experiments/write_results.py"
     for run in runs:
         if run["method"] == runs[0]["method"]:
             run["result"]["scores"][0]["value"] = 12.25
@@ -57,10 +50,11 @@ def test_the_table_of_methods_has_what_was_recorded(tool):
     assert len(changed) == 1 and changed[0].startswith(f"| `{runs[0]['method']}` |")
 
 
-def test_another_record_is_another_document(tool):
-    runs, text = json.loads(json.dumps(tool.read())), tool.DOCUMENT.read_text()
+def test_another_record_is_another_table(tool):
+    runs = json.loads(json.dumps(tool.read()))
     runs[0]["result"]["scores"][0]["value"] += 1.0
-    assert tool.document(text, runs) != text
+    before, after = tool.tables(tool.read()), tool.tables(runs)
+    assert [name for name in before if before[name] == after[name]] == []
 
 
 def test_what_was_published_stands_beside_ours(tool):
@@ -151,11 +145,6 @@ def controls():
     return module("controls")
 
 
-def test_the_controls_in_the_document_agree_with_their_records(controls):
-    text = controls.DOCUMENT.read_text()
-    assert controls.document(text) == text, "run experiments/controls.py --write"
-
-
 def test_every_recorded_control_is_a_planned_one(controls):
     """So the flags in the document are those of the runs; no seed is there twice."""
     keys = [controls.key(space, own, seed) for space, own, seed in controls.planned()]
@@ -164,13 +153,14 @@ def test_every_recorded_control_is_a_planned_one(controls):
     assert len(controls.read()) == len(lines) and set(controls.read()) <= set(keys)
 
 
-def test_another_control_is_another_document(controls, monkeypatch, tmp_path):
+def test_another_control_is_another_table(controls, monkeypatch, tmp_path):
     lines = re.sub('"right": .', '"right": 1', controls.RECORDS.read_text())
     (tmp_path / "lines").write_text(lines)
-    text, read = controls.DOCUMENT.read_text(), controls.read
+    before, read = controls.tables(), controls.read
     monkeypatch.setattr(controls, "read", lambda: read(tmp_path / "lines"))
-    made = controls.document(text)
-    assert made.count("\n") == text.count("\n") and made != text
+    after = controls.tables()
+    assert len(before["controls"]) == len(after["controls"])
+    assert before["controls"] != after["controls"] and before["guards"] == after["guards"]
 
 
 def test_wrong_edges_and_pairs_by_hand(controls):
@@ -188,14 +178,13 @@ def studies():
 
 
 @pytest.mark.parametrize(("name", "score"), [("texts", 125.25), ("images", 61.25)])
-def test_the_document_agrees_with_the_studies(studies, name, score):
-    text = studies.DOCUMENT.read_text()
-    assert studies.document(text) == text, "run experiments/studies.py --write"
-
+def test_the_tables_of_studies(studies, name, score):
     def other(file):
         return [found("random", 0, score)] if file == studies.STUDIES[name].lines else []
 
-    assert f"| {score:.2f} |" in studies.document(text, other)
+    tables = studies.tables(other)
+    assert {kind: len(rows) for kind, rows in tables.items() if rows} == {name: 1}
+    assert f"{score:.2f}" in tables[name][0].values()
 
 
 def found(source, seed, score, entropies=(), **seconds):
@@ -283,12 +272,12 @@ def test_a_tested_training_is_a_line(uncounted, studies, tmp_path):
     assert studies.tested(candidate)["name"] == "darts_v2", "a study's candidate has its name"
 
 
-def test_the_document_agrees_with_the_estimates():
+def test_another_estimate_is_another_table():
     tool = module("estimate_curves")
-    text, searches = tool.DOCUMENT.read_text(), tool.read()
-    assert tool.document(text, searches) == text, "run experiments/estimate_curves.py --write"
+    searches = tool.read()
+    before = tool.tables(searches)
     searches[0]["epochs"][0]["batches"][0]["first_order"]["cosine"] -= 0.5
-    assert tool.document(text, searches) != text
+    assert tool.tables(searches) != before
 
 
 def test_estimates_by_hand():
@@ -335,11 +324,11 @@ def shared_weights(monkeypatch):
     return module("shared_weights")
 
 
-def test_the_document_agrees_with_what_shared_weights_know(shared_weights):
-    text, runs = shared_weights.DOCUMENT.read_text(), shared_weights.read()
-    assert shared_weights.document(text, runs) == text, "run experiments/shared_weights.py --write"
+def test_what_shared_weights_know_is_a_table(shared_weights):
+    runs = shared_weights.read()
+    before = shared_weights.tables(runs)
     runs[0]["epochs"][9]["monitors"]["shared/rank_correlation"] -= 0.5
-    assert shared_weights.document(text, runs) != text
+    assert shared_weights.tables(runs) != before
     short = [
         runs[0] | {"epochs": runs[0]["epochs"][:5]},
         runs[0] | {"epochs": runs[0]["epochs"][:25]},
