@@ -1,7 +1,7 @@
 """What sentences of documents say of the records: the names of `marked_numbers.py`'s expressions.
 
-`names()` has every method of the leaderboard by its own name (`darts_first`, a `Searches`), the
-other records, and a few functions.
+`names()` has every method of the leaderboard by its own name (`darts_first`, a `Searches`;
+`darts_pt+beta_decay` as `darts_pt_beta_decay`), the other records, and a few functions.
 """
 
 import pathlib
@@ -240,7 +240,9 @@ def at_least(right: int, edges: int, chance: float = 0.5) -> float:
 def names() -> dict[str, Any]:
     """What an expression may speak of."""
     groups = leaderboard.by_method(leaderboard.read())
-    searches = {name: Searches(map(Search, lines)) for name, lines in groups.items()}
+    searches = {
+        name.replace("+", "_"): Searches(map(Search, lines)) for name, lines in groups.items()
+    }
     first = next(iter(groups.values()))[0]
     references = first["result"]["references"]
     methods = leaderboard.published_scores(leaderboard.METHODS.read_text())

@@ -23,7 +23,7 @@ import records
 
 from tf_darts.benchmarks.null_distribution import by_mean_percentile
 from tf_darts.cli import program
-from tf_darts.report.statistics import summarise
+from tf_darts.report.statistics import rounded, summarise
 from tf_darts.report.tables import Rows, markdown_table
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -78,11 +78,12 @@ def _paired(runs: Sequence[Run], reference: Sequence[Run]) -> str:
 
 def paired_p(own: np.ndarray, other: np.ndarray) -> float:
     """The p of the mean difference of pairs, by all changes of signs."""
-    return stats.permutation_test((own, other), _mean_difference, permutation_type="samples").pvalue
+    largest = float(max(np.abs(own).max(), np.abs(other).max()))
 
+    def difference(own: np.ndarray, other: np.ndarray, axis: int) -> np.ndarray:
+        return rounded(np.mean(own - other, axis=axis), largest)
 
-def _mean_difference(own: np.ndarray, other: np.ndarray, axis: int) -> np.ndarray:
-    return np.mean(own - other, axis=axis)
+    return stats.permutation_test((own, other), difference, permutation_type="samples").pvalue
 
 
 def leaderboard(runs: Sequence[Run]) -> Rows:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.registries import forget_members
 from tests.support.toy_search import Events, Killed, Numbers, config, search, without_time
+from tf_darts.bilevel import mixture
 from tf_darts.bilevel.derivation import Derivation
 from tf_darts.bilevel.epoch_rules import Directions, EpochRule, SearchFacts, Stop, combined
 from tf_darts.bilevel.strongest_edges import derive
@@ -67,6 +68,31 @@ def decide(monkeypatch):
             }
 
     return "decide"
+
+
+def test_a_supernet_that_gives_no_number_is_worth_nothing(tmp_path, monkeypatch):
+    """A rule takes the best: what is not a number must not be it."""
+    forget_members(monkeypatch)
+
+    @methods.register("asks")
+    class Asks(EpochRule):
+        def measure(self, probe):
+            return {"worst": float(probe.worth(probe.mixing, 1) == -np.inf)}
+
+    worths = mixture.Mixture.score_in_training_mode
+
+    def sometimes(self, *given):
+        found = worths(self, *given)
+        return found if len(asked) == 1 else dict.fromkeys(found, np.nan)
+
+    asked = [0]
+    monkeypatch.setattr(mixture.Mixture, "score_in_training_mode", sometimes)
+    made = config(rules="asks", epochs=1).composed({"rules": "asks"})
+    _, _, history = search(tmp_path / "a", made=made)
+    assert history[0]["monitors"]["worst"] == 0.0
+    asked.append(1)
+    _, _, history = search(tmp_path / "b", made=made)
+    assert history[0]["monitors"]["worst"] == 1.0
 
 
 def tables(history):

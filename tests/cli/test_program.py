@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+import tensorflow as tf
 from absl import app, flags
 from absl.testing import flagsaver
 
@@ -52,6 +53,12 @@ def ended(monkeypatch, capsys):
             "tool: /full: No space left on device.\n",
         ),
         (OSError(5, "Input/output error"), 2, "tool: Input/output error.\n"),
+        (
+            tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\na tensor"),
+            2,
+            "tool: there is no room left (ResourceExhaustedError: OOM when allocating a tensor);"
+            " where it is memory that is short, a smaller --batch_size needs less.\n",
+        ),
         (Stopped(signal.SIGTERM, "Stopped after step 3."), 143, "tool: Stopped after step 3.\n"),
         (Stopped(signal.SIGINT, "Stopped after step 3."), 130, "tool: Stopped after step 3.\n"),
         (KeyboardInterrupt(), 130, "tool: interrupted.\n"),

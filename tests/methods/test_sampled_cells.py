@@ -124,6 +124,12 @@ def sampled(cells, worth, seed=0, **settings):
     return derivation.edges_after(mixing, cells, history), history
 
 
+def test_no_cell_is_taken_of_a_supernet_that_gives_no_numbers():
+    cells = find_space("nasbench201").topologies
+    with pytest.raises(UserError, match="it has diverged"):
+        sampled(cells, lambda *_: -np.inf, sampled_cells=4, sampled_finalists=2)
+
+
 def ranked(tables):
     """A number that hardly two cells have in common."""
     flat = np.concatenate([np.ravel(table) for table in tables.values()])

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tf_darts.bilevel.relaxation import Moment, softmax
 from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
-from tf_darts.methods.smooth import RandomSmoothing
+from tf_darts.methods.smooth import RandomSmoothing, _simplex
 
 ALPHAS = {"cell": tf.constant(np.random.default_rng(0).standard_normal((200, 5)))}
 
@@ -44,6 +44,16 @@ def test_a_row_of_which_nothing_is_left_is_one_hot():
     table = drawn["cell"].numpy()
     assert ((table == 1.0).sum(axis=1) == 1).mean() > 0.3
     np.testing.assert_allclose(table.sum(axis=1), 1.0, rtol=1e-12)
+
+
+def test_a_row_of_which_nothing_is_left_is_one_of_what_is_allowed():
+    mask = {"cell": tf.constant([[0.0, 1.0, 1.0]] * 300, tf.float64)}
+    even = {"cell": mask["cell"] * tf.constant(0.5, tf.float64)}
+    noise = tf.random.stateless_uniform([300, 3], [0, 1], -0.9, 0.9, tf.float64)
+    table = _simplex(even["cell"] + noise * mask["cell"]).numpy()
+    assert (table[:, 0] == 0).all() and (table == 1.0).any()
+    np.testing.assert_allclose(table.sum(axis=1), 1.0, rtol=1e-12)
+    assert (_simplex(tf.zeros([2, 3])).numpy() == 0).all()
 
 
 def test_wrong_input_is_a_sentence():

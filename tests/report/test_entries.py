@@ -131,6 +131,20 @@ def test_comparisons_are_with_the_reference_of_the_same_training():
     assert row["cells"] == "random" and row["difference from exact"] == "+4.00"
 
 
+def test_a_cell_of_the_reference_counts_once_and_none_is_left_out():
+    """Two random cells with three seeds each: the comparison is with both, not with the best."""
+    cells = [("good", 55.0), ("bad", 75.0)]
+    random = [
+        entry(f"{cell}{seed}", cell_id=cell, seed=seed, value=value + seed)
+        for cell, value in cells
+        for seed in range(3)
+    ]
+    groups = group([*random, *FOUND])
+    assert sorted(one.label for one in groups) == ["exact", "random (bad)", "random (good)"]
+    (row,), _ = comparison_rows(groups, "random")
+    assert (row["n"], row["difference from random"]) == ("3 and 2", "-9.00")
+
+
 def test_differing_settings():
     others = [entry("a"), entry("b", settings={"units": 850, "flip": True})]
     assert differing(others) == []

@@ -109,6 +109,15 @@ def test_summary_by_source():
     assert "difference from random" in header
 
 
+def test_cells_that_somebody_chose_are_no_sample():
+    """Two published cells have no p against random ones."""
+    given = next(c for c in RANKING["candidates"] if c["source"] == "given")
+    other = given | {"name": "another", "score": 93.0}
+    candidates = [*RANKING["candidates"], other]
+    line = ranking_summary(RANKING | {"candidates": candidates}).split("\n")[3]
+    assert line.split() == ["given", "93.50", "±", "0.71", "2", "94.00"]
+
+
 def test_no_comparison_without_random():
     ours = [c for c in RANKING["candidates"] if c["source"] == "finite_difference"]
     assert "random" not in ranking_summary(RANKING | {"candidates": ours})

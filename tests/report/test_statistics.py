@@ -1,3 +1,4 @@
+import fractions
 import itertools
 
 import numpy as np
@@ -42,6 +43,29 @@ def test_permutations_are_all_tried():
     there = np.mean(ours) - np.mean(reference)
     below = np.mean([d <= there + 1e-12 for d in differences])
     assert compare(ours, reference).permutation == pytest.approx(2 * below)
+
+
+@pytest.mark.parametrize(
+    ("ours", "reference"),
+    [
+        ([97.45, 97.33, 97.19, 97.36], [97.16, 97.05, 97.10, 97.19]),
+        ([94.2, 94.6, 94.3, 94.3], [94.1, 94.2, 94.2, 94.1]),
+        ([0.0001, 0.0003, 0.0002], [0.0002, 0.0001, 0.0002]),
+        ([1e6 + 0.1, 1e6 + 0.3], [1e6 + 0.2, 1e6 + 0.2]),
+    ],
+)
+def test_exchanges_that_are_as_far_apart_count_whatever_roundings_say(ours, reference):
+    """Decimals that a binary number does not have exactly: counted by fractions."""
+    pooled = [fractions.Fraction(str(score)) for score in (*ours, *reference)]
+    total = sum(pooled)
+
+    def distance(own):
+        return abs(sum(own) / len(ours) - (total - sum(own)) / len(reference))
+
+    there = distance(pooled[: len(ours)])
+    far = [distance(own) >= there for own in itertools.combinations(pooled, len(ours))]
+    wanted = sum(far) / len(far)
+    assert compare(ours, reference).permutation == pytest.approx(wanted)
 
 
 def test_too_many_permutations_are_drawn_the_same_every_time():

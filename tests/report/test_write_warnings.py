@@ -84,7 +84,7 @@ def test_a_disk_that_is_full_for_a_while(directory, capsys, monkeypatch):
 
     report = training_report(directory)
     with monkeypatch.context() as patch:
-        patch.setattr(files.tempfile, "mkstemp", refuse)
+        patch.setattr(files.os, "fsync", refuse)
         run(report)
     err = capsys.readouterr().err
     assert err.count("(No space left on device); the training goes on\n") == 2  # for each folder

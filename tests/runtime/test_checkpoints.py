@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_darts.errors import UserError
+from tf_darts.errors import StorageError, UserError
+from tf_darts.runtime import files
 from tf_darts.runtime.checkpoints import Checkpoints, names
 
 
@@ -113,6 +114,42 @@ def test_going_back_and_saving_the_same_step_again(make):
     value, _, checkpoints = make()
     assert checkpoints.restore()
     assert value.numpy().tolist() == [3, 3]
+
+
+def test_an_epoch_that_was_measured_once_is_not_lost(make, tmp_path, monkeypatch):
+    """The anchor is written, and then there is no room for the latest."""
+    value, _, checkpoints = make()
+    checkpoints.save(1)
+    value.assign([2, 2])
+    checkpoints.history.records.append({"epoch": 1})
+    write = Checkpoints._write
+
+    def full(self, folder, *given, **named):
+        if folder.name == "latest":
+            raise StorageError("no room")
+        return write(self, folder, *given, **named)
+
+    monkeypatch.setattr(Checkpoints, "_write", full)
+    with pytest.raises(StorageError):
+        checkpoints.save(2, anchor=True)
+    monkeypatch.undo()
+    value, _, checkpoints = make()
+    assert checkpoints.restore() == tmp_path / "latest" / "ckpt-2"
+    assert value.numpy().tolist() == [2, 2] and checkpoints.history.records == [{"epoch": 1}]
+
+
+def test_a_checkpoint_is_on_the_disk_before_another_is_removed(make, tmp_path, monkeypatch):
+    _, _, checkpoints = make()
+    checkpoints.save(1, anchor=True)
+    flushed = []
+    monkeypatch.setattr(files, "flush", lambda path: flushed.append((path.name, removed())))
+
+    def removed():
+        return not (tmp_path / "epoch" / "ckpt-1.index").exists()
+
+    checkpoints.save(2, anchor=True)
+    names = ["ckpt-2.data-00000-of-00001", "ckpt-2.index", "epoch"]
+    assert flushed[:3] == [(name, False) for name in names] and removed()
 
 
 def test_old_checkpoints_are_removed(make, tmp_path):

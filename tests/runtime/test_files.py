@@ -24,7 +24,16 @@ def test_replaces_and_leaves_nothing_else(tmp_path):
     write_atomically(file, "new")
     assert file.read_text() == "new"
     assert list(tmp_path.iterdir()) == [file]
-    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize(("umask", "rights"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_rights_are_those_that_a_new_file_has(tmp_path, umask, rights):
+    before = os.umask(umask)
+    try:
+        write_atomically(tmp_path / "file", "text")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == rights
 
 
 def test_a_failure_keeps_the_old_file_and_leaves_nothing_else(tmp_path, monkeypatch):

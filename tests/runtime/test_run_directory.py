@@ -1,12 +1,15 @@
+import errno
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from tf_darts import __version__
-from tf_darts.errors import UserError
+from tf_darts.errors import StateError, UserError
 from tf_darts.runtime.run_directory import RunDirectory
 
 SETTINGS = {"mode": "search", "units": 8, "rate": 0.1}
@@ -106,6 +109,27 @@ def test_one_process_at_a_time(open_run):
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert text.startswith("StateError")
     assert "another process is running there; wait for it or give another directory." in text
+
+
+def test_a_process_that_only_looks_is_waited_for(open_run, tmp_path):
+    open_run()._lock.close()
+    seen, _ = RunDirectory.read(tmp_path / "run")
+    threading.Timer(0.1, seen.close).start()
+    assert open_run().resumed
+
+
+def test_where_there_are_no_locks_it_is_said(open_run, tmp_path, monkeypatch):
+    open_run()._lock.close()
+
+    def refuse(file, kind):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(StateError, match=r"cannot be locked \(No locks available\), so that two"):
+        open_run()
+    run, settings = RunDirectory.read(tmp_path / "run")  # which needs none
+    run.close()
+    assert settings == SETTINGS
 
 
 def test_history(open_run):

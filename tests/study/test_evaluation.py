@@ -5,6 +5,7 @@ import errno
 import os
 
 import pytest
+import tensorflow as tf
 
 from tests.support.toy_study import row as toy_row
 from tf_darts.cells.published import PUBLISHED
@@ -65,6 +66,8 @@ def test_failed_candidates_are_kept_and_the_others_go_on(tmp_path, capsys):
         (TypeError("a bug"), TypeError),
         (StateError("runs/x/history.jsonl: cannot be read."), StateError),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "runs/x/result.json"), StorageError),
+        (tf.errors.ResourceExhaustedError(None, None, "x; No space left on device"), StorageError),
+        (tf.errors.OutOfRangeError(None, None, "x; File too large"), StorageError),
     ],
 )
 def test_what_is_no_failure_of_a_candidate_ends_it(tmp_path, error, kind):
@@ -73,6 +76,32 @@ def test_what_is_no_failure_of_a_candidate_ends_it(tmp_path, error, kind):
     assert run.seen == ["b", "a"]
     assert not (tmp_path / "a" / "candidate.json").exists()
     assert run(tmp_path) == ["a", "d", "c"]
+
+
+def test_what_needs_too_much_memory_has_failed(tmp_path):
+    error = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+    assert run(tmp_path, a=error) == NAMES
+    row = next(row for row in load_rows(tmp_path) if row["name"] == "a")
+    assert row["status"] == "failed" and "needs more memory than there is" in row["reason"]
+
+
+def test_data_that_are_gone_are_no_failure_of_a_candidate(tmp_path):
+    """Whoever mends them types the command again, and the candidate is evaluated."""
+    there = True
+
+    def evaluate(candidate, folder):
+        raise UserError("--data_dir=DIR: there is no such directory; give another one.")
+
+    def check():
+        if not there:
+            raise UserError("--data_dir=DIR: there is no such directory; give another one.")
+
+    evaluation = Evaluation(tmp_path, evaluate, check_data=check)
+    assert evaluation.evaluate(LIST[0])["status"] == "failed"
+    there = False
+    with pytest.raises(StateError, match=r"another one\. The study stops here"):
+        evaluation.evaluate(LIST[1])
+    assert [row["name"] for row in load_rows(tmp_path)] == ["b"]
 
 
 def test_the_folder_of_another_is_found_before_any_work(tmp_path):

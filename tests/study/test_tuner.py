@@ -111,6 +111,30 @@ def test_a_ranking_that_cannot_be_made_stops_no_worker(tmp_path, capsys, monkeyp
     assert not waiting.is_alive(), "keras-tuner's lock was kept"
 
 
+@pytest.mark.parametrize("method", ["create_trial", "end_trial"])
+def test_a_full_disk_leaves_no_lock_behind(tmp_path, monkeypatch, method):
+    """Else all other workers would wait for ever."""
+    oracle = candidate_oracle(NAMES, "min")
+    oracle._set_project_dir(str(tmp_path), "oracle")
+    trial = oracle.create_trial("worker_1")
+    trial.status, trial.score = "COMPLETED", 1.0
+    oracle.update_trial(trial.trial_id, {"score": 1.0})
+
+    def full():
+        raise StorageError("no room")
+
+    asked = {"create_trial": lambda: oracle.create_trial("worker_2")}
+    asked["end_trial"] = lambda: oracle.end_trial(trial)
+    with monkeypatch.context() as patch:
+        patch.setattr(oracle, "save", full)
+        with pytest.raises(StorageError, match="no room"):
+            asked[method]()
+    answered = threading.Thread(target=lambda: oracle.create_trial("worker_3"), daemon=True)
+    answered.start()
+    answered.join(20)
+    assert not answered.is_alive()
+
+
 def test_failed_candidates_are_reported_and_the_study_goes_on(tmp_path, capsys):
     diverged = UserError("The training diverged.")
     study = Study(tmp_path, scores(a=diverged, b=diverged, c=diverged, d=diverged))

@@ -246,6 +246,8 @@ class SearchEngine(RunLoop):
             size = self._data.evaluation_batch_size
             scores = self._step.mixture.score_in_training_mode(some, size, mixing)
             score = scores[self._supernet.score]
+            if math.isnan(score):
+                return -math.inf  # nothing is worse, and no rule takes it for the best
             return score if self._supernet.score_mode == "max" else -score
 
         facts, parameters = self._facts, sum(math.prod(v.shape) for v in self.alphas.values())

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from absl import app, flags
 
 from tf_darts.cli.members import load_members, requested
-from tf_darts.errors import UserError
+from tf_darts.errors import UserError, told
 from tf_darts.runtime.console import warn
 from tf_darts.runtime.files import shown
 from tf_darts.runtime.signals import Stopped
 
 _LONGEST = 400  # characters of a sentence about flags
+_NO_ROOM = "ResourceExhaustedError"  # TensorFlow's, which is not loaded here
 
 # What absl's parsers say of a value that they cannot read.
 _REASONS = {
@@ -51,6 +52,14 @@ def run(
         except Stopped as stopped:
             warn(f"{name}: {stopped}")
             return 128 + stopped.signal_number
+        except Exception as error:
+            if type(error).__name__ != _NO_ROOM:
+                raise
+            warn(
+                f"{name}: there is no room left ({told(error)}); where it is memory that is"
+                " short, a smaller --batch_size needs less."
+            )
+            return 2
 
     def parsed(arguments: list[str]) -> list[str]:
         try:

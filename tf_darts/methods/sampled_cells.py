@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -158,6 +159,12 @@ class BestSampled(Derivation):
         finalists = order[: self.sampled_finalists].tolist()
         last = worths(finalists, 0, "Scoring the best of them on all validation data")
         best = int(np.argmax(last))
+        if not math.isfinite(last[best]):
+            raise UserError(
+                f"--derivation={self.name}: the supernet gives no number for any of the"
+                f" {len(finalists)} best random cells; it has diverged: search again with a lower"
+                " --weight_learning_rate."
+            )
         return {"sampled/cell": finalists[best], "sampled/worth": last[best]}
 
     def edges(

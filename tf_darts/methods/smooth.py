@@ -121,11 +121,13 @@ def _noise(mixing: Mixing, moment: Moment) -> Mixing:
 
 
 def _simplex(table: tf.Tensor) -> tf.Tensor:
-    """Rows cut to [0, 1] that sum to 1; rows of zeros stay so."""
+    """Rows cut to [0, 1] that sum to 1; what is 0, as it is not allowed, and rows of it stay so."""
     cut = tf.clip_by_value(table, 0.0, 1.0)
     total = tf.reduce_sum(cut, axis=-1, keepdims=True)
-    largest = tf.one_hot(tf.argmax(table, axis=-1), table.shape[-1], dtype=table.dtype)
-    nothing_allowed = tf.reduce_all(tf.equal(table, 0.0), axis=-1, keepdims=True)
+    out = tf.equal(table, 0.0)
+    allowed = tf.where(out, table.dtype.min, table)
+    largest = tf.one_hot(tf.argmax(allowed, axis=-1), table.shape[-1], dtype=table.dtype)
+    nothing_allowed = tf.reduce_all(out, axis=-1, keepdims=True)
     alone = tf.where(nothing_allowed, tf.zeros_like(largest), largest)
     return tf.where(total > 0, tf.math.divide_no_nan(cut, total), alone)
 

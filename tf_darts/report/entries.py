@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from tf_darts.cells.answers import AnswerMatch
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.published import published_cells
+from tf_darts.report.statistics import GIVEN
 
 # How an entry came by its score; scores that were taken in different ways do not compare.
 TRAINED = "Cells trained from scratch"
 LOOKED_UP = "Cells looked up in a table of trained ones"
 SUPERNET = "Searches: the supernet's own score, with shared weights"
-GIVEN = "given"  # the method of a cell that came from a file without one
 SEARCH_PREFIX = "search."  # of the settings of the search that found a trained cell
 
 

@@ -21,7 +21,7 @@ from tf_darts.report.page.document import PAGE
 from tf_darts.report.page.side_by_side import write_study_page
 from tf_darts.report.plots import save_figure
 from tf_darts.report.ranking_plot import ranking_plot
-from tf_darts.report.statistics import Comparison, compare, scores_by_source, summarise
+from tf_darts.report.statistics import GIVEN, Comparison, compare, scores_by_source, summarise
 from tf_darts.report.table_judgement import ranking_document, ranking_text
 from tf_darts.report.tables import csv_table, markdown_table, plain_table, short_number
 from tf_darts.report.write_warnings import WriteWarnings
@@ -86,7 +86,7 @@ def summary_rows(ranking: dict) -> list[dict[str, str]]:
             summary = summarise(scores[source], mode)
             row |= {ranking["score"]: str(summary), "best": f"{summary.best:.2f}"}
         row["failed"] = str(failed) if failed else ""
-        if source != REFERENCE:
+        if source not in (REFERENCE, GIVEN):
             compared = compare(scores[source], scores.get(REFERENCE, []))
             row |= comparison_columns(compared, REFERENCE)
         rows.append(row)

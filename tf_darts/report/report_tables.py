@@ -60,13 +60,13 @@ def comparison_rows(groups: Sequence[Group], reference: str) -> tuple[list[dict[
     for group in groups:
         if group.method == reference:
             continue
-        reference_group = reference_of(group, groups, reference)
-        compared = compare(group.values, reference_group.values) if reference_group else None
+        others = reference_values(group, groups, reference)
+        compared = compare(group.values, others)
         if compared is None:
             incomparable.append(f"{group.label} (n = {len(group.values)})")
             continue
         columns = comparison_columns(compared, reference)
-        n = f"{len(group.values)} and {len(reference_group.values)}"
+        n = f"{len(group.values)} and {len(others)}"
         rows.append({"cells": group.label, "n": n} | columns)
     sentence = ""
     if incomparable:
@@ -77,13 +77,23 @@ def comparison_rows(groups: Sequence[Group], reference: str) -> tuple[list[dict[
     return rows, sentence
 
 
-def reference_of(group: Group, groups: Sequence[Group], reference: str) -> Group | None:
-    """The reference's group that was trained as this one was; None if there is none."""
+def reference_values(group: Group, groups: Sequence[Group], reference: str) -> Sequence[float]:
+    """The reference's scores that were trained as this group's were; none if there are none.
+
+    Where cells of the reference were trained with several seeds, so that each is a group, they are
+    the means of these: a cell counts once, and none is left out.
+    """
     settings = group.entries[0].training_settings
-    for candidate in groups:
-        if candidate.method == reference and candidate.entries[0].training_settings == settings:
-            return candidate
-    return None
+    alike = [
+        candidate
+        for candidate in groups
+        if candidate.method == reference
+        and candidate.entries[0].training_settings == settings
+        and candidate.values
+    ]
+    if len(alike) == 1:
+        return alike[0].values
+    return [statistics.fmean(candidate.values) for candidate in alike]
 
 
 def ranking_of(groups: Sequence[Group], failed: Sequence[Entry]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import numpy as np
 
 # Two groups can be exchanged in so many ways that all are tried; of more, so many are drawn.
 _EXCHANGES = 200_000
+GIVEN = "given"  # the source of cells that somebody chose, which are no sample
+_DIGITS = 10  # of a score that count: those behind them are roundings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,10 +77,11 @@ def compare(scores: Sequence[float], reference: Sequence[float]) -> Comparison |
     ]
     constant = moments[1] == moments[4] == 0.0
     welch = None if constant else stats.ttest_ind_from_stats(*moments, equal_var=False).pvalue
+    largest = max(map(abs, (*scores, *reference)))
     exact = math.comb(len(scores) + len(reference), len(scores)) <= _EXCHANGES
     permutation = stats.permutation_test(
         (scores, reference),
-        lambda a, b, axis: np.mean(a, axis=axis) - np.mean(b, axis=axis),
+        lambda a, b, axis: rounded(np.mean(a, axis=axis) - np.mean(b, axis=axis), largest),
         n_resamples=_EXCHANGES if exact else _EXCHANGES // 10,
         batch=10_000,
         vectorized=True,
@@ -90,6 +93,16 @@ def compare(scores: Sequence[float], reference: Sequence[float]) -> Comparison |
         permutation=float(permutation.pvalue),
         exact=exact,
     )
+
+
+def rounded(differences: np.ndarray, largest: float) -> np.ndarray:
+    """Differences of scores without the roundings that tell equal ones apart.
+
+    Args:
+      differences: of scores or of means of scores.
+      largest: the largest of the scores' absolute values.
+    """
+    return np.round(differences, _DIGITS - math.ceil(math.log10(largest or 1.0)))
 
 
 def _epochs(candidate: Mapping[str, Any]) -> int:

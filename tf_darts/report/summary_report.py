@@ -34,7 +34,12 @@ from tf_darts.report.ranking_plot import ranking_plot
 from tf_darts.report.read_runs import read_entries, single_run
 from tf_darts.report.report_directory import check_report_directory, empty_report_directory
 from tf_darts.report.report_plots import cost_plot, looked_up_curves, overlaid_curves
-from tf_darts.report.report_tables import comparison_rows, paper_rows, ranking_of, reference_of
+from tf_darts.report.report_tables import (
+    comparison_rows,
+    paper_rows,
+    ranking_of,
+    reference_values,
+)
 from tf_darts.report.table_judgement import report_section
 from tf_darts.report.tables import markdown_table
 from tf_darts.runtime.environment import in_short, last_command
@@ -226,15 +231,8 @@ class _Section:
             for entry_group in self._groups
             if any(entry.snapshots for entry in entry_group.entries)
         ]
-        reference_groups = [
-            reference_of(entry_group, self._groups, self._reference) for entry_group in searched
-        ]
-        reference_group = next(
-            (entry_group for entry_group in reference_groups if entry_group is not None), None
-        )
-        figure = cost_plot(
-            self._entries, reference_group.values if reference_group else (), self._reference
-        )
+        references = (reference_values(one, self._groups, self._reference) for one in searched)
+        figure = cost_plot(self._entries, next(filter(None, references), ()), self._reference)
         title = "\n#### Score against search cost\n\n"
         if figure is None:
             return (

@@ -9,7 +9,7 @@ from tf_darts.benchmarks import CellTable
 from tf_darts.benchmarks.cell_table import Judgement
 from tf_darts.benchmarks.null_distribution import by_mean_percentile, fisher
 from tf_darts.cells.genotype import Genotype
-from tf_darts.report.statistics import summarise
+from tf_darts.report.statistics import GIVEN, summarise
 from tf_darts.report.tables import Rows, markdown_table, plain_table
 
 # Of how many random cells the best stands beside one cell.
@@ -79,7 +79,7 @@ def judged_ranking(
         if seeded or cell not in drawn:
             drawn.append(cell)
     draws = sum(map(len, sources.values()))
-    independent = {source: cells for source, cells in sources.items() if source != "given"}
+    independent = {source: cells for source, cells in sources.items() if source != GIVEN}
     return _head(table) | {
         "score": column,
         "judged": cell_rows(table, cells, [draws] if cells else []),

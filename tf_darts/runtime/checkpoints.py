@@ -88,6 +88,9 @@ class Checkpoints:
     The anchor is a state at an epoch's end, the last one or the best: a diverged run goes back to
     it, to the same place however often it had been stopped in between.
 
+    Of the two the anchor is saved first. Where its history is the longer one the same state could
+    not be written into `latest` any more, and is now: what an epoch measured once stays.
+
     A checkpoint is named after its step, or by the next number where that one is taken: what can
     be read is never written over. It is written in a folder of its own and then moved in, the
     index last, so that a kill leaves the ones before it.
@@ -146,13 +149,18 @@ class Checkpoints:
 
         Raises:
           StateError: there are files of checkpoints, and none can be read.
+          StorageError: an anchor that is ahead cannot be written into `latest`.
         """
         for folder in (self._latest, self._anchor):
             _check_kinds(folder)
-        candidates = [*saved(self._latest), *saved(self._anchor)]
+        latest, anchors = saved(self._latest), saved(self._anchor)
+        candidates = [*latest, *anchors]
         if not candidates:
             self._refuse_lost_checkpoints()
             return None
+        if latest and anchors and _is_ahead(anchors[0], latest[0]):
+            latest = [self._write(self._latest, _number(anchors[0]), 2, same=anchors[0]), *latest]
+            candidates = [*latest, *anchors]
         first_error: StateError | None = None
         for prefix in candidates:
             try:
@@ -160,7 +168,7 @@ class Checkpoints:
             except StateError as error:
                 first_error = first_error or error
                 continue
-            if prefix != candidates[0] or prefix.parent != self._latest:
+            if first_error or not latest:
                 lost = candidates[0] if first_error else self._latest
                 warn(f"{lost} cannot be read; going on from {prefix}.")
             return prefix
@@ -233,7 +241,9 @@ class Checkpoints:
                 for ending in (DATA, INDEX):
                     if same is not None:
                         shutil.copyfile(f"{same}{ending}", staged / f"{prefix.name}{ending}")
+                    files.flush(staged / f"{prefix.name}{ending}")
                     (staged / f"{prefix.name}{ending}").replace(f"{prefix}{ending}")
+                files.flush(folder)  # before an older one is removed
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
             prefixes = [prefix, *previous][:max_to_keep]
@@ -309,6 +319,20 @@ def _plain(folder: pathlib.Path) -> Iterator[pathlib.Path]:
         link = pathlib.Path(links) / "folder"
         link.symlink_to(folder.absolute())
         yield link
+
+
+def _is_ahead(anchor: pathlib.Path, latest: pathlib.Path) -> bool:
+    """Whether a checkpoint's history is longer than another's; not where one cannot be read."""
+    epochs = []
+    for prefix in (anchor, latest):
+        try:
+            with _plain(prefix.parent) as folder:
+                reader = tf.train.load_checkpoint(str(folder / prefix.name))
+                found = [n for n in reader.get_variable_to_shape_map() if n.startswith("history/")]
+                epochs.append(len(json.loads(reader.get_tensor(found[0]))))
+        except _BROKEN:  # of an older version, or broken: whoever reads it will say so
+            return False
+    return epochs[0] > epochs[1]
 
 
 def _listed(folder: pathlib.Path) -> list[str]:

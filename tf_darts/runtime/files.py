@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -112,24 +112,34 @@ def read_json_lines(path: Path, advice: str = "") -> list[dict[str, Any]]:
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Replaces `path` by `content` (text is UTF-8): either the old file or the new one, whole.
 
+    Its rights are those of a new file, as the umask has them.
+
     Raises:
       StorageError: it cannot be written; the old file is as it was.
     """
     path = pathlib.Path(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
     with writing(path):
-        handle, temporary = tempfile.mkstemp(PARTIAL, f".{path.name}.", path.parent)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            pathlib.Path(temporary).chmod(0o644)
-            pathlib.Path(temporary).replace(path)
+            temporary.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
-                pathlib.Path(temporary).unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
             raise
+
+
+def flush(path: Path) -> None:
+    """Has the disk keep a file, or a directory's names, through a loss of power."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def make_directory(path: Path) -> None:

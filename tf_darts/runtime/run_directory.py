@@ -6,6 +6,7 @@ import json
 import pathlib
 import re
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, TextIO, TypeVar
 
@@ -17,6 +18,7 @@ from tf_darts.runtime.renamed_settings import rename_settings
 from tf_darts.runtime.run_records import HISTORY, RESULT, read_history, read_result
 
 _RESTORE = "restore it from a copy, or give another --run_dir"
+_GLANCE = 0.5  # seconds in which a process that only looks at a run is gone again
 _FILES = {".json", ".jsonl", ".txt"}  # endings of a run's own files
 
 # What a kill has left of a file that was being written, by this and by older versions.
@@ -97,10 +99,7 @@ class RunDirectory:
         run._lock = None
         with contextlib.suppress(OSError):
             run._lock = (run.path / ".lock").open("rb")
-        try:
-            run.settings = run._locked(fcntl.LOCK_SH, run._settings)
-        except OSError:
-            run.settings = run._settings()
+        run.settings = run._locked(fcntl.LOCK_SH, run._settings, needed=False)
         return run, run.settings
 
     @classmethod
@@ -148,21 +147,40 @@ class RunDirectory:
             ) from error
         self.resumed = self._locked(fcntl.LOCK_EX, claim)
 
-    def _locked(self, kind: int, then: Callable[[], _Answer]) -> _Answer:
+    def _locked(self, kind: int, then: Callable[[], _Answer], *, needed: bool = True) -> _Answer:
         """What `then` gives while the lock is held, which stays so unless something is raised."""
         try:
             if self._lock is not None:
-                fcntl.flock(self._lock, kind | fcntl.LOCK_NB)
+                self._take(kind, needed)
             return then()
-        except BlockingIOError as error:
-            self.close()
-            raise StateError(
-                f"--run_dir={self.path}: another process is running there; wait for it or give"
-                " another directory."
-            ) from error
         except BaseException:
             self.close()
             raise
+
+    def _take(self, kind: int, needed: bool) -> None:
+        """Locks the file; raises `StateError` where another process keeps it.
+
+        So it does where the file system has no locks, if one is needed.
+        """
+        deadline = time.monotonic() + _GLANCE
+        while True:
+            try:
+                fcntl.flock(self._lock, kind | fcntl.LOCK_NB)
+                return
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise StateError(
+                        f"--run_dir={self.path}: another process is running there; wait for it or"
+                        " give another directory."
+                    ) from error
+                time.sleep(_GLANCE / 10)
+            except OSError as error:
+                if not needed:
+                    return
+                raise StateError(
+                    f"--run_dir={self.path}: cannot be locked ({error.strerror or error}), so that"
+                    " two processes could write there; give a directory on a disk that has locks."
+                ) from error
 
     def _claim(self, extendable: Extendable, about: Mapping[str, str]) -> bool:
         """Writes `config.json`, or compares with the one that is there."""

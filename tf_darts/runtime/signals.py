@@ -27,7 +27,8 @@ class StopRequest:
         del frame
         if self and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.signal_number = number
+        if not self:
+            self.signal_number = number
 
 
 class Stopped(Exception):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 
-from tf_darts.errors import StateError, StorageError, UserError
+from tf_darts.errors import StateError, StorageError, UserError, told
 from tf_darts.runtime.console import say
 from tf_darts.study.candidates import Candidate
 from tf_darts.study.train_candidate import Row, failure, load_row, matches_candidate, save_row
@@ -18,7 +18,9 @@ _FILE_ERRORS = (
     tf.errors.FailedPreconditionError,
     tf.errors.UnavailableError,
     tf.errors.DataLossError,
+    tf.errors.OutOfRangeError,  # a file that grew too large
 )
+_FULL_DISK = "No space left", "quota exceeded"
 
 
 class Evaluation:
@@ -31,6 +33,8 @@ class Evaluation:
       folder: where the candidates' folders are.
       train_candidate: the row of a candidate, given its folder.
       before_candidate: is called before each candidate that is evaluated.
+      check_data: raises `UserError` where the data of all candidates are not what they were when
+        the study began; called where a candidate has failed.
     """
 
     def __init__(
@@ -38,10 +42,12 @@ class Evaluation:
         folder: pathlib.Path,
         train_candidate: Callable[[Candidate, pathlib.Path], Row],
         before_candidate: Callable[[], None] = lambda: None,
+        check_data: Callable[[], None] = lambda: None,
     ) -> None:
         self.folder = folder
         self._train_candidate = train_candidate
         self._before_candidate = before_candidate
+        self._check_data = check_data
 
     def recorded_row(self, candidate: Candidate) -> Row | None:
         """The row that is there; None where there is none yet.
@@ -65,10 +71,11 @@ class Evaluation:
     def evaluate(self, candidate: Candidate) -> Row:
         """Makes the candidate's row and keeps it.
 
-        A candidate that diverges, or cannot be made of the data, has failed.
+        A candidate that diverges, cannot be made of the data or needs more memory than there is
+        has failed.
 
         Raises:
-          StateError: files of its runs cannot be read.
+          StateError: files of its runs cannot be read, or the data not any more.
           StorageError: the file system refuses: it would refuse the next candidate too.
         """
         self._before_candidate()
@@ -80,7 +87,13 @@ class Evaluation:
         except (StateError, StorageError):
             raise
         except UserError as error:
+            if not candidate.refused:
+                self._refuse_lost_data()
             row = failure(candidate, str(error))
+        except tf.errors.ResourceExhaustedError as error:
+            if any(words in str(error) for words in _FULL_DISK):
+                raise _refusal(folder, error) from error
+            row = failure(candidate, f"needs more memory than there is ({told(error)}).")
         except (OSError, *_FILE_ERRORS) as error:
             raise _refusal(folder, error) from error
         save_row(folder, row)
@@ -89,6 +102,16 @@ class Evaluation:
         else:
             say(f"[{candidate.name}] failed: {row['reason']}")
         return row
+
+    def _refuse_lost_data(self) -> None:
+        """Raises `StateError` where the data are what failed: they would fail all others too."""
+        try:
+            self._check_data()
+        except UserError as error:
+            raise StateError(
+                f"{str(error).rstrip('.')}. The study stops here: once that is mended, the same"
+                " command goes on."
+            ) from error
 
 
 def _refusal(folder: pathlib.Path, error: Exception) -> StorageError:

@@ -1,5 +1,6 @@
 """keras-tuner's oracles: who proposes the trials of a study."""
 
+import functools
 import math
 import pathlib
 from collections.abc import Callable, Sequence
@@ -34,6 +35,31 @@ _KINDS = {
 }
 
 
+def _one_at_a_time(method: Callable[..., Any]) -> Callable[..., Any]:
+    """As `keras_tuner.synchronized`, which keeps its lock where something is raised.
+
+    All workers would wait for ever for a chief whose disk was full once.
+    """
+
+    @functools.wraps(method)
+    def caught(*arguments: Any, **keywords: Any) -> tuple[Any, Exception | None]:
+        try:
+            return method(*arguments, **keywords), None
+        except Exception as error:
+            return None, error
+
+    locked = keras_tuner.synchronized(caught)
+
+    @functools.wraps(method)
+    def called(*arguments: Any, **keywords: Any) -> Any:
+        result, error = locked(*arguments, **keywords)
+        if error is not None:
+            raise error
+        return result
+
+    return called
+
+
 class KeptState:
     """Saves an oracle so that it goes on exactly after a kill at any moment.
 
@@ -42,14 +68,13 @@ class KeptState:
 
     Attributes:
       on_begin: is called with each trial that is proposed, and who evaluates it.
-      on_end: is called with each trial that has ended. It must not raise: keras-tuner would keep
-        its lock, and all workers would wait for ever.
+      on_end: is called with each trial that has ended.
     """
 
     on_begin: Callable[[Trial, str], None] | None = None
     on_end: Callable[[Trial], None] | None = None
 
-    @keras_tuner.synchronized
+    @_one_at_a_time
     def create_trial(self, tuner_id: str) -> Trial:
         """See keras-tuner."""
         trial = super().create_trial(tuner_id)
@@ -57,7 +82,12 @@ class KeptState:
             self.on_begin(trial, tuner_id)
         return trial
 
-    @keras_tuner.synchronized
+    @_one_at_a_time
+    def update_trial(self, *arguments: Any, **keywords: Any) -> Trial:
+        """See keras-tuner."""
+        return super().update_trial(*arguments, **keywords)
+
+    @_one_at_a_time
     def end_trial(self, trial: Trial) -> None:
         """See keras-tuner."""
         super().end_trial(trial)

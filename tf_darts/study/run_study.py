@@ -86,10 +86,8 @@ def _run(
     settings |= planned.settings | ({} if looked_up is None else looked_up.settings)
     if part is not Role.WORKER:
         check_directory(config.run_dir, settings, planned.extendable)
-    if looked_up is None:
-        score, score_mode, data = _check(config, planned.example)
-    else:
-        score, score_mode, data = _check_search(config, planned.example)
+    check = _check if looked_up is None else _check_search
+    score, score_mode, data = check(config, planned.example)
     training = planned.example.training
     if part is Role.WORKER:
         wait_for_chief(config.chief_patience)
@@ -111,6 +109,12 @@ def _run(
         check_data(path, data, data_flag(training))
         if part is not Role.WORKER and not files.exists(path / "candidates"):
             write_missing(path, data)
+
+    def check_again() -> None:
+        """Raises `UserError` where the data cannot be read any more, or are others."""
+        *_, found = check(config, planned.example)
+        if found is not None:
+            check_data(path, found, data_flag(training))
 
     warnings = WriteWarnings("study")
 
@@ -140,6 +144,7 @@ def _run(
             path / "candidates",
             lambda candidate, folder: train_candidate(candidate, folder, *how, callbacks=callbacks),
             before,
+            check_again,
         )
         # Where a candidate takes no time, pictures of what is done so far would take all of it.
         rank_often = looked_up is None or planned.example.search is not None

@@ -92,7 +92,7 @@ class StudyTuner(BaseTuner):
                 outcome = f"failed: {row['reason']}" if row else "failed"
             say(f"[{name}] {outcome}; {self._progress()}")
             self._after_trial()
-        except Exception as error:  # see `KeptState.on_end`
+        except Exception as error:  # a worker waits for the answer, and its trial has ended
             warn(f"The ranking is not up to date ({error}); it is made again with the next one.")
 
     def _take_results(self) -> None:
