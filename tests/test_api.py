@@ -127,6 +127,18 @@ def test_a_cell_of_another_space():
         tf_darts.train(other, dataset="digits")
 
 
+def test_a_cell_is_loaded_by_a_file_or_by_a_name(tmp_path):
+    enas = tf_darts.PUBLISHED["recurrent"]["enas"]
+    assert tf_darts.load_genotype("enas") == enas
+    tf_darts.save_genotype(tmp_path / "cell.json", enas)
+    assert tf_darts.load_genotype(tmp_path / "cell.json") == enas
+    words = r"darts_v2: is a cell of the spaces convolutional and recurrent; take one of them as"
+    with pytest.raises(tf_darts.UserError, match=words):
+        tf_darts.load_genotype("darts_v2")
+    with pytest.raises(tf_darts.UserError, match="darts_v9: cannot be read"):
+        tf_darts.load_genotype("darts_v9")
+
+
 @pytest.mark.long
 def test_from_a_selection_to_a_served_model(tmp_path, eagerly):
     folder = tmp_path / "selection"

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from tf_darts.cells import genotype_files, references
 from tf_darts.cells.genotype import Genotype
-from tf_darts.cells.published import published_cells
+from tf_darts.cells.published import PUBLISHED, published_cells
 from tf_darts.cells.space import find_space
 from tf_darts.config.layers import kind_of
 from tf_darts.config.presets import Config, configure
-from tf_darts.errors import UserError
+from tf_darts.errors import UserError, enumerated
 from tf_darts.runs.export import Exported, run_export
 from tf_darts.runs.search import SearchRun, run_search
 from tf_darts.runs.testing import run_training_test
@@ -29,7 +29,28 @@ from tf_darts.runtime.many_runs import without_retracing_warnings
 from tf_darts.runtime.signals import StopRequest
 from tf_darts.study.run_study import run_study
 
-load_genotype, save_genotype = genotype_files.load, genotype_files.save
+save_genotype = genotype_files.save
+
+
+def load_genotype(cell: str | os.PathLike) -> Genotype:
+    """The cell that a file has, or the published one of a name.
+
+    Args:
+      cell: a genotype file; a text in which another program left a cell, `FILE:NAME` where there
+        are several; `RUN/history.jsonl:N`, what a search had after N epochs; or the name of a
+        published cell.
+
+    Raises:
+      UserError: it is neither, or cells of two spaces have that name.
+    """
+    name = os.fspath(cell)
+    spaces = [space for space, cells in PUBLISHED.items() if name in cells]
+    if len(spaces) > 1:
+        raise UserError(
+            f"{name}: is a cell of the spaces {enumerated(spaces)}; take one of them as"
+            f" tf_darts.PUBLISHED[{spaces[0]!r}][{name!r}]."
+        )
+    return PUBLISHED[spaces[0]][name] if spaces else genotype_files.load(name)
 
 
 class Selection(NamedTuple):

@@ -3,7 +3,9 @@
 import errno
 import functools
 import json
+import re
 import shutil
+import signal
 import time
 
 import numpy as np
@@ -116,6 +118,23 @@ def test_a_finished_run_is_only_looked_at(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("resumed", [False, True])
+def test_before_its_first_step_a_process_stops_at_once(tmp_path, uninterrupted, resumed):
+    """Compiling may take minutes, and nothing would be lost."""
+    if resumed:
+        stop = StopRequest()
+        with pytest.raises(Stopped):
+            search(tmp_path, Events(stop_at=11, stop=stop), stop=stop)
+    stop, data = StopRequest(), Numbers()
+    stop.signal_number = signal.SIGTERM
+    words = f"Stopped before step {12 if resumed else 1} in {tmp_path}; the same command"
+    with pytest.raises(Stopped, match=f"^{re.escape(words)} {'goes on' if resumed else 'begins'}"):
+        search(tmp_path, stop=stop, data=data)
+    alpha, _, history = search(tmp_path)
+    np.testing.assert_array_equal(alpha, uninterrupted[0])
+    assert without_time(history) == without_time(uninterrupted[2])
+
+
 def test_divergence_stops_with_what_happened(tmp_path):
     events = Events()
     with pytest.raises(UserError, match=r"step 8 \(epoch 2\).*train_loss.*--max_rollbacks"):

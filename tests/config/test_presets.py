@@ -702,3 +702,12 @@ def test_what_every_search_has_is_for_searches():
     asked = {"mode": "train", "dataset": "digits", "genotype": "darts_v2", "gap_epochs": 2}
     with pytest.raises(UserError, match=r"--dataset=digits; it is for searches; leave it out\.$"):
         configure(asked)
+
+
+@pytest.mark.parametrize("dataset", ["folder", "text"])
+def test_data_of_the_user_that_are_not_there_are_refused_before_anything_is_loaded(dataset):
+    asked = {"mode": "search", "dataset": dataset, "data_dir": "/no/such"}
+    words = r"^--data_dir=/no/such is not a directory; give one that exists\.$"
+    with pytest.raises(UserError, match=words):
+        configure(asked)
+    assert configure({"mode": "search", "dataset": "cifar10", "data_dir": "/no/such"}).data_dir

@@ -168,3 +168,12 @@ def test_levels_are_lines_of_their_curve_s_colour():
     a, b, level = figure.axes[1].lines
     assert level.get_color() == b.get_color() != a.get_color()
     assert [*level.get_ydata()] == [15.6, 15.6] and level.get_label() == "b, collapsed"
+
+
+def test_an_entropy_that_hardly_moves_does_not_look_as_if_it_fell():
+    records = [{"epoch": e, "train": 2.0, "entropy": 2.07944 - 1e-7 * e} for e in (1, 2, 3)]
+    figure = learning_curves(
+        records, {"training": "train"}, score_name="loss", entropies={"cell": "entropy"}
+    )
+    least, most = figure.axes[1].get_ylim()
+    assert most - least > 0.02 and least < 2.0794 < most

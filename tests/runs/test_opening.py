@@ -1,11 +1,13 @@
 """A batch that cannot be cut: refused, or rounded, said and recorded."""
 
+import os
+
 import pytest
 
 from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
 from tf_darts.runs import search
-from tf_darts.runs.opening import on_devices, settings_of
+from tf_darts.runs.opening import check_directory, on_devices, settings_of
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest
 
@@ -69,3 +71,12 @@ def test_a_directory_is_refused_before_there_is_work(tmp_path, prepare, words, m
     assert sorted(tmp_path.rglob("*")) == before
     if isinstance(held, RunDirectory):
         held.close()
+
+
+def test_a_directory_that_may_not_be_written_is_refused_before_there_is_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    with pytest.raises(UserError, match=rf"run: {tmp_path} may not be written; give another one\."):
+        check_directory(tmp_path / "deep" / "run", {})
+    monkeypatch.undo()
+    check_directory(tmp_path / "deep" / "run", {})
+    assert not (tmp_path / "deep").exists(), "it is only looked at"

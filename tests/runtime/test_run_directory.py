@@ -55,6 +55,13 @@ def test_other_settings_are_refused_and_named(open_run, tmp_path):
     )
 
 
+def test_a_run_of_another_kind_is_told_as_one(open_run):
+    """Not by what differs in its settings, which would be all of them."""
+    open_run()
+    with pytest.raises(UserError, match="a run of --mode=search; give one of --mode=train a"):
+        open_run({"mode": "train", "epochs": 600})
+
+
 def test_a_refusal_gives_the_directory_up(open_run, tmp_path):
     open_run()
     with pytest.raises(UserError):

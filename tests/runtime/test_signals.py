@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 
@@ -33,6 +34,39 @@ def test_a_second_sigterm_is_patient():
         for later in (signal.SIGTERM, signal.SIGHUP):
             os.kill(os.getpid(), later)
         assert stop.signal_number == signal.SIGTERM, "the first one"
+
+
+def test_a_signal_is_answered_at_once(capfd):
+    with graceful_stop():
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert capfd.readouterr().err == (
+            "Stopping as soon as the state can be saved; Ctrl-C again stops at once.\n"
+        )
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert capfd.readouterr().err == "", "once"
+
+
+def test_where_nothing_is_to_be_saved_a_signal_ends_it(capfd):
+    """Not as an error of what is at work right now."""
+    done = []
+    words = "Stopped before step 1."
+    with (
+        graceful_stop() as stop,
+        pytest.raises(Stopped, match=words) as stopped,
+        stop.nothing_to_save(words),
+    ):
+        with contextlib.suppress(Exception):
+            os.kill(os.getpid(), signal.SIGTERM)
+        done.append("more work")
+    assert stopped.value.signal_number == signal.SIGTERM and done == []
+    assert capfd.readouterr().err == "Stopping …\n"
+    with graceful_stop() as stop:
+        with stop.nothing_to_save(words):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)  # it is over: only the request is set
+        with pytest.raises(Stopped), stop.nothing_to_save(words):
+            done.append("more work")
+    assert done == []
 
 
 def test_nohup_is_respected():

@@ -35,6 +35,7 @@ _GROUP_TITLES = {
     "table": "looked-up scores",
 }
 _NEARLY_ALIKE = 0.1  # mixing weights of which two digits say little
+_LEAST_RANGE = 0.01  # of an axis of entropies, as a part of them
 _COLOURS = ("#1f6fb4", "#d1602a", "#3b8a4a", "#7a4fa3")
 
 
@@ -181,6 +182,10 @@ def learning_curves(
     if entropies:
         _curves(axes[1], history, entropies)
         axes[1].set_ylabel("entropy of α (nats)")
+        least, most = axes[1].get_ylim()
+        missing = _LEAST_RANGE * abs(most) - (most - least)
+        if missing > 0:  # what has hardly moved must not look as if it fell
+            axes[1].set_ylim(least - missing / 2, most + missing / 2)
         axes[1].ticklabel_format(useOffset=False)  # it may hardly move
     for panel, group in zip(axes[panels - len(groups) :], groups, strict=True):
         members = [key for key in monitors if key.partition("/")[0] == group]

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -147,6 +148,8 @@ def check_directory(
         check_settings(path, missing | recorded, settings, extendable)
     elif there == path:
         check_empty(path)
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise StateError(f"--run_dir={path}: {there} may not be written; give another one.")
 
 
 @contextlib.contextmanager

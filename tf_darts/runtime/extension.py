@@ -37,6 +37,12 @@ def check_settings(
     Raises:
       StateError: others differ, or what may grow did not.
     """
+    kinds = [settings.get("mode") for settings in (recorded, requested)]
+    if all(kinds) and kinds[0] != kinds[1]:
+        raise StateError(
+            f"--run_dir={path}: holds a run of --mode={kinds[0]}; give one of --mode={kinds[1]} a"
+            " directory of its own."
+        )
     names = sorted(recorded.keys() | requested.keys())
     differing = [name for name in names if recorded.get(name) != requested.get(name)]
     for name in set(differing) & extendable.larger.keys():

@@ -1,6 +1,7 @@
 """The loop of every run: epochs, sums, records, checkpoints, stopping, divergence."""
 
 import abc
+import contextlib
 import math
 import signal
 import time
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from tf_darts.errors import StateError, UserError
 from tf_darts.runtime.callback import Callback
+from tf_darts.runtime.files import shown
 from tf_darts.runtime.garbage import begun
 from tf_darts.runtime.replicas import SINGLE_REPLICA, Replicas
 from tf_darts.runtime.run_directory import RunDirectory
@@ -92,6 +94,7 @@ class RunLoop(abc.ABC):
             "seconds": self._seconds,
         }
         self._replicas = replicas
+        self._stepped = False  # by this process
         self._state = RunState(run, {**variables, **place}, anchor)
         self._clock = 0.0
 
@@ -209,7 +212,9 @@ class RunLoop(abc.ABC):
         self._clock = time.monotonic()
         self._begin_epoch(epoch)
         for batch in self._batches(epoch, int(self._step_in_epoch)):
-            result = self._take_step(epoch, batch)
+            with contextlib.nullcontext() if self._stepped else self._nothing_to_save(stop):
+                result = self._take_step(epoch, batch)
+            self._stepped = True
             begun()
             metrics = dict(result.metrics)
             for stream in self._streams():
@@ -306,7 +311,20 @@ class RunLoop(abc.ABC):
         raise Stopped(
             stop.signal_number or signal.SIGTERM,  # another worker was asked to
             f"Stopped after step {int(self._steps_done)} (epoch {int(self._epoch) + 1} of"
-            f" {self._epochs}); the same command goes on from there.",
+            f" {self._epochs}) in {shown(self._run.path)}; the same command goes on from there.",
+        )
+
+    def _nothing_to_save(self, stop: StopRequest) -> contextlib.AbstractContextManager[None]:
+        """Until this process has taken a step a signal ends it: compiling may take minutes.
+
+        Not one of several workers: the others would wait for it.
+        """
+        if self._replicas.workers > 1:
+            return contextlib.nullcontext()
+        done = int(self._steps_done)
+        return stop.nothing_to_save(
+            f"Stopped before step {done + 1} in {shown(self._run.path)}; the same command"
+            f" {'goes on' if done else 'begins'} there."
         )
 
     def _save(self, *, anchor: bool = False) -> None:

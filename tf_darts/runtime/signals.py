@@ -5,8 +5,20 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
+from tf_darts.runtime.start_up import write_line
+
 # kill, Ctrl-C, and a terminal or ssh connection that is closed.
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_AT_ONCE = "Stopping …"
+_ANSWER = "Stopping as soon as the state can be saved; Ctrl-C again stops at once."
+
+
+class Stopped(Exception):
+    """The run was asked to stop, has saved its state, and can be resumed."""
+
+    def __init__(self, signal_number: int, message: str) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
 
 
 class StopRequest:
@@ -18,6 +30,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
+        self._nothing_to_save = False
 
     def __bool__(self) -> bool:
         return self.signal_number is not None
@@ -27,16 +40,34 @@ class StopRequest:
         del frame
         if self and number == signal.SIGINT:
             raise KeyboardInterrupt
-        if not self:
-            self.signal_number = number
+        if self:
+            return
+        self.signal_number = number
+        with contextlib.suppress(OSError):  # nobody may be there to read it
+            write_line(_AT_ONCE if self._nothing_to_save else _ANSWER)
+        if self._nothing_to_save:
+            raise _AtOnce
+
+    @contextlib.contextmanager
+    def nothing_to_save(self, message: str) -> Iterator[None]:
+        """Inside, a signal ends the run at once, as does one that came before.
+
+        Raises:
+          Stopped: with this message.
+        """
+        if self.signal_number is not None:
+            raise Stopped(self.signal_number, message)
+        self._nothing_to_save = True
+        try:
+            yield
+        except _AtOnce:
+            raise Stopped(self.signal_number, message) from None
+        finally:
+            self._nothing_to_save = False
 
 
-class Stopped(Exception):
-    """The run was asked to stop, has saved its state, and can be resumed."""
-
-    def __init__(self, signal_number: int, message: str) -> None:
-        super().__init__(message)
-        self.signal_number = signal_number
+class _AtOnce(BaseException):
+    """What a signal raises wherever the program is; no place takes it for an error of its own."""
 
 
 @contextlib.contextmanager

@@ -111,6 +111,18 @@ def test_a_class_that_a_part_lacks_is_named(monkeypatch):
     ]
 
 
+def test_a_class_of_one_image_needs_another(monkeypatch):
+    """No part can be made so large that both have it."""
+    said = []
+    monkeypatch.setattr(logging, "warning", lambda text, *given: said.append(text % given))
+    alone = np.array([0, 0, 1])
+    warn_of_missing("folder", ("a", "b"), {"half for w": alone, "half for alpha": alone[:2]})
+    assert said == [
+        "folder: the half for alpha has no image of the class b; it has 1 in all, and each part"
+        " needs one: add images of it."
+    ]
+
+
 def test_one_line_tells_of_the_parts():
     line = summary_line("folder", CLASSES, {"training part": LABELS}, "1 hidden (.DS_Store)")
     assert line == (

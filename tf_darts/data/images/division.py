@@ -86,14 +86,19 @@ def warn_of_missing(name: str, classes: Sequence[str], labels: dict[str, np.ndar
       classes: the names of the classes.
       labels: the classes of the images of each part, by the part's name; an empty part is none.
     """
+    sizes = sum(np.bincount(part, minlength=len(classes)) for part in labels.values())
+    parts = sum(len(part) > 0 for part in labels.values())
     for part, present in labels.items():
         missing = sorted(set(range(len(classes))) - set(np.unique(present).tolist()))
         if len(present) and missing:
             suffix = f" (and of {len(missing) - 1:,} other classes)" if len(missing) > 1 else ""
+            few = int(sizes[missing[0]]) < parts
             logging.warning(
-                "%s: the %s has no image of the class %s%s; add images of it, or make the part"
-                " larger.",
+                "%s: the %s has no image of the class %s%s; %s.",
                 *(name, part, classes[missing[0]], suffix),
+                f"it has {sizes[missing[0]]} in all, and each part needs one: add images of it"
+                if few
+                else "add images of it, or make the part larger",
             )
 
 

@@ -6,11 +6,11 @@ white, its colours have 8 bits each, and of an animation or of several pages it 
 
 import pathlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tf_darts.errors import UserError
 
@@ -107,8 +107,18 @@ def _opened(path: pathlib.Path) -> Iterator[Image.Image]:
         ) from error
     except Exception as error:  # the decoders of damaged files raise exceptions of all kinds
         raise UserError(
-            f"{path}: cannot read this image ({type(error).__name__}); repair or remove it."
+            f"{path}: cannot read this image ({_reason(path, error)}); repair or remove it."
         ) from error
+
+
+def _reason(path: pathlib.Path, error: Exception) -> str:
+    """Why, in words: what decoders raise says little."""
+    with suppress(OSError):
+        if not path.stat().st_size:
+            return "the file is empty"
+    if isinstance(error, UnidentifiedImageError):
+        return "it is none, or its beginning is damaged"
+    return f"{type(error).__name__}: it is damaged"
 
 
 def _deep(image: Image.Image) -> bool:
