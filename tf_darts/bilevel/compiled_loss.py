@@ -22,6 +22,7 @@ from tf_darts.runtime.graph_copies import GraphCopy
 from tf_darts.runtime.lean_graphs import lean
 from tf_darts.runtime.precision import Precision, current, using
 from tf_darts.runtime.replicas import SINGLE_REPLICA, BatchFunction, Replicas
+from tf_darts.runtime.signals import stop_here
 from tf_darts.spaces.known_statistics import known_statistics
 from tf_darts.spaces.sampled import one_hot_mixing
 from tf_darts.spaces.supernet import Alphas, State, Supernet, Weights
@@ -196,8 +197,10 @@ class CompiledLoss(SupernetLoss):
         with using(self.precision), one_hot_mixing(self.losses.relaxation.one_hot):
             if self.losses.has_called(key):
                 return function(*arguments)
+            stop_here()
             with busy(f"Compiling {_IN_WORDS[kind]}"):
                 whole_programs.trace(function)
+                stop_here()
                 self.losses.calls(key)
                 return function(*arguments)  # its graph is optimised now
 

@@ -9,7 +9,7 @@ from tf_darts.runtime.start_up import write_line
 
 # kill, Ctrl-C, and a terminal or ssh connection that is closed.
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_AT_ONCE = "Stopping …"
+_SOON = "Stopping as soon as this is compiled; Ctrl-C again stops at once."
 _ANSWER = "Stopping as soon as the state can be saved; Ctrl-C again stops at once."
 
 
@@ -30,7 +30,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
-        self._nothing_to_save = False
+        self._message: str | None = None  # of `Stopped`, where nothing is to be saved
 
     def __bool__(self) -> bool:
         return self.signal_number is not None
@@ -44,30 +44,34 @@ class StopRequest:
             return
         self.signal_number = number
         with contextlib.suppress(OSError):  # nobody may be there to read it
-            write_line(_AT_ONCE if self._nothing_to_save else _ANSWER)
-        if self._nothing_to_save:
-            raise _AtOnce
+            write_line(_ANSWER if self._message is None else _SOON)
 
     @contextlib.contextmanager
     def nothing_to_save(self, message: str) -> Iterator[None]:
-        """Inside, a signal ends the run at once, as does one that came before.
+        """Inside, `stop_here` ends the run where a signal has come.
 
         Raises:
-          Stopped: with this message.
+          Stopped: with this message; one had come before.
         """
-        if self.signal_number is not None:
-            raise Stopped(self.signal_number, message)
-        self._nothing_to_save = True
+        global _request
+        before, _request, self._message = _request, self, message
         try:
+            stop_here()
             yield
-        except _AtOnce:
-            raise Stopped(self.signal_number, message) from None
         finally:
-            self._nothing_to_save = False
+            _request, self._message = before, None
 
 
-class _AtOnce(BaseException):
-    """What a signal raises wherever the program is; no place takes it for an error of its own."""
+_request: StopRequest | None = None  # of a run that has nothing to save
+
+
+def stop_here() -> None:
+    """Raises `Stopped` where a run was asked to stop that has nothing to save.
+
+    The handler itself raises nothing: TensorFlow, which calls Python while it traces, would crash.
+    """
+    if _request:
+        raise Stopped(_request.signal_number, _request._message)
 
 
 @contextlib.contextmanager
