@@ -142,7 +142,8 @@ def run_search(
         if table is not None and replicas.is_chief:
             run.write_json("table.json", search_document(table, cell))
     path = pathlib.Path(config.run_dir).expanduser()
-    network = task.trained(cell)
+    with busy(f"{label}Counting the weights of the network that --mode=train makes of the cell"):
+        network = task.trained(cell)
     return SearchRun(
         path,
         history,

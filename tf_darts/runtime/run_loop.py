@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 import tensorflow as tf
 
 from tf_darts.errors import StateError, UserError
+from tf_darts.runtime.busy import busy
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.files import shown
 from tf_darts.runtime.garbage import begun
@@ -94,7 +95,7 @@ class RunLoop(abc.ABC):
             "seconds": self._seconds,
         }
         self._replicas = replicas
-        self._stepped = False  # by this process
+        self._stepped = self._evaluated = False  # by this process: it compiles what it does first
         self._state = RunState(run, {**variables, **place}, anchor)
         self._clock = 0.0
 
@@ -235,7 +236,10 @@ class RunLoop(abc.ABC):
             if step % self._checkpoint_steps == 0:
                 self._save()
         # Workers evaluate each for themselves; none may stop alone there.
-        scores = self._evaluate(stop if self._replicas.workers == 1 else StopRequest())
+        asked = stop if self._replicas.workers == 1 else StopRequest()
+        with contextlib.nullcontext() if self._evaluated else busy("Evaluating for the first time"):
+            scores = self._evaluate(asked)
+        self._evaluated = True
         if scores is None:
             self._stop(stop)
         if not math.isfinite(scores.get("loss", 0.0)):
