@@ -17,7 +17,6 @@ import warnings
 from typing import Any
 
 from tf_darts.runtime import keras_settings, start_up
-from tf_darts.runtime.busy import busy
 
 keras_settings.apply()
 
@@ -90,7 +89,7 @@ def __getattr__(name: str) -> Any:
         return getattr(sys.modules[__name__], _RENAMED[name])
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    with start_up.first_import(), busy("Loading TensorFlow"):
+    with start_up.first_import():
         if _MODULES[name].startswith("tf_darts.spaces."):
             importlib.import_module("tf_darts.accelerate")  # registers the layers' fast forms
         value = getattr(importlib.import_module(_MODULES[name]), name)

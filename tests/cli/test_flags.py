@@ -43,6 +43,7 @@ NEEDED = {
     "table": ["--dataset=cifar10", "--space=nasbench201"],
     "cpu_replicas": ["--distribution=mirrored"],
     "replica_norms": ["--distribution=mirrored"],
+    "check_replicas": ["--distribution=mirrored"],
     "worker_timeout": ["--distribution=multi_worker"],
     "global_batch": ["--distribution=mirrored"],
     "learning_rate_decay": ["--schedule=exponential"],

@@ -254,3 +254,8 @@ def test_help_needs_no_tensorflow():
 def test_the_program_answers():
     status, out, err = in_process.run(in_process.MAIN, "--help", "--mode=report")
     assert (status, err) == (0, "") and "--report_dir=runs/report" in out
+
+
+@pytest.mark.parametrize("value", [0.1, 0.0003333333333333333, 1 / 3, 1e-12, 3.0])
+def test_a_number_is_written_so_that_it_is_read_again(value):
+    assert float(help_page.written_flag("rate", value).partition("=")[2]) == value

@@ -118,3 +118,17 @@ def test_a_loader_that_fails():
     register_texts("nursery", lambda directory, with_test: {"train": ["a"]})
     with pytest.raises(UserError, match="gives no lines of validation"):
         texts.load("nursery")
+    for number, (lines, words) in enumerate(
+        [
+            ("one text", "gives a str of train; it gives lists of the lines"),
+            ([], "gives no lines of train"),
+            (["a", 7], "gives a int among the lines of train; each line is a text"),
+        ]
+    ):
+        name = f"wrong_{number}"
+        register_texts(name, lambda directory, test, lines=lines: {"train": lines})
+        with pytest.raises(UserError, match=words):
+            texts.load(name)
+    arrays = {part: np.array(["a b", "b a"]) for part in ("train", "validation")}
+    register_texts("arrays", lambda directory, with_test: arrays)
+    assert len(texts.load("arrays").train) == 6

@@ -643,6 +643,7 @@ def test_a_report_takes_runs_and_no_data_set():
             {"check_replicas": True, "distribution": "one_device"},
             "--check_replicas has no meaning for --distribution=one_device",
         ),
+        ({"check_replicas": True}, "--check_replicas has no meaning for --distribution=auto"),
     ],
 )
 def test_what_is_out_of_all_bounds(overrides, sentence):
@@ -704,10 +705,22 @@ def test_what_every_search_has_is_for_searches():
         configure(asked)
 
 
-@pytest.mark.parametrize("dataset", ["folder", "text"])
-def test_data_of_the_user_that_are_not_there_are_refused_before_anything_is_loaded(dataset):
-    asked = {"mode": "search", "dataset": dataset, "data_dir": "/no/such"}
-    words = r"^--data_dir=/no/such is not a directory; give one that exists\.$"
-    with pytest.raises(UserError, match=words):
-        configure(asked)
-    assert configure({"mode": "search", "dataset": "cifar10", "data_dir": "/no/such"}).data_dir
+@pytest.mark.parametrize("version", ["", ":5.1.0", ":5.*.*"])
+def test_a_version_of_a_data_set_has_its_settings(version):
+    made = configure({"mode": "train", "dataset": f"imagenet2012{version}", "genotype": "darts_v2"})
+    usual = configure({"mode": "train", "dataset": "imagenet2012", "genotype": "darts_v2"})
+    assert (made.network, made.layers, made.stream_images) == ("imagenet", 14, True)
+    assert dataclasses.replace(made, dataset="", run_dir="") == (
+        dataclasses.replace(usual, dataset="", run_dir="")
+    )
+
+
+def test_a_crop_that_is_turned_off_leaves_the_stream_as_it_is():
+    asked = {"mode": "train", "dataset": "imagenet2012", "genotype": "darts_v2"}
+    made = configure(asked | {"random_resized_crop": False})
+    assert made.stream_images and not made.random_resized_crop
+
+
+def test_a_home_that_is_nobody_s_is_one_sentence():
+    with pytest.raises(UserError, match="nobody_at_all"):
+        configure({"mode": "search", "dataset": "folder", "data_dir": "~nobody_at_all/x"})

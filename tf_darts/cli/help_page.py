@@ -204,7 +204,9 @@ def written_flag(name: str, value: Any) -> str:
     """A flag with its value, as it may be typed."""
     if isinstance(value, bool):
         return f"--{name}" if value else f"--no{name}"
-    return f"--{name}={value:.12g}" if isinstance(value, float) else f"--{name}={value}"
+    if isinstance(value, float) and float(f"{value:.12g}") == value:
+        return f"--{name}={value:.12g}"
+    return f"--{name}={value}"
 
 
 def kind_of(flag: Flag) -> str:

@@ -158,8 +158,8 @@ class DeviceSettings:
                 f"--xla=step cannot sum over the replicas of --distribution={self.distribution};"
                 " use --xla=off or --distribution=one_device."
             )
-        if self.check_replicas and self.distribution == "one_device":
+        if self.check_replicas and self.distribution in ("auto", "one_device"):
             raise UserError(
-                "--check_replicas has no meaning for --distribution=one_device, where there is"
-                " nothing to compare; leave it out."
+                f"--check_replicas has no meaning for --distribution={self.distribution}, where"
+                " there is nothing to compare; leave it out, or add --distribution=mirrored."
             )

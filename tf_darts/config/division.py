@@ -1,13 +1,13 @@
 """The setting by which images are divided, and the user's own validation images."""
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from tf_darts.config.setting import setting
 from tf_darts.data.images.folder_parts import VALIDATION_FOLDERS, validation_folder
 from tf_darts.errors import UserError
+from tf_darts.runtime.files import expanded
 
 _Config = TypeVar("_Config")
 
@@ -38,7 +38,7 @@ def divided(config: _Config, overrides: Mapping[str, Any], share: str) -> _Confi
     """
     folder = None
     if config.dataset == "folder" and config.data_dir:
-        folder = validation_folder(pathlib.Path(config.data_dir).expanduser())
+        folder = validation_folder(expanded(config.data_dir))
     if folder and "division" not in overrides:
         config = dataclasses.replace(config, division="given")
     if config.division != "given":

@@ -1,6 +1,7 @@
 """What mode, data set and space make of the settings: layers of values, one over the other."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,6 +69,7 @@ def preset_for(mode: str, dataset: str, space: str = "") -> RunConfig:
     """
     record = find_space(space) if space else usual_space(kind_of(dataset))
     preset = {"search": record.search, "train": record.training}[mode]
-    layers = (LAYERS[record.data].get((mode, dataset), {}), record.presets.get((mode, dataset), {}))
+    key = mode, re.split("[/:]", dataset)[0]  # without the configuration and version of a TFDS set
+    layers = (LAYERS[record.data].get(key, {}), record.presets.get(key, {}))
     values = {name: value for layer in layers for name, value in layer.items()}
     return dataclasses.replace(preset, **values, dataset=dataset, space=record.name)

@@ -25,8 +25,6 @@ from tf_darts.config.setting import KINDS, check, check_choice, fields
 from tf_darts.config.study import BlackBoxConfig, SelectConfig, StudyConfig, TuneConfig
 from tf_darts.config.table import check_has_tables
 from tf_darts.config.testing import TrainingTestConfig
-from tf_darts.data import own_sets
-from tf_darts.data.directory import data_directory
 from tf_darts.errors import UserError, did_you_mean
 from tf_darts.runtime import start_up
 from tf_darts.runtime.files import exists, expanded, is_directory, shown
@@ -227,12 +225,6 @@ def unchecked(overrides: Mapping[str, Any]) -> Config:
     return dataclasses.replace(preset, **known)
 
 
-def _is_own(config: Config) -> bool:
-    """Whether the data are the user's: nothing else puts them where `--data_dir` says."""
-    name = getattr(config, "dataset", "")
-    return name in ("folder", "text", *own_sets.IMAGES, *own_sets.TEXTS)
-
-
 def _check_directories(config: Config) -> None:
     """Raises `UserError` where the path of a directory cannot be one."""
     for name in ("data_dir", "run_dir", "export_dir", "report_dir"):
@@ -242,12 +234,8 @@ def _check_directories(config: Config) -> None:
             try:
                 directory = expanded(path)
                 is_file = exists(directory) and not is_directory(directory)
-                if name == "data_dir" and not is_file and _is_own(config):
-                    data_directory(path, downloads=False)
             except UserError as error:
-                text = str(error)
-                named = text.startswith(f"--{name}")
-                raise UserError(text if named else f"--{name}: {text}") from error
+                raise UserError(f"--{name}: {error}") from error
             if is_file:
                 raise UserError(
                     f"--{name}={shown(path)}: a file is there, and a directory is wanted; give"

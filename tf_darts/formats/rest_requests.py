@@ -20,6 +20,8 @@ from tf_darts.formats.refusals import shape_in_words
 from tf_darts.formats.serving_model import DEFAULT
 from tf_darts.runtime.files import entries, is_directory, is_file, shown
 
+_PLACES = "[[{{"  # where in a graph something happened
+
 _MODEL = "saved_model.pb"
 _MOST_LEVELS = 254  # of lists in lists: of one with more TensorFlow ends the whole process
 
@@ -95,8 +97,9 @@ def answer(signatures: Mapping[str, Any], document: Any) -> dict[str, Any]:
     except tf.errors.OpError as error:
         # Of TensorFlow's account of where it happened, what happened is enough.
         refused = re.search(r"assertion failed: \[(.*)\]", error.message)
-        lines = [line for line in error.message.splitlines() if line.strip()]
-        reason = refused[1] if refused else (lines or ["TensorFlow does not say why."])[-1]
+        lines = [line.split(" [Op:")[0].strip() for line in error.message.splitlines()]
+        told = [line for line in lines if line and not line.startswith(_PLACES)]
+        reason = refused[1] if refused else (told or ["TensorFlow does not say why."])[-1]
         raise UserError(f"The model refuses the request: {reason}") from error
     # TensorFlow gives them in any order: the likeliest first, then the rest, by name.
     names = sorted(outputs, key=lambda key: (not key.startswith("top_"), key))

@@ -1,7 +1,11 @@
 """The export of a finished training."""
 
+import contextlib
 import pathlib
+from collections.abc import Iterator
 from typing import NamedTuple
+
+import tensorflow as tf
 
 from tf_darts.config.export import ExportConfig
 from tf_darts.formats.versions import new_version
@@ -36,8 +40,23 @@ def run_export(config: ExportConfig) -> Exported:
         with new_version(export_dir, config.export_version) as version:
             with busy("Building the trained network"):
                 task = export_task(training, config.data_dir, config.license)
-            with without_chatter():
+            with without_chatter(), _exact_products():
                 notes = FORMATS[config.format](task, version)
     finally:
         training.run.close()
     return Exported(export_dir / str(version.number), notes)
+
+
+@contextlib.contextmanager
+def _exact_products() -> Iterator[None]:
+    """Inside, a GPU multiplies in float32: answers are compared with those of other programs.
+
+    By itself it rounds factors to 10 bits (TF32), which moves a probability by more than may be.
+    """
+    config = tf.config.experimental
+    before = config.tensor_float_32_execution_enabled()
+    config.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        config.enable_tensor_float_32_execution(before)

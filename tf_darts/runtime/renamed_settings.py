@@ -20,6 +20,9 @@ RENAMED = {
 RENAMED_VALUES = {("mode", "random_search"): "black_box", ("method", "bilevel"): "darts"}
 
 
+_TRUE = True, "true", "1"
+
+
 def rename_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings under the names of today; what was recorded needs no sentence.
 
@@ -52,6 +55,9 @@ def rename_and_warn(settings: Mapping[str, Any], flag: str = "") -> dict[str, An
       UserError: a setting is given by both of its names.
     """
     current = rename_settings(settings)
+    crop = settings.get("random_resized_crop")
+    if crop is not None and crop not in _TRUE and "stream_images" not in settings:
+        del current["stream_images"]  # of an old record it says no, of what is typed nothing
     notices = []
     for old, new in RENAMED.items():
         if old in settings and new in settings:
@@ -63,9 +69,7 @@ def rename_and_warn(settings: Mapping[str, Any], flag: str = "") -> dict[str, An
             notices.append(f"--{name}={old} is --{name}={new} now")
         elif any(settings.get(n) == old for n, renamed in RENAMED.items() if renamed == name):
             notices[-1:] = [f"{notices[-1]}, and {old} is {new}"]
-    if settings.get("random_resized_crop") in (True, "true", "1") and (
-        "stream_images" not in settings
-    ):
+    if crop in _TRUE and "stream_images" not in settings:
         notices.append("--random_resized_crop needs --stream_images now, which is taken as given")
     if notices:
         place = f"--{flag}: " if flag else ""

@@ -67,6 +67,13 @@ def test_starting_anywhere_gives_the_rest(photos, shards):
         assert rest == whole[start:], start
 
 
+def test_many_cores_change_nothing(photos, small_steps, monkeypatch):
+    """TensorFlow refuses more readers than files at a time."""
+    few = labels(TfdsImages(photos, "train").shuffled(3, 0, 0))
+    monkeypatch.setattr(encoded_images, "cores", lambda: 64)
+    assert labels(TfdsImages(photos, "train").shuffled(3, 0, 0)) == few
+
+
 def test_starting_with_the_usual_sizes(photos):
     whole = labels(TfdsImages(photos, "train").shuffled(1, 2, 0))
     assert labels(TfdsImages(photos, "train").shuffled(1, 2, 33)) == whole[33:]

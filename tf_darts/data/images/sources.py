@@ -221,7 +221,7 @@ def _interleaved(*shards: tf.Tensor) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices(shards).interleave(
         _records,
         cycle_length=_PARALLEL_SHARDS,
-        num_parallel_calls=cores(),
+        num_parallel_calls=min(cores(), _PARALLEL_SHARDS),  # more are refused
         deterministic=True,
     )
 

@@ -51,13 +51,22 @@ def _load_registered(
     """A text whose loader a file of others has registered."""
     loaded = own_sets.loaded(name, own_sets.TEXTS[name], directory, with_test)
     wanted = corpus.PARTS if with_test else corpus.PARTS[:2]
-    missing = [part for part in wanted if not isinstance(loaded, Mapping) or not loaded.get(part)]
-    if missing:
-        raise UserError(
-            f"--dataset={name}: its loader gives no lines of {missing[0]}; it gives the lines of"
-            f" {', '.join(wanted)}, by these names."
-        )
-    parts = {part: corpus.Lines(f"{name}, {part}", list(loaded[part])) for part in wanted}
+    parts = {}
+    for part in wanted:
+        lines = loaded.get(part) if isinstance(loaded, Mapping) else None
+        if lines is None or isinstance(lines, str | bytes) or not len(lines):
+            given = f"a {type(lines).__name__}" if isinstance(lines, str | bytes) else "no lines"
+            raise UserError(
+                f"--dataset={name}: its loader gives {given} of {part}; it gives lists of the lines"
+                f" of {', '.join(wanted)}, by these names."
+            )
+        others = [line for line in lines if not isinstance(line, str)]
+        if others:
+            raise UserError(
+                f"--dataset={name}: its loader gives a {type(others[0]).__name__} among the lines"
+                f" of {part}; each line is a text."
+            )
+        parts[part] = corpus.Lines(f"{name}, {part}", list(map(str, lines)))
     return corpus.from_lines(name, parts, min_count)
 
 
