@@ -125,6 +125,22 @@ def test_what_is_no_request(signatures, document, words):
     assert "\n" not in str(caught.value)
 
 
+def test_what_tensorflow_says_is_told_without_the_place_in_the_graph(signatures):
+    """Its last line is a node's name; the reason stands above."""
+    message = (
+        "Graph execution error:\n\nInvalid PNG data.\n\t [[{{node map/Png}}]] [Op:__inference_7]"
+    )
+
+    class Refusing:
+        structured_input_signature = signatures["serving_default"].structured_input_signature
+
+        def __call__(self, **inputs):
+            raise tf.errors.InvalidArgumentError(None, None, message)
+
+    with pytest.raises(UserError, match=r"refuses the request: Invalid PNG data\.$"):
+        answer({"serving_default": Refusing()}, {"inputs": [[1.0, 2.0]]})
+
+
 def test_the_newest_version(tmp_path):
     with pytest.raises(UserError, match="no exported SavedModel"):
         newest_version(tmp_path)
