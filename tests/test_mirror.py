@@ -137,6 +137,7 @@ HOMES = {
         "spaces/convolutional/make",
         "spaces/recurrent/make",
     ],
+    "runtime/test_checkpoints.py": ["runtime/checkpoint_files"],
     "runtime/test_reductions.py": ["runtime/collectives", "runtime/replicated"],
     "runtime/test_replicas.py": ["runtime/batch_parts"],
     "runtime/test_run_directory.py": ["runtime/run_records"],

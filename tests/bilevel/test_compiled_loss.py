@@ -146,6 +146,37 @@ def test_seeds_and_running_statistics_reach_it(joint):
         np.testing.assert_array_equal(statistics, [0.75 * first + 0.5, -1.0, 6.5])
 
 
+class Asserting(Plain):
+    """As an operation of one's own that looks at what it is given."""
+
+    def loss(self, weights, mixing, batch, state, seed, **others):
+        tf.debugging.assert_less(batch, 1e9)
+        return super().loss(weights, mixing, batch, state, seed)
+
+
+class NoProgram(Plain):
+    """XLA has no kernel for texts."""
+
+    def loss(self, weights, mixing, batch, state, seed, **others):
+        length = tf.strings.length(tf.strings.as_string(batch))
+        return super().loss(weights, mixing, batch + 0.0 * tf.cast(length, tf.float32), state, seed)
+
+
+@pytest.mark.parametrize(("kind", "xla"), [(Asserting, "auto"), (NoProgram, "step")])
+def test_where_no_graph_can_be_copied_it_is_traced_alone(kind, xla):
+    """After a warm-up, in which w alone was moved."""
+    try:
+        set_xla(xla)
+        loss = SupernetLosses(kind(joint=True)).for_batch(tf.constant(2.0), (), SEED)
+        loss.gradients(*POINT)
+        part = loss.gradients(*POINT, of_weights=False)
+    finally:
+        set_xla("auto")
+    plain = SupernetLosses(Plain(joint=False)).for_batch(tf.constant(2.0), (), SEED)
+    assert_close(part.of_alphas, plain.gradients(*POINT, of_weights=False).of_alphas)
+    assert part.of_weights == []
+
+
 @pytest.mark.parametrize("change", ["precision", "two_phases", "one_hot", "regularizes", "xla"])
 def test_it_is_traced_alone_where_the_weight_step_has_another_loss(change, monkeypatch):
     losses = SupernetLosses(Plain(joint=True))

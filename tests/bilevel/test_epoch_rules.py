@@ -1,5 +1,6 @@
 """Rules in whole searches: what they forbid stays out, and where they stop a search ends."""
 
+import itertools
 import json
 
 import numpy as np
@@ -10,6 +11,7 @@ from tests.support.toy_search import Events, Killed, Numbers, config, search, wi
 from tf_darts.bilevel import mixture
 from tf_darts.bilevel.derivation import Derivation
 from tf_darts.bilevel.epoch_rules import Directions, EpochRule, SearchFacts, Stop, combined
+from tf_darts.bilevel.step import BilevelStep
 from tf_darts.bilevel.strongest_edges import derive
 from tf_darts.cells import genotype_files
 from tf_darts.config import methods
@@ -68,6 +70,33 @@ def decide(monkeypatch):
             }
 
     return "decide"
+
+
+@pytest.mark.parametrize("kill_at", [None, 7, 12])
+def test_a_weight_decay_holds_for_the_epochs_of_which_it_was_said(tmp_path, monkeypatch, kill_at):
+    """And then the search's own; so a search that was killed goes on as if it had not been."""
+    forget_members(monkeypatch)
+
+    @methods.register("once")
+    class Once(EpochRule):
+        def directions(self, history, facts):
+            return Directions(weight_decay=0.5 if len(history) == 1 else None)
+
+    made = config(rules="once", weight_decay=1e-3).composed({"rules": "once"})
+    seen, given = [], BilevelStep.set_weight_decay
+
+    def watched(self, value):
+        seen.append(value)
+        given(self, value)
+
+    monkeypatch.setattr(BilevelStep, "set_weight_decay", watched)
+    whole = search(tmp_path / "whole", made=made)
+    assert [value for value, _ in itertools.groupby(seen)] == [1e-3, 0.5, 1e-3]
+    if kill_at:
+        with pytest.raises(Killed):
+            search(tmp_path / "killed", Events(kill_at=kill_at), made=made)
+        again = search(tmp_path / "killed", made=made)
+        np.testing.assert_array_equal(again[1], whole[1])
 
 
 def test_a_supernet_that_gives_no_number_is_worth_nothing(tmp_path, monkeypatch):

@@ -93,6 +93,19 @@ def test_second_order_on_a_quadratic(kind, momentum, clip):
         assert float(result.epsilon) == pytest.approx(0.01 / np.linalg.norm(vector))
 
 
+@pytest.mark.parametrize("kind", ["finite_difference", "exact"])
+def test_where_the_validation_loss_does_not_depend_on_w_there_is_no_second_term(kind):
+    class OfAlpha(Quadratic):
+        def validation_loss(self, weights, alphas):
+            w, a = self.flat(weights, alphas)
+            return tf.tensordot(a, tf.linalg.matvec(self.D, a), 1) + 0.0 * tf.reduce_sum(w), None
+
+    problem = OfAlpha(momentum=0.9, clip=0.0)
+    found = problem.estimate(kind)
+    np.testing.assert_allclose(np.ravel(found.gradient["cell"]), 2 * problem.D @ problem.a)
+    assert not np.any(found.implicit["cell"])
+
+
 def test_first_order_on_a_quadratic():
     problem = Quadratic(0.9, 0.5)
     result = problem.estimate("first_order")

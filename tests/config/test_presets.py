@@ -724,3 +724,10 @@ def test_a_crop_that_is_turned_off_leaves_the_stream_as_it_is():
 def test_a_home_that_is_nobody_s_is_one_sentence():
     with pytest.raises(UserError, match="nobody_at_all"):
         configure({"mode": "search", "dataset": "folder", "data_dir": "~nobody_at_all/x"})
+
+
+def test_one_sequence_is_nothing_to_normalise_over():
+    asked = {"mode": "search", "dataset": "ptb", "batch_size": 4, "micro_batches": 4}
+    with pytest.raises(UserError, match="give two sequences or more for each"):
+        configure(asked)
+    assert configure(asked | {"batch_size": 8}).batch_size == 8

@@ -18,7 +18,7 @@ from tf_darts.errors import StateError
 from tf_darts.runs import search as run_search
 from tf_darts.runs.search_tasks import Network, SearchTask
 from tf_darts.runs.stages import Stage
-from tf_darts.runtime import checkpoints
+from tf_darts.runtime import checkpoint_files
 from tf_darts.runtime.callback import Callback
 from tf_darts.testing.toy_search import ToyNumbers, ToySupernet
 
@@ -83,9 +83,11 @@ def searched(path):
 
 def weights_of(path):
     """The last checkpoint's numbers by name."""
-    prefix = checkpoints.saved(path / "checkpoints" / "latest")[0]
+    prefix = checkpoint_files.saved(path / "checkpoints" / "latest")[0]
     reader = tf.train.load_checkpoint(str(prefix))
-    names = [name for name in checkpoints.names(prefix) if "weights" in name or "alphas" in name]
+    names = [
+        name for name in checkpoint_files.names(prefix) if "weights" in name or "alphas" in name
+    ]
     return {name: reader.get_tensor(name) for name in names if "OBJECT" not in name}
 
 

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from tf_darts.errors import StorageError, UserError
 from tf_darts.runtime import files
-from tf_darts.runtime.checkpoints import Checkpoints, names
+from tf_darts.runtime.checkpoint_files import names
+from tf_darts.runtime.checkpoints import Checkpoints
 
 
 @pytest.fixture

@@ -118,7 +118,9 @@ class CompiledLoss(SupernetLoss):
     def _part_of_both(self, point: Any) -> BatchFunction:
         """∇_α of the graph that gives both gradients: what leads to it, copied.
 
-        What is run is as if ∇_α had been traced alone, and tracing takes no time.
+        What is run is as if ∇_α had been traced alone, and tracing takes no time. It is traced
+        alone where there is no graph to copy: of a program that XLA has refused since, or with
+        operations that do more than compute, as an assertion.
         """
 
         def joint(point: Any) -> Any:  # no running statistics are made of these
@@ -137,7 +139,13 @@ class CompiledLoss(SupernetLoss):
         def part(point: Any, *rest: Any) -> tuple[Any, State]:
             if tf.executing_eagerly():  # as `tf.config.run_functions_eagerly` would have it
                 return alone(both(joint(point), *rest))
-            return GraphCopy.of(both.get_concrete_function(), alone)(joint(point), *rest)
+            try:
+                if not hasattr(both, "get_concrete_function"):
+                    raise ValueError("a program has no graph to be copied")
+                copy = GraphCopy.of(both.get_concrete_function(), alone)
+            except ValueError:
+                return self._of_kind(False, True)(point, *rest)
+            return copy(joint(point), *rest)
 
         return part
 

@@ -153,8 +153,8 @@ class SearchEngine(RunLoop):
         directions = self._directions()
         self._step.alphas_frozen = directions.freeze_alphas
         self._given_rate = directions.weight_learning_rate
-        if directions.weight_decay is not None:
-            self._step.set_weight_decay(directions.weight_decay)
+        own, given = self._config.weight_decay, directions.weight_decay
+        self._step.set_weight_decay(own if given is None else given)
         self._step.mixture.begin_epoch(epoch, directions.allowed, directions.numbers)
 
     def _streams(self) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ import tensorflow as tf
 from tf_darts.bilevel.loss import Gradients, Loss
 from tf_darts.spaces.supernet import Alphas, Weights
 
-# (∇_w L_train) -> (w', the factor ξ·clip with which the gradient entered it)
+# (∇_w L_train) -> (w', the factor with which the gradient entered it). The factor is ξ·clip, with
+# Nesterov's momentum μ ξ·clip·(1+μ): `WeightOptimizer.reach`.
 Unroll = Callable[[Weights], tuple[Weights, tf.Tensor]]
 
 
@@ -61,7 +62,7 @@ def estimated(
       alphas: the architecture parameters.
       validation: of the validation loss, with its gradients by α.
       implicit: ∇²_{α,w} L_train · v or an estimate of it, flat; None: nothing is unrolled.
-      factor: ξ·clip, as `unroll` gives it.
+      factor: as `unroll` gives it.
     """
     partial = _direct(validation, alphas)
     if implicit is None:
@@ -82,7 +83,7 @@ def _direct(validation: Gradients, alphas: Alphas) -> Hypergradient:
 def _unrolled(
     train_loss: Loss, validation_loss: Loss, weights: Weights, alphas: Alphas, unroll: Unroll
 ) -> tuple[Hypergradient, list[tf.Tensor], tf.Tensor]:
-    """Eq. 7's first term at w', the vector v = ∇_{w'} L_val(w', α), and the factor ξ·clip."""
+    """Eq. 7's first term at w', the vector v = ∇_{w'} L_val(w', α), and `unroll`'s factor."""
     train = train_loss.gradients(weights, alphas, of_alphas=False)
     unrolled_weights, factor = unroll(train.of_weights)
     validation = validation_loss.gradients(unrolled_weights, alphas)
@@ -92,7 +93,7 @@ def _unrolled(
 def _subtract_implicit(
     partial: Hypergradient, implicit: list[tf.Tensor], factor: tf.Tensor, epsilon: tf.Tensor
 ) -> Hypergradient:
-    """Eq. 7: direct - ξ·clip·implicit."""
+    """Eq. 7: direct - factor·implicit."""
     implicit = tf.nest.pack_sequence_as(partial.direct, implicit)
     gradient = tf.nest.map_structure(lambda d, i: d - factor * i, partial.direct, implicit)
     return partial._replace(gradient=gradient, implicit=implicit, epsilon=epsilon)
@@ -112,7 +113,8 @@ def finite_difference(
     (common random numbers), otherwise the difference is mostly the masks' noise over 2ε.
     """
     partial, vector, factor = _unrolled(train_loss, validation_loss, weights, alphas, unroll)
-    epsilon = radius / tf.linalg.global_norm(vector)
+    # Where v is 0, so is the second term: no difference is taken, and nothing divided.
+    epsilon = tf.math.divide_no_nan(radius, tf.linalg.global_norm(vector))
     sides: list[list[tf.Tensor]] = []
     for sign in (1.0, -1.0):
         # One after the other: side by side they need twice the memory and gain no time.
@@ -121,7 +123,9 @@ def finite_difference(
         side = train_loss.precise.gradients(shifted, alphas, of_weights=False)
         sides.append(side.of_alphas)
     plus, minus = sides
-    implicit = [(p - m) / (2.0 * epsilon) for p, m in zip(plus, minus, strict=True)]
+    implicit = [
+        tf.math.divide_no_nan(p - m, 2.0 * epsilon) for p, m in zip(plus, minus, strict=True)
+    ]
     return _subtract_implicit(partial, implicit, factor, epsilon)
 
 

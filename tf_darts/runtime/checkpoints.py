@@ -2,10 +2,8 @@
 
 import contextlib
 import json
-import logging
 import pathlib
 import shutil
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -15,14 +13,18 @@ import tensorflow as tf
 
 from tf_darts.errors import StateError, StorageError
 from tf_darts.runtime import files
+from tf_darts.runtime.checkpoint_files import (
+    DATA,
+    INDEX,
+    STATE,
+    is_ahead,
+    names,
+    number_of,
+    plain_path,
+    read,
+    saved,
+)
 from tf_darts.runtime.console import warn
-
-INDEX, DATA = ".index", ".data-00000-of-00001"  # the two files of a checkpoint
-_STATE = "checkpoint"  # TensorFlow's list of a folder's checkpoints
-_PATTERN = frozenset("[]*?\\")  # characters of paths that TensorFlow takes as patterns
-
-# What TensorFlow raises where a checkpoint is broken, or of other variables.
-_BROKEN = (AssertionError, IndexError, ValueError, RuntimeError, tf.errors.OpError)
 
 
 class History(tf.train.experimental.PythonState):
@@ -42,43 +44,6 @@ class History(tf.train.experimental.PythonState):
     def deserialize(self, string_value: str) -> None:
         """Called when a checkpoint is read."""
         self.records = json.loads(string_value)
-
-
-def saved(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The whole checkpoints in a folder, as prefixes of their two files, the newest first.
-
-    TensorFlow's list in the folder decides, as runs of old versions saved lower numbers after a
-    rollback; without it, and for what is not in it, the number does.
-    """
-    if not files.is_directory(folder):
-        return []
-    prefixes = [file.with_suffix("") for file in files.entries(folder) if file.suffix == INDEX]
-    prefixes = [prefix for prefix in prefixes if files.is_file(f"{prefix}{DATA}")]
-    listed = _listed(folder)
-    return sorted(
-        prefixes, key=lambda prefix: (_place(prefix, listed), _number(prefix)), reverse=True
-    )
-
-
-def read(prefix: pathlib.Path, variables: Mapping[str, Any]) -> None:
-    """Gives the variables what a checkpoint holds of them.
-
-    Args:
-      prefix: one of `saved`.
-      variables: by their names in the checkpoint, which may have others too.
-
-    Raises:
-      StateError: the checkpoint is broken, or lacks something of the variables.
-    """
-    with _reading(prefix) as path:
-        status = tf.train.Checkpoint(**variables).read(path).expect_partial()
-        status.assert_existing_objects_matched()
-
-
-def names(prefix: pathlib.Path) -> list[str]:
-    """The names of what a checkpoint holds; errors as of `read`."""
-    with _reading(prefix) as path:
-        return [name for name, _ in tf.train.list_variables(path)]
 
 
 class Checkpoints:
@@ -158,8 +123,8 @@ class Checkpoints:
         if not candidates:
             self._refuse_lost_checkpoints()
             return None
-        if latest and anchors and _is_ahead(anchors[0], latest[0]):
-            latest = [self._write(self._latest, _number(anchors[0]), 2, same=anchors[0]), *latest]
+        if latest and anchors and is_ahead(anchors[0], latest[0]):
+            latest = [self._write(self._latest, number_of(anchors[0]), 2, same=anchors[0]), *latest]
             candidates = [*latest, *anchors]
         first_error: StateError | None = None
         for prefix in candidates:
@@ -211,7 +176,7 @@ class Checkpoints:
         """Raises `StateError` where half of a checkpoint is all that is left of some."""
         for folder in (self._latest, self._anchor):
             entries = files.entries(folder) if files.is_directory(folder) else []
-            if any(file.name == _STATE or file.suffix == INDEX for file in entries):
+            if any(file.name == STATE or file.suffix == INDEX for file in entries):
                 raise StateError(
                     f"{folder}: its checkpoints are gone or cannot be read; restore it from a copy,"
                     " or give another --run_dir to begin again."
@@ -229,14 +194,14 @@ class Checkpoints:
             for parent in (folder.parent, folder):
                 parent.mkdir(exist_ok=True)  # not the run's own: it may have been removed
             previous = saved(folder)
-            number = max(step, *(_number(prefix) + 1 for prefix in previous), 0)
+            number = max(step, *(number_of(prefix) + 1 for prefix in previous), 0)
             prefix = folder / f"ckpt-{number}"
             staged = folder / f".{prefix.name}{files.PARTIAL}"
             shutil.rmtree(staged, ignore_errors=True)
             try:
                 staged.mkdir()
                 if same is None:
-                    with _plain(staged) as plain:
+                    with plain_path(staged) as plain:
                         self._checkpoint.write(str(plain / prefix.name))
                 for ending in (DATA, INDEX):
                     if same is not None:
@@ -250,7 +215,7 @@ class Checkpoints:
             names = [checkpoint.name for checkpoint in reversed(prefixes)]
             lines = [f'all_model_checkpoint_paths: "{name}"' for name in names]
             state = "\n".join([f'model_checkpoint_path: "{prefix.name}"', *lines, ""])
-            files.write_atomically(folder / _STATE, state)
+            files.write_atomically(folder / STATE, state)
             _remove_stale(folder, prefixes)
         return prefix
 
@@ -260,39 +225,19 @@ def _check_kinds(folder: pathlib.Path) -> None:
     for parent in (folder.parent, folder):
         files.check_kind(parent, directory=True)
     for entry in files.entries(folder) if files.is_directory(folder) else []:
-        if entry.name == _STATE or entry.name.startswith("ckpt-"):
+        if entry.name == STATE or entry.name.startswith("ckpt-"):
             files.check_kind(entry, directory=False)
 
 
 def _remove_stale(folder: pathlib.Path, prefixes: list[pathlib.Path]) -> None:
     """Removes older checkpoints, and what kills have left of some; the index first."""
     names = {f"{prefix.name}{ending}" for prefix in prefixes for ending in (INDEX, DATA)}
-    stale = [file for file in folder.iterdir() if file.name not in names | {_STATE}]
+    stale = [file for file in folder.iterdir() if file.name not in names | {STATE}]
     for file in sorted(stale, key=lambda file: file.suffix != INDEX):
         if file.name.startswith(".") and file.name.endswith(files.PARTIAL) and file.is_dir():
             shutil.rmtree(file, ignore_errors=True)
-        elif file.name.startswith(("ckpt-", f".{_STATE}.")) and file.is_file():
+        elif file.name.startswith(("ckpt-", f".{STATE}.")) and file.is_file():
             file.unlink()
-
-
-@contextlib.contextmanager
-def _reading(prefix: pathlib.Path) -> Iterator[str]:
-    """A checkpoint's path for TensorFlow, whose complaints become one sentence."""
-    try:
-        with _plain(prefix.parent) as folder:
-            yield str(folder / prefix.name)
-    except _BROKEN as error:
-        tf.get_logger().addFilter(_is_not_unread_listing)
-        raise StateError(
-            f"{prefix}: this checkpoint is broken or of another model; restore {prefix.parent} from"
-            " a copy, or give another --run_dir to begin again."
-        ) from error
-
-
-def _is_not_unread_listing(record: logging.LogRecord) -> bool:
-    """Of a checkpoint that could not be read TensorFlow lists all that is in it, line by line."""
-    message = record.getMessage()
-    return not message.startswith(("Value in checkpoint could not", "Detecting that an object"))
 
 
 @contextlib.contextmanager
@@ -307,47 +252,3 @@ def _saving(folder: pathlib.Path) -> Iterator[None]:
             f"{folder}: a checkpoint cannot be written ({reason}); make room or give rights there,"
             " then repeat the command: it goes on from the last whole one."
         ) from error
-
-
-@contextlib.contextmanager
-def _plain(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """The folder under a path that TensorFlow takes as it stands, not as a pattern."""
-    if not _PATTERN & set(str(folder.absolute())):
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="tf_darts_") as links:
-        link = pathlib.Path(links) / "folder"
-        link.symlink_to(folder.absolute())
-        yield link
-
-
-def _is_ahead(anchor: pathlib.Path, latest: pathlib.Path) -> bool:
-    """Whether a checkpoint's history is longer than another's; not where one cannot be read."""
-    epochs = []
-    for prefix in (anchor, latest):
-        try:
-            with _plain(prefix.parent) as folder:
-                reader = tf.train.load_checkpoint(str(folder / prefix.name))
-                found = [n for n in reader.get_variable_to_shape_map() if n.startswith("history/")]
-                epochs.append(len(json.loads(reader.get_tensor(found[0]))))
-        except _BROKEN:  # of an older version, or broken: whoever reads it will say so
-            return False
-    return epochs[0] > epochs[1]
-
-
-def _listed(folder: pathlib.Path) -> list[str]:
-    """The names in TensorFlow's list, oldest first; none where the list is missing or broken."""
-    try:
-        state = tf.train.get_checkpoint_state(str(folder))
-    except (tf.errors.OpError, UnicodeDecodeError, ValueError):
-        return []
-    return [] if state is None else [pathlib.Path(p).name for p in state.all_model_checkpoint_paths]
-
-
-def _place(prefix: pathlib.Path, listed: list[str]) -> int:
-    return listed.index(prefix.name) if prefix.name in listed else -1
-
-
-def _number(prefix: pathlib.Path) -> int:
-    digits = prefix.name.removeprefix("ckpt-")
-    return int(digits) if digits.isdecimal() else -1

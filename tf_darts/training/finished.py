@@ -12,7 +12,7 @@ from tf_darts.config.training import TrainingConfig
 from tf_darts.data.fingerprint import Fingerprint
 from tf_darts.errors import UserError
 from tf_darts.optimization.averaging import WeightAverage
-from tf_darts.runtime import checkpoints, files
+from tf_darts.runtime import checkpoint_files, files
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.spaces.objective import TrainingObjective
 from tf_darts.training.engine import TrainingData
@@ -123,13 +123,13 @@ class FinishedTraining:
     def restore(self, objective: TrainingObjective) -> Evaluator:
         """Gives the network the weights that count; raises `UserError` where they are not its."""
         folder = self.run.path / self.result["checkpoint"]
-        for path in checkpoints.saved(folder)[:1]:
+        for path in checkpoint_files.saved(folder)[:1]:
             variables: dict[str, Any] = weights_of(objective)
             average = None
-            if any("average/" in name for name in checkpoints.names(path)):
+            if any("average/" in name for name in checkpoint_files.names(path)):
                 average = WeightAverage(objective.weights)
                 variables["average"] = average.variables
-            checkpoints.read(path, variables)
+            checkpoint_files.read(path, variables)
             return Evaluator(objective, average)
         raise UserError(
             f"{folder}: the checkpoint is missing; restore it from a copy, or train again in"

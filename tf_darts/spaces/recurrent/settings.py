@@ -1,11 +1,13 @@
 """The settings of searches and trainings of recurrent cells (docs/method.md section 5)."""
 
 import dataclasses
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 from tf_darts.config.data_searches import TextSearchConfig
 from tf_darts.config.setting import again, rate, setting
 from tf_darts.config.training import TextTrainingConfig
+from tf_darts.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,15 @@ class RecurrentSearchConfig(TextSearchConfig):
         minimum=0.0,
         maximum=1e6,
     )
+
+    def validated(self, overrides: Mapping[str, Any], preset: Self) -> Self:
+        if self.batch_size // self.micro_batches < 2:
+            raise UserError(
+                f"--batch_size={self.batch_size} in --micro_batches={self.micro_batches}: the cell"
+                " normalises over the sequences of each, and of one alone nothing is left; give two"
+                " sequences or more for each."
+            )
+        return super().validated(overrides, preset)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,8 @@ def normalize_batch(
     x = full(inputs)
     mean, variance = collectives.all_moments(x, [0, 1, 2])
     factor = scale * tf.math.rsqrt(variance + EPSILON)
-    count = tf.cast(collectives.norm_replicas() * tf.size(inputs) // tf.size(mean), x.dtype)
+    count = tf.cast(tf.size(inputs, tf.int64) // tf.size(mean, tf.int64), x.dtype)
+    count *= tf.cast(collectives.norm_replicas(), x.dtype)
     # A single pixel has no unbiased variance.
     unbiased = variance * count / tf.maximum(count - 1.0, 1.0)
     return like((x - mean) * factor + offset, inputs), mean, unbiased
