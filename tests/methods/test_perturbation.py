@@ -257,6 +257,33 @@ def test_it_judges_at_the_batches_own_statistics(eagerly):
     assert judged["loss"] == pytest.approx(float(np.mean(losses)), rel=1e-6)
 
 
+def test_what_edges_draw_differs_from_batch_to_batch_and_not_from_cell_to_cell(
+    eagerly, monkeypatch
+):
+    step = bench()
+    step.mixture.begin_epoch(10)
+    arguments, seeds, shares = step.mixture.losses.arguments, [], []
+
+    def spied(mixing, alphas, moment):
+        seeds.append(tuple(moment.seed.numpy()))
+        return arguments(mixing, alphas, moment)
+
+    def loss(*args, progress=0.0, **kwargs):
+        shares.append(float(progress))
+        return judged(*args, progress=progress, **kwargs)
+
+    judged = step.supernet.loss
+    monkeypatch.setattr(step.mixture.losses, "arguments", spied)
+    monkeypatch.setattr(step.supernet, "loss", loss)
+    batches = [(random(i, 4, 8, 8, 3, dtype="float32"), tf.constant([0, 1, 2, 0])) for i in (0, 1)]
+    for seed in (0, 1):
+        tables = {"cell": weights(step.supernet.cells, seed)["cell"]}
+        step.mixture.score_in_training_mode(batches, 4, tables)
+    first, second = seeds[:2]
+    assert first != second and seeds[2:] == [first, second]
+    assert shares == pytest.approx([0.2] * 4)  # of 50 epochs ten are over
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -99,6 +99,27 @@ def test_rates(tmp_path, overrides, rates):
     np.testing.assert_allclose([record["learning_rate"] for record in history], rates)
 
 
+def test_a_cosine_may_fall_from_step_to_step(tmp_path):
+    class Rates(Callback):
+        """Collects each step's learning rate."""
+
+        def __init__(self):
+            self.seen = []
+
+        def on_step(self, step, metrics):
+            self.seen.append(metrics["learning_rate"])
+
+    rates = Rates()
+    stop = StopRequest()
+    with pytest.raises(Stopped):
+        train(tmp_path, Events(stop_at=7, stop=stop), stop=stop, schedule="cosine_by_step")
+    _, _, history = train(tmp_path, rates, schedule="cosine_by_step")
+    steps = np.arange(20)
+    want = 0.025 * (1 + np.cos(np.pi * steps / 20))
+    np.testing.assert_allclose(rates.seen, want[7:])  # resumed: in the middle of an epoch
+    np.testing.assert_allclose([record["learning_rate"] for record in history], want[::5])
+
+
 def average_run(path, **kwargs):
     """Validation gets worse in the third epoch, so the fourth averages."""
     options = dict(

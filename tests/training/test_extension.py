@@ -155,6 +155,7 @@ def test_after_the_test_it_is_not_extended(text, tmp_path):
     ("settings", "words"),
     [
         ({}, "its learning rate falls to 0 over exactly the epochs that it began with"),
+        ({"schedule": "cosine_by_step"}, "its learning rate falls to 0 over exactly the epochs"),
         ({"schedule": "exponential"}, "its rate of dropped paths rises over exactly the epochs"),
     ],
 )

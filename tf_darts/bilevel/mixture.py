@@ -161,7 +161,8 @@ class Mixture:
     ) -> dict[str, float]:
         """The supernet's scores over `batches` as in a step: at the batches' own statistics.
 
-        Masks depend on a batch's number alone, so that mixing weights are compared under the same.
+        What is drawn depends on a batch's number alone, the supernet's masks and the options of the
+        edges alike, so that mixing weights are compared under the same.
 
         Args:
           batches: as of `score`.
@@ -169,20 +170,23 @@ class Mixture:
           mixing: the mixing weights, without the edges' factors.
         """
         tables = {n: tf.convert_to_tensor(mixing[n], t.dtype) for n, t in self._reading().items()}
-        arguments = self.losses.arguments(tables, self.values(), self._moment)
         state = tf.constant(0), self._supernet.initial_state(batch_size)
-        judge = functools.partial(self._judge, *arguments)
+        judge = functools.partial(self._judge, tables, self.values(), self._moment)
         means = means_over(batches, state, judge, lambda: False)
         return self._supernet.scores(means or {})
 
     def _judged(
-        self, mixing: Mixing, factors: dict[str, Mixing | None], batch: Any, state: State
+        self, tables: Mixing, alphas: Alphas, moment: Moment, batch: Any, state: State
     ) -> Evaluation:
         number, state = state
         seed = step_seed(self.facts.seed, number, tf.constant(-2))
+        moment = moment._replace(seed=self._seed_of(seed, WEIGHT_STEP))
+        mixing, factors = self.losses.arguments(tables, alphas, moment)
         weights = [tf.convert_to_tensor(weight) for weight in self._supernet.weights]
         with using(self._precision):
-            result = self._supernet.loss(weights, mixing, batch, state, seed, **factors)
+            result = self._supernet.loss(
+                weights, mixing, batch, state, seed, **factors, progress=moment.progress
+            )
         # What a batch has of predictions is not said; of the last of its tensors it has as many,
         # or so many times as many.
         count = tf.cast(tf.size(tf.nest.flatten(batch)[-1]), result.loss.dtype)

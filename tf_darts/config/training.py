@@ -143,9 +143,10 @@ class ImageTrainingConfig(TrainingConfig):
     learning_rate: float = again(TrainingConfig, "learning_rate", 0.025)
     schedule: str = setting(
         "cosine",
-        "The learning rate falls along a cosine to 0, or exponentially.",
+        "The learning rate falls along a cosine to 0, after every epoch or after every step, or"
+        " exponentially.",
         group="training",
-        choices=("cosine", "exponential"),
+        choices=("cosine", "cosine_by_step", "exponential"),
     )
     learning_rate_decay: float = setting(
         0.97,
@@ -234,6 +235,6 @@ class ImageTrainingConfig(TrainingConfig):
 
     @property
     def why_no_more_epochs(self) -> str:
-        if self.schedule == "cosine":
+        if self.schedule != "exponential":
             return "its learning rate falls to 0 over exactly the epochs that it began with"
         return ""

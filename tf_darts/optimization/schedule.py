@@ -3,8 +3,11 @@
 import math
 
 
-def cosine(first: float, last: float, epoch: int, epochs: int) -> float:
-    """The cosine from `first` (epoch 0) towards `last` (epoch `epochs`), constant where equal."""
+def cosine(first: float, last: float, epoch: float, epochs: int) -> float:
+    """The cosine from `first` (epoch 0) towards `last` (epoch `epochs`), constant where equal.
+
+    `epoch` may be a fraction: 2.5 is in the middle of epoch 2.
+    """
     return last + 0.5 * (first - last) * (1.0 + math.cos(math.pi * epoch / epochs))
 
 

@@ -98,11 +98,15 @@ class TrainingEngine(RunLoop):
     def _batches(self, epoch: int, start_step: int) -> Iterator[TrainingBatch]:
         return self._data.epoch(epoch, start_step)
 
-    def _rate(self, epoch: int) -> float:
+    def _rate(self, epoch: int, step: int = 0) -> float:
+        """The learning rate of a step of an epoch, both counted from 0."""
         rate = self._config.learning_rate
         match self._config.schedule:
             case "cosine":
                 return cosine(rate, 0.0, epoch, self._config.epochs)
+            case "cosine_by_step":
+                place = epoch + step / self._steps(epoch)
+                return cosine(rate, 0.0, place, self._config.epochs)
             case "exponential":
                 return exponential(rate, self._config.learning_rate_decay, epoch)
         return rate
@@ -110,7 +114,7 @@ class TrainingEngine(RunLoop):
     def _take_step(self, epoch: int, batch: TrainingBatch) -> StepResult:
         if batch.starts_pass:
             self._step.reset_state()
-        learning_rate = self._rate(epoch) * batch.learning_rate_scale
+        learning_rate = self._rate(epoch, int(self._step_in_epoch)) * batch.learning_rate_scale
         metrics = self._step(batch.batch, learning_rate, epoch / self._config.epochs)
         finite = bool(metrics.pop("finite"))
         means = {"train": metrics.pop("train")}

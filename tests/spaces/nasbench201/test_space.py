@@ -63,7 +63,7 @@ def test_trainings_have_the_benchmark_s_settings():
         "epochs": 200,
         "batch_size": 256,
         "learning_rate": 0.1,
-        "schedule": "cosine",
+        "schedule": "cosine_by_step",
         "momentum": 0.9,
         "nesterov": True,
         "weight_decay": 5e-4,

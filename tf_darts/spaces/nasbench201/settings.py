@@ -52,6 +52,7 @@ class NasBench201TrainingConfig(ImageTrainingConfig):
     epochs: int = again(ImageTrainingConfig, "epochs", 200)
     batch_size: int = again(ImageTrainingConfig, "batch_size", 256)
     learning_rate: float = again(ImageTrainingConfig, "learning_rate", 0.1)
+    schedule: str = again(ImageTrainingConfig, "schedule", "cosine_by_step")
     nesterov: bool = again(ImageTrainingConfig, "nesterov", True)
     weight_decay: float = again(ImageTrainingConfig, "weight_decay", 5e-4)
     clip_norm: float = again(ImageTrainingConfig, "clip_norm", 0.0)
