@@ -11,13 +11,13 @@ import tensorflow as tf
 
 from tests.support.toy_search import without_time
 from tf_darts.config import presets as config
+from tf_darts.config.given_cell import find_cell
 from tf_darts.formats.rest_requests import answer
 from tf_darts.report.read_runs import read_entries
 from tf_darts.runs.export import run_export
 from tf_darts.runs.search import run_search
 from tf_darts.runs.testing import run_training_test
 from tf_darts.runs.training import run_training
-from tf_darts.runs.training_tasks import find_cell
 from tf_darts.runtime.signals import Stopped, StopRequest
 from tf_darts.study.run_study import run_study
 

@@ -15,6 +15,7 @@ from tf_darts.cells import genotype_files, references
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.published import PUBLISHED, published_cells
 from tf_darts.cells.space import find_space
+from tf_darts.config.given_cell import check_space, find_cell
 from tf_darts.config.layers import kind_of
 from tf_darts.config.presets import Config, configure
 from tf_darts.errors import UserError, enumerated
@@ -22,7 +23,6 @@ from tf_darts.runs.export import Exported, run_export
 from tf_darts.runs.search import SearchRun, run_search
 from tf_darts.runs.testing import run_training_test
 from tf_darts.runs.training import TrainingRun, run_training
-from tf_darts.runs.training_tasks import check_space, find_cell
 from tf_darts.runtime.callback import Callback, guests
 from tf_darts.runtime.devices import say_device
 from tf_darts.runtime.many_runs import without_retracing_warnings

@@ -27,8 +27,8 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
 
 from absl import flags, logging
 
+from tf_darts.cli import early_checks, program, questions
 from tf_darts.cli import flags as command_line
-from tf_darts.cli import program, questions
 from tf_darts.errors import UserError
 from tf_darts.runtime.console import say
 
@@ -45,6 +45,7 @@ def main(arguments: list[str]) -> None:
     if len(arguments) > 1:
         raise UserError(f"{arguments[1]!r} is not a flag; write --NAME=VALUE.")
     config = command_line.config_from_flags()
+    early_checks.check_files(config)
     # Not before: TensorFlow takes seconds, which a wrong flag and --help need not.
     if "tensorflow" not in sys.modules:
         say("Loading TensorFlow …")

@@ -45,7 +45,7 @@ _OUTPUT = flags.DEFINE_string(
 )
 _TITLE = flags.DEFINE_string("title", "", "What to write above the drawing.")
 _MIXING = flags.DEFINE_bool("mixing", False, "Of a history: the mixing weights beside the cell.")
-flags.DEFINE_string("load", None, members.HELP)
+flags.DEFINE_multi_string("load", None, members.HELP)
 
 
 def define_flags() -> None:

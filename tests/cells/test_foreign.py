@@ -11,10 +11,10 @@ from tf_darts.cells import genotype, genotype_files, references
 from tf_darts.cells.foreign import is_text
 from tf_darts.cells.genotype import ConvolutionalGenotype, RecurrentGenotype
 from tf_darts.cells.published import PUBLISHED
+from tf_darts.config.given_cell import find_cell
 from tf_darts.config.presets import configure
 from tf_darts.config.study import SelectConfig
 from tf_darts.errors import UserError
-from tf_darts.runs.training_tasks import find_cell
 from tf_darts.study.candidates import select_candidates
 from tf_darts.study.settings import training_config
 

@@ -4,13 +4,12 @@ import dataclasses
 import shlex
 
 import pytest
-from absl import flags
 
 from tf_darts.cells import references
 from tf_darts.cells.published import published_cells
 from tf_darts.cli import modes as commands
 from tf_darts.config.presets import PRESETS, unchecked
-from tf_darts.runs import search, training, training_tasks
+from tf_darts.runs import search, training
 from tf_darts.runs.search import SearchRun
 from tf_darts.runs.training import TrainingRun
 from tf_darts.study import run_study
@@ -30,7 +29,7 @@ def test_the_process_is_set_for_images(monkeypatch, mode, dataset, wanted):
 
     for name in ("use_inter_op_threads", "leave_out_graph_optimisers"):
         monkeypatch.setattr(commands, name, lambda **_: calls.append(True))
-    monkeypatch.setattr(training_tasks, "find_cell", begin)
+    monkeypatch.setattr(commands, "find_cell", begin)
     monkeypatch.setattr(search, "run_search", begin)
     with pytest.raises(Began):
         commands.MODES[mode](PRESETS[mode, dataset])
@@ -41,7 +40,7 @@ def test_printed_commands_are_quoted(monkeypatch, capsys, tmp_path):
     path = tmp_path / "exp[lr=0.025] a*b"
     run = TrainingRun(path, {"epoch": 1}, 1.0, "perplexity", {}, None, False)
     monkeypatch.setattr(training, "run_training", lambda *arguments: run)
-    monkeypatch.setattr(training_tasks, "find_cell", lambda config: None)
+    monkeypatch.setattr(commands, "find_cell", lambda config: None)
     commands.train(PRESETS["train", "pydoc"])
     lines = capsys.readouterr().out.splitlines()
     words = [shlex.split(line) for line in lines]
@@ -61,7 +60,7 @@ def test_a_training_without_a_test_part_has_no_test(monkeypatch, capsys, tmp_pat
     monkeypatch.setattr(commands, "use_inter_op_threads", lambda: None)
     monkeypatch.setattr(commands, "leave_out_graph_optimisers", lambda: None)
     monkeypatch.setattr(training, "run_training", lambda *arguments: run)
-    monkeypatch.setattr(training_tasks, "find_cell", lambda config: None)
+    monkeypatch.setattr(commands, "find_cell", lambda config: None)
     config = dataclasses.replace(PRESETS["train", dataset], data_dir=str(tmp_path))
     commands.train(config)
     printed = capsys.readouterr().out
@@ -85,10 +84,7 @@ def test_a_search_ends_with_its_cell_drawn_and_the_next_command(
     monkeypatch.setattr(commands, "use_inter_op_threads", lambda: None)
     monkeypatch.setattr(commands, "leave_out_graph_optimisers", lambda **_: None)
     monkeypatch.setattr(search, "run_search", lambda *arguments: run)
-    values = flags.FlagValues()
-    flags.DEFINE_string("load", None, "The files.", flag_values=values)
-    values(["main", f"--load={mine}"])
-    monkeypatch.setattr(commands.flags, "FLAGS", values)
+    monkeypatch.setattr(commands, "loaded", lambda: [f"--load={mine}"])
     read = {"data_dir": str(tmp_path / "a b"), "image_size": 16, "flip": True, "crop_padding": 1}
     config = dataclasses.replace(PRESETS["search", "digits"], **read)
     commands.search(config)

@@ -1,11 +1,17 @@
 """`--print_config`: a flagfile that leads to the same configuration again."""
 
+import pathlib
+
 import pytest
 from absl import flags
 
+from tests.support.registries import forget_members
+from tf_darts.cells.published import published_cells
 from tf_darts.cli import flags as command_line
 from tf_darts.cli import program, questions
+from tf_darts.cli.members import load_members, requested
 from tf_darts.config import presets
+from tf_darts.config.given_cell import find_cell
 from tf_darts.errors import UserError
 
 TRAINED = {"mode": "train", "genotype": "darts_v2"}
@@ -93,6 +99,39 @@ def test_nothing_is_said_of_old_names_that_nobody_typed(capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_members_of_others_come_with_it(capsys, tmp_path, monkeypatch):
+    forget_members(monkeypatch)
+    files = []
+    for name in ("one", "two"):
+        files.append(str(tmp_path / f"{name}.py"))
+        text = f"from tf_darts import methods\nmethods.register_method('{name}', 'a method')\n"
+        pathlib.Path(files[-1]).write_text(text, encoding="utf-8")
+    load_members(files)
+    words = ["--mode=search", "--dataset=ptb", "--method=two"]
+    text = printed(capsys, f"--load={files[0]}", *words, f"--load={files[1]}")
+    loads = section(text, "The members of these files are known:")
+    assert loads == [f"--load={files[0]},{files[1]}"]
+    file = tmp_path / "again.flags"
+    file.write_text(text, encoding="utf-8")
+    assert requested([f"--flagfile={file}"], flag_values()) == files
+
+
+def test_a_cell_in_several_lines_is_printed_in_one(capsys, tmp_path):
+    cell = published_cells("recurrent")["darts_v2"]
+    edges = next(iter(cell.to_dict().values()))
+    lines = ",\n".join(str(tuple(edge)) for edge in edges)
+    text = f"Genotype(recurrent=[\n{lines}], concat=range(1, 9))"
+    given = {"mode": "train", "dataset": "ptb", "genotype": text}
+    made = printed(capsys, *(f"--{name}={value}" for name, value in given.items()))
+    file = tmp_path / "again.flags"
+    file.write_text(made, encoding="utf-8")
+    values = flag_values()
+    program.parse_flags(["main", f"--flagfile={file}"], values)
+    again = command_line.config_from_flags(values)
+    assert find_cell(again) == cell
+    assert again.run_dir == presets.configure(given).run_dir
+
+
 def test_a_wrong_configuration_is_refused():
     with pytest.raises(UserError, match="no --dataset given"):
         questions.parse(["main", "--mode=search", "--print_config"], flag_values())
@@ -133,6 +172,9 @@ def test_so_is_the_text_of_a_study_s_trainings(mode):
             "--search_settings: method is decided by the kind of the candidates",
         ),
         (["--search_settings=operations=relu"], "operations is decided by the study"),
+        (["--candidates=nothing"], "--candidates: nothing is none of search, "),
+        (["--candidates=enas,enas"], "enas is there twice; name each source once"),
+        (["--candidates=enas", "--count=9"], "--count has no meaning for --candidates=enas"),
     ],
 )
 def test_so_is_the_text_of_a_selection_s_searches(words, sentence):

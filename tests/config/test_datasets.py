@@ -89,6 +89,9 @@ def test_names_and_values_that_cannot_be():
         register_images("other", stripes, search={"units": 3})
     with pytest.raises(UserError, match="--channels=0: out of range"):
         register_images("other", stripes, search={"channels": 0})
+    for argument, setting in (("search", "dataset"), ("training", "space"), ("search", "mode")):
+        with pytest.raises(UserError, match=f"{setting} cannot be the set's own; leave it out"):
+            register_images("other", stripes, **{argument: {setting: "nasbench201"}})
     with pytest.raises(UserError, match="--dataset=other: not known"):
         configure({"mode": "search", "dataset": "other"})
 

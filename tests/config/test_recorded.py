@@ -8,10 +8,10 @@ import pytest
 
 from tf_darts.cells import genotype_files
 from tf_darts.cells.published import PUBLISHED
+from tf_darts.config.given_cell import check_space, find_cell
 from tf_darts.config.recorded import about, kind_of, space_of, training_class
 from tf_darts.config.training import TrainingConfig
 from tf_darts.errors import UserError
-from tf_darts.runs.training_tasks import check_space, find_cell
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.spaces.convolutional.settings import ConvolutionalTrainingConfig
 from tf_darts.spaces.recurrent.settings import RecurrentTrainingConfig

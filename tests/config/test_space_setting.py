@@ -9,11 +9,10 @@ from tf_darts import api
 from tf_darts.cells import genotype_files
 from tf_darts.cells.genotype import genotype_class
 from tf_darts.config import presets
+from tf_darts.config.given_cell import find_cell
 from tf_darts.config.presets import configure, configure_texts, preset_for
 from tf_darts.errors import UserError
-from tf_darts.runs.training_tasks import find_cell
 from tf_darts.spaces.convolutional.settings import ConvolutionalTrainingConfig
-from tf_darts.study.plan import plan
 from tf_darts.study.settings import training_config
 
 toy = toy_space.toy
@@ -99,7 +98,7 @@ def test_a_tuning_is_of_its_cells_space(toy, tmp_path):
     assert training_config(configure(given)).space == "convolutional"
     assert training_config(configure(given | {"space": "toy"})).epochs == 7
     with pytest.raises(UserError, match="--operations has no meaning with --genotype"):
-        plan(configure(given | {"genotype": str(file), "operations": "s2"}))
+        configure(given | {"genotype": str(file), "operations": "s2"})
 
 
 def test_a_cell_in_a_program_is_of_its_space(toy, monkeypatch):

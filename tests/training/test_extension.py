@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_darts.config.given_cell import find_cell
 from tf_darts.config.presets import configure
 from tf_darts.errors import StateError
 from tf_darts.runs.testing import run_training_test
 from tf_darts.runs.training import run_training
-from tf_darts.runs.training_tasks import find_cell
 from tf_darts.runtime.signals import Stopped, StopRequest
 
 TEXT = {

@@ -23,10 +23,16 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """
     for name, field in config.settings().items():
         _DEFINE[field.type](name, None, field.metadata["help"], flag_values=flag_values)
-    flags.DEFINE_string("load", None, members.HELP, flag_values=flag_values)
+    flags.DEFINE_multi_string("load", None, members.HELP, flag_values=flag_values)
     for old, new in RENAMED.items():
         kind = config.settings()[new].type
         _DEFINE[kind](old, None, f"the old name of --{new}", flag_values=flag_values)
+
+
+def loaded(flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
+    """The flag with which another command loads the same members: one, or none."""
+    words = ("load" in flag_values and flag_values["load"].value) or []
+    return [f"--load={','.join(words)}"] if words else []
 
 
 def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> config.Config:

@@ -206,6 +206,8 @@ def written_flag(name: str, value: Any) -> str:
         return f"--{name}" if value else f"--no{name}"
     if isinstance(value, float) and float(f"{value:.12g}") == value:
         return f"--{name}={value:.12g}"
+    if isinstance(value, str) and "\n" in value:  # the text of a cell, in which it is a space
+        value = " ".join(value.split())
     return f"--{name}={value}"
 
 

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
+from tf_darts.cli.flags import loaded
 from tf_darts.config.division import divided
 from tf_darts.config.export import ExportConfig
+from tf_darts.config.given_cell import find_cell
 from tf_darts.config.layers import preset_for
 from tf_darts.config.report import ReportConfig
 from tf_darts.config.search import SearchConfig
@@ -80,7 +80,7 @@ def search(config: SearchConfig) -> None:
 def train(config: TrainingConfig) -> None:
     """`--mode=train`: trains a network of a derived cell from random weights."""
     from tf_darts.runs.training import run_training
-    from tf_darts.runs.training_tasks import find_cell, has_test_part
+    from tf_darts.runs.training_tasks import has_test_part
 
     if config.prefers_inter_op_threads:
         use_inter_op_threads()
@@ -221,15 +221,11 @@ def _command(mode: str, **given: Any) -> str:
       mode: of the command.
       **given: its flags.
     """
-    values, words = flags.FLAGS, {"mode": mode}
     # Members of others are known to no process but that which loads them.
-    if "load" in values and values.is_parsed() and values["load"].value:
-        words = {"load": values["load"].value} | words
+    words = ["python", "-m", "tf_darts.main", *loaded(), f"--mode={mode}"]
     for name, value in given.items():
-        words |= {name: str(value).lower() if isinstance(value, bool) else str(value)}
-    return shlex.join(
-        ["python", "-m", "tf_darts.main", *(f"--{name}={value}" for name, value in words.items())]
-    )
+        words.append(f"--{name}={str(value).lower() if isinstance(value, bool) else value}")
+    return shlex.join(words)
 
 
 def _export(run_dir: pathlib.Path | str) -> str:

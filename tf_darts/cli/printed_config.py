@@ -1,6 +1,6 @@
 """What `--print_config` prints: a run's configuration, as a flagfile that leads to it again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tf_darts import __version__
@@ -14,16 +14,20 @@ from tf_darts.config.setting import fields
 from tf_darts.config.study import SelectConfig, StudyConfig, TuneConfig
 from tf_darts.errors import UserError
 from tf_darts.runtime.renamed_settings import RENAMED, rename_settings
-from tf_darts.study.settings import search_configs, training_config
+from tf_darts.study.candidates import select_candidates
+from tf_darts.study.settings import training_config
 from tf_darts.study.tuning import check_tuned, configs_of, parse_tuned
 
 
-def printed_config(typed: Mapping[str, Any], sources: Mapping[str, str]) -> str:
+def printed_config(
+    typed: Mapping[str, Any], sources: Mapping[str, str], loaded: Sequence[str] = ()
+) -> str:
     """The flagfile; comments say where each value comes from.
 
     Args:
       typed: the settings on the command line.
       sources: by the names that were typed, what gave each its value.
+      loaded: the flag that loads the members of others, which the values may name.
 
     Raises:
       UserError: the configuration is refused.
@@ -33,9 +37,9 @@ def printed_config(typed: Mapping[str, Any], sources: Mapping[str, str]) -> str:
     if isinstance(config, TuneConfig):
         check_tuned(config, parse_tuned(config.tune, configs_of(config, {})))
     elif isinstance(config, StudyConfig):
-        training_config(config)
+        training = training_config(config)
         if isinstance(config, SelectConfig):
-            search_configs(config)
+            select_candidates(config, training)
     current = rename_settings(typed)
     sources = {RENAMED.get(name, name): source for name, source in sources.items()}
     preset = unchecked({n: v for n, v in current.items() if n in _COMPOSING})
@@ -58,6 +62,8 @@ def printed_config(typed: Mapping[str, Any], sources: Mapping[str, str]) -> str:
             else:
                 by_source[follows].append(line)
     lines = [f"# tf_darts {__version__}: the whole configuration; --flagfile=FILE reads it again."]
+    if loaded:
+        lines += ["", "# The members of these files are known:", *loaded]
     for source, flags in by_source.items():
         if flags:
             lines += ["", f"# {source}:", *flags]

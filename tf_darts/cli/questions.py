@@ -65,7 +65,8 @@ def _answered(arguments: list[str], values: flags.FlagValues) -> tuple[str | Non
         shell = values["completion"].value
         check_choice("completion", shell, sorted(SHELLS))
         return completion(shell), left
-    return printed_config(command_line.typed_settings(values), _sources(arguments, values)), left
+    typed, sources = command_line.typed_settings(values), _sources(arguments, values)
+    return printed_config(typed, sources, command_line.loaded(values)), left
 
 
 def _sources(arguments: Sequence[str], values: flags.FlagValues) -> dict[str, str]:

@@ -10,6 +10,8 @@ from tf_darts.data import own_sets
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import shown
 
+_DECIDED = ("mode", "dataset", "space")  # what chooses a preset is no part of one
+
 
 def register_images(
     name: str,
@@ -68,13 +70,20 @@ def _register(
     if any(name == known for own in layers.LAYERS.values() for _, known in own):
         raise UserError(f"{flag}: the name is taken; choose another.")
     space = layers.usual_space(kind)
-    modes = (("search", space.search, search or {}), ("train", space.training, training or {}))
-    for mode, preset, values in modes:
+    modes = (
+        ("search", "search", space.search, search or {}),
+        ("train", "training", space.training, training or {}),
+    )
+    for mode, argument, preset, values in modes:
         for setting, value in values.items():
             if setting not in fields(preset):
                 raise UserError(f"{flag}: {shown(setting)} is no setting of --mode={mode}.")
+            if setting in _DECIDED:
+                raise UserError(
+                    f"{flag}: {setting} cannot be the set's own; leave it out of `{argument}`."
+                )
             check(fields(preset)[setting], value)
-    for mode, _, values in modes:
+    for mode, _, _, values in modes:
         layers.LAYERS[kind][mode, name] = dict(values)
-    for mode, _, _ in modes:  # not before both are there: they say of which kind the set is
+    for mode, *_ in modes:  # not before both are there: they say of which kind the set is
         presets.PRESETS[mode, name] = layers.preset_for(mode, name)

@@ -219,6 +219,8 @@ class TuneConfig(StudyConfig):
             )
         if self.genotype and "search_settings" in overrides:
             raise UserError("--search_settings has no meaning with --genotype; leave it out.")
+        if self.genotype and self.operations:
+            raise UserError("--operations has no meaning with --genotype; leave it out.")
         return super().validated(overrides, preset)
 
     @property

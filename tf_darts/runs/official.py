@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_darts.cells import genotype, genotype_files
+from tf_darts.config.given_cell import find_cell
 from tf_darts.config.presets import computed_settings, configure
 from tf_darts.config.recorded import about
 from tf_darts.config.training import TrainingConfig
@@ -22,7 +23,6 @@ from tf_darts.formats.official_weights import (
     language_model_official_names,
 )
 from tf_darts.formats.versions import storing
-from tf_darts.runs.training_tasks import find_cell
 from tf_darts.runtime.files import exists
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.spaces.convolutional.make import image_objective

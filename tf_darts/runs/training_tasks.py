@@ -1,21 +1,16 @@
 """What a configuration trains on what, and tests on what: where derived cells and data meet."""
 
-import pathlib
 from typing import NamedTuple
 
 import tf_darts.accelerate  # noqa: F401, the fast forms of all that is made here
-from tf_darts.cells import genotype, references
-from tf_darts.cells.foreign import FORMS, is_text
-from tf_darts.cells.published import PUBLISHED, published_cells
+from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.space import IMAGES, TEXTS, find_space, resolved
-from tf_darts.config.layers import LAYERS, kind_of
 from tf_darts.config.training import TrainingConfig
 from tf_darts.data.facts import ImageFacts, TextFacts
 from tf_darts.data.images import folder_parts
 from tf_darts.data.texts import registry as text_sets
-from tf_darts.errors import UserError
 from tf_darts.runs import image_data, text_data
-from tf_darts.runtime.files import exists, expanded, shown
+from tf_darts.runtime.files import expanded
 from tf_darts.spaces.objective import TrainingObjective
 from tf_darts.training.engine import TrainingData
 from tf_darts.training.finished import TrainingTest
@@ -38,44 +33,6 @@ class TrainingTask(NamedTuple):
     baseline: tuple[str, float] | None
 
 
-def find_cell(config: TrainingConfig) -> genotype.Genotype:
-    """The cell that `--genotype` names, or is.
-
-    Raises:
-      UserError: it is neither a published cell nor a file or text with one, or it is of another
-        space.
-    """
-    name, published = config.genotype, published_cells(config.space)
-    if name in published:
-        return published[name]
-    spaces = {name: space for space, cells in PUBLISHED.items() for name in cells}
-    if not (name in spaces or is_text(name) or pathlib.Path(name).suffix or exists(name)):
-        ours = f"for --dataset={config.dataset} use one of {', '.join(published)}, or "
-        advice = f"{ours if published else ''}{FORMS}"
-        raise UserError(f"--genotype={shown(name)}: no file and no published cell; {advice}.")
-    cell = PUBLISHED[spaces[name]][name] if name in spaces else references.read(name)
-    check_space(config, cell)
-    return cell
-
-
-def check_space(config: TrainingConfig, cell: genotype.Genotype) -> None:
-    """Raises `UserError` where a cell is of another space than the training."""
-    if cell.space == config.space:
-        return
-    flag_text = f"--genotype={shown(config.genotype)}: a {cell.space} cell"
-    kind = find_space(cell.space).data
-    if kind == kind_of(config.dataset):
-        raise UserError(
-            f"{flag_text}, and --space={config.space} trains {config.space} ones; give"
-            f" --space={cell.space}, or a cell of the space {config.space}."
-        )
-    sets = [dataset for mode, dataset in LAYERS[kind] if mode == config.mode]
-    raise UserError(
-        f"{flag_text}; --dataset={config.dataset} needs a {config.space} one; it goes with"
-        f" --dataset={'|'.join(sets)}."
-    )
-
-
 def has_test_part(config: TrainingConfig) -> bool:
     """Whether the data have a test part, as far as that is seen without reading them.
 
@@ -88,19 +45,19 @@ def has_test_part(config: TrainingConfig) -> bool:
 
 
 def make_objective(
-    config: TrainingConfig, cell: genotype.Genotype, facts: ImageFacts | TextFacts
+    config: TrainingConfig, cell: Genotype, facts: ImageFacts | TextFacts
 ) -> TrainingObjective:
     """The network that is trained, with random weights; `facts` are of its data."""
     return resolved(find_space(config.space).objective)(config, cell, facts)
 
 
-def training_task(config: TrainingConfig, cell: genotype.Genotype) -> TrainingTask:
+def training_task(config: TrainingConfig, cell: Genotype) -> TrainingTask:
     """The task of a configuration."""
     part = _TRAINING_PARTS[find_space(config.space).data](config)
     return TrainingTask(make_objective(config, cell, part.facts), part.data, part.baseline)
 
 
-def training_test(config: TrainingConfig, cell: genotype.Genotype) -> TrainingTest:
+def training_test(config: TrainingConfig, cell: Genotype) -> TrainingTest:
     """The test of a training; the only place that reads a test part."""
     *part, facts = _TEST_PARTS[find_space(config.space).data](config)
     return TrainingTest(make_objective(config, cell, facts), *part)

@@ -76,7 +76,7 @@ class RunDirectory:
         Raises:
           StateError: there is no run, or it cannot be read, or it is in use.
         """
-        run = cls._open_existing(path, "give another one")
+        run = cls._open_existing(path)
         run._hold(lambda: True)
         run.settings = run._settings()
         return run, run.settings
@@ -93,7 +93,7 @@ class RunDirectory:
         Raises:
           StateError: there is no run, or it cannot be read, or another process is at it.
         """
-        run = cls._open_existing(path, "give another one")
+        run = cls._open_existing(path)
         # Where there is no such file, or none that can be locked, nobody is running who could be
         # noticed: a copy, or a disk that is only read.
         run._lock = None
@@ -122,7 +122,14 @@ class RunDirectory:
         return run.path
 
     @classmethod
-    def _open_existing(cls, path: str | pathlib.Path, advice: str) -> "RunDirectory":
+    def check_begun(cls, path: str | pathlib.Path) -> None:
+        """Raises `StateError` where no run was begun."""
+        cls._open_existing(path)
+
+    @classmethod
+    def _open_existing(
+        cls, path: str | pathlib.Path, advice: str = "give another one"
+    ) -> "RunDirectory":
         """A run that was begun, not held yet; raises `StateError` where there is none."""
         run = cls.__new__(cls)
         run.path = pathlib.Path(path).expanduser()

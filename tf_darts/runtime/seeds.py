@@ -1,8 +1,13 @@
 """Randomness as an argument: every draw comes from (run seed, what it is for, when)."""
 
+from __future__ import annotations
+
 import hashlib
 
-import tensorflow as tf
+from etils import epy
+
+with epy.lazy_imports():  # `sub_seed` is of NumPy's draws too, which need no TensorFlow
+    import tensorflow as tf
 
 
 def sub_seed(seed: int, *purpose: str | int) -> int:

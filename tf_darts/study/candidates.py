@@ -10,11 +10,11 @@ from tf_darts.cells.genotype_files import split_name
 from tf_darts.cells.published import PUBLISHED, published_cells
 from tf_darts.cells.random_cells import random_cells
 from tf_darts.cells.space import find_space
+from tf_darts.config.given_cell import find_cell
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.study import SelectConfig
 from tf_darts.config.training import TrainingConfig
 from tf_darts.errors import UserError, did_you_mean
-from tf_darts.runs.training_tasks import find_cell
 from tf_darts.study.settings import search_configs, search_sources, sources_of
 
 

@@ -11,11 +11,10 @@ from keras_tuner.engine.trial import Trial
 from tf_darts.cells.genotype import Genotype, genotype_class
 from tf_darts.cells.random_cells import random_cells
 from tf_darts.cells.space import find_space
+from tf_darts.config.given_cell import find_cell
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.study import BlackBoxConfig, SelectConfig, StudyConfig, TuneConfig
 from tf_darts.config.training import TrainingConfig
-from tf_darts.errors import UserError
-from tf_darts.runs.training_tasks import find_cell
 from tf_darts.runtime.extension import Extendable
 from tf_darts.runtime.seeds import sub_seed
 from tf_darts.study.candidates import Candidate, select_candidates
@@ -104,8 +103,6 @@ def _(config: TuneConfig) -> Plan:
     training = training_config(config)
     cell = None
     if config.genotype:
-        if config.operations:
-            raise UserError("--operations has no meaning with --genotype; leave it out.")
         cell = find_cell(dataclasses.replace(training, genotype=config.genotype))
     configs = configs_of(config, {})
     search = configs.get("search")

@@ -59,8 +59,7 @@ def load(
         )
     if image_size < 0:
         raise UserError(f"--image_size={image_size}: give 1 or more pixels, or 0 to keep the size.")
-    ours = name in IMAGE_DATASETS or name in own_sets.IMAGES
-    directory = data_directory(data_dir, downloads=not ours)
+    directory = data_directory(data_dir, name)
     if name in own_sets.IMAGES:
         return own.load(name, directory, image_size, part)
     if name in IMAGE_DATASETS:

@@ -90,12 +90,12 @@ def load(
       UserError: the name is unknown, or the data are absent, incomplete or unreadable.
     """
     if name in own_sets.TEXTS:
-        directory = data_directory(data_dir, downloads=False)
+        directory = data_directory(data_dir, name)
         return _load_registered(name, directory, min_count, with_test)
     if name not in TEXT_DATASETS:
         raise UserError(
             f"--dataset={shown(name)} is not a text data set; use one of"
             f" {', '.join(TEXT_DATASETS)}."
         )
-    directory = data_directory(data_dir, downloads=name != "text")
+    directory = data_directory(data_dir, name)
     return TEXT_DATASETS[name](directory, min_count, with_test)
