@@ -238,6 +238,32 @@ def test_unreadable(tmp_path, content, suffix):
         load(tmp_path)
 
 
+@pytest.mark.parametrize("content", [b"not an image", "half"])
+def test_all_unreadable_files_are_named_at_once(tmp_path, content):
+    for number in range(12):
+        path = tmp_path / "ab"[number % 2] / f"{number:02}.png"
+        save(path)
+        if number != 5:
+            half = path.read_bytes()[: path.stat().st_size // 2]
+            path.write_bytes(half if content == "half" else content)
+    with pytest.raises(UserError, match="It is the same with 10 more files: a/02") as told:
+        load(tmp_path)
+    assert str(told.value).startswith(f"{tmp_path}/a/00.png: cannot read this image (")
+    assert str(told.value).endswith(", b/07.png and others.") and "05.png" not in str(told.value)
+
+
+def test_names_that_are_no_text(tmp_path):
+    """Bytes of another encoding: a file may have them, a class may not."""
+    for name in (b"a", b"b"):
+        save(tmp_path / os.fsdecode(name) / os.fsdecode(b"\xe4.png"))
+    assert load(tmp_path).classes == ("a", "b")
+    save(tmp_path / os.fsdecode(b"caf\xe9") / "1.png")
+    with pytest.raises(UserError) as told:
+        load(tmp_path)
+    sentence = "the name of this class is not UTF-8; rename the folder."
+    assert str(told.value) == f"{tmp_path}/caf\\udce9: {sentence}"
+
+
 def test_no_directory():
     with pytest.raises(UserError, match=r"needs --data_dir=DIR"):
         load(None)

@@ -37,18 +37,17 @@ def imagenet(folder, photograph):
 
 @pytest.mark.slow
 def test_imagenet_from_its_archives(tmp_path, photograph):
-    manual, prepared = tmp_path / "archives", tmp_path / "tfds"
-    manual.mkdir()
-    prepared.mkdir()
+    manual = tmp_path / "downloads" / "manual"
+    manual.mkdir(parents=True)
     settings = {"image_size": 16, "batch_size": 2, "seed": 1, "validation_examples": 2}
     with pytest.raises(UserError) as caught:
-        StreamedImageData("imagenet2012", prepared, manual_dir=manual, **settings)
+        StreamedImageData("imagenet2012", tmp_path, **settings)
     assert str(caught.value).startswith(
-        f"imagenet2012 is not prepared in {prepared} and must be fetched by hand; put its files"
+        f"imagenet2012 is not prepared in {tmp_path} and must be fetched by hand; put its files"
         f" into {manual}. TFDS says: manual_dir should contain two files: ILSVRC2012_img_train.tar"
     )
     imagenet(manual, photograph)
-    data = StreamedImageData("imagenet2012", prepared, manual_dir=manual, **settings)
+    data = StreamedImageData("imagenet2012", tmp_path, **settings)
     assert len(data.classes) == 1000
     assert data.description()["train_images"] == 4
     numbers = np.concatenate([batch.batch[1] for batch in data.epoch(0)])

@@ -373,6 +373,18 @@ def test_the_test_folder_is_not_looked_at_for_training(tmp_path, write_photos):
         list(data.test())
 
 
+def test_a_file_s_name_that_is_no_text(tmp_path, write_photos):
+    write_photos(tmp_path, 8, 2)
+    file = tmp_path / "class0" / "00000.jpeg"
+    file.rename(file.with_name(os.fsdecode(b"\xe4.jpeg")))
+    data = StreamedImageData(
+        "folder", tmp_path, image_size=8, batch_size=8, seed=1, validation_examples=0
+    )
+    ((images, _),) = (batch.batch for batch in data.epoch(0))
+    assert images.shape == (8, 8, 8, 3)
+    assert data.fingerprint()
+
+
 def test_a_damaged_image(tmp_path, write_photos):
     write_photos(tmp_path, 8, 2)
     damaged = tmp_path / "class0" / "00000.jpeg"

@@ -3,9 +3,9 @@
 import collections
 import functools
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from absl import logging
@@ -23,9 +23,10 @@ from tf_darts.data.images.image_set import ImageSet, allocate, differing_sizes, 
 from tf_darts.errors import UserError, enumerated
 from tf_darts.runtime import files
 
+_T = TypeVar("_T")
 TRAIN_AND_VALIDATION = "train and validation"
 _PARTS = ("train", "training", "test", "testing", *VALIDATION_FOLDERS)  # as people name them
-_LISTED = 8  # classes in a sentence
+_LISTED = 8  # classes or files in a sentence
 _NAMED = 3  # files of each kind that are left out by name
 _SINGULARS = {  # of the kinds of what is left out
     "dead links": "dead link",
@@ -72,18 +73,18 @@ def load(data_dir: pathlib.Path | None, image_size: int, part: str = "train") ->
     image_files = find_files(data_dir, part)
     source = str(data_dir)
     with ThreadPoolExecutor() as pool:
-        heads = list(pool.map(pictures.head, image_files.paths))
+        heads = [*_of_all(pool, pictures.head, image_files.paths)]
         deciding = heads[: len(heads) - image_files.user_validation_count]
         if part == "test":
             # Only the starts of the training files, as they say how the network sees pictures.
-            deciding = list(pool.map(pictures.head, find_files(data_dir).paths))
+            deciding = [*_of_all(pool, pictures.head, find_files(data_dir).paths)]
         grey = all(head.grey for head in deciding)
         if not image_size and len({head.size for head in heads}) > 1:
             raise differing_sizes(source)
         width, height = (image_size, image_size) if image_size else heads[0].size
         images = allocate(source, len(heads), (height, width, 1 if grey else 3))
         read_image = functools.partial(_read_pixels, grey=grey, image_size=image_size)
-        for number, pixels in enumerate(pool.map(read_image, image_files.paths)):
+        for number, pixels in enumerate(_of_all(pool, read_image, image_files.paths)):
             images[number] = pixels
     digests = digests_of_files(image_files.paths)
     pairs = [*zip(digests, image_files.paths, strict=True)]
@@ -104,6 +105,33 @@ def load(data_dir: pathlib.Path | None, image_size: int, part: str = "train") ->
         image_files.skipped,
         formats,
     )
+
+
+def _of_all(
+    pool: ThreadPoolExecutor, function: Callable[[pathlib.Path], _T], paths: Sequence[pathlib.Path]
+) -> Iterator[_T]:
+    """What a function gives for each file; in the end raises `UserError` of all it refuses."""
+
+    def tried(path: pathlib.Path) -> _T | UserError:
+        try:
+            return function(path)
+        except UserError as error:
+            return error
+
+    refused = {}
+    for path, result in zip(paths, pool.map(tried, paths), strict=True):
+        if isinstance(result, UserError):
+            refused[path] = result
+        else:
+            yield result
+    if len(refused) == 1:
+        raise next(iter(refused.values()))
+    if refused:
+        first, *others = refused
+        names = [files.shown(f"{path.parent.name}/{path.name}") for path in others[:_LISTED]]
+        listed = ", ".join(names) + " and others" * (len(others) > _LISTED)
+        more = "1 more file" if len(others) == 1 else f"{len(others):,} more files"
+        raise UserError(f"{refused[first]} It is the same with {more}: {listed}.")
 
 
 def find_files(data_dir: pathlib.Path | None, part: str = "train") -> ImageFiles:
@@ -221,6 +249,7 @@ def _classes(root: pathlib.Path, skipped: "_SkippedFiles") -> dict[str, list[pat
         skipped.add(path)
     classes = {}
     for folder in folders:
+        _check_name(folder)
         paths = classes[folder.name] = []
         inner = []
         for path in files.entries(folder):
@@ -236,6 +265,16 @@ def _classes(root: pathlib.Path, skipped: "_SkippedFiles") -> dict[str, list[pat
         if not paths:
             raise _empty(folder, inner)
     return classes
+
+
+def _check_name(folder: pathlib.Path) -> None:
+    """Raises `UserError` where the bytes of a class's name are no text, which runs write."""
+    try:
+        folder.name.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{files.shown(folder)}: the name of this class is not UTF-8; rename the folder."
+        ) from error
 
 
 def _empty(folder: pathlib.Path, inner: list[pathlib.Path]) -> UserError:
@@ -263,7 +302,7 @@ class _SkippedFiles:
         self._counts[kind] += 1
         names = self._examples.setdefault(kind, [])
         if len(names) < _NAMED:
-            names.append(str(path.relative_to(self._data_dir)))
+            names.append(files.shown(path.relative_to(self._data_dir)))
 
     def text(self) -> str:
         descriptions = []

@@ -71,7 +71,7 @@ class FileImages:
         of one is noticed where its size is another.
         """
         origins = (
-            f"{path.parent.name}/{path.name}\n{_size(path)}\n".encode()
+            os.fsencode(f"{path.parent.name}/{path.name}\n{_size(path)}\n")
             for path in map(pathlib.Path, self._paths)
         )
         return part_of_images(origins, self._labels)
@@ -86,7 +86,8 @@ class FileImages:
 
     def _read_files(self, numbers: np.ndarray) -> tf.data.Dataset:
         # Typed, as an empty list of strings would become numbers.
-        paths = tf.constant(self._paths[numbers].tolist(), tf.string, [len(numbers)])
+        names = [os.fsencode(path) for path in self._paths[numbers]]  # of bytes that may be no text
+        paths = tf.constant(names, tf.string, [len(numbers)])
         files = tf.data.Dataset.from_tensor_slices((paths, self._labels[numbers]))
         return mapped(files, self._pair)
 

@@ -57,7 +57,6 @@ class StreamedImageData:
         name: str,
         data_dir: str | os.PathLike[str] | None = None,
         *,
-        manual_dir: str | os.PathLike[str] | None = None,
         image_size: int = 224,
         batch_size: int,
         seed: int,
@@ -82,8 +81,6 @@ class StreamedImageData:
             ones for all seeds.
           data_dir: the directory of the images, or of TFDS's prepared data sets; empty or None is
             TFDS's default directory.
-          manual_dir: where files lie that TFDS may not download itself, as those of ImageNet;
-            empty or None is the folder `downloads/manual` in TFDS's directory.
           image_size: pixels of a side.
           batch_size: images in a training batch.
           seed: of the order and the augmentation.
@@ -123,7 +120,7 @@ class StreamedImageData:
                 f" the images of --dataset={name} are always in memory: leave it out."
             )
         else:
-            source = StreamedTfds(name, _directory(data_dir), _directory(manual_dir), division)
+            source = StreamedTfds(name, _directory(data_dir), division)
         self._source, self.classes = source, source.classes
         requested_count = 0 if division == USER_VALIDATION else validation_examples
         validation_count, train_count = training_split(

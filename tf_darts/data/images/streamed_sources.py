@@ -31,20 +31,14 @@ class StreamedTfds:
       description: what is to be said of the set beside its counts.
     """
 
-    def __init__(
-        self,
-        name: str,
-        data_dir: pathlib.Path | None,
-        manual_dir: pathlib.Path | None,
-        division: str,
-    ) -> None:
+    def __init__(self, name: str, data_dir: pathlib.Path | None, division: str) -> None:
         if division != SHUFFLED:
             raise UserError(
                 f"--division={division} is for images in memory and for --dataset=folder;"
                 f" --dataset={name} is streamed in slices of its shuffled files: leave it out."
             )
         self._name = name
-        self._prepared = tfds_images.prepare(name, data_dir, manual_dir)
+        self._prepared = tfds_images.prepare(name, data_dir)
         self._train = tfds_images.split_of(name, self._prepared, "train")
         info = self._prepared.builder.info
         self.classes = self._prepared.classes

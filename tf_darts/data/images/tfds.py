@@ -78,23 +78,21 @@ def load(
     return ImageSet(name, images, labels, prepared.classes, origins)
 
 
-def prepare(
-    name: str, data_dir: pathlib.Path | None, manual_dir: pathlib.Path | None = None
-) -> PreparedImages:
+def prepare(name: str, data_dir: pathlib.Path | None) -> PreparedImages:
     """Finds a data set, and downloads and prepares it where it is not there yet.
+
+    What TFDS may not download itself, as ImageNet, it finds in `downloads/manual` of its directory.
 
     Args:
       name: as in `load`.
       data_dir: as in `load`.
-      manual_dir: where files lie that TFDS may not download itself; None is the folder
-        `downloads/manual` in TFDS's directory.
 
     Raises:
       UserError: as `load`; where files must be fetched by hand it says which and from where.
     """
     builder = _find(name, data_dir)
     image, label = _keys(name, builder)
-    _prepare(name, builder, manual_dir)
+    _prepare(name, builder)
     return PreparedImages(builder, image, label, _classes(builder, label))
 
 
@@ -174,21 +172,17 @@ def _keys(name: str, builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
     )
 
 
-def _prepare(
-    name: str, builder: tfds.core.DatasetBuilder, manual_dir: pathlib.Path | None = None
-) -> None:
+def _prepare(name: str, builder: tfds.core.DatasetBuilder) -> None:
     tfds.disable_progress_bar()  # the bars garble a log
     if exists(builder.data_path):
         return
     try:
         if not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
             _probe(builder)
-        builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
-        )
+        builder.download_and_prepare()
     except Exception as error:  # each data set has code of its own, which may fail in any way
         if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and isinstance(error, (AssertionError, OSError)):
-            folder = manual_dir or pathlib.Path(builder.data_dir_root) / "downloads" / "manual"
+            folder = pathlib.Path(builder.data_dir_root) / "downloads" / "manual"
             raise UserError(
                 f"{name} is not prepared in {builder.data_dir_root} and must be fetched by hand;"
                 f" put its files into {folder}. TFDS says:"
