@@ -37,7 +37,6 @@ HOMES = {
     "benchmarks/test_cell_table.py": ["cells/table_form"],
     "bilevel/test_compiled_loss.py": ["bilevel/supernet_loss"],
     "bilevel/test_golden_convolutional.py": ["formats/official_weights"],
-    "bilevel/test_golden_nasbench201.py": ["formats/nasbench201_weights"],
     "bilevel/test_hypergradient.py": ["bilevel/loss"],
     "bilevel/test_mixed_precision.py": ["bilevel/scaled_loss"],
     "bilevel/test_search_parts.py": [

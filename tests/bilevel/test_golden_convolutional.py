@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support.golden import check_hessian, error, state_of
+from tests.support.official_names import convolutional_official_names
 from tf_darts.bilevel import relaxation
 from tf_darts.bilevel import strongest_edges as derive
 from tf_darts.bilevel.loss import PlainLoss
@@ -14,7 +15,7 @@ from tf_darts.bilevel.step import BilevelStep
 from tf_darts.cells.genotype import ConvolutionalGenotype
 from tf_darts.cells.topologies import convolutional_topology
 from tf_darts.config.hypergradients import HYPERGRADIENTS
-from tf_darts.formats.official_weights import assign_official, convolutional_official_names
+from tf_darts.formats.official_weights import assign_official
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
 from tf_darts.spaces.convolutional.relaxed.supernet import ConvolutionalSupernet

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tests.support import rewound
 from tests.support.golden import check_hessian, error, state_of
+from tests.support.official_names import nasbench201_official_names
 from tf_darts.bilevel import relaxation
 from tf_darts.bilevel.loss import PlainLoss
 from tf_darts.bilevel.step import BilevelStep
@@ -20,7 +21,6 @@ from tf_darts.bilevel.strongest_edges import derive
 from tf_darts.cells.space import find_space
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.data.facts import ImageFacts
-from tf_darts.formats.nasbench201_weights import nasbench201_official_names
 from tf_darts.formats.official_weights import assign_official
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.spaces import fast_forms

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tests.support import rewound
 from tests.support.golden import check_hessian, error, state_of
+from tests.support.official_names import recurrent_official_names
 from tf_darts.bilevel import relaxation
 from tf_darts.bilevel import strongest_edges as derive
 from tf_darts.bilevel.loss import PlainLoss
@@ -15,7 +16,7 @@ from tf_darts.bilevel.step import BilevelStep
 from tf_darts.cells.genotype import RecurrentGenotype
 from tf_darts.cells.topologies import recurrent_topology
 from tf_darts.config.hypergradients import HYPERGRADIENTS
-from tf_darts.formats.official_weights import assign_official, recurrent_official_names
+from tf_darts.formats.official_weights import assign_official
 from tf_darts.optimization.weight_optimizer import WeightOptimizer
 from tf_darts.spaces.fast_forms import without
 from tf_darts.spaces.recurrent.relaxed.cell import RelaxedRecurrentCell

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support.golden import error, state_of
+from tests.support.official_names import convolutional_official_names
 from tf_darts.bilevel.compiled_loss import SupernetLosses
 from tf_darts.bilevel.edge_options import OptionedRelaxation
 from tf_darts.bilevel.loss import PlainLoss
@@ -15,7 +16,7 @@ from tf_darts.bilevel.strongest_edges import derive
 from tf_darts.cells.space import find_space
 from tf_darts.config.presets import configure
 from tf_darts.errors import UserError
-from tf_darts.formats.official_weights import assign_official, convolutional_official_names
+from tf_darts.formats.official_weights import assign_official
 from tf_darts.methods.partial_channels import EdgeNormalization, PartialChannels
 from tf_darts.spaces.convolutional.operations.batch_norm import StatisticsLedger
 from tf_darts.spaces.convolutional.operations.convolutions import DepthwiseSeparable

@@ -19,11 +19,9 @@ from tf_darts.spaces.convolutional.operations.convolutions import (
     SeparableConvolution,
 )
 from tf_darts.spaces.convolutional.operations.pooling import Pooling
-from tf_darts.spaces.convolutional.relaxed.classifier import RelaxedImageClassifier
-from tf_darts.spaces.recurrent.relaxed.language_model import RelaxedLanguageModel
 from tf_darts.spaces.recurrent.word_model import WordModel
 
-_DENSE = (1, 0)  # [out, in] -> [in, out]
+DENSE = (1, 0)  # [out, in] -> [in, out]
 CONVOLUTION = (2, 3, 1, 0)  # [out, in, h, w] -> [h, w, in, out]; a 1×1 one to [in, out]
 _DEPTHWISE = (2, 3, 0, 1)  # [channels, 1, h, w] -> [h, w, channels, 1]
 
@@ -64,18 +62,6 @@ class OfficialWeight(NamedTuple):
         return np.transpose(permuted, np.argsort(self.axes))
 
 
-def recurrent_official_names(model: RelaxedLanguageModel) -> dict[str, OfficialWeight]:
-    """The variables of a recurrent language model by their official names.
-
-    Layouts agree: the kernels act from the right there too. The decoder's weight is tied to the
-    embedding and has no variable of its own.
-    """
-    return language_model_official_names(model) | {
-        "rnns.0.bn.running_mean": OfficialWeight(model.cell.running_mean),
-        "rnns.0.bn.running_var": OfficialWeight(model.cell.running_variance),
-    }
-
-
 def language_model_official_names(model: WordModel) -> dict[str, OfficialWeight]:
     """The trainable variables of a language model by their official names.
 
@@ -89,24 +75,6 @@ def language_model_official_names(model: WordModel) -> dict[str, OfficialWeight]
         "decoder.bias": model.bias,
     }
     return {name: OfficialWeight(variable) for name, variable in variables.items()}
-
-
-def convolutional_official_names(model: RelaxedImageClassifier) -> dict[str, OfficialWeight]:
-    """The variables of a convolutional supernet by their official names."""
-    names = {
-        "stem.0.weight": OfficialWeight(model.stem_kernel, CONVOLUTION),
-        **prefixed("stem.1", batch_norm_names(model.stem_norm)),
-    }
-    for i, cell in enumerate(model.cells):
-        for j, layer in enumerate(cell.preprocess):
-            names |= prefixed(f"cells.{i}.preprocess{j}", _operation(layer))
-        for e, edge in enumerate(cell.edges):
-            for k, operation in enumerate(edge.operations.values()):
-                names |= prefixed(f"cells.{i}._ops.{e}._ops.{k}", _operation(operation))
-    return names | {
-        "classifier.weight": OfficialWeight(model.head_kernel, _DENSE),
-        "classifier.bias": OfficialWeight(model.head_bias),
-    }
 
 
 def image_network_official_names(model: DerivedNetwork) -> dict[str, OfficialWeight]:
@@ -123,9 +91,9 @@ def image_network_official_names(model: DerivedNetwork) -> dict[str, OfficialWei
         names |= prefixed(f"{sequence}.{int(number) + 1}", batch_norm_names(layer.norm))
     for i, cell in enumerate(model.cells):
         for j, layer in enumerate(cell.preprocess):
-            names |= prefixed(f"cells.{i}.preprocess{j}", _operation(layer))
+            names |= prefixed(f"cells.{i}.preprocess{j}", operation_names(layer))
         for e, operation in enumerate(cell.edges):
-            names |= prefixed(f"cells.{i}._ops.{e}", _operation(operation))
+            names |= prefixed(f"cells.{i}._ops.{e}", operation_names(operation))
     if model.auxiliary:
         names |= prefixed("auxiliary_head", _auxiliary_head(model.auxiliary_head))
     return names | prefixed("classifier", linear_names(model.classifier))
@@ -133,7 +101,7 @@ def image_network_official_names(model: DerivedNetwork) -> dict[str, OfficialWei
 
 def linear_names(layer: keras.layers.Dense) -> Iterator[tuple[str, OfficialWeight]]:
     """Of a linear layer."""
-    yield "weight", OfficialWeight(layer.kernel, _DENSE)
+    yield "weight", OfficialWeight(layer.kernel, DENSE)
     yield "bias", OfficialWeight(layer.bias)
 
 
@@ -169,7 +137,8 @@ def _depthwise_separable(
     yield from prefixed(f"op.{start + 3}", batch_norm_names(layer.norm)).items()
 
 
-def _operation(layer: Operation) -> Iterator[tuple[str, OfficialWeight]]:
+def operation_names(layer: Operation) -> Iterator[tuple[str, OfficialWeight]]:
+    """Of a primitive, or of what shapes a cell's inputs."""
     if isinstance(layer, SeparableConvolution):
         yield from _depthwise_separable(layer.first, 0)
         yield from _depthwise_separable(layer.second, 4)

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tests.support.golden import error
+from tests.support.official_names import nasbench201_official_names
 from tf_darts.cells.genotype_files import parse
-from tf_darts.formats.nasbench201_weights import nasbench201_official_names
 from tf_darts.formats.official_weights import assign_official
 from tf_darts.spaces.image_doors import ImageObjective
 from tf_darts.spaces.nasbench201.network import NasBench201Network
