@@ -56,6 +56,17 @@ def folder_of_images(folder, count, side):
     return {"dataset": "folder", "data_dir": str(folder)}
 
 
+@pytest.mark.parametrize(("cutout", "told"), [(16, True), (8, False), (0, False)])
+def test_a_cutout_that_takes_most_of_an_image_is_told(tmp_path, capsys, cutout, told):
+    given = folder_of_images(tmp_path, 60, 16) | {"batch_size": 8, "validation_examples": 20}
+    image_data.training_part(train_config(**given, cutout=cutout))
+    line = (
+        "--cutout=16 blanks 56 % of an image of 16x16 on average; --cutout=8 would be the share of"
+        " the paper's.\n"
+    )
+    assert (line in capsys.readouterr().out) == told
+
+
 @pytest.mark.parametrize(
     ("count", "wanted"),
     [(40, {"validation_examples": 20, "batch_size": 4}), (300, {"validation_examples": 150})],

@@ -191,7 +191,7 @@ class ImageTrainingConfig(TrainingConfig):
         " all of it.",
         group="data",
         minimum=0.0,
-        below=0.5,
+        maximum=0.5,
     )
     train_examples: int = train_examples_setting()
     validation_examples: int = setting(

@@ -10,6 +10,7 @@ from tf_darts.config.training import ImageTrainingConfig
 from tf_darts.data.facts import ImageFacts
 from tf_darts.data.images import folder as image_folder
 from tf_darts.data.images import registry as images
+from tf_darts.data.images.augmentation import share_cut_out
 from tf_darts.data.images.division import USER_VALIDATION, summary_line
 from tf_darts.data.images.image_set import ImageSet
 from tf_darts.data.images.passes import check_pixels, training_split
@@ -20,6 +21,8 @@ from tf_darts.data.trivial_scores import MOST_FREQUENT_CLASS, majority_accuracy
 from tf_darts.runs.data_parts import SearchPart, TestPart, TrainingPart
 from tf_darts.runtime.console import tell
 from tf_darts.runtime.seeds import sub_seed
+
+_MUCH = 0.4  # of an image; the paper's square takes 19 % of CIFAR-10's
 
 
 def load_images(config: ImageSearchConfig | ImageTrainingConfig) -> ImageSet:
@@ -130,6 +133,12 @@ def training_part(config: ImageTrainingConfig) -> TrainingPart:
     if isinstance(data, ImageTrainingData) and data.validates:
         baseline = MOST_FREQUENT_CLASS, majority_accuracy(data.train_labels, data.validation_labels)
     _tell(config, data.summary)
+    height, width, _ = facts.shape
+    if (share := share_cut_out(height, width, config.cutout)) > _MUCH and not config.stream_images:
+        tell(
+            f"--cutout={config.cutout} blanks {100 * share:.0f} % of an image of {height}x{width}"
+            f" on average; --cutout={min(height, width) // 2} would be the share of the paper's."
+        )
     return TrainingPart(data, facts, baseline)
 
 

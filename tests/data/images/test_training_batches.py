@@ -51,6 +51,7 @@ def test_cut_out(side):
     pixels = (made == 0).sum((1, 2, 3)) / 3
     assert pixels.max() == min(side, 6) * min(side, 5)
     assert pixels.min() >= ((side + 1) // 2) ** 2 or side > 5
+    assert augmentation.share_cut_out(6, 5, side) == pytest.approx(pixels.mean() / 30)
 
 
 def test_centres():

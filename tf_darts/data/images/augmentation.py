@@ -101,6 +101,16 @@ def cut_out(images: tf.Tensor, centres: tf.Tensor, side: int) -> tf.Tensor:
     return tf.where(blank[..., tf.newaxis], tf.zeros([], images.dtype), images)
 
 
+def share_cut_out(height: int, width: int, side: int) -> float:
+    """The share of an image that `cut_out` blanks, on average over all centres in it."""
+    share = 1.0
+    for length in (height, width):
+        first = np.arange(length) - side // 2
+        inside = np.minimum(first + side, length) - np.maximum(first, 0)
+        share *= float(np.mean(inside)) / length
+    return share
+
+
 def moments(images: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The mean and the standard deviation of each channel, exact but for rounding.
 
