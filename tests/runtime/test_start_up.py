@@ -14,6 +14,7 @@ CHATTER = """\
 WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
 I0000 00:00:1795777432.561145   12763 port.cc:153] oneDNN custom operations are on. You may see …
 I0000 00:00:1795777432.561773   12763 cudart_stub.cc:31] Could not find cuda drivers on your machine
+E0000 00:00:1 1 util.cc:131] oneDNN supports DT_INT32 only on platforms with AVX-512. Falling back …
 """
 CU_INIT = "E0000 00:00:1 1 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error (303)\n"
 

@@ -32,7 +32,7 @@ _CHATTER = re.compile(
     | Attempting\ to\ register\ factory\ for\ plugin
     | computation\ placer\ already\ registered
     | TF-TRT\ Warning:\ Could\ not\ find\ TensorRT
-    | oneDNN\ supports\ DT_UINT8\ only\ on\ platforms\ with\ AVX-512
+    | oneDNN\ supports\ DT_\w+\ only\ on\ platforms\ with\ AVX-512
     """,
     re.VERBOSE,
 )
