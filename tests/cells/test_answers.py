@@ -9,11 +9,10 @@ from tests.support.registries import forget_members
 from tf_darts.cells.answers import AnswerMatch, at_least, match_answer
 from tf_darts.cells.genotype import genotype_class
 from tf_darts.cells.published import PUBLISHED
-from tf_darts.cells.space import find_space, register_space, spaces
+from tf_darts.cells.space import register_space, spaces
 from tf_darts.cells.topology import CellTopology
 from tf_darts.errors import UserError
 
-PLANTED = find_space("planted")
 EDGES = PUBLISHED["planted"]["planted"].to_dict()["planted"]
 
 
@@ -24,7 +23,7 @@ def cell(wrong):
 
 
 def test_planted_operations_are_counted():
-    by_wrong = [match_answer(cell(wrong), PLANTED.topologies) for wrong in range(7)]
+    by_wrong = [match_answer(cell(wrong)) for wrong in range(7)]
     assert [one.right for one in by_wrong] == [6, 5, 4, 3, 2, 1, 0]
     assert by_wrong[0].p == pytest.approx(4**-6)
     assert by_wrong[1].p == pytest.approx(19 / 4096)
@@ -33,16 +32,15 @@ def test_planted_operations_are_counted():
 
 
 def test_fewer_candidates_are_other_odds():
-    two = PLANTED.narrowed("taps_3,taps_1")
+    two = "taps_3,taps_1"
     assert match_answer(cell(3), two) == AnswerMatch(3, 6, pytest.approx(1 / 8))  # three cannot be
-    five = find_space("s4_mini")
     right = PUBLISHED["s4_mini"]["no_noise"]
-    assert match_answer(right, five.topologies) == AnswerMatch(5, 5, pytest.approx(1 / 32))
+    assert match_answer(right) == AnswerMatch(5, 5, pytest.approx(1 / 32))
 
 
 def test_other_spaces_know_no_answer():
     darts = PUBLISHED["convolutional"]["darts_v2"]
-    assert match_answer(darts, find_space("convolutional").topologies) is None
+    assert match_answer(darts) is None
 
 
 def test_an_answer_that_no_cell_can_be_compared_with(monkeypatch):

@@ -79,6 +79,23 @@ def test_a_space_s_own_order_of_the_steps_is_no_choice():
     assert other.step_order == "alpha_first"
 
 
+def test_a_method_may_have_an_order_that_its_space_has_not(registry):
+    asked = {"mode": "search", "dataset": "cifar10", "space": "nasbench201"}
+    methods.register_method("unsaid", "of no order", hypergradient="first_order")
+    methods.register_method("said", "of the paper's order", step_order="alpha_first")
+    methods.register_method(
+        "there", "of its own", by_space={"nasbench201": {"step_order": "alpha_first"}}
+    )
+    for name, order in (
+        ("unsaid", "weights_first"),
+        ("said", "alpha_first"),
+        ("there", "alpha_first"),
+    ):
+        assert configure(asked | {"method": name}).step_order == order
+        given = asked | {"method": name, "step_order": "weights_first"}
+        assert configure(given).step_order == "weights_first"
+
+
 def test_old_records_are_called_by_the_methods_of_today():
     assert method_names.label({"optimization": "bilevel", "hypergradient": "first_order"}) == (
         "darts_first"

@@ -145,6 +145,12 @@ def test_wrong_input_is_a_sentence():
         configure({"mode": "search", "dataset": "ptb", "method": "dr_nas", "rules": "eigenvalue"})
     with pytest.raises(UserError, match=r"it is for .*--rules=eigenvalue_stop"):
         configure({"mode": "search", "dataset": "ptb", "eigenvalue_ratio": 2.0})
+    for relaxation in ("temperature", "gumbel", "gumbel_hard_all"):
+        for rule in ("eigenvalue_stop", "eigenvalue_adaptation"):
+            with pytest.raises(UserError, match=f"--relaxation={relaxation} nears a choice with"):
+                configure(asked | {"relaxation": relaxation, "rules": rule})
+        only_looks = {"relaxation": relaxation, "rules": "eigenvalue"}
+        assert configure(asked | only_looks).rules == "eigenvalue"
     warm = asked | {"rules": "warm_up,eigenvalue_stop", "warm_up_epochs": 12}
     with pytest.raises(UserError, match=r"a cell of then is random; give --eigenvalue_start=12"):
         configure(warm)

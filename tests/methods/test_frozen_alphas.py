@@ -42,6 +42,11 @@ def test_alpha_stays_and_w_moves(tmp_path, eagerly):
         ),
         ({"rules": "frozen_alphas,ranking_stop"}, "a random cell would stop"),
         ({"rules": "frozen_alphas,greedy_decisions"}, "what is decided by it is random"),
+        (
+            {"rules": "frozen_alphas,progressive_shrinking"},
+            "the search would leave out operations for a random cell",
+        ),
+        ({"rules": "frozen_alphas,eigenvalue_adaptation"}, "would go back for a random cell"),
     ],
 )
 def test_what_needs_alphas_that_move_is_refused(settings, words):

@@ -92,6 +92,25 @@ def test_the_order_of_decisions_on_a_table_by_hand():
     assert derive({"cell": last}, CELLS)["cell"] == [[("a", 0), ("b", 1)], [("b", 1), ("b", 2)]]
 
 
+def test_factors_of_whole_edges_are_not_in_the_scores():
+    """A factor that halves with every node would make the first edges the surest."""
+    factors = np.array([0.5, 0.5, 0.1, 0.1, 0.1])[:, np.newaxis]
+    rule = GreedyDecisions(greedy_warm_up=0, greedy_epochs=1)
+    plain = decided(CELLS, 4, rule, lambda _: {"cell": TABLE})
+
+    class Measured(GreedyDecisions):
+        def measure(self, probe):
+            mixing = {kind: table * factors for kind, table in probe.mixing.items()}
+            before = [
+                record | {"mixing": {k: np.array(t) * factors for k, t in record["mixing"].items()}}
+                for record in probe.history
+            ]
+            return super().measure(probe._replace(mixing=mixing, history=tuple(before)))
+
+    with_factors = Measured(greedy_warm_up=0, greedy_epochs=1)
+    assert monitors(decided(CELLS, 4, with_factors, lambda _: {"cell": TABLE})) == monitors(plain)
+
+
 def test_settled_edges_count_with_the_weights_that_they_had():
     """While no free weight moves scores stay, so the order is that of the first table's."""
     cells = {"cell": CellTopology(2, 3, 2, ("none", "a", "b", "c"))}

@@ -297,6 +297,9 @@ def test_killed_at_any_step_it_is_the_same(tmp_path, eagerly):
     [
         ({"sampled_cells": 5}, "--sampled_finalists=10 are more than --sampled_cells=5"),
         ({"rules": "eigenvalue_stop", "relaxation": "softmax"}, "may stop the search before"),
+        ({"derivation": "strongest_edges"}, "would read a cell off it; give --derivation=best_sam"),
+        ({"rules": "progressive_shrinking"}, "so --rules=progressive_shrinking has no meaning"),
+        ({"rules": "", "alpha_terms": "beta_decay"}, "so --alpha_terms=beta_decay has no meaning"),
     ],
 )
 def test_wrong_input_is_a_sentence(settings, words):

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tests.support.toy_search import Killed, killed_before_every_step, without_time
 from tf_darts.api import search
-from tf_darts.cells import genotype_files
+from tf_darts.cells import answers, genotype_files
 from tf_darts.cells.topology import CellTopology
 from tf_darts.errors import StateError
 from tf_darts.runs import search as run_search
@@ -110,6 +110,14 @@ def check_same(path, run, whole):
         for stage in document["stages"]:
             del stage["seconds_before"]
     assert stages[0] == stages[1]
+
+
+def test_a_known_answer_is_one_of_all_operations(toy, tmp_path, monkeypatch):
+    """By chance an edge has the right one of those in the first stage, not of the few left."""
+    asked = []
+    monkeypatch.setattr(answers, "match_answer", lambda cell, names: asked.append(names))
+    searched(tmp_path / "run")
+    assert asked == [""] * 4  # each stage, and the run: all that the space has
 
 
 def test_a_run_has_its_stages(whole):

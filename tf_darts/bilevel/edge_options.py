@@ -181,6 +181,9 @@ class OptionedRelaxation(Relaxation):
     def reading(self, alphas: Alphas, moment: Moment) -> Mixing:
         return self._relaxation.reading(self._own(alphas), moment)
 
+    def ranking(self, alphas: Alphas, moment: Moment) -> Mixing:
+        return self._relaxation.ranking(self._own(alphas), moment)
+
     def edge_factors(self, alphas: Alphas, moment: Moment) -> Mixing | None:
         product = self._relaxation.edge_factors(self._own(alphas), moment)
         for option in self._options:

@@ -106,7 +106,8 @@ class SearchEngine(RunLoop):
             names = ("epoch", "step", f"validation_{self._supernet.score}", "cell", "genotype")
             result = {name: record[name] for name in names} | {"epochs": len(history)}
             cell = self._supernet.genotype_class.from_dict(record["genotype"])
-            if (answer := answers.match_answer(cell, self._supernet.cells)) is not None:
+            answer = answers.match_answer(cell, self._config.operations)
+            if answer is not None:
                 result["found"] = answer._asdict()
             self._write_artefacts()
             self._run.write_json(RESULT, result | ({"stopped": reason} if reason else {}))

@@ -169,11 +169,13 @@ class EpochRule(Part):
       always: whether every search has it, named or not: what it measures must cost little, and
         change nothing.
       stops: whether it may end a search before its last epoch.
+      goes_back: whether it may take a search back to an earlier epoch's end.
     """
 
     kind: ClassVar[str] = "rules"
     always: ClassVar[bool] = False
     stops: ClassVar[bool] = False
+    goes_back: ClassVar[bool] = False
 
     def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:
         """How the epoch after those in `history` goes; asked before every epoch.

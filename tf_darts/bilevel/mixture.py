@@ -120,9 +120,11 @@ class Mixture:
         return given(self.relaxation.attack(mixing, moment, value, gradient), alphas)
 
     def tables(self) -> dict[str, np.ndarray]:
-        """The mixing weights by which a cell is derived: α's reading, times the edges' factors."""
-        factors = self.relaxation.edge_factors(self.values(), self._moment)
-        return {name: table.numpy() for name, table in folded(self._reading(), factors).items()}
+        """The mixing weights by which a cell is derived: α's ranking, times the edges' factors."""
+        values = self.values()
+        factors = self.relaxation.edge_factors(values, self._moment)
+        ranking = folded(self.relaxation.ranking(values, self._moment), factors)
+        return {name: table.numpy() for name, table in ranking.items()}
 
     def reading(self) -> dict[str, np.ndarray]:
         """α's reading, without the edges' factors."""

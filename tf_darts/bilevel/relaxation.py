@@ -79,12 +79,15 @@ class Relaxation(Part):
         second order does not.
       one_hot: whether all mixing weights but one of an edge are 0: only that operation counts
         (`spaces/sampled.py`).
+      cools: whether the mixture nears a choice with the epochs, though α stands still: then its
+        curvature by α grows too.
     """
 
     kind: ClassVar[str] = "relaxation"
     normalized: ClassVar[bool] = True
     twice_differentiable: ClassVar[bool] = True
     one_hot: ClassVar[bool] = False
+    cools: ClassVar[bool] = False
 
     def variables(
         self, cells: Mapping[str, CellTopology], scale: float, seed: int
@@ -128,11 +131,18 @@ class Relaxation(Part):
         return mixing
 
     def reading(self, alphas: Alphas, moment: Moment) -> Mixing:
-        """The mixing weights by which the search is evaluated and recorded and a cell is derived.
+        """The mixing weights by which the search is evaluated, and a cell is derived.
 
         It draws nothing. A relaxation that draws says here what it draws around.
         """
         return self.mixing(alphas, moment)
+
+    def ranking(self, alphas: Alphas, moment: Moment) -> Mixing:
+        """The mixing weights by which a cell is derived, and that records and pictures have.
+
+        By default what is read.
+        """
+        return self.reading(alphas, moment)
 
     def differentiated(self, alphas: Alphas, moment: Moment) -> Mixing:
         """What `mixing` has the gradient of: itself, unless an estimate goes straight through.

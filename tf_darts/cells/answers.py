@@ -1,12 +1,10 @@
 """How much of a cell is right, in spaces of which the right answer is known."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.published import published_cells
 from tf_darts.cells.space import find_space
-from tf_darts.cells.topology import CellTopology
 
 
 class AnswerMatch(NamedTuple):
@@ -27,19 +25,21 @@ class AnswerMatch(NamedTuple):
         return f"{self.right} of {self.edges} edges have the right operation (p = {self.p:.2g})"
 
 
-def match_answer(cell: Genotype, cells: Mapping[str, CellTopology]) -> AnswerMatch | None:
+def match_answer(cell: Genotype, operations: str = "") -> AnswerMatch | None:
     """What a cell has of its space's answer; None where nobody knows one.
 
     Args:
       cell: every edge of its space is kept in it.
-      cells: the topologies that were searched.
+      operations: among which the search chose, as in `--operations`; where it left some out in
+        stages they count, since it might have chosen them.
     """
-    answer = find_space(cell.space).answer
+    space = find_space(cell.space)
+    answer = space.answer
     if answer is None:
         return None
     right_cell = published_cells(cell.space)[answer]
     right, chances = 0, []
-    for kind, topology in cells.items():
+    for kind, topology in space.narrowed(operations).items():
         pairs = zip(_edges(cell, kind), _edges(right_cell, kind), strict=True)
         for row, (edge, right_edge) in enumerate(pairs):
             names = topology.choices(row)

@@ -79,7 +79,7 @@ class Method:
       about: what it is, for `--help`.
       relaxation, alpha_terms, rules, derivation, edge_options: the names of its parts.
       hypergradient: the name of its estimate, unless the user chooses another.
-      step_order: whether α moves before w, as in the paper, or after it.
+      step_order: whether α moves before w, as in the paper, or after it; None: as the space has it.
       step: the class of its step, "PACKAGE.MODULE:NAME".
       optimization: "bilevel", where α learns from validation data; otherwise both learn from all
         data, and the method has no other estimate than its own.
@@ -100,7 +100,7 @@ class Method:
     derivation: str = "strongest_edges"
     edge_options: tuple[str, ...] = ()
     hypergradient: str = "finite_difference"
-    step_order: str = "alpha_first"
+    step_order: str | None = None
     step: str = "tf_darts.bilevel.step:BilevelStep"
     optimization: str = "bilevel"
     unused: tuple[str, ...] = ()
@@ -130,7 +130,7 @@ class Method:
             "derivation": self.derivation,
             "edge_options": ",".join(self.edge_options),
             "hypergradient": self.hypergradient,
-            "step_order": self.step_order,
+            "step_order": self.step_order or ORDERS[0],
         }
 
 
@@ -186,8 +186,8 @@ def register_method(name: str, about: str, **composition: Any) -> Method:
     _check_free("--method", name, _methods)
     known = {field.name for field in dataclasses.fields(Method)}
     check_composition(name, composition, known, SEVERAL)
-    order = composition.get("step_order", ORDERS[0])
-    if order not in ORDERS:
+    order = composition.get("step_order")
+    if order is not None and order not in ORDERS:
         raise UserError(f"--method={name}: its step_order is {order!r}; use {' or '.join(ORDERS)}.")
     method = Method(name=name, about=about, **composition)
     for space in method.by_space:

@@ -192,8 +192,8 @@ class SearchConfig(RunConfig):
     def composed(self, overrides: Mapping[str, Any]) -> "SearchConfig":
         """This preset as a method's: with its parts, their settings as fields, and its values.
 
-        Where the method moves α and w in the paper's order, a space may have another one of its
-        own (`step_order`), unless the order means nothing for the method.
+        Where the method does not say which moves first, α or w, the space does (`step_order`),
+        unless the order means nothing for the method.
 
         Args:
           overrides: the settings that the user gave; those that name parts count.
@@ -206,7 +206,7 @@ class SearchConfig(RunConfig):
         method = methods.find_method(texts.get("method", self.method)).of_space(self.space)
         composition.check_settings(method, fields(self))
         usual = dict(method.parts)
-        if usual["step_order"] == methods.ORDERS[0] and "step_order" not in method.unused:
+        if method.step_order is None and "step_order" not in method.unused:
             usual["step_order"] = self.step_order
         chosen = {name: texts.get(name, value) for name, value in usual.items()}
         parts = [part for kind in methods.KINDS for part in methods.find_parts(kind, chosen[kind])]

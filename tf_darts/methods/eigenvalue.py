@@ -109,6 +109,12 @@ class EigenvalueStop(Eigenvalue):
 
     def check(self, config: Any) -> None:
         super().check(config)
+        if config.make_parts("relaxation")[0].cools:
+            raise UserError(
+                f"--rules={self.name}: the mixture of --relaxation={config.relaxation} nears a"
+                " choice with the epochs, so the curvature by alpha grows though alpha stands"
+                " still; leave one of the two out (--rules=eigenvalue only looks)."
+            )
         still = frozen_epochs(config)
         if self.eigenvalue_start < still:
             raise UserError(
@@ -169,6 +175,7 @@ class EigenvalueAdaptation(EigenvalueStop):
     """
 
     stops: ClassVar[bool] = False
+    goes_back: ClassVar[bool] = True
 
     adaptation_factor: float = setting(
         10.0,

@@ -38,6 +38,12 @@ class FrozenAlphas(EpochRule):
                     f"--rules={self.name},{rule.name}: alpha never moves, and a random cell would"
                     " stop the search; leave one of the two out."
                 )
+            if rule.stages() > 1 or rule.goes_back:
+                does = "leave out operations" if rule.stages() > 1 else "go back"
+                raise UserError(
+                    f"--rules={self.name},{rule.name}: alpha never moves, and the search would"
+                    f" {does} for a random cell; leave one of the two out."
+                )
 
     def directions(self, history: Sequence[Record], facts: SearchFacts) -> Directions:
         del history, facts

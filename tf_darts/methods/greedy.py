@@ -38,10 +38,11 @@ class GreedyDecisions(EpochRule):
       S  stability: the mean over the last `greedy_history` epochs before of Σ min(q, q then);
       n  made to lie in [0, 1] over all edges of the kind: (x - min)/(max - min).
 
-    Edges that are decided, or gone, count in n with the p that they had then. Where all edges have
-    one value n is 1: it tells none apart. What is out has no gradient; what Adam still has of it
-    moves its α for a while, but not its mixing weight. (The official code divides by 0 there; its
-    batches also grow by 8 with each decision, which ours do not.)
+    A factor of the whole edge (`edge_normalization`) is not in p. Edges that are decided, or gone,
+    count in n with the p that they had then. Where all edges have one value n is 1: it tells none
+    apart. What is out has no gradient; what Adam still has of it moves its α for a while, but not
+    its mixing weight. (The official code divides by 0 there; its batches also grow by 8 with each
+    decision, which ours do not.)
     """
 
     greedy_warm_up: int = setting(
@@ -180,10 +181,15 @@ def _allowed(history: Sequence[Record], kind: str, topology: CellTopology) -> np
 
 
 def _tables(history: Sequence[Record], kind: str, topology: CellTopology) -> list[np.ndarray]:
-    """The mixing weights at each epoch's end; an edge's stay as they were when it was settled."""
+    """The mixing weights at each epoch's end; an edge's stay as they were when it was settled.
+
+    Without the edges' factors: mixing weights sum to 1.
+    """
     tables: list[np.ndarray] = []
     for epoch, record in enumerate(history):
         table = np.array(record["mixing"][kind])
+        total = table.sum(axis=1, keepdims=True)
+        table = np.divide(table, total, out=np.zeros_like(table), where=total > 0)
         settled = _settled(history[:epoch], kind, topology)
         tables.append(np.where(settled[:, np.newaxis], tables[-1], table) if epoch else table)
     return tables

@@ -28,6 +28,8 @@ class Gumbel(Relaxation):
     τ(e) = first + (last - first)·e/(T-1). What is read, evaluated and derived is p.
     """
 
+    cools: ClassVar[bool] = True
+
     # At a lower one, float32 knows no sample between two choices, and no gradient.
     first_tau: float = setting(
         10.0,

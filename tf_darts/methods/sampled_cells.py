@@ -30,6 +30,7 @@ with epy.lazy_imports():
 if TYPE_CHECKING:
     from tf_darts.spaces.supernet import Alphas, Mixing
 
+_DERIVATION = "best_sampled"
 Edges = dict[str, list[list[Edge]]]
 
 
@@ -51,6 +52,19 @@ class Uniform(Relaxation):
 
     def check(self, config: Any) -> None:
         check_lost_edges(self, config)
+        if config.derivation != _DERIVATION:
+            raise UserError(
+                f"--relaxation={self.name}: alpha is not in its mixing weights, and"
+                f" --derivation={config.derivation} would read a cell off it; give"
+                f" --derivation={_DERIVATION}."
+            )
+        readers = [rule.name for rule in config.make_parts("rules") if rule.stages() > 1]
+        if readers or config.alpha_terms:
+            part = f"rules={readers[0]}" if readers else f"alpha_terms={config.alpha_terms}"
+            raise UserError(
+                f"--relaxation={self.name}: alpha is not in its mixing weights, so --{part} has"
+                " no meaning with it; leave it out."
+            )
 
     def mixing(self, alphas: Alphas, moment: Moment) -> Mixing:
         drawn = {}
@@ -97,7 +111,7 @@ def _kept(draws: tf.Tensor, topology: CellTopology) -> tf.Tensor:
     return tf.concat(masks, axis=0)
 
 
-@register("best_sampled")
+@register(_DERIVATION)
 class BestSampled(Derivation):
     """Of random cells the one that is best with the supernet's weights.
 
@@ -194,7 +208,7 @@ register_method(
     "random search with weight sharing (Li & Talwalkar 2019): alpha is not learnt",
     relaxation="uniform",
     rules=("frozen_alphas",),
-    derivation="best_sampled",
+    derivation=_DERIVATION,
     hypergradient="first_order",
     colour="#7f7f7f",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from etils import epy
 
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 class Temperature(Relaxation):
     """The softmax of α/τ, whose temperature τ falls geometrically over the epochs.
 
-    τ(e) = first·(last/first)^(e/(T-1)). The strongest operation is that of α whatever τ is; what
+    τ(e) = first·(last/first)^(e/(T-1)). The cell is that of the softmax of α, whatever τ is: an
+    edge's strongest operation does not depend on τ, but which edges are the strongest does. What
     shrinks is the gap between the mixture and the discrete cell. Liu et al. (2019) name it as
     future work.
     """
+
+    cools: ClassVar[bool] = True
 
     # Below the smallest, float32 knows no α between a tie and a choice, and no gradient.
     first_temperature: float = setting(
@@ -57,6 +60,9 @@ class Temperature(Relaxation):
         return softmax(
             {name: alpha / temperature for name, alpha in alphas.items()}, moment.allowed
         )
+
+    def ranking(self, alphas: Alphas, moment: Moment) -> Mixing:
+        return softmax(alphas, moment.allowed)
 
 
 register_method(

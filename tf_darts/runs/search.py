@@ -150,7 +150,7 @@ def run_search(
         record=_chosen(history, result),
         stopped=result.get("stopped", ""),
         cell=cell,
-        answer=answers.match_answer(cell, task.supernet.cells),
+        answer=answers.match_answer(cell, config.operations),
         score=task.supernet.score,
         baseline=task.baseline,
         counts=network.counts,
