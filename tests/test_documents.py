@@ -229,7 +229,7 @@ def test_the_quickstart_step_by_step(run, tmp_path):
     steps = [param.values[0] for param in commands("python ") if param.id.startswith("quickstart-")]
     assert [words[-1].partition("=")[0] for words in steps[-2:]] == ["--export_dir", "--image"]
     outputs = [run(words) for words in steps]
-    page = (tmp_path / "runs" / "page_of_found" / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "runs" / "found" / "report.html").read_text(encoding="utf-8")
     assert "<h1>search found</h1>" in page and "The cell over the epochs" in page
     (answer,) = json.loads(outputs[-1])["predictions"]
     assert set(answer["top_labels"]) < set("0123456789")

@@ -36,6 +36,22 @@ def test_the_process_is_set_for_images(monkeypatch, mode, dataset, wanted):
     assert len(calls) == wanted
 
 
+def test_printed_commands_are_of_this_python(monkeypatch, tmp_path):
+    """By name where the shell finds this environment's, by its path where it finds another's."""
+    for name in ("mine", "other"):
+        (tmp_path / name).mkdir()
+        for program in ("python", "tensorboard"):
+            (tmp_path / name / program).touch(mode=0o755)
+    own = tmp_path / "mine" / "python"
+    monkeypatch.setattr(commands.sys, "executable", str(own))
+    for path, wanted in (("mine", "python"), ("other", str(own)), ("", str(own))):
+        monkeypatch.setenv("PATH", str(tmp_path / path) if path else "")
+        assert commands._command("test", run_dir="a b").startswith(f"{wanted} -m tf_darts.main ")
+        assert commands._tensorboard(tmp_path).startswith(wanted.replace("python", "tensorboard"))
+    monkeypatch.chdir(tmp_path)
+    assert commands._export("r").startswith("mine/python -m tf_darts.main --mode=export")
+
+
 def test_printed_commands_are_quoted(monkeypatch, capsys, tmp_path):
     path = tmp_path / "exp[lr=0.025] a*b"
     run = TrainingRun(path, {"epoch": 1}, 1.0, "perplexity", {}, None, False)
@@ -95,8 +111,8 @@ def test_a_search_ends_with_its_cell_drawn_and_the_next_command(
     assert not any("Nothing passes" in line for line in lines)
     (line,) = [line for line in lines if line.startswith("Train a network of it: ")]
     words = shlex.split(line.removeprefix("Train a network of it: "))
-    assert words == [
-        *("python", "-m", "tf_darts.main", f"--load={mine}", "--mode=train", "--dataset=digits"),
+    assert words[1:] == [
+        *("-m", "tf_darts.main", f"--load={mine}", "--mode=train", "--dataset=digits"),
         f"--data_dir={tmp_path / 'a b'}",
         *("--image_size=16", "--flip=true"),  # as the search was told; the rest is usual
         "--validation_examples=9",  # the data have no more

@@ -47,7 +47,8 @@ FIRST_COMMANDS: Mapping[str, str] = {
 _GOING_ON = (
     "A command that was stopped, by Ctrl-C or in any other way, goes on where it stood when it is"
     " given again with the same --run_dir. Fewer --epochs, or less of each by --steps_per_epoch,"
-    " are a smaller budget. A run's first line says on what it computes; it takes a GPU by itself."
+    " are a smaller budget. The first line after TensorFlow is loaded says on what a run computes;"
+    " it takes a GPU by itself."
 )
 
 

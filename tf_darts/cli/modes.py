@@ -193,20 +193,21 @@ def _blocked_line(run: "SearchRun") -> str:
 
 
 def _tensorboard(events: pathlib.Path) -> str:
-    """The command that shows what is below a folder, with every picture that was logged.
+    """The command that shows what is below a folder, with every picture that was logged."""
+    return f"{_program('tensorboard')} --logdir={_quoted(events)} --samples_per_plugin=images=100"
 
-    It works in the shell that started this, whose PATH need not have our Python's programs.
+
+def _program(name: str) -> str:
+    """A program of this Python, as the shell that started it finds it.
+
+    By its name where PATH has the one of this environment, which need not be active; else its path.
     """
-    return f"{_tensorboard_program()} --logdir={_quoted(events)} --samples_per_plugin=images=100"
-
-
-def _tensorboard_program() -> str:
-    beside = pathlib.Path(sys.executable).with_name("tensorboard")
-    on_path = shutil.which("tensorboard") or not beside.exists()
-    if on_path:
-        return "tensorboard"
+    own = pathlib.Path(sys.executable).with_name(name)
+    found = shutil.which(name)
+    if not own.exists() or (found and pathlib.Path(found).parent == own.parent):
+        return name
     cwd = pathlib.Path.cwd()
-    return _quoted(beside.relative_to(cwd) if beside.is_relative_to(cwd) else beside)
+    return _quoted(own.relative_to(cwd) if own.is_relative_to(cwd) else own)
 
 
 def _columns() -> int:
@@ -222,10 +223,10 @@ def _command(mode: str, **given: Any) -> str:
       **given: its flags.
     """
     # Members of others are known to no process but that which loads them.
-    words = ["python", "-m", "tf_darts.main", *loaded(), f"--mode={mode}"]
+    words = ["-m", "tf_darts.main", *loaded(), f"--mode={mode}"]
     for name, value in given.items():
         words.append(f"--{name}={str(value).lower() if isinstance(value, bool) else value}")
-    return shlex.join(words)
+    return f"{_program('python')} {shlex.join(words)}"
 
 
 def _export(run_dir: pathlib.Path | str) -> str:

@@ -26,7 +26,12 @@ class RunConfig(DeviceSettings, abc.ABC):
     prefers_inter_op_threads: ClassVar[bool] = False
 
     mode: str = setting("", "The mode says what the program does.", group="run")
-    dataset: str = setting("ptb", "The run learns from this data set.", group="run")
+    dataset: str = setting(
+        "ptb",
+        "The run learns from this data set; image sets of TensorFlow Datasets go by their names"
+        " too.",
+        group="run",
+    )
     space: str = setting(
         "",
         "The cells are of this space; where none is named, it is the usual one of the data, or for"
