@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from tf_darts.report.candidate_rows import is_number
 from tf_darts.report.entries import Entry
+from tf_darts.report.figure_text import literal
 from tf_darts.report.ranking_plot import colours
 
 _ENTROPY = "entropy of α"
@@ -45,7 +46,7 @@ def monitor_curves(entries: Sequence[Entry]) -> Figure | None:
             if name in own:
                 style = {"color": colour[method], "linewidth": 1.3, "alpha": 0.8}
                 panel.plot(*zip(*own[name], strict=True), "o-", markersize=3, **style)
-        panel.set_title(name, fontsize=10, loc="left")
+        panel.set_title(literal(name), fontsize=10, loc="left")
         panel.grid(color="#e4e4e4", linewidth=0.8)
         panel.spines[["top", "right"]].set_visible(False)
         values = [value for _, own in lines for _, value in own.get(name, ())]
@@ -57,7 +58,8 @@ def monitor_curves(entries: Sequence[Entry]) -> Figure | None:
     )
     methods = dict.fromkeys(method for method, own in lines if own)
     handles = [panels[0].plot([], [], color=colour[method])[0] for method in methods]
-    figure.legend(handles, methods, loc="outside upper center", ncols=4, frameon=False, fontsize=9)
+    names = [literal(method) for method in methods]
+    figure.legend(handles, names, loc="outside upper center", ncols=4, frameon=False, fontsize=9)
     return figure
 
 

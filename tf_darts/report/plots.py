@@ -19,6 +19,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from tf_darts.cells.topology import CellTopology
 from tf_darts.errors import UserError
+from tf_darts.report.figure_text import literal
 from tf_darts.runtime.files import write_atomically
 
 # Without dates and versions, equal figures are equal files.
@@ -104,7 +105,8 @@ def alpha_heatmap(
     # The scale is the same for every picture, so that epochs compare; the root spreads out the
     # small weights that all have at the start.
     image = axes.imshow(mixing, cmap="Blues", norm=PowerNorm(0.5, 0.0, 1.0), aspect="auto")
-    axes.set_xticks(range(columns), operations, rotation=35, ha="right", rotation_mode="anchor")
+    names = [literal(name) for name in operations]
+    axes.set_xticks(range(columns), names, rotation=35, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(rows), edge_names)
     axes.tick_params(length=0, labelsize=9)
     known = mixing[~np.isnan(mixing)]
@@ -120,7 +122,7 @@ def alpha_heatmap(
             place = column - 0.47, row - 0.45
             axes.add_patch(Rectangle(place, 0.94, 0.9, fill=False, color="#d1602a", linewidth=1.2))
     if title:
-        figure.suptitle(title, size=_TITLE_SIZE)
+        figure.suptitle(literal(title), size=_TITLE_SIZE)
     return figure
 
 
@@ -128,7 +130,7 @@ def _inches(title: str) -> float:
     """The width of a title."""
     if not title:
         return 0.0
-    path = TextPath((0, 0), title, size=_TITLE_SIZE, prop=FontProperties())
+    path = TextPath((0, 0), literal(title), size=_TITLE_SIZE, prop=FontProperties())
     return float(path.get_extents().width) / 72
 
 
@@ -170,7 +172,7 @@ def learning_curves(
     figure = Figure(figsize=(7, 2.9 * panels + 0.3), layout="constrained")
     axes = figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0]
     _curves(axes[0], history, scores)
-    axes[0].set_ylabel(score_name)
+    axes[0].set_ylabel(literal(score_name))
     if logarithmic:
         axes[0].set_yscale("log")
         axes[0].yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
@@ -178,7 +180,7 @@ def learning_curves(
         axes[0].yaxis.set_minor_locator(NullLocator())
     if baseline:
         name, value = baseline
-        axes[0].axhline(value, color="#666666", linestyle="--", linewidth=1.0, label=name)
+        axes[0].axhline(value, color="#666666", linestyle="--", linewidth=1.0, label=literal(name))
     if entropies:
         _curves(axes[1], history, entropies)
         axes[1].set_ylabel("entropy of α (nats)")
@@ -196,8 +198,8 @@ def learning_curves(
             if levels and key in levels:
                 about, value = levels[key]
                 style = {"color": _COLOURS[place % len(_COLOURS)], "linewidth": 1.0}
-                panel.axhline(value, linestyle="--", label=f"{name}, {about}", **style)
-        panel.set_ylabel(group_title(group))
+                panel.axhline(value, linestyle="--", label=literal(f"{name}, {about}"), **style)
+        panel.set_ylabel(literal(group_title(group)))
         values = [record[key] for key in members for record in history if record.get(key)]
         if all(float(value).is_integer() for value in values):  # they are counted
             panel.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -207,7 +209,7 @@ def learning_curves(
     axes[-1].set_xlabel("epoch")
     axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     if title:
-        figure.suptitle(title, size=_TITLE_SIZE)
+        figure.suptitle(literal(title), size=_TITLE_SIZE)
     return figure
 
 
@@ -233,6 +235,7 @@ def _curves(
         values = [record.get(key) for record in history]
         points = [np.nan if value is None else value for value in values]
         colour = _COLOURS[i % len(_COLOURS)]
-        axes.plot(epochs, points, marker="o", markersize=3, linewidth=1.5, color=colour, label=name)
+        style = {"linewidth": 1.5, "color": colour, "label": literal(name)}
+        axes.plot(epochs, points, marker="o", markersize=3, **style)
     axes.grid(color="#e4e4e4", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)

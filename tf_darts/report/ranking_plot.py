@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from matplotlib.figure import Figure
 
 from tf_darts.config import method_names
+from tf_darts.report.figure_text import literal
 from tf_darts.report.statistics import scores_by_source, summarise
 
 _COLOURS = {"random": "#8a8a8a"}
@@ -51,14 +52,15 @@ def ranking_plot(ranking: dict) -> Figure:
             markeredgewidth=2,
             capsize=4,
         )
-    labels = [f"{_broken(source)}\nn = {len(v)}" for source, v in scores.items()]
+    labels = [f"{literal(_broken(source))}\nn = {len(v)}" for source, v in scores.items()]
     axes.set_xticks(range(len(scores)), labels, fontsize=9)
     axes.set_xlim(-0.5, max(len(scores), 1) - 0.4)
     better = {"min": "lower", "max": "higher"}[ranking["score_mode"]]
     kind = "table" if "table" in ranking else "validation"
-    axes.set_ylabel(f"{kind} {ranking['score']} ({better} is better)")
+    axes.set_ylabel(literal(f"{kind} {ranking['score']} ({better} is better)"))
     bars = ", bars mean ± std" if any(len(values) > 1 for values in scores.values()) else ""
-    axes.set_title(f"{ranking['dataset']}: points are candidates{bars}", fontsize=10)
+    title = f"{ranking['dataset']}: points are candidates{bars}"
+    axes.set_title(literal(title), fontsize=10)
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -67,7 +69,11 @@ def ranking_plot(ranking: dict) -> Figure:
         axes.set_yticks([])
     if failed:
         figure.supxlabel(
-            _failures(failed, int(width * 14)), fontsize=8, color="#a02020", x=0.02, ha="left"
+            literal(_failures(failed, int(width * 14))),
+            fontsize=8,
+            color="#a02020",
+            x=0.02,
+            ha="left",
         )
     return figure
 

@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from tf_darts.benchmarks import CellTable
 from tf_darts.cells.genotype import genotype_class
 from tf_darts.report.entries import Entry
+from tf_darts.report.figure_text import literal
 from tf_darts.report.ranking_plot import colours
 from tf_darts.report.statistics import summarise
 
@@ -40,15 +41,17 @@ def cost_plot(
     for entry in lines:
         costs = [point["search_seconds"] / seconds for point in entry.snapshots]
         scores = [point["score"] for point in entry.snapshots]
-        axes.plot(costs, scores, "o-", markersize=4, color=colour[entry.method], label=entry.method)
+        style = {"color": colour[entry.method], "label": literal(entry.method)}
+        axes.plot(costs, scores, "o-", markersize=4, **style)
     if reference:
         summary = summarise(reference, lines[0].score_mode)
         grey = colours([reference_name])[reference_name]
-        axes.axhline(summary.mean, color=grey, linewidth=1.2, label=f"{reference_name}, mean ± std")
+        name = literal(reference_name)
+        axes.axhline(summary.mean, color=grey, linewidth=1.2, label=f"{name}, mean ± std")
         if summary.deviation:
             low, high = summary.mean - summary.deviation, summary.mean + summary.deviation
             axes.axhspan(low, high, color=grey, alpha=0.2, linewidth=0)
-        best = f"{reference_name}, best of {summary.n}"
+        best = f"{name}, best of {summary.n}"
         axes.axhline(summary.best, color=grey, linewidth=1.2, linestyle="--", label=best)
     axes.set_xlabel(f"search cost (device-{unit})")
     axes.set_xlim(left=0)
@@ -66,7 +69,7 @@ def overlaid_curves(entries: Sequence[Entry]) -> Figure | None:
     colour = colours([entry.method for entry in lines])
     for entry in lines:
         points = [(r["epoch"], r[key]) for r in entry.history if r.get(key) is not None]
-        style = {"color": colour[entry.method], "label": entry.method, "linewidth": 1.3}
+        style = {"color": colour[entry.method], "label": literal(entry.method), "linewidth": 1.3}
         axes.plot(*zip(*points, strict=True), "o-", markersize=3, alpha=0.8, **style)
     if lines[0].score_mode == "min":
         axes.set_yscale("log")
@@ -104,14 +107,14 @@ def looked_up_curves(entries: Sequence[Entry], table: CellTable, column: str) ->
     if not lines:
         return None
     figure, axes = _axes(entries[0])
-    axes.set_ylabel(f"{column} in the table")
+    axes.set_ylabel(literal(f"{column} in the table"))
     colour = colours([method for method, _ in lines])
     for method, points in lines:
-        style = {"color": colour[method], "label": method, "linewidth": 1.3}
+        style = {"color": colour[method], "label": literal(method), "linewidth": 1.3}
         axes.plot(*zip(*points, strict=True), "o-", markersize=3, alpha=0.8, **style)
     if column in table.collapse():
         level = table.collapse()[column]
-        axes.axhline(level, color="#666666", linestyle="--", label=table.form.collapse)
+        axes.axhline(level, color="#666666", linestyle="--", label=literal(table.form.collapse))
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     _legend(axes)
@@ -121,7 +124,7 @@ def looked_up_curves(entries: Sequence[Entry], table: CellTable, column: str) ->
 def _axes(entry: Entry) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(7, 4.2), layout="constrained", facecolor="white")
     axes = figure.add_subplot()
-    axes.set_ylabel(f"validation {entry.score}")
+    axes.set_ylabel(literal(f"validation {entry.score}"))
     axes.grid(color="#e4e4e4", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes

@@ -13,6 +13,7 @@ from matplotlib.textpath import TextPath
 from tf_darts.cells.genotype import Genotype
 from tf_darts.report.drawing.cell_graph import Cell, cells_of
 from tf_darts.report.drawing.cell_layout import Layout, Route, lay_out
+from tf_darts.report.figure_text import literal
 
 _FONT_SIZE = 12.0
 _TITLE_SIZE = 15.0
@@ -36,7 +37,7 @@ def lay_out_cell(cell: Cell) -> Layout:
     for kind, text in cell.nodes:
         width_of[kind] = max(width_of[kind], _text_width(text, _FONT_SIZE + 1) + 14)
     widths = [width_of[kind] for kind, _ in cell.nodes]
-    return lay_out(widths, cell.arrows, lambda label: _text_width(label, _FONT_SIZE) + 8)
+    return lay_out(widths, cell.arrows, lambda label: _text_width(literal(label), _FONT_SIZE) + 8)
 
 
 def draw_genotype(genotype: Genotype, title: str = "") -> Figure:
@@ -50,7 +51,7 @@ def draw_genotype(genotype: Genotype, title: str = "") -> Figure:
     heads = [_TITLE_HEIGHT if cell.title else 0.0 for cell in cells]
     widths = [layout.width for layout in layouts]
     if title:
-        widths.append(_text_width(title, _TITLE_SIZE))
+        widths.append(_text_width(literal(title), _TITLE_SIZE))
     width = max(widths) + 2 * _MARGIN
     title_height = _TITLE_HEIGHT if title else 0.0
     height = title_height + sum(
@@ -65,10 +66,11 @@ def draw_genotype(genotype: Genotype, title: str = "") -> Figure:
     axes.set_ylim(0, height)
     top = height - title_height
     if title:
-        axes.text(width / 2, top + 5, title, ha="center", size=_TITLE_SIZE, color=_INK)
+        axes.text(width / 2, top + 5, literal(title), ha="center", size=_TITLE_SIZE, color=_INK)
     for cell, layout, head in zip(cells, layouts, heads, strict=True):
         if head:
-            axes.text(width / 2, top - 15, cell.title, ha="center", size=_FONT_SIZE + 1, color=_INK)
+            style = {"ha": "center", "size": _FONT_SIZE + 1, "color": _INK}
+            axes.text(width / 2, top - 15, literal(cell.title), **style)
         top -= (head or _MARGIN) + layout.height
         _draw(axes, cell, layout, ((width - layout.width) / 2, top))
         top -= _MARGIN
@@ -101,7 +103,7 @@ def _draw_arrow(axes: Axes, route: Route, origin: tuple[float, float]) -> None:
     axes.add_patch(arrow)
     if route.label_box:
         centre = (route.label_box.x + dx, route.label_box.y + dy)
-        text = _write(axes, centre, route.arrow.label, _FONT_SIZE)
+        text = _write(axes, centre, literal(route.arrow.label), _FONT_SIZE)
         text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.0})
 
 

@@ -1,0 +1,10 @@
+"""Texts in figures that show what somebody wrote: paths, settings, names and errors."""
+
+
+def literal(text: str) -> str:
+    r"""A text that matplotlib shows as it is, dollar signs and all.
+
+    Two dollar signs would be the marks of a formula, and a formula that is none raises when the
+    figure is drawn. With "\$" in place of each, matplotlib shows dollar signs.
+    """
+    return text.replace("$", r"\$")
