@@ -57,6 +57,8 @@ def test_by_default_it_is_refused_and_the_advice_works():
     ("prepare", "words"),
     [
         (lambda run: (run.mkdir(), (run / "notes").touch()), "holds files but no run"),
+        (lambda run: (run.mkdir(), (run / ".film.partial").touch()), "holds files but no run"),
+        (lambda run: (run / ".config.json.0a1b.partial").mkdir(parents=True), "holds files"),
         (lambda run: run.touch(), "a file is there, and a directory is wanted"),
         (lambda run: other_run(run), r"another configuration \(channels"),
         (held_run, "another process is running there"),
@@ -71,6 +73,25 @@ def test_a_directory_is_refused_before_there_is_work(tmp_path, prepare, words, m
     assert sorted(tmp_path.rglob("*")) == before
     if isinstance(held, RunDirectory):
         held.close()
+
+
+@pytest.mark.parametrize("left", [".config.json.0a1b2c3d.partial", ".config.json.abc_1234"])
+def test_a_run_killed_at_birth_begins_again(tmp_path, left, monkeypatch):
+    """What it left of `config.json` is nobody's."""
+
+    class Work(Exception):
+        pass
+
+    def begin(*arguments):
+        raise Work
+
+    monkeypatch.setattr(search, "search_task", begin)
+    (tmp_path / left).write_text("{")
+    (tmp_path / ".lock").touch()
+    with pytest.raises(Work):
+        search.run_search(asked(tmp_path), StopRequest())
+    recorded(tmp_path).close()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".lock", "config.json"]
 
 
 def test_a_directory_that_may_not_be_written_is_refused_before_there_is_work(tmp_path, monkeypatch):

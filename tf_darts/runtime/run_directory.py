@@ -285,12 +285,21 @@ class RunDirectory:
 
 
 def check_empty(path: pathlib.Path) -> None:
-    """Raises `StateError` where a directory without a run holds something else."""
-    if any(entry.name != ".lock" for entry in files.entries(path)):
+    """Raises `StateError` where a directory without a run holds something else.
+
+    A run that was killed before its `config.json` was whole may have left that half-written.
+    """
+    if any(entry.name != ".lock" and not _is_begun(entry) for entry in files.entries(path)):
         raise StateError(
             f"--run_dir={path}: holds files but no run (no config.json); give an empty or a new"
             " directory."
         )
+
+
+def _is_begun(entry: pathlib.Path) -> bool:
+    """Whether it is a half-written `config.json`."""
+    partial = _PARTIAL_FILE.fullmatch(entry.name) and entry.name.startswith(".config.json.")
+    return bool(partial) and files.is_file(entry)
 
 
 class FollowedRun(RunDirectory):
