@@ -54,6 +54,23 @@ def test_several_inputs(signatures):
     assert found == {"outputs": {"start": ["gr", "a"], "n": [2, 1]}}
 
 
+@pytest.mark.parametrize("dtype", [tf.int32, tf.int64, tf.int8, tf.uint8])
+def test_a_type_has_all_its_numbers_and_no_others(tmp_path, dtype):
+    class Numbers(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], dtype)])
+        def same(self, numbers):
+            return {"same": numbers}
+
+    model = Numbers()
+    tf.saved_model.save(model, str(tmp_path), signatures=model.same)
+    signatures = tf.saved_model.load(str(tmp_path)).signatures
+    least, most = dtype.min, dtype.max
+    assert answer(signatures, {"instances": [least, most]}) == {"predictions": [least, most]}
+    for number in (least - 1, most + 1):
+        with pytest.raises(UserError, match=r"^The values of numbers "):
+            answer(signatures, {"instances": [0, number]})
+
+
 @pytest.mark.parametrize("length", [2**31, -(2**31) - 1, 10**30])
 def test_numbers_that_a_type_does_not_have_are_refused(signatures, length):
     rows = [{"text": "abc", "length": 1}, {"text": "abc", "length": length}]

@@ -121,7 +121,7 @@ def _tensor(name: str, value: Any, spec: tf.TensorSpec) -> tf.Tensor:
         ) from error
     if spec.dtype.is_integer and tensor.shape.num_elements():
         # TensorFlow takes 300 as the uint8 44, and so does a server: nobody would notice.
-        array, (least, most) = np.asarray(value), spec.dtype.limits
+        array, least, most = np.asarray(value), spec.dtype.min, spec.dtype.max
         if not (least <= array.min() and array.max() <= most):
             raise UserError(
                 f"The values of {name} must be whole numbers from {least} to {most}, as"
