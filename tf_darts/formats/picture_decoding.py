@@ -111,6 +111,8 @@ def _jpeg(data: Bytes) -> tf.Tensor:
 
 
 def _png(data: Bytes) -> tf.Tensor:
+    depth, colours = data.number(24, 1), data.number(25, 1)
+
     def deep() -> tf.Tensor:
         pixels = tf.io.decode_png(data.file, channels=1, dtype=tf.uint16)
         grey = tf.cast(tf.round(tf.cast(pixels, tf.float32) / 257), tf.uint8)
@@ -118,7 +120,12 @@ def _png(data: Bytes) -> tf.Tensor:
 
     def shallow() -> tf.Tensor:
         # With four channels, black and white of 1 bit would be 0 and 1.
-        return tf.tile(tf.io.decode_png(data.file, channels=1), [1, 1, 3])
+        grey = tf.io.decode_png(data.file, channels=1)
+        # Pillow compares the mark of 2 and 4 bits with the grey of 8, and so do folders' readers.
+        mark = picture_files.png_transparent(data)
+        mark = tf.where(tf.equal(depth, 1), tf.minimum(mark, 1) * 255, mark)
+        white = tf.equal(tf.cast(grey, tf.int64), mark)
+        return tf.tile(tf.where(white, tf.constant(255, tf.uint8), grey), [1, 1, 3])
 
     def palette() -> tf.Tensor:
         # With four channels, palettes of less than 8 bits would be mistaken for their numbers.
@@ -126,7 +133,6 @@ def _png(data: Bytes) -> tf.Tensor:
         opaque = tf.equal(tf.shape(pixels)[-1], 3)
         return tf.cond(opaque, lambda: pixels[..., :3], lambda: _on_white(pixels))
 
-    depth, colours = data.number(24, 1), data.number(25, 1)
     grey = tf.equal(colours, 0)
     cases = [(grey & (depth > 8), deep), (grey & (depth < 8), shallow)]
     cases.append((tf.equal(colours, 3), palette))

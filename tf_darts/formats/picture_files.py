@@ -157,6 +157,18 @@ def _png(data: Bytes) -> Layout:
     return Layout(size, end >= 0, tf.constant(True), _orientation(data, exif))
 
 
+def png_transparent(data: Bytes) -> tf.Tensor:
+    """The grey of a PNG file that is transparent, as the file has it; -1 without one."""
+
+    def step(at: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        mark = tf.where(data.begins(at + 4, b"tRNS"), at + 8, -1)
+        last = data.begins(at + 4, b"IDAT") | data.begins(at + 4, b"IEND")
+        return at + 12 + data.number(at, 4, True), mark, last
+
+    _, mark = _walk(8, data.length, step)
+    return tf.where(mark < 0, mark, data.number(mark, 2, True))
+
+
 class Gif(NamedTuple):
     """Where things are in a GIF file.
 

@@ -5,6 +5,8 @@ decoders are of one family; 2 of 255 are allowed to them.
 """
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -50,6 +52,22 @@ def animation(kind, one=RGB, other=OTHER, **options):
     return file(one, kind, save_all=True, append_images=[other.copy()], **options)
 
 
+def few_greys(bits, transparent=None):
+    """A PNG of 1, 2 or 4 bits with all its greys; Pillow writes none but of 1."""
+
+    def piece(name, content):
+        end = struct.pack(">I", zlib.crc32(name + content))
+        return struct.pack(">I", len(content)) + name + content + end
+
+    greys = np.arange(7 * 16).reshape(7, 16) % 2**bits
+    digits = (greys[..., None] >> np.arange(bits)[::-1] & 1).reshape(7, -1)
+    rows = b"".join(b"\0" + np.packbits(row).tobytes() for row in digits)
+    mark = b"" if transparent is None else piece(b"tRNS", struct.pack(">H", transparent))
+    head = piece(b"IHDR", struct.pack(">IIBBBBB", 16, 7, bits, 0, 0, 0, 0))
+    pixels = piece(b"IDAT", zlib.compress(rows)) + piece(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + head + mark + pixels
+
+
 BW = GREY.point(lambda value: 255 * (value > 120), "1")
 DEEP = Image.fromarray(SMOOTH[..., 0].astype(np.uint16) * 200 + 77)
 PALETTE = RGB.quantize(15)
@@ -65,6 +83,12 @@ ANSWERED = {
     "palette png": (file(PALETTE, "PNG"), 0),
     "grey png": (file(GREY, "PNG"), 0),
     "black and white png": (file(BW, "PNG"), 0),
+    **{f"{bits} bit png": (few_greys(bits), 0) for bits in (1, 2, 4)},
+    **{
+        f"{bits} bit png without grey {grey}": (few_greys(bits, grey), 0)
+        for bits in (1, 2, 4)
+        for grey in (0, 1, 2**bits - 1, 17)
+    },
     "16 bit png": (file(DEEP, "PNG"), 0),
     "transparent png": (file(GLASS, "PNG"), 0),
     "transparent grey png": (file(GLASS.convert("LA"), "PNG"), 0),
@@ -149,6 +173,15 @@ def test_all_three_see_the_same(name, served, tmp_path):
     assert np.abs(found.astype(int) - expected).max() <= tolerance
     if channels == 3:
         np.testing.assert_array_equal(streamed(path), expected)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_few_greys_lie_on_white(bits, served):
+    """The darkest one is transparent."""
+    _, ask = served
+    plain, white = ask(few_greys(bits)), ask(few_greys(bits, 0))
+    assert plain.min() == 0
+    np.testing.assert_array_equal(white, np.where(plain == 0, 255, plain))
 
 
 def test_the_table_turns_and_whitens(tmp_path):
