@@ -42,12 +42,14 @@ def csv_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def short_number(count: int | None) -> str:
-    """A count for people, such as 3.35M; nothing for None."""
+    """A count for people in three digits, such as 3.35M; nothing for None."""
     if count is None:
         return ""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if count >= size:
-            return f"{count / size:.3g}{unit}"
+    rounded = float(f"{count:.3g}")  # before the unit is chosen: 999,999 are 1M, not 1000k
+    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if rounded >= size:
+            value = rounded / size
+            return f"{value:.0f}{unit}" if value >= 1000 else f"{value:.3g}{unit}"
     return str(count)
 
 
