@@ -23,30 +23,32 @@ from tf_darts.report.page.document import (
 _ROW = 26  # of the table, pixels
 
 
-def sortable(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Rows as a table that a list above sorts by any column; empty values come last."""
+def sortable(rows: Sequence[Mapping[str, Any]], order: str) -> Figure:
+    """Rows as a table that a list above sorts by any column; empty values come last.
+
+    Args:
+      rows: the values by column, at least one row.
+      order: what order they are in, the first entry of the list.
+    """
     columns = list(dict.fromkeys(name for row in rows for name in row))
     columns = [c for c in columns if any(row.get(c) not in (None, "") for row in rows)]
 
-    def cells(order: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-        return [[_written(row.get(column)) for row in order] for column in columns]
+    def cells(ordered: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+        return [[_written(row.get(column)) for row in ordered] for column in columns]
 
-    buttons = []
+    def button(label: str, ordered: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        arguments = [{"cells.values": [cells(ordered)]}]
+        return {"label": escaped(label), "method": "restyle", "args": arguments}
+
+    buttons = [button(order, rows)]  # plotly shows the first one until another is chosen
     for column in columns:
         known = [row for row in rows if row.get(column) not in (None, "")]
         empty = [row for row in rows if row.get(column) in (None, "")]
         numbers = all(isinstance(row[column], int | float) for row in known)
         for way, down in (("ascending", False), ("descending", True)):
             key = (lambda row, c=column: row[c]) if numbers else (lambda row, c=column: str(row[c]))
-            order = sorted(known, key=key, reverse=down) + empty
-            label = f"sorted by {column}, {way}"
-            buttons.append(
-                {
-                    "label": escaped(label),
-                    "method": "restyle",
-                    "args": [{"cells.values": [cells(order)]}],
-                }
-            )
+            ordered = sorted(known, key=key, reverse=down) + empty
+            buttons.append(button(f"sorted by {column}, {way}", ordered))
     width = [
         max(len(column), *(len(v) for v in own))
         for column, own in zip(columns, cells(rows), strict=True)
@@ -89,7 +91,8 @@ def write_report_page(
     Raises:
       StorageError: it cannot be written.
     """
-    parts = [heading("Runs"), figures({"runs": sortable([_row(entry) for entry in entries])})]
+    table = sortable([_row(entry) for entry in entries], "in the order in which runs were given")
+    parts = [heading("Runs"), figures({"runs": table})]
     cells = {entry.name: entry.cell for entry in entries if entry.cell is not None}
     parts += _cells(cells) + _curves(entries) + [heading("Environments")]
     parts += [paragraph(f"{run}: {text}") for run, text in environments.items()]
@@ -124,7 +127,7 @@ def write_study_page(directory: pathlib.Path, ranking: Mapping[str, Any]) -> Non
     if not rows:
         parts.append(paragraph("No candidate has ended yet."))
     else:
-        parts += [figures({"runs": sortable(rows)}), *_cells(cells)]
+        parts += [figures({"runs": sortable(rows, "the best first")}), *_cells(cells)]
     write_page(directory, f"study {directory.name}", parts)
 
 
