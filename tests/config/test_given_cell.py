@@ -51,6 +51,52 @@ def test_neither_a_name_nor_a_file(tmp_path):
         find_cell(training("ptb", tmp_path / "broken.json"))
 
 
+TEXTS = {
+    "convolutional": "Genotype(normal=[('max_pool_3x3', 0), ...], normal_concat=range(2, 6),"
+    " reduce=[...], reduce_concat=range(2, 6))",
+    "recurrent": "Genotype(recurrent=[('tanh', 0), ...], concat=range(1, 9))",
+    "nasbench201": "Genotype(nasbench201=[('skip_connect', 0), ...])",
+    "planted": "Genotype(planted=[('taps_1', 0), ...])",
+    "s4_mini": "Genotype(cell=[('noise', 0), ...], cell_concat=range(2, 4))",
+}
+
+
+@pytest.mark.parametrize("space", TEXTS)
+@pytest.mark.parametrize("given", ["dart_v2", "none.json", "{", "x = 1", "Genotype(", "[]", "{}"])
+def test_what_is_no_cell_is_told_the_form_of_the_space_in_question(space, given, tmp_path):
+    """Wherever a sentence shows a cell, it is one that the training would take."""
+    file = tmp_path / "cell.txt"
+    if given not in ("dart_v2", "none.json"):
+        file.write_text(given)
+        given = file
+    dataset = {"recurrent": "ptb", "planted": "planted"}.get(space, "cifar10")
+    asked = {"mode": "train", "dataset": dataset, "space": space, "genotype": str(given)}
+    with pytest.raises(UserError) as error:
+        find_cell(config.configure(asked))
+    assert f"the text {TEXTS[space]}; docs/own_cell.md shows" in str(error.value)
+    if given == file and file.read_text() == "{}":
+        fields = ", ".join(next(iter(PUBLISHED[space].values())).to_dict())
+        assert f"a cell has the fields {fields}, and these are none;" in str(error.value)
+
+
+@pytest.mark.parametrize("space", TEXTS)
+def test_a_text_of_the_form_that_is_shown_is_read(space):
+    cell = next(iter(PUBLISHED[space].values()))
+    fields = ", ".join(f"{name}={value}" for name, value in cell.to_dict().items())
+    shown = [part.partition("=")[0] for part in TEXTS[space][9:].split(", ") if "=" in part]
+    assert shown == [*cell.to_dict()]
+    assert genotype_files.parse(f"Genotype({fields})") == cell
+
+
+def test_where_the_space_is_not_known_both_usual_ones_are_shown(tmp_path):
+    with pytest.raises(UserError) as error:
+        genotype_files.load(tmp_path / "none.json")
+    both = (
+        "Genotype(normal=[('max_pool_3x3', 0), ...], ...) or Genotype(recurrent=[('tanh', 0), ..."
+    )
+    assert f"the text {both}], ...); docs/own_cell.md shows all forms." in str(error.value)
+
+
 @pytest.mark.parametrize("name", ["Genotype", "x" * 5000, "a\0b", "a\nb", "~nobody/x", "/"])
 def test_what_is_no_cell_is_one_sentence(name):
     with pytest.raises(UserError) as error:

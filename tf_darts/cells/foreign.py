@@ -14,12 +14,6 @@ from tf_darts.cells.space import Space, resolved, spaces
 from tf_darts.errors import UserError
 from tf_darts.runtime.files import shown
 
-# What sentences say a cell may be.
-FORMS = (
-    "give RUN/genotype.json of a search or the text Genotype(normal=[('sep_conv_3x3', 0), ...],"
-    " normal_concat=range(2, 6), reduce=[...], reduce_concat=range(2, 6)) of the official release;"
-    " docs/own_cell.md shows both"
-)
 MOST_NODES = 1000  # of a cell; a longer range is a mistake
 
 # Other programs' names of our operations.
@@ -41,6 +35,33 @@ _EDGE = re.compile(r"(normal|reduce)_n(\d+)_(?:p(\d+)|switch)")
 _NUMBERED_EDGE = re.compile(r"(normal|reduce)/(op|input)_(\d+)_(\d+)")
 
 
+def forms(space: str | None = None) -> str:
+    """What a cell may be, as the end of a sentence that refuses something else.
+
+    Args:
+      space: the one whose cells are asked for; None where it may be any.
+    """
+    known = spaces()
+    own = [known[space]] if space in known else [s for s in known.values() if s.default]
+    texts = " or ".join(_text_of_cell(record, whole=len(own) == 1) for record in own)
+    return (
+        f"give RUN/genotype.json of a search or the text {texts}; docs/own_cell.md shows all forms"
+    )
+
+
+def _text_of_cell(space: Space, *, whole: bool) -> str:
+    """How a text has the cells of a space: all fields, or the first one."""
+    fields, edges = [], ""
+    for kind, topology in space.topologies.items():
+        names = space.fields_of(kind, topology)
+        operation = next((name for name in topology.operations_of(0) if name != "none"), "none")
+        edges = "..." if edges else f"({operation!r}, 0), ..."
+        first = topology.inputs
+        joined = f"range({first}, {first + topology.nodes})"
+        fields += [f"{name}={v}" for name, v in zip(names, (f"[{edges}]", joined), strict=False)]
+    return f"Genotype({', '.join(fields if whole else [fields[0], '...'])})"
+
+
 def is_text(reference: str) -> bool:
     """Whether this is a cell itself, and not a file's or a published cell's name."""
     return bool(_TEXT.match(reference)) or _space_of_text(reference) is not None
@@ -52,7 +73,9 @@ def _space_of_text(text: str) -> Space | None:
     return next((space for space in forms if re.match(space.text_form[0], text)), None)
 
 
-def from_python(text: str, name: str | None = None, source: str = "FILE") -> dict[str, Any]:
+def from_python(
+    text: str, name: str | None = None, source: str = "FILE", space: str | None = None
+) -> dict[str, Any]:
     """The fields of the cell in the text of a Python program.
 
     Args:
@@ -60,6 +83,7 @@ def from_python(text: str, name: str | None = None, source: str = "FILE") -> dic
         one cell in a form of its space's.
       name: which of several is meant.
       source: the file, for the sentence that asks for a name.
+      space: the one whose cells are asked for, for sentences.
 
     Raises:
       UserError: it is no such text, or has no such cell, or several and `name` is None.
@@ -71,9 +95,9 @@ def from_python(text: str, name: str | None = None, source: str = "FILE") -> dic
                 f"it is one cell, in which nothing is named {shown(name)}; leave that out."
             )
         return dict(resolved(own.text_form[1])(text))
-    cells = _calls(text)
+    cells = _calls(text, space)
     if not cells:
-        raise UserError(f"it has no cell; {FORMS}.")
+        raise UserError(f"it has no cell; {forms(space)}.")
     names = [label for label in cells if label]
     if name is not None and name not in cells:
         have = f"the cells {shown(', '.join(names))}" if names else "one cell without a name"
@@ -83,7 +107,7 @@ def from_python(text: str, name: str | None = None, source: str = "FILE") -> dic
             f"it has several cells, {shown(', '.join(names))}; say which one, as in"
             f" {source}:{names[-1]}."
         )
-    return _fields(cells[name] if name is not None else next(iter(cells.values())))
+    return _fields(cells[name] if name is not None else next(iter(cells.values())), space)
 
 
 def from_nni(document: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -114,15 +138,20 @@ def from_nni(document: Mapping[str, Any]) -> dict[str, Any] | None:
     return _renamed(fields)
 
 
-def from_fields(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Space and fields of a cell given by name, as in a named tuple; raises `UserError`."""
+def from_fields(fields: Mapping[str, Any], wanted: str | None = None) -> tuple[str, dict[str, Any]]:
+    """Space and fields of a cell given by name, as in a named tuple; raises `UserError`.
+
+    `wanted` is the space whose cells are asked for, for the sentence.
+    """
     fields = {"recurrent" if name == "edges" else name: v for name, v in fields.items()}
     space = space_with(fields)
     if space is not None:
         return space, _renamed(fields)
     present = shown(", ".join(map(str, fields)) or "none", 120)
-    expected = " or ".join(", ".join(names) for names in fields_by_space().values())
-    raise UserError(f"a cell has the fields {expected}, and these are {present}; {FORMS}.")
+    known = fields_by_space()
+    asked = [known[wanted]] if wanted in known else known.values()
+    expected = " or ".join(", ".join(names) for names in asked)
+    raise UserError(f"a cell has the fields {expected}, and these are {present}; {forms(wanted)}.")
 
 
 def fields_by_space() -> dict[str, tuple[str, ...]]:
@@ -136,7 +165,7 @@ def space_with(fields: Mapping[str, Any]) -> str | None:
     return next((name for name, names in sets.items() if fields.keys() == names), None)
 
 
-def _calls(text: str) -> dict[str, ast.Call | ast.Dict]:
+def _calls(text: str, space: str | None) -> dict[str, ast.Call | ast.Dict]:
     """The cells in a Python text by the names that they are assigned to; "" for none."""
     try:
         with warnings.catch_warnings():
@@ -144,9 +173,11 @@ def _calls(text: str) -> dict[str, ast.Call | ast.Dict]:
             statements = ast.parse(text).body
     except SyntaxError as error:
         reason = shown(f"line {error.lineno}: {error.msg}" if error.lineno else error.msg)
-        raise UserError(f"it is neither JSON nor a line of Python ({reason}); {FORMS}.") from error
+        raise UserError(
+            f"it is neither JSON nor a line of Python ({reason}); {forms(space)}."
+        ) from error
     except (ValueError, RecursionError, MemoryError) as error:
-        raise UserError(f"it is neither JSON nor a line of Python; {FORMS}.") from error
+        raise UserError(f"it is neither JSON nor a line of Python; {forms(space)}.") from error
     cells: dict[str, ast.Call | ast.Dict] = {}
     for statement in statements:
         match statement:
@@ -179,7 +210,7 @@ def _is_cell(value: ast.expr | None) -> bool:
     )
 
 
-def _fields(cell: ast.Call | ast.Dict) -> dict[str, Any]:
+def _fields(cell: ast.Call | ast.Dict, space: str | None) -> dict[str, Any]:
     """A cell's fields by name, as JSON types."""
     try:
         if isinstance(cell, ast.Dict):
@@ -196,7 +227,7 @@ def _fields(cell: ast.Call | ast.Dict) -> dict[str, Any]:
     if fields is None:
         raise UserError(
             "its cell has something other than names, numbers, lists and range(first, end); write"
-            f" these out, since nothing is evaluated, or {FORMS}."
+            f" these out, since nothing is evaluated, or {forms(space)}."
         )
     if len(fields) < len(pairs):
         raise UserError("its cell has a field twice; keep one of them.")

@@ -53,20 +53,21 @@ def save(
     write_atomically(path, json.dumps(document, indent=2) + "\n")
 
 
-def load(path: pathlib.Path | str) -> Genotype:
+def load(path: pathlib.Path | str, space: str | None = None) -> Genotype:
     """Reads a genotype; raises `UserError` in one sentence where the file is not one.
 
     Args:
       path: of a genotype file, or of a text in which another program left a cell; `FILE:NAME` is
         the one of several that is assigned to NAME. `RUN/history.jsonl:N` is the cell that a
         search had after N epochs.
+      space: the one whose cells are asked for, for sentences; None where it may be any.
     """
     file, name = split_name(str(path))
     if is_history(file):
         return _of_epoch(pathlib.Path(file), name)
-    text = read_text(file, foreign_cells.FORMS)
+    text = read_text(file, foreign_cells.forms(space))
     try:
-        return parse(text, name, shown(file))
+        return parse(text, name, shown(file), space)
     except UserError as error:
         raise UserError(f"{shown(path)}: {error}") from error
 
@@ -80,40 +81,44 @@ def is_ours(path: pathlib.Path | str) -> bool:
     return isinstance(document, dict) and "schema_version" in document
 
 
-def parse(text: str, name: str | None = None, source: str = "FILE") -> Genotype:
+def parse(
+    text: str, name: str | None = None, source: str = "FILE", space: str | None = None
+) -> Genotype:
     """The genotype in a text; raises `UserError`.
 
     Args:
       text: a genotype file's content, or a cell as other programs write one.
       name: which of several is meant.
       source: the file, for sentences.
+      space: as of `load`.
     """
-    text = text.removeprefix("\ufeff")
+    text, forms = text.removeprefix("\ufeff"), foreign_cells.forms(space)
     try:
         document = parse_json(text)
     except json.JSONDecodeError as error:
         if text.lstrip().startswith("{") and not text.lstrip("{ \r\n\t").startswith("'"):
             reason = f"line {error.lineno}: {error.msg}"
-            raise UserError(
-                f"not a genotype file, it is not JSON ({reason}); {foreign_cells.FORMS}."
-            ) from error
-        return of_fields(foreign_cells.from_python(text.strip(), name, source))
+            raise UserError(f"not a genotype file, it is not JSON ({reason}); {forms}.") from error
+        return of_fields(foreign_cells.from_python(text.strip(), name, source, space), space)
     except (ValueError, RecursionError) as error:
         raise UserError(
-            f"not a genotype file, it is not JSON ({shown(error)}); {foreign_cells.FORMS}."
+            f"not a genotype file, it is not JSON ({shown(error)}); {forms}."
         ) from error
     if name is not None:
         raise UserError(f"it is JSON, in which nothing is named {shown(name)}; leave that out.")
     if not isinstance(document, dict):
-        raise UserError(f"not a genotype file, expected a JSON object; {foreign_cells.FORMS}.")
+        raise UserError(f"not a genotype file, expected a JSON object; {forms}.")
     if document.keys() & {"schema_version", "space", "cell"}:
-        return _from_document(document)
-    return of_fields(foreign_cells.from_nni(document) or document)
+        return _from_document(document, forms)
+    return of_fields(foreign_cells.from_nni(document) or document, space)
 
 
-def of_fields(fields: Mapping[str, Any]) -> Genotype:
-    """The genotype with these fields, of whichever space has them; raises `UserError`."""
-    space, fields = foreign_cells.from_fields(fields)
+def of_fields(fields: Mapping[str, Any], wanted: str | None = None) -> Genotype:
+    """The genotype with these fields, of whichever space has them; raises `UserError`.
+
+    `wanted` is the space whose cells are asked for, for the sentence.
+    """
+    space, fields = foreign_cells.from_fields(fields, wanted)
     return genotype_class(space).from_dict(fields)
 
 
@@ -159,11 +164,11 @@ def at_epoch(cell: Genotype, record: Mapping[str, Any]) -> Genotype:
     return type(cell).from_dict(record["genotype"]).with_provenance(provenance | then)
 
 
-def _from_document(document: dict[str, Any]) -> Genotype:
-    """The genotype in a file's JSON; raises `UserError`."""
+def _from_document(document: dict[str, Any], forms: str) -> Genotype:
+    """The genotype in a file's JSON; raises `UserError`, with `forms` as advice."""
     for key in ("schema_version", "space", "cell"):
         if key not in document:
-            raise UserError(f"not a genotype file, {key!r} is missing; {foreign_cells.FORMS}.")
+            raise UserError(f"not a genotype file, {key!r} is missing; {forms}.")
     for key in document:
         if key not in ("schema_version", "space", "cell", *PROVENANCE):
             raise UserError(

@@ -14,12 +14,20 @@ from tf_darts.runtime.files import is_file, shown
 _LONGEST = 150  # bytes of a label: with what stands around it, a directory's name has 255 at most
 
 
-def read(reference: str) -> Genotype:
-    """The cell of a file or text; raises `UserError` in one sentence where there is none."""
+def read(reference: str, space: str | None = None) -> Genotype:
+    """The cell of a file or text.
+
+    Args:
+      reference: the file, or the text itself.
+      space: the one whose cells are asked for, for sentences; None where it may be any.
+
+    Raises:
+      UserError: there is none, in one sentence.
+    """
     if not is_text(reference):
-        return genotype_files.load(reference)
+        return genotype_files.load(reference, space)
     try:
-        return genotype_files.parse(reference)
+        return genotype_files.parse(reference, space=space)
     except UserError as error:
         raise UserError(f"--genotype={shown(reference, 80)}: {error}") from error
 

@@ -3,7 +3,7 @@
 import pathlib
 
 from tf_darts.cells import references
-from tf_darts.cells.foreign import FORMS, is_text
+from tf_darts.cells.foreign import forms, is_text
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.published import PUBLISHED, published_cells
 from tf_darts.cells.space import find_space
@@ -26,9 +26,9 @@ def find_cell(config: TrainingConfig) -> Genotype:
     spaces = {name: space for space, cells in PUBLISHED.items() for name in cells}
     if not (name in spaces or is_text(name) or pathlib.Path(name).suffix or exists(name)):
         ours = f"for --dataset={config.dataset} use one of {', '.join(published)}, or "
-        advice = f"{ours if published else ''}{FORMS}"
+        advice = f"{ours if published else ''}{forms(config.space)}"
         raise UserError(f"--genotype={shown(name)}: no file and no published cell; {advice}.")
-    cell = PUBLISHED[spaces[name]][name] if name in spaces else references.read(name)
+    cell = PUBLISHED[spaces[name]][name] if name in spaces else references.read(name, config.space)
     check_space(config, cell)
     return cell
 
