@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tf_darts.data.asset_files import listed
 from tf_darts.data.texts.corpus import Lines, encode
+from tf_darts.data.texts.text_files import read_lines
 from tf_darts.data.texts.vocabulary import Vocabulary
 from tf_darts.formats.word_table import WordTable
 
@@ -39,6 +40,31 @@ def test_texts_are_read_as_the_corpus_was(tmp_path, lines):
         written = text.replace("\n", end) + end
         assert rows(*one.encode_lines(tf.constant([written]))) == [expected]
     assert rows(*one.encode_lines(tf.constant([text, "cat"])))[1] == [1, 2]
+
+
+MARK = "\ufeff"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{MARK}the cat",
+        f"{MARK}the\n{MARK}{MARK}cat sat\r\n{MARK} the\n",
+        f"the {MARK}cat{MARK}\nthe{MARK}\n",
+        f"the\n{MARK}",
+        f"the\n{MARK}\n",
+        MARK,
+    ],
+)
+def test_byte_order_marks_are_read_as_in_a_file(tmp_path, text):
+    """They are no part of the text at the start of a line, and of a word elsewhere."""
+    (tmp_path / "text").write_bytes(text.encode())
+    lines = read_lines(tmp_path / "text")
+    expected = encode(Lines("x", lines), Vocabulary(WORDS)).tolist()
+    words = table(tmp_path)
+    assert rows(*words.encode_lines(tf.constant([text]))) == [expected]
+    if not text.endswith("\n"):
+        assert rows(*words.encode_start(tf.constant([text]))) == [[2, *expected[:-1]]]
 
 
 def test_a_start_has_no_end(tmp_path):

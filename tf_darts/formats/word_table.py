@@ -13,6 +13,7 @@ _SHOWN = 40  # characters of a word in a sentence
 
 # What Python's str.split cuts at; TensorFlow's own splitting knows ASCII only.
 _WHITE_SPACE = r"[\s\x0b\x1c-\x1f\x{85}\p{Z}]+"
+_MARKS = r"(?m)^\x{FEFF}+"  # what readers of text files leave out too
 
 
 class WordTable(tf.Module):
@@ -116,5 +117,6 @@ def _unix(texts: tf.Tensor) -> tf.Tensor:
 
 
 def _spelled(texts: tf.Tensor) -> tf.Tensor:
-    """Texts whose line ends are words."""
-    return tf.strings.regex_replace(texts, "\n", f" {EOS} ")
+    """Texts whose line ends are words, without byte order marks at the start of a line."""
+    unmarked = tf.strings.regex_replace(texts, _MARKS, "")
+    return tf.strings.regex_replace(unmarked, "\n", f" {EOS} ")
