@@ -112,6 +112,8 @@ HOMES = {
     "report/test_read_runs.py": [
         "report/candidate_rows",
         "report/cell_provenance",
+        "report/opened_runs",
+        "report/read_study",
         "report/run_files",
     ],
     "report/test_search_report.py": ["report/search_pictures"],
@@ -119,6 +121,7 @@ HOMES = {
         "report/hparams",
         "report/report_directory",
         "report/report_plots",
+        "report/section",
     ],
     "report/test_training_report.py": ["report/run_report"],
     "runs/test_export_tasks.py": [
