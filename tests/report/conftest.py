@@ -31,6 +31,15 @@ def _records(scores, seconds):
     ]
 
 
+def fingerprint(text):
+    """What `data.json` says of a text."""
+
+    def part(name, number):
+        return {"number": number, "sha256": f"{text}, {name}"}
+
+    return {"words": part("words", 36), "parts": {"training": part("t", 4000)}}
+
+
 class Runs:
     """Makes runs in a directory."""
 
@@ -39,9 +48,10 @@ class Runs:
 
     def _run(self, name, settings, scores, seconds, provenance):
         common = {"dataset": "ptb", "seed": 0, "epochs": len(scores), "units": 8}
-        run = RunDirectory(
-            self.directory / name, common | {"distribution": "one_device"} | settings
-        )
+        known = common | {"distribution": "one_device"} | settings
+        run = RunDirectory(self.directory / name, {k: v for k, v in known.items() if k != "text"})
+        if text := settings.get("text"):
+            run.write_json("data.json", {"dataset": "ptb", "fingerprint": fingerprint(text)})
         run.write_history(_records(scores, seconds))
         genotype_files.save(run.path / "genotype.json", cell(settings.get("seed", 0)), provenance)
         return run

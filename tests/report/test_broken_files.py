@@ -22,6 +22,7 @@ FILES = [
     "train/result.json",
     "train/test.json",
     "train/counts.json",
+    "train/data.json",
     "search/config.json",
     "search/history.jsonl",
     "search/genotype.json",
@@ -37,7 +38,7 @@ FILES = [
 def three(runs):
     """The directories of a search, a training of its cell, and a study."""
     search = runs.search("search", hypergradient="exact")
-    train = runs.train("train", given=search / "genotype.json", test=138.0)
+    train = runs.train("train", given=search / "genotype.json", test=138.0, text="one")
     return [search, train, runs.study("study", {"exact": [130.0], "random": [140.0]})]
 
 

@@ -5,11 +5,13 @@ from tf_darts.report.entries import (
     LOOKED_UP,
     TRAINED,
     Entry,
+    by_data,
     differing,
     distinct,
     group,
     independent_draws,
 )
+from tf_darts.report.learnt_data import LearntData
 from tf_darts.report.report_tables import comparison_rows, paper_rows
 
 CELL = PUBLISHED["recurrent"]["enas"]
@@ -110,6 +112,23 @@ def test_paper_rows():
     }
     assert (random["weights"], random["search (device-hours)"]) == ("23M–24M", "")
     assert random["test perplexity"] == ""
+
+
+def test_other_data_are_no_repeats_no_group_and_no_reference():
+    one, two = LearntData("1", "n", "8", ""), LearntData("2", "n", "9", "")
+    first, same, other = (
+        dataclasses.replace(RANDOM[0], name=name, data=data)
+        for name, data in (("r", one), ("s", one), ("t", two))
+    )
+    assert distinct([first, same, other]) == ([first, other], [(same, first)])
+    assert [len(one.entries) for one in group([first, other])] == [1, 1]
+    others = [dataclasses.replace(e, data=two) for e in RANDOM]
+    found = [dataclasses.replace(e, data=one) for e in FOUND]
+    rows, sentence = comparison_rows(group([*others, *found]), "random")
+    assert not rows and "exact (n = 3)" in sentence
+    assert by_data([first, other]) == [[first, other]], "only divided in another way"
+    other = dataclasses.replace(other, data=two._replace(division="8"))
+    assert by_data([first, other, same]) == [[first, same], [other]]
 
 
 def test_a_single_run_and_one_without_validation():

@@ -193,6 +193,47 @@ def test_a_study(runs):
     assert failed.reason == "It diverged | at step 3."
 
 
+def test_a_study_s_data_stand_for_those_of_its_candidates(runs, tmp_path):
+    """A training of the same data elsewhere is a result of the same kind."""
+    path = runs.study("study", {"random": [140.0]}, failed=["first_order"])
+    train = runs.train("train", text="one")
+    shutil.copy(train / "data.json", path / "data.json")
+    (expected,) = read_entries([str(train)])
+    assert expected.data.digest
+    assert [entry.data for entry in read_entries([str(path)])] == [expected.data] * 2
+    other = runs.train("other", text="another")
+    shutil.copy(other / "data.json", path / "candidates" / "random_seed0" / "train" / "data.json")
+    (random, failed) = read_entries([str(path)])
+    assert random.data == read_entries([str(other)])[0].data != failed.data == expected.data
+
+
+def test_looked_up_cells_differ_by_what_their_searches_learnt_from(runs, rewrite):
+    path = runs.study("study", {"exact": [130.0, 131.0], "random": [140.0]})
+    rewrite(path / "ranking.json", lambda ranking: ranking.update(table={}))
+    for seed, text in enumerate(("one", "another")):
+        home = path / "candidates" / f"exact_seed{seed}"
+        shutil.rmtree(home / "search"), shutil.rmtree(home / "train")
+        runs.search(f"study/candidates/exact_seed{seed}/search", text=text)
+    shutil.rmtree(path / "candidates" / "random_seed0" / "train")
+    entries = read_entries([str(path)])
+    assert {entry.data.digest for entry in entries} == {""}, "a table's scores compare"
+    first, second, random = (entry.settings.get("search.data") for entry in entries)
+    assert first and second and first != second and random is None
+    assert entries[0].training_settings == entries[2].training_settings
+
+
+def test_the_data_set_of_a_search_tells_its_cells_apart(runs):
+    def train(name, dataset, seed):
+        provenance = FOUND | {"settings": FOUND["settings"] | {"dataset": dataset}}
+        return str(runs.train(name, seed=seed, found=provenance))
+
+    groups = group(read_entries([train("a", "ptb", 0), train("b", "wikitext2", 1)]))
+    assert [made.label for made in groups] == [
+        "darts_exact, search.dataset=ptb",
+        "darts_exact, search.dataset=wikitext2",
+    ]
+
+
 @pytest.mark.parametrize(("searched_by", "trained_by"), [(1, 2), (2, 1)])
 def test_a_study_counts_the_seconds_of_all_devices(runs, rewrite, searched_by, trained_by):
     path = runs.study("study", {"exact": [130.0]})

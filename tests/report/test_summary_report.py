@@ -49,6 +49,32 @@ def test_other_scores_have_a_section_each(runs, tmp_path):
     assert text.count("No such plot") == text.count("Nothing to compare with") == 2
 
 
+def test_other_data_of_one_name_have_a_section_each(runs, tmp_path):
+    """Two texts by `--dataset=text --data_dir=…`: what they share is the name alone."""
+    texts = {"a": "one", "b": "one", "c": "another", "d": "another"}
+    paths = [runs.train(n, seed=i % 2, text=text) for i, (n, text) in enumerate(texts.items())]
+    text = report(tmp_path / "report", *paths)
+    assert text.count("### Cells trained from scratch, data ") == 2
+    assert text.count("| darts_v2 | 2 | 140.00 ± 0.00 | 140.00 |") == 2
+    assert text.count("(4,000 in the training part); others of the name ptb learnt from") == 2
+    assert "before runs kept a fingerprint" not in text
+    columns = [shown for shown, _, _ in sessions(tmp_path / "report" / "tensorboard").values()]
+    assert len({shown["data"] for shown in columns}) == 2
+    alone = report(tmp_path / "alone", *paths[:2])
+    assert "### Cells trained from scratch\n" in alone and "learnt from" not in alone
+    assert "| darts_v2 | 2 |" in alone
+
+
+def test_runs_of_before_fingerprints_are_still_counted_together(runs, tmp_path):
+    paths = [runs.train(name, seed=seed) for seed, name in enumerate("ab")]
+    text = report(tmp_path / "report", *paths)
+    assert "| darts_v2 | 2 |" in text and "Of these runs 2 are from before" in text
+    text = report(tmp_path / "mixed", *paths, runs.train("c", seed=2, text="one"))
+    assert "| darts_v2 | 2 |" in text and "| darts_v2 | 1 |" in text
+    assert "trained from scratch, data not recorded\n" in text
+    assert "The data are taken for the same in all of them, and for others than" in text
+
+
 def test_a_study_in_which_all_failed(runs, tmp_path):
     text = report(tmp_path / "report", runs.study("study", {}, failed=["random"]))
     assert "No candidate completed." in text and "| failed | study/random_seed99 |" in text

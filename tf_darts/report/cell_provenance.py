@@ -28,8 +28,15 @@ _NO_SETTINGS |= {"candidates", "count", "snapshots", "trials", "tuner"}
 
 
 def group_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The settings of a run that tell groups of entries apart, with a prefix to their names."""
-    return {f"{prefix}{k}": v for k, v in settings.items() if k not in _NO_SETTINGS}
+    """The settings of a run that tell groups of entries apart.
+
+    Args:
+      settings: the run's.
+      prefix: to their names. A search has one, and its data set is a setting of the cell that it
+        found, which may be trained on another.
+    """
+    left_out = _NO_SETTINGS - {"dataset"} if prefix else _NO_SETTINGS
+    return {f"{prefix}{k}": v for k, v in settings.items() if k not in left_out}
 
 
 def cell_method(provenance: Mapping[str, Any]) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from tf_darts.cells.answers import AnswerMatch
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.published import published_cells
+from tf_darts.report.learnt_data import UNKNOWN, LearntData, differ
 from tf_darts.report.statistics import GIVEN
 
 # How an entry came by its score; scores that were taken in different ways do not compare.
@@ -29,6 +30,7 @@ class Entry:
       scored_by: `TRAINED`, `LOOKED_UP` or `SUPERNET`.
       dataset, score, score_mode: what `value` is: the score's name, and "min" or "max".
       method: what found the cell: a kind of search, "random", a published cell's name, …
+      data: what was learnt from; `UNKNOWN` where the score does not depend on it.
       cell_id: what names the cell: entries that share it are trainings of the same cell.
       seed: None where there is none.
       value: the validation score; None without validation or of a failed candidate.
@@ -66,6 +68,7 @@ class Entry:
     snapshots: Sequence[Mapping[str, Any]] = ()
     history: Sequence[Mapping[str, Any]] = ()
     animation: pathlib.Path | None = None
+    data: LearntData = UNKNOWN
     answer: AnswerMatch | None = None
 
     @property
@@ -118,7 +121,7 @@ class Group(NamedTuple):
 
 
 def distinct(entries: Sequence[Entry]) -> tuple[list[Entry], list[tuple[Entry, Entry]]]:
-    """The entries without those that repeat another's seed, cell, method and settings.
+    """The entries without those that repeat another's seed, cell, method, data and settings.
 
     Returns:
       The entries that stay, and (repeated, first) pairs of the others.
@@ -126,7 +129,8 @@ def distinct(entries: Sequence[Entry]) -> tuple[list[Entry], list[tuple[Entry, E
     unique: dict[Any, Entry] = {}
     repeated = []
     for entry in entries:
-        key = (entry.scored_by, entry.method, entry.seed, str(entry.cell), _frozen(entry.settings))
+        how = (entry.scored_by, entry.method, _frozen(entry.settings), entry.data.digest)
+        key = (*how, entry.seed, str(entry.cell))
         if entry.reason or entry.seed is None or key not in unique:
             unique[entry.name if entry.reason or entry.seed is None else key] = entry
         else:
@@ -146,6 +150,20 @@ def independent_draws(entries: Sequence[Entry]) -> list[Genotype]:
     return list(cells.values()) if drawn else []
 
 
+def by_data(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """The entries of each data set apart, in the order of the first of each.
+
+    All together where nothing shows that they are of several, so that other divisions of one data
+    set stand side by side.
+    """
+    if not differ(entry.data for entry in entries):
+        return [list(entries)]
+    parts: dict[str, list[Entry]] = collections.defaultdict(list)
+    for entry in entries:
+        parts[entry.data.digest].append(entry)
+    return list(parts.values())
+
+
 def group(entries: Sequence[Entry]) -> list[Group]:
     """The groups of the entries that did not fail, the best mean first.
 
@@ -155,7 +173,7 @@ def group(entries: Sequence[Entry]) -> list[Group]:
     alike: dict[Any, list[Entry]] = collections.defaultdict(list)
     for entry in entries:
         if not entry.reason:
-            alike[entry.method, _frozen(entry.settings)].append(entry)
+            alike[entry.method, _frozen(entry.settings), entry.data.digest].append(entry)
     groups = []
     for members in alike.values():
         cells = collections.Counter(entry.cell_id for entry in members)

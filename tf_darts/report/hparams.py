@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api, api_pb2, summary
 
 from tf_darts.report.entries import Entry, differing
+from tf_darts.report.learnt_data import differ
 
 _PARTS = ("validation", "test")
 
@@ -76,6 +77,7 @@ def _shown(entry: Entry, entries: Sequence[Entry]) -> dict[str, Any]:
         "source": entry.method,
         "seed": entry.seed,
         "dataset": entry.dataset,
+        "data": entry.data.digest if differ(peer.data for peer in comparable) else None,
         "score of": entry.scored_by,
         **{name: entry.settings.get(name) for name in differing(comparable)},
     }

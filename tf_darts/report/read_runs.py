@@ -13,6 +13,7 @@ from tf_darts.errors import StateError, UserError
 from tf_darts.report.candidate_rows import is_number
 from tf_darts.report.cell_provenance import animation_of, cell_method, group_settings, search_in
 from tf_darts.report.entries import GIVEN, SUPERNET, TRAINED, Entry
+from tf_darts.report.learnt_data import learnt_data
 from tf_darts.report.opened_runs import device_seconds, finished, opened_run, search_of
 from tf_darts.report.read_study import study_entries
 from tf_darts.report.run_files import (
@@ -116,6 +117,7 @@ def _search_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> 
         training_seconds=None,
         settings=group_settings(settings),
         history=history,
+        data=learnt_data(run.path, settings),
         animation=animation_of(run.path),
         answer=AnswerMatch(**result["found"]) if "found" in result else None,
     )
@@ -157,6 +159,7 @@ def _training_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -
         training_seconds=device_seconds(settings, history),
         test=read_test(run.path, score["score"]),
         history=history,
+        data=learnt_data(run.path, settings),
         **fields,
     )
     return [entry]

@@ -8,7 +8,8 @@ from tf_darts.cells.genotype import SPACES
 from tf_darts.config.method_names import current_name
 from tf_darts.errors import StateError, UserError
 from tf_darts.report.cell_provenance import animation_of, group_settings, search_in
-from tf_darts.report.entries import LOOKED_UP, TRAINED, Entry
+from tf_darts.report.entries import LOOKED_UP, SEARCH_PREFIX, TRAINED, Entry
+from tf_darts.report.learnt_data import UNKNOWN, LearntData, learnt_data
 from tf_darts.report.opened_runs import opened_run, search_of
 from tf_darts.report.run_files import (
     need,
@@ -40,8 +41,10 @@ def study_entries(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> 
         )
     ranking = read_ranking(run.path)
     shared = group_settings(settings)
+    # A table's score does not depend on what a search learnt from, which is a setting of the cell.
+    data = UNKNOWN if "table" in ranking else learnt_data(run.path, settings, "train.")
     return [
-        _candidate_entry(f"{name}/{candidate['name']}", run.path, shared, ranking, candidate)
+        _candidate_entry(f"{name}/{candidate['name']}", run.path, shared, data, ranking, candidate)
         for candidate in ranking["candidates"]
     ]
 
@@ -50,15 +53,21 @@ def _candidate_entry(
     name: str,
     study: pathlib.Path,
     study_settings: Mapping[str, Any],
+    data: LearntData,
     ranking: Mapping[str, Any],
     candidate: Mapping[str, Any],
 ) -> Entry:
-    """A candidate's entry; where its own runs are gone, the study's settings stand for them."""
+    """A candidate's entry; where its own runs are gone, what the study says stands for them."""
     home = study / "candidates" / candidate["name"]
     training, cell = home / "train", candidate["genotype"]
     completed = candidate["status"] == "completed"
     fields: dict[str, Any] = {"settings": study_settings}
-    trained_by, searched_by = 1, _replicas(home / "search")
+    trained_by, searched_by, searched_on = 1, 1, UNKNOWN
+    if files.exists(home / "search" / "config.json"):
+        with opened_run(home / "search") as (run, settings):
+            searched_by, searched_on = settings.get("replicas", 1), learnt_data(run.path, settings)
+    if "table" in ranking and searched_on.digest:
+        fields = {"settings": {**study_settings, f"{SEARCH_PREFIX}data": searched_on.digest}}
     if completed and files.exists(training / "config.json"):
         with opened_run(training) as (run, settings):
             need(settings, ("epochs",), run.path)
@@ -70,6 +79,8 @@ def _candidate_entry(
                     " from a copy, or leave this run out of the report."
                 )
             fields = {"settings": group_settings(settings), "history": history}
+            own_data = learnt_data(run.path, settings)
+            data = own_data if own_data.digest else data
             trained_by = settings.get("replicas", 1)
         search, file = home / "search", training / "genotype.json"
         searched = files.exists(file) and candidate["search_seconds"] > 0  # a given cell did not
@@ -97,17 +108,10 @@ def _candidate_entry(
         training_seconds=candidate["training_seconds"] * trained_by,
         test=read_test(training, ranking["score"]),
         tuned=candidate["settings"],
+        data=data,
         snapshots=[
             point | {"search_seconds": point["search_seconds"] * searched_by}
             for point in candidate["snapshots"]
         ],
         **fields | {"search_seconds": candidate["search_seconds"] * searched_by},
     )
-
-
-def _replicas(path: pathlib.Path) -> int:
-    """On how many devices at once a run computed; 1 where it is gone."""
-    if not files.exists(path / "config.json"):
-        return 1
-    with opened_run(path) as (_, settings):
-        return settings.get("replicas", 1)

@@ -80,15 +80,18 @@ def comparison_rows(groups: Sequence[Group], reference: str) -> tuple[list[dict[
 def reference_values(group: Group, groups: Sequence[Group], reference: str) -> Sequence[float]:
     """The reference's scores that were trained as this group's were; none if there are none.
 
+    The same data and settings, that is.
+
     Where cells of the reference were trained with several seeds, so that each is a group, they are
     the means of these: a cell counts once, and none is left out.
     """
-    settings = group.entries[0].training_settings
+    example = group.entries[0]
     alike = [
         candidate
         for candidate in groups
         if candidate.method == reference
-        and candidate.entries[0].training_settings == settings
+        and candidate.entries[0].data.digest == example.data.digest
+        and candidate.entries[0].training_settings == example.training_settings
         and candidate.values
     ]
     if len(alike) == 1:

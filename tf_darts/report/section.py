@@ -48,7 +48,7 @@ class Section:
 
     Args:
       directory: the report's; pictures go to its `plots/`.
-      entries: at least one; all of one data set, score and way of scoring.
+      entries: at least one; all of one data set, score and way of scoring (`by_data`).
       reference: the source that the others are compared with.
       table: where cells of its space are looked up besides, or None.
     """

@@ -10,7 +10,7 @@ from tf_darts.benchmarks import CellTable
 from tf_darts.cells.space import find_space
 from tf_darts.config.method_names import current_name
 from tf_darts.errors import StorageError, UserError
-from tf_darts.report.entries import LOOKED_UP, SUPERNET, TRAINED, Entry
+from tf_darts.report.entries import LOOKED_UP, SUPERNET, TRAINED, Entry, by_data
 from tf_darts.report.hparams import write_sessions
 from tf_darts.report.page.document import check_plotly
 from tf_darts.report.page.run_page import write_run_page
@@ -77,9 +77,13 @@ def write_report(
         compared = [e for e in entries if (e.dataset, e.score) == (dataset, score)]
         for scored_by, note in _NOTES.items():
             chosen = [entry for entry in compared if entry.scored_by == scored_by]
-            if chosen:
-                section = Section(directory, chosen, reference, table)
-                text += f"\n### {scored_by}\n{note}{section.text()}"
+            parts = by_data(chosen) if chosen else []
+            for part in parts:
+                title, told = scored_by, _told_data(part, several=len(parts) > 1)
+                if len(parts) > 1:
+                    title += f", data {part[0].data.digest or 'not recorded'}"
+                section = Section(directory, part, reference, table)
+                text += f"\n### {title}\n{note}{told}{section.text()}"
     text += f"\n## Environments\n\n{_environments(run_dirs)}"
     sessions = directory / "tensorboard"
     try:
@@ -100,6 +104,33 @@ def write_report(
         write_report_page(directory, entries, environments)
     write_atomically(directory / "report.md", text)
     return directory / "report.md"
+
+
+def _told_data(entries: Sequence[Entry], *, several: bool) -> str:
+    """What must be said of the data of a section; "" where its name says all.
+
+    Args:
+      entries: the section's.
+      several: whether entries that learnt from other data have a section besides.
+    """
+    data = entries[0].data
+    if several and data.digest:
+        return (
+            f"\nThese runs learnt from the data {data.digest} ({data.sizes}); others of the name"
+            f" {entries[0].dataset} learnt from other data, and have a section of their own.\n"
+        )
+    unknown = sum(not e.data.digest and e.scored_by != LOOKED_UP for e in entries)
+    if several:
+        return (
+            "\nThese runs are from before runs kept a fingerprint of their data. The data are taken"
+            " for the same in all of them, and for others than those that are known.\n"
+        )
+    if unknown > 1:
+        return (
+            f"\nOf these runs {unknown} are from before runs kept a fingerprint of their data: data"
+            " of one name are taken for the same here.\n"
+        )
+    return ""
 
 
 def _environments(run_dirs: Sequence[str]) -> str:

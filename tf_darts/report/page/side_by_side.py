@@ -136,6 +136,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "run": entry.name,
         "method": entry.method,
         "dataset": entry.dataset,
+        "data": entry.data.digest,
         "seed": entry.seed,
         entry.score: entry.value,
         f"test {entry.score}": entry.test,
