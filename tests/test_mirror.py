@@ -111,9 +111,7 @@ HOMES = {
     ],
     "report/test_read_runs.py": [
         "report/candidate_rows",
-        "report/cell_provenance",
         "report/opened_runs",
-        "report/read_study",
         "report/run_files",
     ],
     "report/test_search_report.py": ["report/search_pictures"],

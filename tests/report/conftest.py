@@ -1,6 +1,7 @@
 """Small run directories, as the real runs leave them."""
 
 import json
+import pathlib
 
 import pytest
 
@@ -53,7 +54,10 @@ class Runs:
         if text := settings.get("text"):
             run.write_json("data.json", {"dataset": "ptb", "fingerprint": fingerprint(text)})
         run.write_history(_records(scores, seconds))
-        genotype_files.save(run.path / "genotype.json", cell(settings.get("seed", 0)), provenance)
+        found = cell(settings.get("seed", 0))
+        if (given := pathlib.Path(provenance.get("given", ""))).is_file():
+            found = genotype_files.load(given)
+        genotype_files.save(run.path / "genotype.json", found, provenance)
         return run
 
     def search(self, name, scores=(300.0, 200.0), seconds=7200.0, **settings):

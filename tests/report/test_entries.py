@@ -131,6 +131,15 @@ def test_other_data_are_no_repeats_no_group_and_no_reference():
     assert by_data([first, other, same]) == [[first, same], [other]]
 
 
+def test_a_group_of_one_cell_is_called_as_its_file():
+    one = [dataclasses.replace(e, cell_id="1", cell_label="one.json") for e in FOUND[:2]]
+    other = dataclasses.replace(FOUND[2], cell_id="2", cell_label="one.json")
+    assert [made.label for made in group([*one, other])] == [
+        "exact (one.json), f0",
+        "exact (one.json), f2",
+    ]
+
+
 def test_a_single_run_and_one_without_validation():
     alone, unseen = entry("a", method="enas"), entry("b", method="nao", value=None)
     rows = paper_rows(group([unseen, alone]))

@@ -4,9 +4,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from tf_darts.cells import genotype_files
+from tf_darts.cells.genotype import Genotype
 from tf_darts.config.method_names import current_name, label
 from tf_darts.config.methods import KINDS
-from tf_darts.errors import StateError
+from tf_darts.errors import StateError, UserError
 from tf_darts.report.candidate_rows import is_number
 from tf_darts.report.entries import SEARCH_PREFIX
 from tf_darts.report.run_files import ADVICE
@@ -79,6 +81,20 @@ def search_in(
         "search_seconds": seconds * replicas,
         "settings": {**training, **group_settings(settings, SEARCH_PREFIX)},
     }
+
+
+def search_seed(provenance: Mapping[str, Any]) -> int | None:
+    """The seed of what found a cell; None where its provenance has none."""
+    seed = provenance.get("seed")
+    return seed if isinstance(seed, int) else None
+
+
+def holds(file: pathlib.Path, cell: Genotype) -> bool:
+    """Whether a genotype file is there and has this cell: another may have been written there."""
+    try:
+        return files.is_file(file) and genotype_files.load(file) == cell
+    except UserError:
+        return False
 
 
 def animation_of(search: pathlib.Path) -> pathlib.Path | None:

@@ -32,7 +32,9 @@ class Entry:
       method: what found the cell: a kind of search, "random", a published cell's name, …
       data: what was learnt from; `UNKNOWN` where the score does not depend on it.
       cell_id: what names the cell: entries that share it are trainings of the same cell.
-      seed: None where there is none.
+      cell_label: the same for people, such as the file of the cell; "" where `cell_id` is fit.
+      seed: of the training, or of the search that was not trained; None where there is none.
+      search_seed: of the search that found the cell, or of the draw; None where it is not known.
       value: the validation score; None without validation or of a failed candidate.
       reason: why a candidate failed; "" of all others.
       cell: None of a failed candidate.
@@ -69,6 +71,8 @@ class Entry:
     history: Sequence[Mapping[str, Any]] = ()
     animation: pathlib.Path | None = None
     data: LearntData = UNKNOWN
+    cell_label: str = ""
+    search_seed: int | None = None
     answer: AnswerMatch | None = None
 
     @property
@@ -121,7 +125,9 @@ class Group(NamedTuple):
 
 
 def distinct(entries: Sequence[Entry]) -> tuple[list[Entry], list[tuple[Entry, Entry]]]:
-    """The entries without those that repeat another's seed, cell, method, data and settings.
+    """The entries without those that repeat another's seeds, cell, method, data and settings.
+
+    Searches of several seeds may find one cell: its trainings are results of each.
 
     Returns:
       The entries that stay, and (repeated, first) pairs of the others.
@@ -130,7 +136,7 @@ def distinct(entries: Sequence[Entry]) -> tuple[list[Entry], list[tuple[Entry, E
     repeated = []
     for entry in entries:
         how = (entry.scored_by, entry.method, _frozen(entry.settings), entry.data.digest)
-        key = (*how, entry.seed, str(entry.cell))
+        key = (*how, entry.seed, entry.search_seed, str(entry.cell))
         if entry.reason or entry.seed is None or key not in unique:
             unique[entry.name if entry.reason or entry.seed is None else key] = entry
         else:
@@ -180,7 +186,8 @@ def group(entries: Sequence[Entry]) -> list[Group]:
         if len(cells) > 1 and max(cells.values()) > 1:
             for cell_id in cells:
                 chosen = tuple(entry for entry in members if entry.cell_id == cell_id)
-                groups.append(Group(f"{chosen[0].method} ({cell_id})", chosen))
+                cell_label = chosen[0].cell_label or cell_id
+                groups.append(Group(f"{chosen[0].method} ({cell_label})", chosen))
         else:
             groups.append(Group(members[0].method, tuple(members)))
     labelled = [Group(_label(entry_group, groups), entry_group.entries) for entry_group in groups]

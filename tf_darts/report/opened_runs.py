@@ -60,4 +60,5 @@ def search_of(path: pathlib.Path, training: Mapping[str, Any]) -> dict[str, Any]
         "search_seconds": device_seconds(settings, history),
         "settings": {**training, **group_settings(settings, SEARCH_PREFIX)},
         "animation": animation_of(path),
+        "search_seed": settings["seed"],
     }

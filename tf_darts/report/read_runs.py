@@ -6,12 +6,20 @@ from typing import Any
 
 from tf_darts.cells.answers import AnswerMatch
 from tf_darts.cells.published import published_cells
+from tf_darts.cells.references import identifier
 from tf_darts.cells.space import find_space
 from tf_darts.config.method_names import label
 from tf_darts.config.recorded import KINDS, kind_of, space_of
 from tf_darts.errors import StateError, UserError
 from tf_darts.report.candidate_rows import is_number
-from tf_darts.report.cell_provenance import animation_of, cell_method, group_settings, search_in
+from tf_darts.report.cell_provenance import (
+    animation_of,
+    cell_method,
+    group_settings,
+    holds,
+    search_in,
+    search_seed,
+)
 from tf_darts.report.entries import GIVEN, SUPERNET, TRAINED, Entry
 from tf_darts.report.learnt_data import learnt_data
 from tf_darts.report.opened_runs import device_seconds, finished, opened_run, search_of
@@ -132,26 +140,32 @@ def _training_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -
     cell_source = pathlib.Path(str(provenance.get("given", run.path.name)))
     if cell_method(provenance) is None and files.is_file(cell_source):
         # Trainings of commit 517e77a say only where their cell was.
-        provenance, file = read_provenance(cell_source, _CELL_ADVICE), cell_source
+        known = read_provenance(cell_source, _CELL_ADVICE)
+        if holds(cell_source, cell):
+            provenance, file = known, cell_source
     published = str(cell_source) in published_cells(cell.space)
     fields: dict[str, Any] = {
         "method": cell_method(provenance) or (str(cell_source) if published else GIVEN),
         "search_seconds": None,
         "settings": group_settings(settings),
+        "search_seed": search_seed(provenance),
     }
     search_fields = search_in(provenance, fields["settings"], file)
     if search_fields is not None:
         # The pictures are the search's own: they are shown as long as it is where it was.
-        animation = animation_of(cell_source.parent) if files.is_file(cell_source) else None
+        animation = animation_of(cell_source.parent) if holds(cell_source, cell) else None
         fields |= search_fields | {"animation": animation}
-    elif "hypergradient" in provenance:
+    elif "hypergradient" in provenance and holds(cell_source, cell):
         fields |= search_of(cell_source.parent, fields["settings"])
+    # Not where it lies: a path has several spellings, and a file may be written over.
+    cell_id = f"{identifier(cell)}, {fields['method']}, {fields['search_seed']}"
     entry = Entry(
         name=name,
         scored_by=TRAINED,
         dataset=settings["dataset"],
         **score,
-        cell_id=str(cell_source),
+        cell_id=cell_id,
+        cell_label=str(cell_source),
         seed=settings["seed"],
         value=read_result(run.path, score["score"]),
         cell=cell,

@@ -113,5 +113,9 @@ def _candidate_entry(
             point | {"search_seconds": point["search_seconds"] * searched_by}
             for point in candidate["snapshots"]
         ],
-        **fields | {"search_seconds": candidate["search_seconds"] * searched_by},
+        **fields
+        | {
+            "search_seconds": candidate["search_seconds"] * searched_by,
+            "search_seed": candidate["seed"],
+        },
     )
