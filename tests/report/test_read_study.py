@@ -2,7 +2,11 @@ import shutil
 
 import pytest
 
+from tf_darts.report.entries import group
 from tf_darts.report.read_runs import read_entries
+from tf_darts.report.report_tables import ranking_of
+from tf_darts.report.statistics import scores_by_source
+from tf_darts.report.summary_report import write_report
 
 FOUND = {
     "mode": "search",
@@ -23,6 +27,40 @@ def test_a_search_that_ended_early_in_a_study(runs, rewrite):
     (search / "result.json").write_text('{"epoch": 2, "epochs": 2}')
     (entry,) = read_entries([str(path)])
     assert entry.settings["search.epochs"] == 50
+
+
+def hyperband(runs, rewrite, epochs):
+    """A looked-up study of hyperband, with a trial for each of these, the best one first."""
+    path = runs.study("study", {"random": [130.0 - e for e in range(len(epochs))]})
+
+    def change(ranking):
+        ranking["table"] = {}
+        for candidate, number in zip(ranking["candidates"], epochs, strict=True):
+            candidate.update(source="hyperband", seed=None, settings={"epochs": number})
+
+    rewrite(path / "ranking.json", change)
+    for folder in (path / "candidates").iterdir():
+        shutil.rmtree(folder)
+    return path
+
+
+def test_a_study_s_trials_of_few_epochs_do_not_count(runs, rewrite, tmp_path):
+    path = hyperband(runs, rewrite, [1, 3, 9, 9])
+    entries = read_entries([str(path)])
+    assert [entry.short for entry in entries] == [True, True, False, False]
+    (one,) = group(entries)
+    assert one.values == [129.0, 130.0]
+    ranking = ranking_of([one], [], entries[:2])
+    assert [row["score"] for row in ranking["candidates"]] == [129.0, 130.0, 127.0, 128.0]
+    assert scores_by_source(ranking["candidates"], "min") == {"hyperband": [129.0, 130.0]}
+    text = write_report([str(path)], str(tmp_path / "report"), "random").read_text()
+    assert "| hyperband | 2 | 129.50 ± 0.71 | 129.00 |" in text
+    assert "longest of their study do not count: 2 are among all scores only." in text
+
+
+def test_a_study_s_trials_are_all_there_is_where_none_was_longer(runs, rewrite):
+    entries = read_entries([str(hyperband(runs, rewrite, [3, 3]))])
+    assert [len(one.entries) for one in group(entries)] == [2]
 
 
 def test_a_study_whose_searches_are_gone(runs, rewrite):

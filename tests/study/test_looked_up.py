@@ -1,6 +1,7 @@
 """Studies whose cells are looked up in a table in place of being trained."""
 
 import csv
+import re
 import signal
 
 import keras_tuner
@@ -124,6 +125,10 @@ def test_hyperband_s_short_trainings_are_of_the_short_column(tmp_path, table):
     assert TableScores(asked(table, HYPERBAND), training_config(asked(table, HYPERBAND)))
     report = write_report([str(tmp_path / "whole")], str(tmp_path / "report"), "random", str(table))
     text = report.read_text()
+    full = [row["score"] for row in whole["candidates"] if row["settings"]["epochs"] == 27]
+    mean, best = np.mean(full), max(full)
+    row = re.search(r"\| hyperband \| (\d+) \| ([\d.]+) ± \S+ \| ([\d.]+) \|", text)
+    assert row.groups() == (str(len(full)), f"{mean:.2f}", f"{best:.2f}"), "as the study counts"
     assert "#### In the table" in text and "Fisher" not in text, "its trials depend on each other"
 
 

@@ -36,6 +36,8 @@ class Entry:
       seed: of the training, or of the search that was not trained; None where there is none.
       search_seed: of the search that found the cell, or of the draw; None where it is not known.
       value: the validation score; None without validation or of a failed candidate.
+      short: whether it is a trial of fewer epochs than the longest of its study, whose score
+        does not count.
       reason: why a candidate failed; "" of all others.
       cell: None of a failed candidate.
       counts: how large the network is, by what is counted; {} where it is not known.
@@ -73,6 +75,7 @@ class Entry:
     data: LearntData = UNKNOWN
     cell_label: str = ""
     search_seed: int | None = None
+    short: bool = False
     answer: AnswerMatch | None = None
 
     @property
@@ -171,14 +174,14 @@ def by_data(entries: Sequence[Entry]) -> list[list[Entry]]:
 
 
 def group(entries: Sequence[Entry]) -> list[Group]:
-    """The groups of the entries that did not fail, the best mean first.
+    """The groups of the entries that did not fail and are not `short`, the best mean first.
 
     Where a cell was trained with several seeds, its trainings are a group of their own: other
     cells of the same method would be counted several times.
     """
     alike: dict[Any, list[Entry]] = collections.defaultdict(list)
     for entry in entries:
-        if not entry.reason:
+        if not (entry.reason or entry.short):
             alike[entry.method, _frozen(entry.settings), entry.data.digest].append(entry)
     groups = []
     for members in alike.values():

@@ -80,6 +80,7 @@ def _shown(entry: Entry, entries: Sequence[Entry]) -> dict[str, Any]:
         "data": entry.data.digest if differ(peer.data for peer in comparable) else None,
         "score of": entry.scored_by,
         **{name: entry.settings.get(name) for name in differing(comparable)},
+        **{name: value for name, value in entry.tuned.items() if name == "epochs"},
     }
     return {
         name: value if isinstance(value, bool | int | float | str) else json.dumps(value)

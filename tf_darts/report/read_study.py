@@ -1,5 +1,6 @@
 """The candidates of a study as a report's entries."""
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +20,7 @@ from tf_darts.report.run_files import (
     read_records,
     read_test,
 )
+from tf_darts.report.statistics import of_all_epochs
 from tf_darts.runtime import files
 from tf_darts.runtime.run_directory import RunDirectory
 
@@ -43,9 +45,14 @@ def study_entries(name: str, run: RunDirectory, settings: Mapping[str, Any]) -> 
     shared = group_settings(settings)
     # A table's score does not depend on what a search learnt from, which is a setting of the cell.
     data = UNKNOWN if "table" in ranking else learnt_data(run.path, settings, "train.")
-    return [
+    candidates = ranking["candidates"]
+    entries = [
         _candidate_entry(f"{name}/{candidate['name']}", run.path, shared, data, ranking, candidate)
-        for candidate in ranking["candidates"]
+        for candidate in candidates
+    ]
+    return [
+        dataclasses.replace(entry, short=not whole)
+        for entry, whole in zip(entries, of_all_epochs(candidates), strict=True)
     ]
 
 

@@ -99,12 +99,26 @@ def reference_values(group: Group, groups: Sequence[Group], reference: str) -> S
     return [statistics.fmean(candidate.values) for candidate in alike]
 
 
-def ranking_of(groups: Sequence[Group], failed: Sequence[Entry]) -> dict[str, Any]:
-    """All entries as a ranking (`ranking.py`), their groups as its sources."""
+def ranking_of(
+    groups: Sequence[Group], failed: Sequence[Entry], short: Sequence[Entry] = ()
+) -> dict[str, Any]:
+    """All entries as a ranking (`ranking.py`), their groups as its sources.
+
+    Args:
+      groups: those whose scores count, which come first.
+      failed: candidates without a score, which come last.
+      short: trials of fewer epochs, of the source that the longest ones of their study are.
+    """
     labels = {entry.name: group.label for group in groups for entry in group.entries}
-    scored = [entry for group in groups for entry in group.entries if entry.value is not None]
-    example = next(iter([*(entry for group in groups for entry in group.entries), *failed]))
-    scored.sort(key=lambda entry: entry.value, reverse=example.score_mode == "max")
+    of_study = {
+        (_study(entry), group.method): group.label for group in groups for entry in group.entries
+    }
+    labels |= {e.name: of_study.get((_study(e), e.method), e.method) for e in short}
+    everything = [*(entry for group in groups for entry in group.entries), *short]
+    example = next(iter([*everything, *failed]))
+    scored = [entry for entry in everything if entry.value is not None]
+    sign = 1.0 if example.score_mode == "min" else -1.0
+    scored.sort(key=lambda entry: (entry.short, sign * entry.value))
     return {
         "score": example.score,
         "score_mode": example.score_mode,
@@ -114,3 +128,8 @@ def ranking_of(groups: Sequence[Group], failed: Sequence[Entry]) -> dict[str, An
             *(entry.candidate(entry.method) for entry in failed),
         ],
     }
+
+
+def _study(entry: Entry) -> str:
+    """The study of a candidate's entry."""
+    return entry.name.rpartition("/")[0]

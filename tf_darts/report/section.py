@@ -65,6 +65,7 @@ class Section:
         self._reference = reference
         self._entries, self._repeated = distinct(entries)
         self._groups = group(self._entries)
+        self._short = [entry for entry in self._entries if entry.short and not entry.reason]
         example = entries[0]
         kind = {TRAINED: "trained", LOOKED_UP: "table", SUPERNET: "search"}[example.scored_by]
         self._name = _file_name(f"{example.dataset}_{kind}")
@@ -83,6 +84,11 @@ class Section:
             " counted again.\n"
             for entry, counted in self._repeated
         )
+        if self._short:
+            notes += (
+                f"\nTrials of fewer epochs than the longest of their study do not count:"
+                f" {len(self._short)} are among all scores only.\n"
+            )
         return f"\n{markdown_table(paper_rows(self._groups))}{_TABLE_NOTE}{notes}"
 
     def _comparisons(self) -> str:
@@ -172,7 +178,7 @@ class Section:
 
     def _ranking(self) -> str:
         failed = [entry for entry in self._entries if entry.reason]
-        ranking = ranking_of(self._groups, failed)
+        ranking = ranking_of(self._groups, failed, self._short)
         if not ranking["candidates"]:
             return ""
         picture = self._picture("ranking", ranking_plot(ranking), "all scores")

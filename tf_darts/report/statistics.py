@@ -110,21 +110,27 @@ def _epochs(candidate: Mapping[str, Any]) -> int:
     return candidate["settings"].get("epochs", 0)
 
 
-def scores_by_source(
-    candidates: Sequence[Mapping[str, Any]], score_mode: str
-) -> dict[str, list[float]]:
-    """The scores of a ranking's completed candidates by their source.
+def of_all_epochs(candidates: Sequence[Mapping[str, Any]]) -> list[bool]:
+    """Which candidates of a ranking had as many epochs as the longest of their source.
 
-    Of hyperband's only those count that had all epochs: the others were scored after fewer. The
-    source with the best mean comes first, those without a score last.
+    Of hyperband's the others were scored after fewer, and their scores do not count.
     """
     most: dict[str, int] = {}
     for candidate in candidates:
         source = candidate["source"]
         most[source] = max(most.get(source, 0), _epochs(candidate))
+    return [_epochs(candidate) == most[candidate["source"]] for candidate in candidates]
+
+
+def scores_by_source(
+    candidates: Sequence[Mapping[str, Any]], score_mode: str
+) -> dict[str, list[float]]:
+    """The scores of a ranking's completed candidates by their source, of those that count.
+
+    The source with the best mean comes first, those without a score last; see `of_all_epochs`.
+    """
     scores: dict[str, list[float]] = {candidate["source"]: [] for candidate in candidates}
-    for candidate in candidates:
-        whole = _epochs(candidate) == most[candidate["source"]]
+    for candidate, whole in zip(candidates, of_all_epochs(candidates), strict=True):
         if candidate["status"] == "completed" and whole:
             scores[candidate["source"]].append(candidate["score"])
     sign = 1.0 if score_mode == "min" else -1.0

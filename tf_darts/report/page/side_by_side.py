@@ -138,6 +138,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "dataset": entry.dataset,
         "data": entry.data.digest,
         "seed": entry.seed,
+        "epochs": entry.tuned.get("epochs"),  # of hyperband, whose trials differ in them
         entry.score: entry.value,
         f"test {entry.score}": entry.test,
         "scored by": entry.scored_by.partition(":")[0],
