@@ -75,6 +75,15 @@ def test_runs_of_one_name_are_told_apart(runs, tmp_path):
     assert names[0].endswith("_x_run") and names[1].endswith("_y_run")
 
 
+def test_joined_names_are_told_apart_too(runs, tmp_path):
+    paths = []
+    for folder in ("x/y", "x_y", "z"):
+        (tmp_path / folder).mkdir(parents=True)
+        paths.append(runs.search(f"{folder}/run"))
+    names = [entry.name for entry in read_entries(map(str, paths))]
+    assert len(set(names)) == 3 and names[1] == f"{names[0]}_2"
+
+
 def broken(runs, rewrite):
     path = runs.train("broken")
     (path / "history.jsonl").write_text("{")

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 
 import pytest
@@ -6,6 +7,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import api_pb2, metadata
 
 from tf_darts.errors import UserError
+from tf_darts.report.hparams import write_sessions
 from tf_darts.report.read_runs import read_entries
 from tf_darts.report.report_plots import cost_plot, overlaid_curves
 from tf_darts.report.summary_report import write_report
@@ -195,6 +197,28 @@ def test_hparams_have_a_session_for_each_entry(runs, tmp_path):
     assert status == api_pb2.STATUS_SUCCESS
     shown, scalars, status = found["study/random_seed99"]
     assert (scalars, status) == ({}, api_pb2.STATUS_FAILURE)
+
+
+@pytest.mark.parametrize("spelling", [".", "plots/.."])
+def test_a_run_is_called_by_its_folder_however_it_is_given(runs, tmp_path, monkeypatch, spelling):
+    other = runs.train("other")
+    monkeypatch.chdir(runs.search("own"))
+    text = report(tmp_path / "report", spelling, other)
+    assert "own, validation perplexity" in text
+    assert set(sessions(tmp_path / "report" / "tensorboard")) == {"own", "other"}
+    report(tmp_path / "alone", spelling)
+    assert "<title>search own</title>" in (tmp_path / "alone" / "report.html").read_text()
+
+
+def test_sessions_stay_in_their_folder_and_apart(runs, tmp_path):
+    (entry,) = read_entries([str(runs.train("a"))])
+    names = ["..", "study/../../up", "/root", "a b", "a_b", "A_b", ""]
+    entries = [dataclasses.replace(entry, name=name) for name in names]
+    write_sessions(tmp_path / "deep" / "tensorboard", entries)
+    found = {file.parent for file in tmp_path.rglob("events.out.tfevents.*")}
+    folders = {f.relative_to(tmp_path / "deep" / "tensorboard").as_posix() for f in found}
+    own = {"__", "study/__/__/up", "_/root", "a_b", "a_b_2", "A_b_3", "_"}
+    assert folders == {".", *own}
 
 
 def test_a_setting_that_is_a_list_is_a_column(runs, tmp_path):

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api, api_pb2, summary
 
 from tf_darts.report.entries import Entry, differing
+from tf_darts.report.file_names import FreeNames, safe
 from tf_darts.report.learnt_data import differ
 
 _PARTS = ("validation", "test")
@@ -25,7 +26,7 @@ def write_sessions(directory: pathlib.Path, entries: Sequence[Entry]) -> None:
     a score.
 
     Args:
-      directory: for `tensorboard --logdir`; each session has a folder in it.
+      directory: for `tensorboard --logdir`; each session has a folder in it, of its entry's name.
       entries: of distinct names.
     """
     shown = [_shown(entry, entries) for entry in entries]
@@ -37,8 +38,10 @@ def write_sessions(directory: pathlib.Path, entries: Sequence[Entry]) -> None:
             metrics=[api.Metric(f"{part}/{score}") for score in scores for part in _PARTS],
         )
     writer.close()
+    folders = FreeNames()
     for entry, values in zip(entries, shown, strict=True):
-        writer = tf.summary.create_file_writer(str(directory / entry.name))
+        folder = folders.take("/".join(map(safe, entry.name.split("/"))))
+        writer = tf.summary.create_file_writer(str(directory / folder))
         with writer.as_default():
             api.hparams(values, trial_id=entry.name)
             for part, score in zip(_PARTS, (entry.value, entry.test), strict=True):

@@ -21,6 +21,7 @@ from tf_darts.report.cell_provenance import (
     search_seed,
 )
 from tf_darts.report.entries import GIVEN, SUPERNET, TRAINED, Entry
+from tf_darts.report.file_names import FreeNames
 from tf_darts.report.learnt_data import learnt_data
 from tf_darts.report.opened_runs import device_seconds, finished, opened_run, search_of
 from tf_darts.report.read_study import study_entries
@@ -46,15 +47,14 @@ def read_entries(run_dirs: Sequence[str]) -> list[Entry]:
       UserError: a directory has no run, or one that has not finished or cannot be read.
     """
     paths = [pathlib.Path(path).expanduser() for path in run_dirs]
-    seen: set[pathlib.Path] = set()
-    for path in paths:
-        resolved = path.resolve()
-        if resolved in seen:
+    resolved = [path.resolve() for path in paths]  # "." has no name of its own
+    for place, path in enumerate(paths):
+        if resolved[place] in resolved[:place]:
             raise UserError(f"--run_dir: {path} is given twice; give it once.")
-        seen.add(resolved)
-    names = [path.name for path in paths]
+    names = [path.name for path in resolved]
     if len(set(names)) < len(names):
-        names = ["_".join(path.absolute().parts[1:]) for path in paths]
+        free = FreeNames()
+        names = [free.take("_".join(path.parts[1:])) for path in resolved]
     return [
         entry for path, name in zip(paths, names, strict=True) for entry in _read_run(path, name)
     ]
@@ -137,7 +137,7 @@ def _training_entry(name: str, run: RunDirectory, settings: Mapping[str, Any]) -
     score = _score(run, history[-1])
     cell, file = read_cell(run.path), run.path / "genotype.json"
     provenance = cell.provenance
-    cell_source = pathlib.Path(str(provenance.get("given", run.path.name)))
+    cell_source = pathlib.Path(str(provenance.get("given", run.path.resolve().name)))
     if cell_method(provenance) is None and files.is_file(cell_source):
         # Trainings of commit 517e77a say only where their cell was.
         known = read_provenance(cell_source, _CELL_ADVICE)

@@ -1,3 +1,5 @@
+import pathlib
+
 import plotly.graph_objects as go
 
 from tf_darts.report.page.document import PAGE
@@ -46,3 +48,10 @@ def test_a_report_has_its_runs_side_by_side(runs, tmp_path):
 def test_a_study_without_candidates(tmp_path):
     write_study_page(tmp_path, {"score": "accuracy", "dataset": "digits", "candidates": []})
     assert "No candidate has ended yet." in (tmp_path / PAGE).read_text(encoding="utf-8")
+
+
+def test_a_study_is_called_by_its_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ranking = {"score": "accuracy", "dataset": "digits", "candidates": []}
+    write_study_page(pathlib.Path("."), ranking)
+    assert f"<title>study {tmp_path.name}</title>" in (tmp_path / PAGE).read_text()

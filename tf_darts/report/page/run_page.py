@@ -74,7 +74,7 @@ def write_run_page(
     if history and kind == "search":
         parts += _monitors(history, levels or {})
     parts += _settings(directory, settings)
-    write_page(into or directory, f"{kind} {directory.name}", parts)
+    write_page(into or directory, f"{kind} {directory.resolve().name}", parts)
 
 
 def _summary(settings: Mapping[str, Any]) -> str:

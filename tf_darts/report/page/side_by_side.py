@@ -128,7 +128,7 @@ def write_study_page(directory: pathlib.Path, ranking: Mapping[str, Any]) -> Non
         parts.append(paragraph("No candidate has ended yet."))
     else:
         parts += [figures({"runs": sortable(rows, "the best first")}), *_cells(cells)]
-    write_page(directory, f"study {directory.name}", parts)
+    write_page(directory, f"study {directory.resolve().name}", parts)
 
 
 def _row(entry: Entry) -> dict[str, Any]:
