@@ -28,3 +28,8 @@ def test_a_name_that_is_taken_has_a_number():
         "b",
         "a_2_2",
     ]
+    assert [names.take("a", ending) for ending in ("png", "gif", "png")] == [
+        "a.png",
+        "a.gif",
+        "a_2.png",
+    ]

@@ -42,6 +42,43 @@ def test_a_mix_of_runs(runs, tmp_path):
     assert set(pictures) == there
 
 
+def pictures_of(directory, text):
+    """The pictures that a report shows, each of which there must be once."""
+    shown = re.findall(r"!\[.*?\]\((.*?)\)", text)
+    assert len(shown) == len(set(shown)) == len(list((directory / "plots").iterdir()))
+    return shown
+
+
+def test_names_that_are_alike_as_files_have_pictures_each(runs, tmp_path):
+    names = ("a b", "a_b", "A_b")
+    paths = [runs.train(name, given=f"cell_{i}", found=found(i)) for i, name in enumerate(names)]
+    text = report(tmp_path / "report", *paths)
+    shown = pictures_of(tmp_path / "report", text)
+    cells = [file for file in shown if "_cell_" in file]
+    assert sorted(cells) == [f"plots/ptb_trained_cell_{n}.png" for n in ("A_b_3", "a_b", "a_b_2")]
+    paths = [runs.train(f"d{i}", dataset=name) for i, name in enumerate(("own/x", "own_x"))]
+    pictures_of(tmp_path / "sets", report(tmp_path / "sets", *paths))
+
+
+def found(seed):
+    """The provenance of a cell whose method has a name of its own, so that it is a group."""
+    return {"method": f"method_{seed}", "seed": seed}
+
+
+def test_sections_of_one_data_set_have_pictures_each(runs, tmp_path, rewrite):
+    paths = [runs.train(text, text=text) for text in ("one", "another")]
+    paths += [runs.train("unknown"), runs.study("study", {"random": [130.0, 131.0]})]
+    rewrite(
+        paths[3] / "ranking.json",
+        lambda ranking: ranking.update(score="accuracy", score_mode="max"),
+    )
+    shown = pictures_of(tmp_path / "report", report(tmp_path / "report", *paths))
+    rankings = {file for file in shown if file.endswith("ranking.png")}
+    assert len(rankings) == 4
+    assert {"plots/ptb_accuracy_trained_ranking.png"} < rankings
+    assert {"plots/ptb_perplexity_not_recorded_trained_ranking.png"} < rankings
+
+
 def test_other_scores_have_a_section_each(runs, tmp_path):
     paths = [runs.train("a"), runs.train("b", dataset="wikitext2")]
     text = report(tmp_path / "report", *paths)

@@ -20,13 +20,18 @@ class FreeNames:
         """Begins with no name taken."""
         self._taken: set[str] = set()
 
-    def take(self, name: str) -> str:
+    def take(self, name: str, ending: str = "") -> str:
         """The name, or that with the first number from 2 on that is free.
 
         Names that differ only in capitals are one name, as on some disks.
+
+        Args:
+          name: what is wanted.
+          ending: of the file, without its dot; "" for none.
         """
-        chosen, number = name, 2
+        ending = f".{ending}" if ending else ""
+        chosen, number = f"{name}{ending}", 2
         while chosen.casefold() in self._taken:
-            chosen, number = f"{name}_{number}", number + 1
+            chosen, number = f"{name}_{number}{ending}", number + 1
         self._taken.add(chosen.casefold())
         return chosen

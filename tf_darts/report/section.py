@@ -1,7 +1,6 @@
 """A section of a report: scores that compare, as tables and pictures."""
 
 import pathlib
-import re
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
@@ -9,15 +8,14 @@ from matplotlib.figure import Figure
 from tf_darts.benchmarks import CellTable
 from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.entries import (
-    LOOKED_UP,
     SUPERNET,
-    TRAINED,
     Entry,
     Group,
     distinct,
     group,
     independent_draws,
 )
+from tf_darts.report.file_names import FreeNames, safe
 from tf_darts.report.monitors import monitor_curves, monitor_rows
 from tf_darts.report.plots import save_figure
 from tf_darts.report.ranking import ranking_table
@@ -48,6 +46,8 @@ class Section:
 
     Args:
       directory: the report's; pictures go to its `plots/`.
+      name: the beginning of its pictures' names.
+      free: names that no picture of the report has yet.
       entries: at least one; all of one data set, score and way of scoring (`by_data`).
       reference: the source that the others are compared with.
       table: where cells of its space are looked up besides, or None.
@@ -56,19 +56,20 @@ class Section:
     def __init__(
         self,
         directory: pathlib.Path,
+        name: str,
+        free: FreeNames,
         entries: Sequence[Entry],
         reference: str,
         table: CellTable | None = None,
     ) -> None:
         self._directory = directory
+        self._name = name
+        self._free = free
         self._table_file = table
         self._reference = reference
         self._entries, self._repeated = distinct(entries)
         self._groups = group(self._entries)
         self._short = [entry for entry in self._entries if entry.short and not entry.reason]
-        example = entries[0]
-        kind = {TRAINED: "trained", LOOKED_UP: "table", SUPERNET: "search"}[example.scored_by]
-        self._name = _file_name(f"{example.dataset}_{kind}")
 
     def text(self) -> str:
         """The section's Markdown; its pictures are written."""
@@ -115,7 +116,7 @@ class Section:
         for column in table.full_columns:
             figure = looked_up_curves(self._entries, table, column)
             if figure is not None:
-                text += "\n" + self._picture(f"table_{_file_name(column)}", figure, column)
+                text += "\n" + self._picture(f"table_{column}", figure, column)
         return text
 
     def _costs(self) -> str:
@@ -165,13 +166,12 @@ class Section:
         scored = [entry for entry in entry_group.entries if entry.value is not None]
         choose = min if entry_group.entries[0].score_mode == "min" else max
         best = choose(scored, key=lambda entry: entry.value) if scored else entry_group.entries[0]
-        name = f"cell_{_file_name(best.name)}"
         score = "" if best.value is None else f", {best.score_name} {best.value:.2f}"
         several = "the best is " if len(scored) > 1 else ""
         text = f"{several}{best.name}{score}.\n\n"
-        text += self._picture(name, draw_genotype(best.cell), str(best.cell))
+        text += self._picture(f"cell_{best.name}", draw_genotype(best.cell), str(best.cell))
         if best.animation:
-            file = f"plots/{self._name}_{name}.gif"
+            file = self._file(f"cell_{best.name}", "gif")
             write_atomically(self._directory / file, read_bytes(best.animation))
             text += f"\nThe same over the epochs of its search:\n\n![epochs]({file})\n"
         return text
@@ -185,10 +185,10 @@ class Section:
         return f"\n#### All scores\n\n{picture}\n{ranking_table(ranking)}"
 
     def _picture(self, name: str, figure: Figure, about: str) -> str:
-        file = f"plots/{self._name}_{name}.png"
+        file = self._file(name, "png")
         save_figure(figure, self._directory / file)
         return f"![{about}]({file})\n"
 
-
-def _file_name(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", name)
+    def _file(self, name: str, ending: str) -> str:
+        """Where a picture goes that has no file yet, as seen from the report."""
+        return f"plots/{self._free.take(safe(f'{self._name}_{name}'), ending)}"

@@ -1,5 +1,6 @@
 """A report over runs: one Markdown file, pictures, and sessions of TensorBoard's HParams."""
 
+import collections
 import pathlib
 import shlex
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from tf_darts.cells.space import find_space
 from tf_darts.config.method_names import current_name
 from tf_darts.errors import StorageError, UserError
 from tf_darts.report.entries import LOOKED_UP, SUPERNET, TRAINED, Entry, by_data
+from tf_darts.report.file_names import FreeNames
 from tf_darts.report.hparams import write_sessions
 from tf_darts.report.page.document import check_plotly
 from tf_darts.report.page.run_page import write_run_page
@@ -29,6 +31,7 @@ _LOOKED_UP_NOTE = """
 These scores are a table's, each study's ranking says of which column: nothing was trained, and they
 are no validation.
 """
+_KINDS = {TRAINED: "trained", LOOKED_UP: "table", SUPERNET: "search"}  # in pictures' names
 _NOTES = {TRAINED: "", LOOKED_UP: _LOOKED_UP_NOTE, SUPERNET: _SUPERNET_NOTE}
 
 
@@ -70,20 +73,7 @@ def write_report(
     settings = {"mode": "report", "run_dir": ",".join(run_dirs), "reference": reference}
     empty_report_directory(directory, settings)
     text = f"# Report\n\nRuns: {', '.join(f'`{path}`' for path in run_dirs)}\n"
-    scores = dict.fromkeys((entry.dataset, entry.score, entry.score_mode) for entry in entries)
-    for dataset, score, mode in scores:
-        better = {"min": "lower", "max": "higher"}[mode]
-        text += f"\n## {dataset}: {score} ({better} is better)\n"
-        compared = [e for e in entries if (e.dataset, e.score) == (dataset, score)]
-        for scored_by, note in _NOTES.items():
-            chosen = [entry for entry in compared if entry.scored_by == scored_by]
-            parts = by_data(chosen) if chosen else []
-            for part in parts:
-                title, told = scored_by, _told_data(part, several=len(parts) > 1)
-                if len(parts) > 1:
-                    title += f", data {part[0].data.digest or 'not recorded'}"
-                section = Section(directory, part, reference, table)
-                text += f"\n### {title}\n{note}{told}{section.text()}"
+    text += _sections(directory, entries, reference, table)
     text += f"\n## Environments\n\n{_environments(run_dirs)}"
     sessions = directory / "tensorboard"
     try:
@@ -104,6 +94,33 @@ def write_report(
         write_report_page(directory, entries, environments)
     write_atomically(directory / "report.md", text)
     return directory / "report.md"
+
+
+def _sections(
+    directory: pathlib.Path, entries: Sequence[Entry], reference: str, table: CellTable | None
+) -> str:
+    """The Markdown of all scores: a section for each that compare. Their pictures are written."""
+    scores = dict.fromkeys((entry.dataset, entry.score, entry.score_mode) for entry in entries)
+    scores_of = collections.Counter(dataset for dataset, *_ in scores)
+    free, text = FreeNames(), ""
+    for dataset, score, mode in scores:
+        better = {"min": "lower", "max": "higher"}[mode]
+        text += f"\n## {dataset}: {score} ({better} is better)\n"
+        compared = [e for e in entries if (e.dataset, e.score) == (dataset, score)]
+        for scored_by, note in _NOTES.items():
+            chosen = [entry for entry in compared if entry.scored_by == scored_by]
+            parts = by_data(chosen) if chosen else []
+            for part in parts:
+                several = len(parts) > 1
+                title, told = scored_by, _told_data(part, several=several)
+                pictures = f"{dataset}_{score}" if scores_of[dataset] > 1 else dataset
+                if several:
+                    data = part[0].data.digest or "not recorded"
+                    title, pictures = f"{title}, data {data}", f"{pictures}_{data}"
+                pictures += f"_{_KINDS[scored_by]}"
+                section = Section(directory, pictures, free, part, reference, table)
+                text += f"\n### {title}\n{note}{told}{section.text()}"
+    return text
 
 
 def _told_data(entries: Sequence[Entry], *, several: bool) -> str:

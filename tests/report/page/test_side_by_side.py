@@ -53,5 +53,5 @@ def test_a_study_without_candidates(tmp_path):
 def test_a_study_is_called_by_its_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ranking = {"score": "accuracy", "dataset": "digits", "candidates": []}
-    write_study_page(pathlib.Path("."), ranking)
+    write_study_page(pathlib.Path(), ranking)
     assert f"<title>study {tmp_path.name}</title>" in (tmp_path / PAGE).read_text()
