@@ -94,6 +94,10 @@ def test_what_is_drawn_is_the_text_itself(tmp_path):
     assert f"{ODD}: points are candidates" in drawn and "\\" not in drawn
 
 
+def test_bytes_that_are_no_text_are_shown_by_their_numbers():
+    assert literal("caf\udce9 $") == r"caf\udce9 \$"
+
+
 def test_a_ranking_is_written_whatever_the_candidates_are_called(tmp_path):
     write_ranking(tmp_path, _ranking(), WriteWarnings("study"))
     assert (tmp_path / "plots" / "ranking.png").stat().st_size
