@@ -2,22 +2,12 @@ import shutil
 
 import pytest
 
+from tests.report.test_cell_provenance import FOUND
 from tf_darts.report.entries import group
 from tf_darts.report.read_runs import read_entries
 from tf_darts.report.report_tables import ranking_of
 from tf_darts.report.statistics import scores_by_source
 from tf_darts.report.summary_report import write_report
-
-FOUND = {
-    "mode": "search",
-    "method": "exact",
-    "hypergradient": "exact",
-    "optimization": "bilevel",
-    "seed": 4,
-    "search_seconds": 600.0,
-    "replicas": 2,
-    "settings": {"mode": "search", "seed": 4, "hypergradient": "exact", "units": 16},
-}
 
 
 def test_a_search_that_ended_early_in_a_study(runs, rewrite):

@@ -3,9 +3,9 @@
 import collections
 import functools
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from absl import logging
@@ -23,10 +23,9 @@ from tf_darts.data.images.image_set import ImageSet, allocate, differing_sizes, 
 from tf_darts.errors import UserError, enumerated
 from tf_darts.runtime import files
 
-_T = TypeVar("_T")
 TRAIN_AND_VALIDATION = "train and validation"
 _PARTS = ("train", "training", "test", "testing", *VALIDATION_FOLDERS)  # as people name them
-_LISTED = 8  # classes or files in a sentence
+_LISTED = 8  # classes in a sentence
 _NAMED = 3  # files of each kind that are left out by name
 _SINGULARS = {  # of the kinds of what is left out
     "dead links": "dead link",
@@ -73,18 +72,18 @@ def load(data_dir: pathlib.Path | None, image_size: int, part: str = "train") ->
     image_files = find_files(data_dir, part)
     source = str(data_dir)
     with ThreadPoolExecutor() as pool:
-        heads = [*_of_all(pool, pictures.head, image_files.paths)]
+        heads = [*pictures.each(pool, pictures.head, image_files.paths)]
         deciding = heads[: len(heads) - image_files.user_validation_count]
         if part == "test":
             # Only the starts of the training files, as they say how the network sees pictures.
-            deciding = [*_of_all(pool, pictures.head, find_files(data_dir).paths)]
+            deciding = [*pictures.each(pool, pictures.head, find_files(data_dir).paths)]
         grey = all(head.grey for head in deciding)
         if not image_size and len({head.size for head in heads}) > 1:
             raise differing_sizes(source)
         width, height = (image_size, image_size) if image_size else heads[0].size
         images = allocate(source, len(heads), (height, width, 1 if grey else 3))
         read_image = functools.partial(_read_pixels, grey=grey, image_size=image_size)
-        for number, pixels in enumerate(_of_all(pool, read_image, image_files.paths)):
+        for number, pixels in enumerate(pictures.each(pool, read_image, image_files.paths)):
             images[number] = pixels
     digests = digests_of_files(image_files.paths)
     pairs = [*zip(digests, image_files.paths, strict=True)]
@@ -105,33 +104,6 @@ def load(data_dir: pathlib.Path | None, image_size: int, part: str = "train") ->
         image_files.skipped,
         formats,
     )
-
-
-def _of_all(
-    pool: ThreadPoolExecutor, function: Callable[[pathlib.Path], _T], paths: Sequence[pathlib.Path]
-) -> Iterator[_T]:
-    """What a function gives for each file; in the end raises `UserError` of all it refuses."""
-
-    def tried(path: pathlib.Path) -> _T | UserError:
-        try:
-            return function(path)
-        except UserError as error:
-            return error
-
-    refused = {}
-    for path, result in zip(paths, pool.map(tried, paths), strict=True):
-        if isinstance(result, UserError):
-            refused[path] = result
-        else:
-            yield result
-    if len(refused) == 1:
-        raise next(iter(refused.values()))
-    if refused:
-        first, *others = refused
-        names = [files.shown(f"{path.parent.name}/{path.name}") for path in others[:_LISTED]]
-        listed = ", ".join(names) + " and others" * (len(others) > _LISTED)
-        more = "1 more file" if len(others) == 1 else f"{len(others):,} more files"
-        raise UserError(f"{refused[first]} It is the same with {more}: {listed}.")
 
 
 def find_files(data_dir: pathlib.Path | None, part: str = "train") -> ImageFiles:

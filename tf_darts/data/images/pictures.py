@@ -5,14 +5,16 @@ white, its colours have 8 bits each, and of an animation or of several pages it 
 """
 
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tf_darts.errors import UserError
+from tf_darts.runtime.files import shown
 
 # Suffixes that Pillow has registered for what it cannot decode by itself: scientific containers,
 # films, and programs of PostScript.
@@ -21,6 +23,8 @@ _NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF"}
 _BY_CONTENT = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000")
 _ORIENTATION = 0x0112  # the EXIF tag
 _SIDEWAYS = (5, 6, 7, 8)  # its values that exchange width and height
+_LISTED = 8  # files in a sentence
+_T = TypeVar("_T")
 
 
 class Head(NamedTuple):
@@ -93,6 +97,42 @@ def read(path: pathlib.Path, *, grey: bool) -> np.ndarray:
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         pixels = np.asarray(image.convert("L" if grey else "RGB"))
     return pixels.reshape(*pixels.shape[:2], -1)
+
+
+def each(
+    pool: ThreadPoolExecutor, function: Callable[[pathlib.Path], _T], paths: Sequence[pathlib.Path]
+) -> Iterator[_T]:
+    """What a function gives for each file, in their order.
+
+    Args:
+      pool: computes it.
+      function: of a file.
+      paths: of the files.
+
+    Raises:
+      UserError: the function refused files; all of them are in the sentence, at the end.
+    """
+
+    def tried(path: pathlib.Path) -> _T | UserError:
+        try:
+            return function(path)
+        except UserError as error:
+            return error
+
+    refused = {}
+    for path, result in zip(paths, pool.map(tried, paths), strict=True):
+        if isinstance(result, UserError):
+            refused[path] = result
+        else:
+            yield result
+    if len(refused) == 1:
+        raise next(iter(refused.values()))
+    if refused:
+        first, *others = refused
+        names = [shown(f"{path.parent.name}/{path.name}") for path in others[:_LISTED]]
+        listed = ", ".join(names) + " and others" * (len(others) > _LISTED)
+        more = "1 more file" if len(others) == 1 else f"{len(others):,} more files"
+        raise UserError(f"{refused[first]} It is the same with {more}: {listed}.")
 
 
 @contextmanager
