@@ -274,7 +274,6 @@ def test_layers_of_an_own_network_are_refused_in_one_sentence():
     [
         {"derivation": "perturbation"},
         {"derivation": "best_sampled"},
-        {"relaxation": "uniform"},
         {"rules": "greedy_decisions"},
     ],
 )
