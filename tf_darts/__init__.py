@@ -2,8 +2,9 @@
 
     import tf_darts
 
-    found = tf_darts.search(dataset="digits", run_dir="runs/found", channels=4, layers=3, epochs=4)
-    trained = tf_darts.train(found.cell, dataset="digits", run_dir="runs/trained", channels=8)
+    sizes = {"dataset": "digits", "layers": 3, "batch_size": 32}
+    found = tf_darts.search(run_dir="runs/first", channels=4, epochs=4, **sizes)
+    trained = tf_darts.train(found.cell, run_dir="runs/second", channels=8, epochs=8, **sizes)
     scores = tf_darts.test(trained.path)
     exported = tf_darts.export(trained.path, "models/digits")
 

@@ -113,7 +113,7 @@ def search(*, callbacks: Sequence[Callback] = (), **settings: Any) -> SearchRun:
       UserError: settings, data or directory are not right, or the search diverged.
 
     Examples:
-      >>> found = search(dataset="digits", run_dir="runs/found", channels=4, layers=3, epochs=2)
+      >>> found = search(dataset="digits", run_dir="runs/first", channels=4, layers=3, epochs=2)
       >>> found.cell, found.path, found.history[-1]["validation_accuracy"]
     """
     told = guests(callbacks)
