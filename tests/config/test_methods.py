@@ -130,6 +130,11 @@ def test_a_run_of_an_old_default_directory_goes_on_there(tmp_path, monkeypatch):
     [
         ({"method": "beta_dart"}, r"--method=beta_dart: not known \(did you mean beta_darts"),
         (
+            {"method": "darts_pt+beta_decay"},
+            r"reports call it so; give --method=darts_pt --alpha_terms=beta_decay\.",
+        ),
+        ({"method": "darts+nothing"}, r"--method=darts\+nothing: not known"),
+        (
             {"relaxation": "tau"},
             "--relaxation=tau: not known; use one of (?=.*softmax).*temperature",
         ),

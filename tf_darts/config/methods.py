@@ -248,7 +248,24 @@ def owners(name: str) -> list[str]:
 
 def find_method(name: str) -> Method:
     """The method of that name; raises `UserError` where there is none."""
+    if flags := _flags_of_label(name):
+        raise UserError(f"--method={name}: reports call it so; give {flags}.")
     return _found("method", name, methods())
+
+
+def _flags_of_label(name: str) -> str:
+    """The flags of a label as "darts_pt+beta_decay"; "" of all that is no method with parts."""
+    method, *others = name.split("+")
+    chosen: dict[str, list[str]] = {}
+    for other in others:
+        kind = next((kind for kind in KINDS if other in parts(kind)), None)
+        if kind is None:
+            return ""
+        chosen.setdefault(kind, []).append(other)
+    if not others or method not in methods():
+        return ""
+    flags = (f"--{kind}={','.join(names)}" for kind, names in chosen.items())
+    return " ".join([f"--method={method}", *flags])
 
 
 def monitors() -> tuple[type[Part], ...]:
