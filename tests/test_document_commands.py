@@ -45,6 +45,7 @@ NOT_RUN = {
     r"^python examples/": "run by tests/test_examples.py",
     r"--load=examples/own_space.py": "run by tests/test_own_space.py",
     r"--load=examples/own_method.py": "run by tests/test_own_method.py",
+    r"--load=examples/own_activation.py": "run by tests/test_own_activation.py",
     r"--load=examples/own_hypergradient.py": "run by tests/test_own_hypergradient.py",
     r"--load=experiments/shared_weights.py": "a measurement; tests/test_results_document.py",
     r"import_table": "needs the public file; tests/tools/test_import_table.py",

@@ -25,7 +25,7 @@ EXAMPLES = {
 }
 
 
-OWN_TESTS = "own_hypergradient.py", "own_method.py", "own_space.py"
+OWN_TESTS = "own_activation.py", "own_hypergradient.py", "own_method.py", "own_space.py"
 
 
 def test_all_examples_are_here():

@@ -60,6 +60,7 @@ _PUBLIC = {
     "tf_darts.spaces.recurrent.relaxed.cell": ("RelaxedRecurrentCell",),
     "tf_darts.spaces.convolutional.operations.registry": ("add_operation", "make_operation"),
     "tf_darts.spaces.convolutional.operations.base": ("Operation",),
+    "tf_darts.spaces.recurrent.activations": ("add_activation",),
     "tf_darts.spaces.convolutional.operations.batch_norm": ("BatchNorm",),
     # Spaces: what a search and a training need of one, the two that there are, and one's own.
     "tf_darts.cells.space": ("IMAGES", "TEXTS", "Space", "register_space"),

@@ -51,6 +51,7 @@ from tf_darts.spaces.convolutional.relaxed.supernet import (
 from tf_darts.spaces.image_doors import ImageObjective as ImageObjective
 from tf_darts.spaces.image_doors import ImageSupernet as ImageSupernet
 from tf_darts.spaces.objective import TrainingObjective as TrainingObjective
+from tf_darts.spaces.recurrent.activations import add_activation as add_activation
 from tf_darts.spaces.recurrent.derived.cell import DerivedRecurrentCell as DerivedRecurrentCell
 from tf_darts.spaces.recurrent.derived.objective import LanguageModel as LanguageModel
 from tf_darts.spaces.recurrent.relaxed.cell import RelaxedRecurrentCell as RelaxedRecurrentCell

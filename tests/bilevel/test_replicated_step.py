@@ -48,7 +48,7 @@ FEW = ("none", "max_pool_3x3", "skip_connect", "sep_conv_3x3", "dil_conv_3x3")
 
 def _convolutional(dropout):
     del dropout  # there is none
-    with mock.patch.object(topologies, "convolutional_primitives", lambda: FEW):
+    with mock.patch.object(topologies, "primitives_of", lambda _: FEW):
         model = RelaxedImageClassifier(classes=4, channels=2, layers=3, nodes=1, seed=1)
     supernet, random = ConvolutionalSupernet(model, (8, 8, 3)), np.random.default_rng(0)
     config = ConvolutionalSearchConfig(momentum=0.9, clip_norm=5.0, **COMMON)

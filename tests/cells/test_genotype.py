@@ -257,7 +257,8 @@ def test_the_good_documents_are_good(tmp_path):
         ("tanh", "expected a JSON object"),
         (
             _recurrent(recurrent=[["gelu", 0], ["relu", 1]]),
-            "node 1: unknown operation 'gelu'; use one of tanh, relu, sigmoid, identity.",
+            "node 1: unknown operation 'gelu'; use one of tanh, relu, sigmoid, identity, or add it"
+            " first (--load=FILE.py).",
         ),
         (_recurrent(recurrent=[["none", 0], ["relu", 1]]), "unknown operation 'none'; use one of"),
         (

@@ -2,10 +2,11 @@
 
 import sys
 
-from tf_darts.cells import space
+from tf_darts.cells import genotype, space
 from tf_darts.config import layers, methods, presets
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.data import own_sets
+from tf_darts.spaces.recurrent import activations
 
 
 def forget_members(monkeypatch):
@@ -17,6 +18,8 @@ def forget_members(monkeypatch):
     monkeypatch.setattr(space, "_SPACES", dict(space._SPACES))
     monkeypatch.setattr(methods, "_methods", dict(methods._methods))
     monkeypatch.setattr(methods, "_parts", {k: dict(v) for k, v in methods._parts.items()})
+    monkeypatch.setattr(genotype, "_added", {k: [*v] for k, v in genotype._added.items()})
+    monkeypatch.setattr(activations, "ACTIVATIONS", dict(activations.ACTIVATIONS))
     monkeypatch.setattr(HYPERGRADIENTS, "maps", [*map(dict, HYPERGRADIENTS.maps)])
     monkeypatch.setattr(presets, "PRESETS", dict(presets.PRESETS))
     monkeypatch.setattr(layers, "LAYERS", {k: dict(v) for k, v in layers.LAYERS.items()})

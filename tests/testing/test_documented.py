@@ -44,7 +44,8 @@ def written():
     ],
 )
 def test_the_checks_of_a_document_run(document, name, broken, sentence, written):
-    (block,) = (b for b in blocks(ROOT / "docs" / f"{document}.md") if "tf_darts.testing" in b)
+    found = blocks(ROOT / "docs" / f"{document}.md")
+    (block,) = (b for b in found if "tf_darts.testing" in b and name in b)
     exec(block, dict(written))
     with pytest.raises(AssertionError, match=sentence):
         exec(block, written | {name: broken})

@@ -91,10 +91,9 @@ def checked_cell(
 def _check_edge(edge: Edge, operations: tuple[str, ...], nodes_before: int, location: str) -> None:
     operation, predecessor = edge
     if operation not in operations:
-        unknown = shown(repr(operation))
-        raise UserError(
-            f"{location}: unknown operation {unknown}; use one of {', '.join(operations)}."
-        )
+        unknown, known = shown(repr(operation)), ", ".join(operations)
+        more = "" if operation == "none" else ", or add it first (--load=FILE.py)"
+        raise UserError(f"{location}: unknown operation {unknown}; use one of {known}{more}.")
     if not 0 <= predecessor < nodes_before:
         raise UserError(
             f"{location}: predecessor {shown(predecessor)} is not an earlier node; a cell has no"

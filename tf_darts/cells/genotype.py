@@ -7,11 +7,13 @@ which it checks itself when it is made. `cells/genotype_files.py` writes and rea
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from tf_darts.cells.discrete_cell import DiscreteCell, Edge, check_fields, checked_cell
 from tf_darts.cells.space import Space, find_space, spaces
+from tf_darts.errors import UserError
 
 # The candidate operations in the order of the columns of α (docs/method.md sections 4 and 5).
 RECURRENT_PRIMITIVES = ("none", "tanh", "relu", "sigmoid", "identity")
@@ -28,17 +30,40 @@ CONVOLUTIONAL_PRIMITIVES = (
 # Outside the paper's space: published cells of NASNet and AmoebaNet need the first two, and S4 of
 # RobustDARTS has the last.
 EXTRA_CONVOLUTIONAL_PRIMITIVES = ("sep_conv_7x7", "conv_7x1_1x7", "noise")
-_added_convolutional: list[str] = []
+_PRIMITIVES = {"convolutional": CONVOLUTIONAL_PRIMITIVES, "recurrent": RECURRENT_PRIMITIVES}
+_added: dict[str, list[str]] = {space: [] for space in _PRIMITIVES}
 
 
-def add_convolutional_primitive(name: str) -> None:
+def check_primitive_name(name: str, taken: Container[str], call: str) -> None:
+    """Raises `UserError` where an operation that is added cannot be called so.
+
+    Args:
+      name: of letters, digits, `_`, `-`, `+` and `.`.
+      taken: the names that there are.
+      call: the function by which it is added.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.+-]+", name):
+        raise UserError(
+            f"{call}: {name!r:.60} is no name; give letters, digits and _, by which"
+            " --operations and genotypes may name it."
+        )
+    if name in taken:
+        raise UserError(f"{call}: there is an operation {name!r} already; choose a name.")
+
+
+def add_primitive(space: str, name: str) -> None:
     """One candidate more for searches, the last, and for cells, as long as this process lives."""
-    _added_convolutional.append(name)
+    _added[space].append(name)
 
 
-def convolutional_primitives() -> tuple[str, ...]:
-    """The candidates of searches for convolutional cells: the paper's, then those added."""
-    return (*CONVOLUTIONAL_PRIMITIVES, *_added_convolutional)
+def primitives_of(space: str) -> tuple[str, ...]:
+    """The candidates of searches in a space: the paper's, then those added, in α's columns."""
+    return (*_PRIMITIVES[space], *_added[space])
+
+
+def added_primitives() -> frozenset[str]:
+    """What `add_primitive` added, in all spaces."""
+    return frozenset(name for names in _added.values() for name in names)
 
 
 @dataclasses.dataclass(frozen=True, init=False, eq=False, repr=False)

@@ -2,21 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 
-from tf_darts.cells.genotype import RECURRENT_PRIMITIVES, convolutional_primitives
+from tf_darts.cells.genotype import primitives_of
 from tf_darts.cells.space import spaces
 from tf_darts.cells.topology import CellTopology
 
 
 def convolutional_topology(nodes: int = 4) -> CellTopology:
     """Two given nodes and `nodes` searched ones, which keep two predecessors each."""
-    return CellTopology(inputs=2, nodes=nodes, keep=2, operations=convolutional_primitives())
+    return CellTopology(inputs=2, nodes=nodes, keep=2, operations=primitives_of("convolutional"))
 
 
 def recurrent_topology(nodes: int = 8) -> CellTopology:
     """Node 0 mixes input and state; `nodes` searched nodes keep one predecessor each."""
-    return CellTopology(
-        inputs=1, nodes=nodes, keep=1, operations=RECURRENT_PRIMITIVES, output="mean"
-    )
+    operations = primitives_of("recurrent")
+    return CellTopology(inputs=1, nodes=nodes, keep=1, operations=operations, output="mean")
 
 
 class _Topologies(Mapping[str, Mapping[str, CellTopology]]):

@@ -41,7 +41,6 @@ from tf_darts.runtime.progress import Progress
 from tf_darts.runtime.replicas import Replicas
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest
-from tf_darts.spaces.convolutional.operations.registry import ADDED
 from tf_darts.spaces.supernet import Supernet
 
 
@@ -78,7 +77,7 @@ class SearchRun(NamedTuple):
 def cell_settings(config: SearchConfig, cells: Mapping[str, CellTopology]) -> dict[str, Any]:
     """What of the cells is a setting of the run, since files that are loaded may change.
 
-    That is the operations that `add_operation` added, and in a space that is not a usual one the
+    That is the operations that were added to its space, and in a space that is not a usual one the
     topologies.
     """
     if config.usual_space:
@@ -88,9 +87,10 @@ def cell_settings(config: SearchConfig, cells: Mapping[str, CellTopology]) -> di
 
 
 def added_operations(cells: Mapping[str, CellTopology]) -> dict[str, list[str]]:
-    """The candidates that `add_operation` added, if there are any."""
+    """The candidates that `add_operation` or `add_activation` added, if there are any."""
     candidates = (o for cell in cells.values() for o in cell.all_operations)
-    added = [operation for operation in dict.fromkeys(candidates) if operation in ADDED]
+    names = genotype.added_primitives()
+    added = [operation for operation in dict.fromkeys(candidates) if operation in names]
     return {"added_operations": added} if added else {}
 
 

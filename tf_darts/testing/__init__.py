@@ -16,6 +16,7 @@ from tf_darts.runtime import start_up
 
 _MODULES = {
     "check_accelerated": "tf_darts.testing.accelerated",
+    "check_activation": "tf_darts.testing.activation",
     "check_alpha_term": "tf_darts.testing.parts",
     "check_edge_option": "tf_darts.testing.edge_options",
     "check_derivation": "tf_darts.testing.rules",

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from tf_darts.spaces.recurrent.activations import activation, value_and_slope
+
 _cluster = tf.function(autograph=False, jit_compile=True)
 
 # What a later node sends back to its predecessor: what skipped its product, and the product,
@@ -23,9 +25,7 @@ def _sigmoid(x: tf.Tensor) -> tf.Tensor:
 
 
 def _activation(operation: str, z: tf.Tensor) -> tf.Tensor:
-    if operation == "sigmoid":
-        return _sigmoid(z)
-    return {"tanh": tf.tanh, "relu": tf.nn.relu, "identity": lambda x: x}[operation](z)
+    return _sigmoid(z) if operation == "sigmoid" else activation(operation)(z)
 
 
 def _derivative(operation: str, z: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
@@ -34,7 +34,9 @@ def _derivative(operation: str, z: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
         return 1.0 - value * value
     if operation == "sigmoid":
         return value * (1.0 - value)
-    return tf.cast(z > 0, z.dtype) if operation == "relu" else tf.ones_like(z)
+    if operation == "relu":
+        return tf.cast(z > 0, z.dtype)
+    return value_and_slope(activation(operation), z)[1]
 
 
 @_cluster

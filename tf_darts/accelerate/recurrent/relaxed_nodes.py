@@ -4,7 +4,8 @@ The pointwise work of an edge, and that of a node's normalisation, is one XLA cl
 takes one pass over memory. A cluster is compiled for the shapes it meets. These depend neither on
 the number of time steps nor on the node, so all edges share one.
 
-Shapes: B sequences, U units, J predecessors of the node.
+Shapes: B sequences, U units, J predecessors of the node; where activations were added, the 5
+columns of mixing weights are more. Ours share their tanh; a tape differentiates what was added.
 """
 
 import math
@@ -12,6 +13,12 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from tf_darts.spaces.recurrent.activations import (
+    OWN,
+    Activation,
+    activation_functions,
+    value_and_slope,
+)
 from tf_darts.spaces.recurrent.relaxed.recurrence import EPSILON
 
 cluster = tf.function(autograph=False, jit_compile=True)
@@ -44,6 +51,11 @@ def normalized_slope(slope: tf.Tensor, state: tf.Tensor, variance: tf.Tensor) ->
     return (centered - along) * tf.math.rsqrt(variance + EPSILON)
 
 
+def _added(count: int) -> list[Activation]:
+    """The first activations that were added; their number tells a cluster's trace from others."""
+    return activation_functions(1 + OWN + count)[OWN:]
+
+
 @cluster
 def first_node(
     projected: tf.Tensor, product: tf.Tensor, previous: tf.Tensor, mask: tf.Tensor
@@ -64,11 +76,14 @@ def edge(activations: tf.Tensor, state: tf.Tensor, mixing: tf.Tensor) -> tf.Tens
       state: [B, U], s, the predecessor's.
       mixing: [5], p; P is their sum without that of `none`.
     """
-    _, p_tanh, p_relu, p_sigmoid, p_identity = tf.unstack(mixing)
+    _, p_tanh, p_relu, p_sigmoid, p_identity, *p_added = tf.unstack(mixing)
     c, z = tf.split(activations, 2, axis=-1)
     sigma, tanh = sigmoid_and_tanh(z)
     mixed = p_tanh * tanh + p_relu * tf.nn.relu(z) + p_sigmoid * sigma + p_identity * z
-    carried = (p_tanh + p_relu + p_sigmoid + p_identity) * state
+    total = p_tanh + p_relu + p_sigmoid + p_identity
+    for p, function in zip(p_added, _added(len(p_added)), strict=True):
+        mixed, total = mixed + p * function(z), total + p
+    carried = total * state
     return carried + sigmoid(c) * (mixed - carried)
 
 
@@ -140,7 +155,7 @@ def edge_slopes(
     Returns:
       `received` with this node's part [B, U], and the slopes of the activations [B, 2U].
     """
-    _, p_tanh, p_relu, p_sigmoid, p_identity = tf.unstack(mixing)
+    _, p_tanh, p_relu, p_sigmoid, p_identity, *p_added = tf.unstack(mixing)
     total = p_tanh + p_relu + p_sigmoid + p_identity
     c, z = tf.split(activations, 2, axis=-1)
     gate = sigmoid(c)
@@ -153,6 +168,9 @@ def edge_slopes(
         + p_sigmoid * (sigma * (1.0 - sigma))
         + p_identity
     )
+    for p, function in zip(p_added, _added(len(p_added)), strict=True):
+        value, slope = value_and_slope(function, z)
+        mixed, derivative, total = mixed + p * value, derivative + p * slope, total + p
     c_slope = node * (mixed - total * state) * (gate * (1.0 - gate))
     z_slope = node * gate * derivative
     carried = received + product * mask + node * (total * (1.0 - gate))
@@ -226,7 +244,7 @@ def mixing_slopes(
     totals: Sequence[tf.Tensor],
     fold: int,
 ) -> tuple[tf.Tensor, ...]:
-    """Adds to `totals` what the gradient of an edge's mixing weights sums: for tanh to identity, s.
+    """Adds to `totals` what the gradient of an edge's mixing weights sums: its activations', s.
 
     That of p_k is Σ_bu g (s (1 - σ(c)) + σ(c) f_k(z)); g is the slope of the node. XLA
     makes vector code of a sum only where it is written out, so the batch is folded here, and what
@@ -236,7 +254,7 @@ def mixing_slopes(
       activations: [B, 2U], [c, z].
       state: [B, U], s.
       node: [B, U], g.
-      totals: f_1 to f_4 and s, each [B / fold, U].
+      totals: f_1 to f_4, what was added, and s, each [B / fold, U].
       fold: see `fold_of`; of the batch as the caller knows it, because the trace that was made for
         an unknown one takes every batch.
     """
@@ -245,7 +263,8 @@ def mixing_slopes(
     sigma, tanh = sigmoid_and_tanh(z)
     gated = node * gate
     carried = (node - gated) * state
-    terms = (gated * tanh, gated * tf.nn.relu(z), gated * sigma, gated * z, carried)
+    added = [gated * function(z) for function in _added(len(totals) - 1 - OWN)]
+    terms = (gated * tanh, gated * tf.nn.relu(z), gated * sigma, gated * z, *added, carried)
     return add_folded(totals, terms, fold)
 
 

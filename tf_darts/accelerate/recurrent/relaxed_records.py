@@ -1,6 +1,7 @@
 """What the fast recurrence is given, and what its loops leave behind.
 
-Shapes: B sequences, U units, N searched nodes, E edges, J predecessors of a node.
+Shapes: B sequences, U units, N searched nodes, E edges, J predecessors of a node; where activations
+were added, the 5 columns of mixing weights are more.
 """
 
 from collections.abc import Callable, Sequence
@@ -65,7 +66,7 @@ def batch_of(arguments: Arguments) -> Any:
 def mixing_slopes_over_time(
     arguments: Arguments, add: Callable[[tf.Tensor, int, Any, int], Any]
 ) -> tf.Tensor:
-    """The gradient of the mixing weights, [E, 5], as a sum over time; that of `none` is 0.
+    """The gradient of the mixing weights [E, 5] as a sum over time; that of `none` is 0.
 
     Args:
       arguments: of the recurrence.
@@ -73,9 +74,10 @@ def mixing_slopes_over_time(
         t, by `relaxed_nodes.mixing_slopes`.
     """
     nodes, (batch, units) = len(arguments.node_kernels), arguments.hidden.shape
+    columns = arguments.mixing.shape[-1]
     fold = fold_of(batch)
     folded = batch_of(arguments) // fold
-    empty = (tf.zeros([folded, units], arguments.mixing.dtype),) * 5
+    empty = (tf.zeros([folded, units], arguments.mixing.dtype),) * columns
     start = [[empty] * i for i in range(1, nodes + 1)]
 
     def step(t: tf.Tensor, totals: list[Any]) -> tuple[Any, ...]:
@@ -84,4 +86,4 @@ def mixing_slopes_over_time(
     steps = tf.shape(arguments.inputs)[0]
     totals = tf.while_loop(lambda t, _: t < steps, step, (tf.constant(0), start))[1]
     edges = [tf.reduce_sum(tf.stack(total), axis=[1, 2]) for node in totals for total in node]
-    return tf.pad(tf.stack([terms[:4] + terms[4] for terms in edges]), [[0, 0], [1, 0]])
+    return tf.pad(tf.stack([terms[:-1] + terms[-1] for terms in edges]), [[0, 0], [1, 0]])

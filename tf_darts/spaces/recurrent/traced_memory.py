@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_darts.cells.genotype import RecurrentGenotype
+from tf_darts.cells.genotype import RecurrentGenotype, primitives_of
 from tf_darts.runtime.memory.traced import TracedMemory, in_order, size_in_bytes, traced
 from tf_darts.spaces.recurrent.derived.recurrence import derived_step
 from tf_darts.spaces.recurrent.relaxed.recurrence import time_step
@@ -67,8 +67,9 @@ def relaxed_clear(nodes: int, edges: int, units: int, order: int = 1) -> Recurre
       units: U.
       order: 2 for second derivatives.
     """
+    columns = len(primitives_of("recurrent"))
     state, kernel = tf.TensorSpec([_SEQUENCES, units]), tf.TensorSpec([units, 2 * units])
-    first, mixing = tf.TensorSpec([2 * units, 2 * units]), tf.TensorSpec([edges, 5])
+    first, mixing = tf.TensorSpec([2 * units, 2 * units]), tf.TensorSpec([edges, columns])
     kernels, masks = [kernel] * nodes, [state] * 2
     step = traced(
         lambda *arguments: time_step(*arguments)[0],

@@ -69,7 +69,7 @@ def forget():
     yield
     for name in [*ADDED]:
         del ADDED[name], OPERATIONS[name]
-    genotype._added_convolutional.clear()
+    genotype._added["convolutional"].clear()
 
 
 def small_supernet():

@@ -5,13 +5,12 @@ become ceil(H/2) and ceil(W/2). `add_operation` adds one (docs/own_operation.md)
 """
 
 import math
-import re
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
-from tf_darts.cells.genotype import add_convolutional_primitive
+from tf_darts.cells.genotype import add_primitive, check_primitive_name
 from tf_darts.cells.space import find_space
 from tf_darts.errors import UserError, check_count, told
 from tf_darts.spaces.convolutional.operations.base import Operation, check_operation_name
@@ -91,7 +90,13 @@ def add_operation(name: str, layer: type[Operation]) -> None:
       UserError: there is one of this name or a list of operations, or it is no name, or the layer,
         on trial, fails, or its shapes or counts are not right.
     """
-    _check_name(name)
+    check_primitive_name(name, OPERATIONS, "add_operation")
+    lists = find_space("convolutional").operation_lists
+    if name in lists:
+        raise UserError(
+            f"add_operation: {name!r} is a list of operations already, as {', '.join(lists)} are;"
+            " choose another name."
+        )
     for stride in (1, 2):
         images, expected = tf.zeros([2, 6, 6, 4]), (2, 6 // stride, 6 // stride, 4)
         try:
@@ -126,24 +131,7 @@ def add_operation(name: str, layer: type[Operation]) -> None:
                 f" {stride}, and there are {actual}."
             )
     ADDED[name], OPERATIONS[name] = layer, _without_channels(layer)
-    add_convolutional_primitive(name)
-
-
-def _check_name(name: str) -> None:
-    """Raises `UserError` where an operation that is added cannot be called so."""
-    if not isinstance(name, str) or not re.fullmatch(r"[\w.+-]+", name):
-        raise UserError(
-            f"add_operation: {name!r:.60} is no name; give letters, digits and _, by which"
-            " --operations and genotypes may name it."
-        )
-    if name in OPERATIONS:
-        raise UserError(f"add_operation: there is an operation {name!r} already; choose a name.")
-    lists = find_space("convolutional").operation_lists
-    if name in lists:
-        raise UserError(
-            f"add_operation: {name!r} is a list of operations already, as {', '.join(lists)} are;"
-            " choose another name."
-        )
+    add_primitive("convolutional", name)
 
 
 def make_operation(

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_darts.cells.genotype import convolutional_primitives
+from tf_darts.cells.genotype import primitives_of
 from tf_darts.cells.topologies import convolutional_topology
 from tf_darts.cells.topology import CellTopology
 from tf_darts.runtime.precision import full, like
@@ -54,7 +54,7 @@ class MixedOperation(keras.layers.Layer):
         super().__init__(**kwargs)
         self.channels = channels
         self.stride = stride
-        self.primitives = convolutional_primitives() if primitives is None else tuple(primitives)
+        self.primitives = tuple(primitives or primitives_of("convolutional"))
         self.seed = seed
         self.operations = {
             name: make_operation(

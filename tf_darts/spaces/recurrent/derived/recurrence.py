@@ -3,19 +3,13 @@
 There is no batch normalisation. Shapes: T time steps, B sequences, U units, N nodes after node 0.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from tf_darts.cells.genotype import RecurrentGenotype
 from tf_darts.runtime.precision import matmul
-
-ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
-    "tanh": tf.tanh,
-    "relu": tf.nn.relu,
-    "sigmoid": tf.sigmoid,
-    "identity": tf.identity,
-}
+from tf_darts.spaces.recurrent.activations import activation
 
 
 def derived_recurrence(
@@ -65,5 +59,5 @@ def derived_step(
     for (operation, predecessor), kernel in zip(genotype.edges, node_kernels, strict=True):
         s = states[predecessor]
         c, z = tf.split(matmul(s * hidden_mask, kernel), 2, axis=-1)
-        states.append(s + tf.sigmoid(c) * (ACTIVATIONS[operation](z) - s))
+        states.append(s + tf.sigmoid(c) * (activation(operation)(z) - s))
     return tf.add_n([states[node] for node in genotype.concat]) / len(genotype.concat)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tf_darts.runtime import collectives
+from tf_darts.spaces.recurrent.activations import activation_functions
 
 EPSILON = 1e-5  # of the batch normalisation
 
@@ -56,14 +57,14 @@ def mix(states: tf.Tensor, gates: tf.Tensor, candidates: tf.Tensor, mixing: tf.T
       states: [J, B, U], the predecessors' states s.
       gates: [J, B, U], σ(c).
       candidates: [J, B, U], the pre-activations h.
-      mixing: [J, 5], the weights of none, tanh, relu, sigmoid and identity on each edge.
+      mixing: [J, 5], the weights of none, tanh, relu, sigmoid and identity on each edge, and behind
+        them those of added activations.
 
     Returns:
       [B, U]: Σ_j Σ_k p_jk (s_j + σ(c_j) (f_k(h_j) - s_j)); `none` adds nothing.
     """
-    activations = (tf.tanh, tf.nn.relu, tf.sigmoid, tf.identity)
     node = tf.zeros_like(states[0])
-    for k, activation in enumerate(activations, start=1):
+    for k, activation in enumerate(activation_functions(mixing.shape[-1]), start=1):
         weight = mixing[:, k, tf.newaxis, tf.newaxis]
         highway = states + gates * (activation(candidates) - states)
         node += tf.reduce_sum(weight * highway, axis=0)
