@@ -10,6 +10,7 @@ import pytest
 from tests.support import in_process
 from tests.support.paths import ROOT
 from tests.support.registries import forget_members
+from tests.test_documents import blocks
 from tf_darts.testing import check_method
 
 OWN = ROOT / "examples" / "own_method.py"
@@ -24,6 +25,15 @@ def loaded(monkeypatch):
 
 def test_a_method_takes_forty_lines_at_most():
     assert len(OWN.read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_the_document_shows_the_file():
+    shown = blocks(ROOT / "docs" / "own_method.md")[1:3]
+    assert [block.split("\n")[0] for block in shown] == [
+        '@register("exploring")',
+        "register_method(",
+    ]
+    assert all(block.rstrip("\n") in OWN.read_text(encoding="utf-8") for block in shown)
 
 
 @pytest.mark.slow
