@@ -1,7 +1,7 @@
 """An activation of one's own on the edges of recurrent cells: x·σ(x), called swish or SiLU.
 
 python -m tf_darts.main --load=examples/own_activation.py --mode=search --dataset=pydoc \
-    --hypergradient=first_order --units=32 --epochs=2 --run_dir=runs/own_activation
+    --hypergradient=first_order --units=32 --batch_size=32 --epochs=2 --run_dir=runs/own_activation
 """
 
 from __future__ import annotations
