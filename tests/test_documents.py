@@ -234,7 +234,7 @@ def test_the_quickstart_step_by_step(run, tmp_path):
     (answer,) = json.loads(outputs[-1])["predictions"]
     assert set(answer["top_labels"]) < set("0123456789")
     found = tmp_path / "runs" / "found"
-    assert "the most frequent class" in outputs[0] and "Found after 1 epochs" in outputs[0]
+    assert "the most frequent class" in outputs[0] and "Found after 1 epoch and" in outputs[0]
     assert isinstance(genotype_files.load(found / "genotype.json"), genotype.ConvolutionalGenotype)
     (record,) = map(json.loads, (found / "history.jsonl").read_text().splitlines())
     assert 0 <= record["validation_accuracy"] <= 100
