@@ -106,10 +106,7 @@ def test_published_cells_are_data(toy, monkeypatch):
     [
         (EDGES[:-1], "cell cell, node 3: needs 3 edges, has 2."),
         ([["skip", 0], ["skip", 0], ["skip", 0]], "come from [0, 0]; it needs one from each of 0"),
-        (
-            [["thrice", 0]],
-            "operation 'thrice'; use one of none, skip, twice, or add it first",
-        ),
+        ([["thrice", 0]], "unknown operation 'thrice'; use one of none, skip, twice."),
         ([], "it has no nodes"),
     ],
 )

@@ -52,6 +52,8 @@ def checked_cell(
     location: str,
     edges: Any,
     concat: Any = None,
+    *,
+    takes_more: bool = False,
 ) -> DiscreteCell:
     """A checked cell.
 
@@ -61,7 +63,9 @@ def checked_cell(
       location: what it is called in sentences.
       edges: flat or node by node.
       concat: the nodes that its output joins; None where the last one is the output.
+      takes_more: whether operations can be added to its space.
     """
+    advice = ", or add it first (--load=FILE.py)" if takes_more else ""
     nodes, inputs = _nodes(edges, topology, location), topology.inputs
     if concat is not None:
         concat = _integers(concat, location)
@@ -75,7 +79,7 @@ def checked_cell(
             count = {1: "one edge", 2: "two edges"}.get(wanted, f"{wanted} edges")
             raise UserError(f"{here}: needs {count}, has {len(node)}.")
         for edge in node:
-            _check_edge(edge, operations, inputs + i, here)
+            _check_edge(edge, operations, inputs + i, here, advice)
         sources = sorted(source for _, source in node)
         if topology.keep is None and sources != list(range(wanted)):
             raise UserError(
@@ -88,12 +92,14 @@ def checked_cell(
     return DiscreteCell(nodes, concat)
 
 
-def _check_edge(edge: Edge, operations: tuple[str, ...], nodes_before: int, location: str) -> None:
+def _check_edge(
+    edge: Edge, operations: tuple[str, ...], nodes_before: int, location: str, advice: str
+) -> None:
     operation, predecessor = edge
     if operation not in operations:
         unknown, known = shown(repr(operation)), ", ".join(operations)
-        more = "" if operation == "none" else ", or add it first (--load=FILE.py)"
-        raise UserError(f"{location}: unknown operation {unknown}; use one of {known}{more}.")
+        advice = "" if operation == "none" else advice  # a name that can never be added
+        raise UserError(f"{location}: unknown operation {unknown}; use one of {known}{advice}.")
     if not 0 <= predecessor < nodes_before:
         raise UserError(
             f"{location}: predecessor {shown(predecessor)} is not an earlier node; a cell has no"

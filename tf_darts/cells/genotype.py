@@ -124,7 +124,9 @@ class Genotype:
             own = [fields[name] for name in space.fields_of(kind, topology)]
             location = f"{space.fields_of(kind, topology)[0]} cell"
             operations = (*topology.all_operations, *space.extra_operations)
-            cells[kind] = checked_cell(topology, operations, location, *own)
+            cells[kind] = checked_cell(
+                topology, operations, location, *own, takes_more=cls.space in _PRIMITIVES
+            )
         return cells
 
     @classmethod
