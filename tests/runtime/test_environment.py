@@ -8,6 +8,8 @@ import sys
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.registries import forget_members
+from tf_darts.cli.members import load_members
 from tf_darts.runtime import environment as module
 from tf_darts.runtime.environment import (
     ENVIRONMENT,
@@ -105,6 +107,25 @@ def test_a_broken_file_is_begun_anew_and_said(tmp_path, capsys, content):
     assert len(starts(tmp_path)) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("tf_darts: ") and line.endswith("begun anew; the run goes on.")
+
+
+def test_a_resume_says_that_a_loaded_file_has_changed(tmp_path, monkeypatch, capsys):
+    forget_members(monkeypatch)
+    run, file, same = tmp_path / "run", tmp_path / "own.py", tmp_path / "same.py"
+    run.mkdir()
+    file.write_text("A = 1\n", encoding="utf-8")
+    same.write_text("", encoding="utf-8")
+    load_members([str(file), str(same)])
+    record_start(run)
+    record_start(run)
+    first, second = starts(run)
+    assert [*first["own_files"]] == ["own.py", "same.py"] and "own_files" not in second
+    assert capsys.readouterr().err == ""
+    file.write_text("A = 2\n", encoding="utf-8")
+    record_start(run)
+    said = capsys.readouterr().err
+    assert said.startswith(f"tf_darts: {run} was begun with another own.py. What is computed")
+    assert "same" not in said and starts(run)[2]["own_files"] != first["own_files"]
 
 
 def test_old_runs_have_none(tmp_path):

@@ -6,12 +6,13 @@ from tf_darts.cells import genotype, space
 from tf_darts.config import layers, methods, presets
 from tf_darts.config.hypergradients import HYPERGRADIENTS
 from tf_darts.data import own_sets
+from tf_darts.runtime.environment import MEMBERS
 from tf_darts.spaces.recurrent import activations
 
 
 def forget_members(monkeypatch):
     """Spaces, methods, their parts and data sets are those of before, once it is undone."""
-    for name in [name for name in sys.modules if name.startswith("tf_darts_members.")]:
+    for name in [name for name in sys.modules if name.startswith(f"{MEMBERS}.")]:
         monkeypatch.delitem(sys.modules, name)  # another test's file is loaded anew
     space.spaces()
     methods.methods()

@@ -11,6 +11,7 @@ from absl import flags
 from tf_darts.errors import UserError, told
 from tf_darts.runtime import files, start_up
 from tf_darts.runtime.busy import busy
+from tf_darts.runtime.environment import MEMBERS
 from tf_darts.runtime.files import shown
 
 # Of `--load`, in programs that take members.
@@ -53,7 +54,7 @@ def _load(path: pathlib.Path) -> None:
             " .py."
         )
     path = path.resolve()
-    name = f"tf_darts_members.{path.stem}_{abs(hash(path)):x}"
+    name = f"{MEMBERS}.{path.stem}_{abs(hash(path)):x}"
     if name in sys.modules:
         return
     spec = importlib.util.spec_from_file_location(name, path)

@@ -5,6 +5,7 @@ goes on in another environment.
 """
 
 import datetime
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -27,6 +28,7 @@ with epy.lazy_imports():
     import tensorflow as tf
 
 ENVIRONMENT = "environment.json"
+MEMBERS = "tf_darts_members"  # the modules of files that `--load` names are in this package
 
 # By what they are called, the distributions that may have them.
 _LIBRARIES: Mapping[str, tuple[str, ...]] = {
@@ -47,7 +49,8 @@ def versions() -> str:
 
 def environment() -> dict[str, Any]:
     """What this process computes in, as JSON types; starts no device."""
-    return {
+    own = {"own_files": files_of_others} if (files_of_others := _files_of_others()) else {}
+    return own | {
         "versions": _versions(),
         "system": platform.platform(),
         "processor": f"{_processor()}, {_count(_cores())} for this process",
@@ -88,6 +91,13 @@ def record_start(path: pathlib.Path) -> None:
 
 def _tell_changes(path: pathlib.Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Warns if a run is to be computed by something else: it need not end as it would have."""
+    files_before, files_now = (start.get("own_files", {}) for start in (before, now))
+    names = sorted(n for n, digest in files_now.items() if files_before.get(n, digest) != digest)
+    if names:
+        warn(
+            f"tf_darts: {path} was begun with another {' and '.join(names)}. What is computed from"
+            " here on is by the file as it is now, and may end otherwise than it would have."
+        )
     changes = [
         f"{was}, now {is_now.removeprefix('TensorFlow ')}"
         for was, is_now in zip(_arithmetic(before), _arithmetic(now), strict=True)
@@ -198,6 +208,13 @@ def _versions() -> dict[str, str]:
             except importlib.metadata.PackageNotFoundError:
                 continue
     return known
+
+
+def _files_of_others() -> dict[str, str]:
+    """By name, a digest of each file that `--load` has loaded."""
+    own = [module for name, module in sys.modules.items() if name.startswith(f"{MEMBERS}.")]
+    paths = sorted(pathlib.Path(module.__file__) for module in own if module.__file__)
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths}
 
 
 def _commit() -> str:
