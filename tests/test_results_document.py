@@ -92,10 +92,11 @@ def test_records_are_of_one_protocol(tool):
     names = "dataset", "space", "batch_size", "channels", "image_size"
     names += "train_portion", "train_examples", "weight_learning_rate"
     of_all = "epochs", "cells_per_stage"
-    for run in tool.read():
+    runs = tool.read()
+    for run in runs:
         staged = run["settings"].get("stage_settings")
         for name in names if staged else names + of_all:
-            assert run["settings"][name] == tool.read()[0]["settings"][name], run["method"]
+            assert run["settings"][name] == runs[0]["settings"][name], run["method"]
         assert [epoch["epoch"] for epoch in run["epochs"]] == list(range(1, len(run["epochs"]) + 1))
         assert [epoch["step"] for epoch in run["epochs"]] == [
             390 * epoch["epoch"] for epoch in run["epochs"]
