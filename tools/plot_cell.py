@@ -32,7 +32,9 @@ from tf_darts.errors import UserError
 from tf_darts.report.drawing.cell_animation import search_animation
 from tf_darts.report.drawing.cell_drawing import draw_genotype
 from tf_darts.report.plots import save_figure
+from tf_darts.runs.stages import FILE
 from tf_darts.runtime.files import (
+    exists,
     is_file,
     make_directory,
     read_json,
@@ -81,17 +83,15 @@ def searched_cells(config: pathlib.Path, space: str) -> Mapping[str, CellTopolog
     """The topologies of a search by kind of cell: those that it recorded, or else its space's.
 
     Raises:
-      UserError: the file cannot be read.
+      UserError: a file cannot be read.
     """
-    recorded = read_json(config, "leave out --mixing").get("settings", {}).get("cells")
-
-    def frozen(value: object) -> object:
-        return tuple(map(frozen, value)) if isinstance(value, list) else value
-
-    return find_space(space).topologies | {
-        kind: CellTopology(**{name: frozen(value) for name, value in fields.items()})
-        for kind, fields in (recorded or {}).items()
-    }
+    advice = "leave out --mixing"
+    settings = read_json(config, advice).get("settings", {})
+    cells = find_space(space).narrowed(settings.get("operations", ""))
+    recorded = settings.get("cells", {})
+    if exists(config.with_name(FILE)):  # the history is of the last stage
+        recorded = read_json(config.with_name(FILE), advice)["stages"][-1]["cells"]
+    return cells | {kind: CellTopology.from_config(cell) for kind, cell in recorded.items()}
 
 
 def animate(history: pathlib.Path, output: pathlib.Path) -> None:
@@ -108,7 +108,7 @@ def animate(history: pathlib.Path, output: pathlib.Path) -> None:
         config = history.with_name("config.json")
         topologies = searched_cells(config, kind.space) if _MIXING.value else None
         animation = search_animation(records, kind, topologies)
-    except (ValueError, KeyError, TypeError, UserError) as error:
+    except (ValueError, LookupError, TypeError, UserError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
         raise UserError(
             f"{history}: not the history of a search ({reason}); give another file."

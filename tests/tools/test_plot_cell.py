@@ -10,6 +10,7 @@ from tests.support import in_process
 from tests.support.paths import ROOT
 from tf_darts.cells import genotype_files
 from tf_darts.cells.published import PUBLISHED
+from tf_darts.cells.space import find_space
 
 TOOL = ROOT / "tools" / "plot_cell.py"
 
@@ -84,6 +85,24 @@ def test_mixing_weights_beside_the_cell(tmp_path, cells):
         with Image.open(tmp_path / name) as picture:
             sizes.append(picture.size)
     assert sizes[1][0] > sizes[0][0] + 100 and sizes[1][1] > 300
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_mixing_weights_of_fewer_operations(tmp_path, staged):
+    """Those of a search with --operations, and of the last stage of one that has stages."""
+    cell = PUBLISHED["recurrent"]["darts_v1"]
+    genotype_files.save(tmp_path / "genotype.json", cell)
+    settings = {} if staged else {"operations": "tanh,relu"}
+    (tmp_path / "config.json").write_text(json.dumps({"settings": settings}))
+    if staged:
+        last = find_space("recurrent").narrowed("tanh,relu")["cell"].get_config()
+        stages = [{"cells": {}}, {"cells": {"cell": last}}]
+        (tmp_path / "stages.json").write_text(json.dumps({"stages": stages}))
+    record = {"epoch": 1, "validation_perplexity": 140.0, "genotype": cell.to_dict()}
+    record["mixing"] = {"cell": [[0.5, 0.5]] * 36}
+    (tmp_path / "history.jsonl").write_text(json.dumps(record) + "\n")
+    done = _plot(tmp_path, "history.jsonl", "--mixing")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "history.gif\n", "")
 
 
 @pytest.mark.parametrize(
