@@ -97,11 +97,12 @@ def test_train_then_test(tmp_path, capsys, monkeypatch, dataset):
     assert any(k.get("with_test") or k.get("part") == "test" for k in read[1:])
     found = json.loads((tmp_path / "test.json").read_text())
     assert np.isfinite(found["scores"]["loss"]) and found["baseline_value"] > 0
-    # The second time nothing is read, and the same is said.
+    # The second time nothing is read, and the same is said after a line that says so.
     del read[:]
     run("test", run_dir=str(tmp_path))
-    again = capsys.readouterr().out
-    assert first.endswith(again) and again.startswith("Test of ") and not read
+    kept_line, again = capsys.readouterr().out.split("\n", 1)
+    assert kept_line.startswith("The test was taken before") and not read
+    assert first.endswith(again) and again.startswith("Test of ")
     kept = found["data"]["parts"]["test"]
     assert kept["number"] > 0 and len(kept["sha256"]) == 64
 
@@ -151,12 +152,16 @@ def finished(tmp_path):
     return tmp_path
 
 
-def test_a_test_that_was_taken_is_what_is_kept(finished):
-    assert run_test_of(finished)["scores"] == {"loss": 1.5, "perplexity": 4.5}
+def test_a_test_that_was_taken_is_what_is_kept(finished, capsys):
+    """Whatever data are given then, which is said."""
+    assert run_test_of(finished, data_dir="other")["scores"] == {"loss": 1.5, "perplexity": 4.5}
+    said = capsys.readouterr().out
+    assert said.startswith("The test was taken before") and f"{finished / 'test.json'} has" in said
 
 
-def run_test_of(path):
-    return testing.run_training_test(config.configure({"mode": "test", "run_dir": str(path)}))
+def run_test_of(path, **more):
+    asked = {"mode": "test", "run_dir": str(path), **more}
+    return testing.run_training_test(config.configure(asked))
 
 
 @pytest.mark.parametrize(

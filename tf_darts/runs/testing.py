@@ -7,6 +7,7 @@ from tf_darts.config.testing import TrainingTestConfig
 from tf_darts.runs.data_record import ANOTHER_TRAINING, check_data, data_flag
 from tf_darts.runs.opening import set_arithmetic
 from tf_darts.runs.training_tasks import training_test
+from tf_darts.runtime.console import say
 from tf_darts.training.finished import FinishedTraining
 
 
@@ -25,6 +26,9 @@ def run_training_test(config: TrainingTestConfig) -> dict[str, Any]:
             path, assets = training.run.path, task.data.assets()
             check_data(path, task.data, data_flag(trained), assets, ANOTHER_TRAINING)
             training.test(task)
+        else:  # or whoever gives other data takes these scores for theirs
+            file = training.run.path / "test.json"
+            say(f"The test was taken before, and is taken once; no data are read: {file} has it.")
         return training.tested
     finally:
         training.run.close()
