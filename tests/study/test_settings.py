@@ -23,9 +23,14 @@ def select(**settings):
 def test_assignments():
     assert parse_assignments("a=1, b = x:y,", "train_settings") == {"a": "1", "b": "x:y"}
     assert parse_assignments("", "train_settings") == {}
+    text = "rules=warm_up, skip_stop,epochs=3"
+    assert parse_assignments(text, "search_settings") == {
+        "rules": "warm_up,skip_stop",
+        "epochs": "3",
+    }
 
 
-@pytest.mark.parametrize("text", ["a", "a=", "=1", "a=1,b"])
+@pytest.mark.parametrize("text", ["a", "a=", "=1", "a=1,b", "epochs=1,b"])
 def test_assignments_that_are_none(text):
     with pytest.raises(UserError, match="is not of the form NAME=VALUE"):
         parse_assignments(text, "train_settings")
@@ -41,6 +46,9 @@ def test_texts_become_values_of_the_settings_types():
     )
     search = search_config(images)
     assert search.flip is True and search.channels == 4
+    stages = "stage_settings=layers:3/3/4,skip_dropout:0/0/0.1"
+    shrinking = select(dataset="digits", search_settings=f"method=p_darts,{stages}")
+    assert f"stage_settings={search_config(shrinking).stage_settings}" == stages
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 from tf_darts.config import methods
 from tf_darts.config.hypergradients import HYPERGRADIENTS
-from tf_darts.config.presets import computed_settings, configure, configure_texts
+from tf_darts.config.presets import computed_settings, configure, configure_texts, settings
 from tf_darts.config.search import SearchConfig
 from tf_darts.config.setting import fields
 from tf_darts.config.study import SelectConfig, StudyConfig, TuneConfig
@@ -19,9 +19,16 @@ _LATER = "(the candidate's)"  # the genotype of a training whose cell is not kno
 
 
 def parse_assignments(text: str, flag: str) -> dict[str, str]:
-    """The names and values of "NAME=VALUE,NAME=VALUE"; raises `UserError`."""
+    """The names and values of "NAME=VALUE,NAME=VALUE"; raises `UserError`.
+
+    A setting that is a text may have commas itself, as `rules` has: "rules=A,B,epochs=3".
+    """
     pairs: dict[str, str] = {}
+    name, known = "", settings()
     for part in filter(None, (part.strip() for part in text.split(","))):
+        if "=" not in part and name in known and known[name].type is str:
+            pairs[name] += f",{part}"
+            continue
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not (name and equals and value):
             raise UserError(f"--{flag}: {part!r} is not of the form NAME=VALUE; write it so.")
