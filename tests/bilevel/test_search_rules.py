@@ -92,3 +92,22 @@ def test_numbers_have_the_same_names_until_a_search_ends(rules):
     warm.said = {"cold": 1.0}
     with pytest.raises(UserError, match=r"--rules=warm: .* numbers \['cold'\], and had \['heat'\]"):
         ours.directions([record(1)])
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_masks_are_said_in_every_epoch_or_in_none(rules, late):
+    """Compiled functions take them or do not, and would fail in the middle of a search."""
+    cell = ToySupernet().cells["cell"]
+    mask = {"cell": np.ones([cell.edges, cell.columns])}
+
+    class Prune(EpochRule):
+        name = "prune"
+
+        def directions(self, history, facts):
+            return Directions(allowed=mask if bool(history) == late else None)
+
+    ours = rules()
+    ours._rules = (Prune(),)
+    ours.directions([])
+    with pytest.raises(UserError, match="--rules=prune: its directions say in some epochs what is"):
+        ours.directions([record(1)])

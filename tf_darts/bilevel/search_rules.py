@@ -49,7 +49,7 @@ class SearchRules:
             *config.make_parts("alpha_terms"),
         )
         self._rules = tuple(rule.of(facts) for rule in rules)
-        self._names: list[list[str]] = []  # of the numbers that each said
+        self._said: list[tuple[list[str], bool]] = []  # by each: names of numbers, whether a mask
 
     def directions(self, history: Sequence[Record]) -> Directions:
         """How the next epoch goes, by the records of those that are over."""
@@ -57,20 +57,28 @@ class SearchRules:
         each = [
             checked_directions(rule, seen, self._facts) for rule in (*self._rules, self._derivation)
         ]
-        self._check_names(each)
+        self._check_alike(each)
         return combined(each)
 
-    def _check_names(self, each: Sequence[Directions]) -> None:
-        """Raises `UserError` where a rule's numbers have other names than in an earlier epoch."""
+    def _check_alike(self, each: Sequence[Directions]) -> None:
+        """Raises `UserError` where a rule says of other things than in an earlier epoch.
+
+        What is compiled takes numbers of these names, and masks or none.
+        """
         if any(said.stop or said.back for said in each):
             return  # no epoch goes by these
-        names = [sorted(said.numbers) for said in each]
-        before, self._names = self._names or names, names
-        for rule, mine, theirs in zip((*self._rules, self._derivation), names, before, strict=True):
-            if mine != theirs:
+        now = [(sorted(said.numbers), bool(said.allowed)) for said in each]
+        before, self._said = self._said or now, now
+        for rule, mine, theirs in zip((*self._rules, self._derivation), now, before, strict=True):
+            if mine[0] != theirs[0]:
                 raise UserError(
-                    f"--{rule.kind}={rule.name}: its directions have the numbers {mine}, and had"
-                    f" {theirs} in another epoch; give the same names in every epoch."
+                    f"--{rule.kind}={rule.name}: its directions have the numbers {mine[0]}, and had"
+                    f" {theirs[0]} in another epoch; give the same names in every epoch."
+                )
+            if mine[1] != theirs[1]:
+                raise UserError(
+                    f"--{rule.kind}={rule.name}: its directions say in some epochs what is allowed,"
+                    " and not in others; give tables of 1 where all is."
                 )
 
     def chosen_record(self, history: Sequence[Record]) -> tuple[Record, str]:

@@ -58,7 +58,7 @@ def _check_rule(rule: EpochRule, facts: SearchFacts, where: str) -> None:
         expect(
             directions.stop is not None or (directions.allowed is not None) == says_allowed,
             f"{where}: says what is allowed in some epochs and not in others, after {epoch}; a"
-            " search would be compiled anew: give tables of 1 where all is.",
+            " search would end there: give tables of 1 where all is.",
         )
         ends = directions.stop is not None or directions.back is not None
         expect(
