@@ -1,5 +1,7 @@
 """What parts of one's own say wrong is told in one sentence, before a search goes by it."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,6 +15,7 @@ from tf_darts.bilevel.part_checks import (
     check_gradient,
     check_value,
     checked_directions,
+    checked_kept,
     checked_measures,
 )
 from tf_darts.cells.topologies import TOPOLOGIES
@@ -31,8 +34,8 @@ def made(door, **members):
     return cls()
 
 
-def saying(answer):
-    return made(EpochRule, directions=lambda self, history, facts: answer)
+def saying(answer, **members):
+    return made(EpochRule, directions=lambda self, history, facts: answer, **members)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +45,6 @@ def saying(answer):
         Directions(allowed={"cell": TABLE}, numbers={"x": np.float32(1)}, weight_decay=0),
         Directions(weight_learning_rate=0.0, numbers={"x": np.array(1.0), "y": tf.constant(2.0)}),
         Directions(weight_learning_rate=0.1, stop=Stop(3, "it is enough")),
-        Directions(back=Return(1, {}, "worse")),
     ],
 )
 def test_right_directions_pass(right):
@@ -78,6 +80,36 @@ def test_right_directions_pass(right):
 def test_wrong_directions_are_said(wrong, sentence):
     with pytest.raises(UserError, match=sentence):
         checked_directions(saying(wrong), HISTORY, FACTS)
+
+
+def test_a_return_goes_to_an_epoch_that_is_kept_and_adds_numbers():
+    back = Return(2, {"a/b": np.float32(2)}, "worse")
+    keeping = saying(Directions(back=back), kept=lambda self, epoch: np.arange(epoch))
+    said = checked_directions(keeping, HISTORY, FACTS)
+    # As JSON takes it: it is written into the record.
+    assert json.dumps(said.back.measured) == '{"a/b": 2.0}' and said.back.epoch == 2
+    with pytest.raises(UserError, match=r"to epoch 2, and its kept\(3\) names none; it must name"):
+        checked_directions(saying(Directions(back=back)), HISTORY, FACTS)
+    for measured in ({"a/b": "2"}, None):
+        wrong = saying(
+            Directions(back=back._replace(measured=measured)), kept=keeping.__class__.kept
+        )
+        with pytest.raises(UserError, match=r"3 epochs go back and add .*a .*numbers?"):
+            checked_directions(wrong, HISTORY, FACTS)
+
+
+def test_what_is_kept_are_epochs():
+    for wrong in (None, 3, ["a"]):
+        with pytest.raises(
+            UserError, match=r"--rules=mine: its kept gives .* the numbers of epochs"
+        ):
+            checked_kept(made(EpochRule, kept=lambda self, epoch, wrong=wrong: wrong), 3)
+
+    def fails(self, epoch):
+        raise KeyError("x")
+
+    with pytest.raises(UserError, match=r"--rules=mine: its kept fails \(KeyError"):
+        checked_kept(made(EpochRule, kept=fails), 3)
 
 
 def test_one_epoch_is_one_epoch():

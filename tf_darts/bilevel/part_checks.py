@@ -5,11 +5,12 @@ names it, and none of them leads a search astray in silence.
 """
 
 import contextlib
+import dataclasses
 import inspect
 import math
 import pathlib
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -121,7 +122,30 @@ def checked_directions(
                 f"{subject} {what} with {answer!r}; it must be a `{kind.__name__}` that names one"
                 " of the epochs that there were, counted from 1."
             )
-    return said
+    if said.back is None:
+        return said
+    if said.back.epoch not in (named := checked_kept(rule, len(history))):
+        raise UserError(
+            f"{subject} go back to epoch {said.back.epoch}, and its kept({len(history)}) names"
+            f" {sorted(named) or 'none'}; it must name the epochs to whose ends the search may go."
+        )
+    measured = _numbers(f"{subject} go back and add", said.back.measured)
+    return dataclasses.replace(said, back=said.back._replace(measured=measured))
+
+
+def checked_kept(rule: EpochRule, epoch: int) -> set[int]:
+    """The epochs to whose ends a rule may take the search back when this one is over.
+
+    Raises:
+      UserError: it fails, or what it gives are no numbers of epochs.
+    """
+    with asking(rule, "kept"):
+        named = rule.kept(epoch)
+    if not isinstance(named, Collection) or not all(isinstance(e, int | np.integer) for e in named):
+        raise UserError(
+            f"{_flag(rule)}: its kept gives {_short(named)}; it must give the numbers of epochs."
+        )
+    return set(map(int, named))
 
 
 def checked_measures(rule: EpochRule, probe: SearchProbe) -> dict[str, float]:
@@ -132,17 +156,16 @@ def checked_measures(rule: EpochRule, probe: SearchProbe) -> dict[str, float]:
     """
     with asking(rule, "measure"):
         measured = rule.measure(probe)
+    return _numbers(f"{_flag(rule)}: its measure gives", measured)
+
+
+def _numbers(subject: str, measured: Any) -> dict[str, float]:
+    """What is to stand in a record's "monitors"; raises `UserError` where it is something else."""
     if not isinstance(measured, Mapping):
-        raise UserError(
-            f"{_flag(rule)}: its measure gives a {type(measured).__name__}; it must give a dict of"
-            " numbers."
-        )
+        raise UserError(f"{subject} a {type(measured).__name__}; it must give a dict of numbers.")
     for name, value in measured.items():
         if not _is_scalar(value):
-            raise UserError(
-                f"{_flag(rule)}: its measure gives {name!r} as {_short(value)}; it must be a"
-                " number."
-            )
+            raise UserError(f"{subject} {name!r} as {_short(value)}; it must be a number.")
     return {name: float(value) for name, value in measured.items()}
 
 

@@ -18,6 +18,7 @@ from tf_darts.bilevel.part_checks import (
     asking,
     check_edges,
     checked_directions,
+    checked_kept,
     checked_measures,
 )
 from tf_darts.cells.genotype import Edge
@@ -88,7 +89,8 @@ class SearchRules:
 
     def kept(self, epoch: int) -> set[int]:
         """The epochs to whose ends the search may go back, when this one is over."""
-        return {e for rule in (*self._rules, self._derivation) for e in rule.kept(epoch)}
+        each = (checked_kept(rule, epoch) for rule in (*self._rules, self._derivation))
+        return set().union(*each)
 
     def edges(
         self,

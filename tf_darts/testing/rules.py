@@ -66,13 +66,7 @@ def _check_rule(rule: EpochRule, facts: SearchFacts, where: str) -> None:
             f"{where}: its numbers are {sorted(directions.numbers)} after {epoch} epochs, and"
             f" {names} before; give the same names in every epoch.",
         )
-        back = directions.back
-        expect(
-            back is None or back.epoch in rule.kept(epoch),
-            f"{where}: goes back after {epoch} epochs to the end of epoch"
-            f" {back and back.epoch}, which is none that `kept` names; no state of it is there.",
-        )
-        if directions.stop is not None or back is not None or epoch == EPOCHS:
+        if ends or epoch == EPOCHS:
             return
         record, probe = _record(epoch, cells)
         probe = probe._replace(history=tuple(history))
