@@ -1,7 +1,9 @@
+import logging.handlers
 import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tf_darts.errors import UserError
 from tf_darts.formats.onnx_model import write_onnx
@@ -20,8 +22,12 @@ def task(finished, opened, tmp_path_factory):
 def test_a_model(tmp_path, task):
     onnxruntime = pytest.importorskip("onnxruntime", reason="the optional extra onnx is missing")
     pytest.importorskip("tf2onnx", reason="the optional extra onnx is missing")
+    warnings = logging.handlers.BufferingHandler(100)
+    tf.get_logger().addHandler(warnings)
     with new_version(tmp_path, 2) as version:
         write_onnx(task.served, task.card, [task.names], version)
+    tf.get_logger().removeHandler(warnings)
+    assert not warnings.buffer, "nobody can act on them"
     folder = tmp_path / "2"
     assert {path.name for path in folder.iterdir()} == {
         *("labels.txt", "model.onnx", "model_card.json", "model_card.md")

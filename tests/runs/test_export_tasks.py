@@ -3,6 +3,8 @@
 import json
 import shlex
 import sys
+import time
+import types
 
 import numpy as np
 import pytest
@@ -11,7 +13,9 @@ import tensorflow as tf
 from tf_darts.data.images.image_set import ImageSet
 from tf_darts.data.texts import registry
 from tf_darts.errors import UserError
+from tf_darts.runs import export_tasks
 from tf_darts.runs.export_tasks import export_task
+from tf_darts.runtime import busy
 from tf_darts.runtime.precision import set_precision
 
 
@@ -125,3 +129,16 @@ def test_representative_images_are_pixels(tmp_path, finished, opened, monkeypatc
     assert found.shape == (200, 32, 32, 3) and found.dtype == np.float32
     np.testing.assert_allclose(found, np.round(found), atol=1e-3)
     assert found.min() > -1e-3 and found.max() < 255.001
+
+
+@pytest.mark.parametrize("format", ["litert", "onnx"])
+def test_a_conversion_says_that_it_goes_on(monkeypatch, capsys, format):
+    def convert(*arguments):
+        time.sleep(0.2)
+        return {}
+
+    monkeypatch.setattr(busy, "PATIENCE", 0.05)
+    monkeypatch.setattr(export_tasks, f"write_{format}", convert)
+    task = types.SimpleNamespace(served=None, card={}, names=None, representative=None)
+    export_tasks.FORMATS[format](task, None)
+    assert capsys.readouterr().out.startswith("Converting it to ")

@@ -1,7 +1,9 @@
 """ONNX models of a network, run before they are there."""
 
+import contextlib
+import logging
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,7 +53,7 @@ def write_onnx(
     spec = tf.TensorSpec(portable.inputs[name].shape, portable.inputs[name].dtype, name)
     function = tf.function(portable.function, autograph=False)
     path = version.folder / ONNX_FILE
-    with storing(version.folder):
+    with storing(version.folder), _without_warnings():
         tf2onnx.convert.from_function(
             function, input_signature=[spec], opset=_OPSET, output_path=str(path)
         )
@@ -70,3 +72,15 @@ def write_onnx(
             (version.folder / asset.name).write_bytes(read_bytes(asset))
     card = dict(card) | {"version": version.number, "model": portable.types}
     write_card(version.folder, card)
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Inside, TensorFlow does not warn of parts of a graph that ONNX has not."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -24,6 +24,7 @@ from tf_darts.runs.data_record import write_missing
 from tf_darts.runs.exporter import Exporter
 from tf_darts.runs.image_exporter import ImageExporter
 from tf_darts.runs.language_exporter import LanguageExporter
+from tf_darts.runtime.busy import busy
 from tf_darts.runtime.console import say
 from tf_darts.runtime.environment import (
     command,
@@ -157,7 +158,8 @@ def _saved_model(task: ExportTask, version: NewVersion) -> list[str]:
 
 
 def _litert(task: ExportTask, version: NewVersion) -> list[str]:
-    summaries = write_litert(task.served, task.card, [task.names], task.representative, version)
+    with busy("Converting it to LiteRT, and checking that"):
+        summaries = write_litert(task.served, task.card, [task.names], task.representative, version)
     return [
         f"{precision}: {summary['bytes']:,} bytes, the same likeliest class for"
         f" {100 * summary['same_likeliest']:.1f} % of the training images looked at"
@@ -167,7 +169,8 @@ def _litert(task: ExportTask, version: NewVersion) -> list[str]:
 
 
 def _onnx(task: ExportTask, version: NewVersion) -> list[str]:
-    write_onnx(task.served, task.card, [task.names], version)
+    with busy("Converting it to ONNX, and checking that"):
+        write_onnx(task.served, task.card, [task.names], version)
     return []
 
 
