@@ -9,6 +9,7 @@ import pytest
 from tests.support.toy_study import row as toy_row
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config.presets import configure
+from tf_darts.runtime import busy
 from tf_darts.runtime.signals import Stopped, StopRequest
 from tf_darts.study.candidates import Candidate
 from tf_darts.study.settings import training_config
@@ -45,12 +46,14 @@ def test_rows_come_back_and_are_ranked(tmp_path):
     assert [row["name"] for row in ranked(rows, "max")] == list("adbc")
 
 
-def test_a_candidate_that_another_holds_is_waited_for(tmp_path):
+def test_a_candidate_that_another_holds_is_waited_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(busy, "PATIENCE", 0.1)
     other = (tmp_path / ".lock").open("w")
     fcntl.flock(other, fcntl.LOCK_EX)
     threading.Timer(0.5, other.close).start()
     with held(tmp_path, StopRequest()):
         assert other.closed
+    assert f"Waiting for the process that is at {tmp_path} …" in capsys.readouterr().out
 
 
 def test_waiting_can_be_stopped(tmp_path):

@@ -20,6 +20,7 @@ from tf_darts.report.candidate_rows import check_row
 from tf_darts.runs.search import run_search
 from tf_darts.runs.training import run_training
 from tf_darts.runtime import files
+from tf_darts.runtime.busy import busy
 from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.many_runs import give_back_memory
 from tf_darts.runtime.signals import Stopped, StopRequest
@@ -91,18 +92,19 @@ def held(directory: pathlib.Path, stop: StopRequest) -> Iterator[None]:
     with files.writing(directory / ".lock"):
         opened = (directory / ".lock").open("w")
     with opened as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if stop:
-                    raise Stopped(
-                        stop.signal_number or 0,
-                        f"Stopped while another process is at {directory}; the same command goes"
-                        " on from there.",
-                    ) from None
-                time.sleep(0.2)
+        with busy(f"Waiting for the process that is at {directory}"):
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if stop:
+                        raise Stopped(
+                            stop.signal_number or 0,
+                            f"Stopped while another process is at {directory}; the same command"
+                            " goes on from there.",
+                        ) from None
+                    time.sleep(0.2)
         yield
 
 
