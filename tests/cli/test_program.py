@@ -57,7 +57,8 @@ def ended(monkeypatch, capsys):
             tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\na tensor"),
             2,
             "tool: there is no room left (ResourceExhaustedError: OOM when allocating a tensor);"
-            " where it is memory that is short, a smaller --batch_size needs less.\n",
+            " where it is memory that is short, a smaller --batch_size needs less, and of"
+            " images a smaller --image_size.\n",
         ),
         (Stopped(signal.SIGTERM, "Stopped after step 3."), 143, "tool: Stopped after step 3.\n"),
         (Stopped(signal.SIGINT, "Stopped after step 3."), 130, "tool: Stopped after step 3.\n"),

@@ -57,7 +57,7 @@ def run(
                 raise
             warn(
                 f"{name}: there is no room left ({told(error)}); where it is memory that is"
-                " short, a smaller --batch_size needs less."
+                " short, a smaller --batch_size needs less, and of images a smaller --image_size."
             )
             return 2
 
