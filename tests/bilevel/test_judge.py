@@ -73,7 +73,7 @@ def test_no_rule_is_told(tmp_path, monkeypatch):
             return Directions(stop=Stop(1, "it knows") if known else None)
 
         def measure(self, probe):
-            assert not any("judge" in name or "table" in name for name in probe._fields)
+            seen.extend(key for record in probe.history for key in record)
             return {}
 
     _, history = search(tmp_path, rules="peeping")

@@ -110,6 +110,7 @@ class SearchRules:
 
         The derivation is first, since its cell may depend on what it measures.
         """
+        probe = probe._replace(history=tuple(_seen(probe.history)))
         decided = checked_measures(self._derivation, probe)
         edges = self.edges(probe.mixing, history, [decided])
         probe = probe._replace(edges=edges)
