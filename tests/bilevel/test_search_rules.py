@@ -111,3 +111,21 @@ def test_masks_are_said_in_every_epoch_or_in_none(rules, late):
     ours.directions([])
     with pytest.raises(UserError, match="--rules=prune: its directions say in some epochs what is"):
         ours.directions([record(1)])
+
+
+def test_two_rules_do_not_give_one_number(rules):
+    """The second would win in silence."""
+
+    class Warm(EpochRule):
+        name = "warm"
+
+        def directions(self, history, facts):
+            return Directions(numbers={"heat": 1.0})
+
+    class Hot(Warm):
+        name = "hot"
+
+    ours = rules()
+    ours._rules = (Warm(), Hot())
+    with pytest.raises(UserError, match="--rules=warm and --rules=hot both give a number 'heat'"):
+        ours.directions([])

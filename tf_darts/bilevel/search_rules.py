@@ -62,12 +62,21 @@ class SearchRules:
         return combined(each)
 
     def _check_alike(self, each: Sequence[Directions]) -> None:
-        """Raises `UserError` where a rule says of other things than in an earlier epoch.
+        """Raises `UserError` where two give one number, or one says of other things than before.
 
         What is compiled takes numbers of these names, and masks or none.
         """
         if any(said.stop or said.back for said in each):
             return  # no epoch goes by these
+        givers: dict[str, EpochRule] = {}
+        for rule, said in zip((*self._rules, self._derivation), each, strict=True):
+            for name in said.numbers:
+                if (other := givers.setdefault(name, rule)) is not rule:
+                    raise UserError(
+                        f"--{other.kind}={other.name} and --{rule.kind}={rule.name} both give a"
+                        f" number {name!r}, and parts would find one of them; give one of the two"
+                        " another name."
+                    )
         now = [(sorted(said.numbers), bool(said.allowed)) for said in each]
         before, self._said = self._said or now, now
         for rule, mine, theirs in zip((*self._rules, self._derivation), now, before, strict=True):
