@@ -34,6 +34,10 @@ PTB = {"dataset": "ptb"}
             {"mode": "tune", "tune": "units=1:9", "genotype": "darts_v3"},
             "--genotype=darts_v3: no file and no published cell; for --dataset=ptb use one of",
         ),
+        (
+            {"mode": "search", "dataset": "cifar10", "space": "nasbench201", "table": "none.csv"},
+            r"none.csv: cannot be read \(No such file or directory\); a table is",
+        ),
         ({"mode": "test", "run_dir": "none"}, "--run_dir=none: has no run in it"),
         ({"mode": "export", "run_dir": "none", "export_dir": "a"}, "--run_dir=none: has no run in"),
     ],

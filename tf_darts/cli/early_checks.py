@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from tf_darts.benchmarks.table_file import read_table
 from tf_darts.config.export import ExportConfig
 from tf_darts.config.given_cell import find_cell
 from tf_darts.config.presets import Config
@@ -16,10 +17,12 @@ from tf_darts.study.settings import training_config
 
 
 def check_files(config: Config) -> None:
-    """Raises `UserError` where the data's directory, the cell or the run that is read is not there.
+    """Raises `UserError` where the data's directory, table, cell or run that is read is not there.
 
     What is read later says the same: this is only sooner.
     """
+    if getattr(config, "table", ""):
+        read_table(config.table)
     if isinstance(config, RunConfig | StudyConfig):
         data_directory(config.data_dir, config.dataset)
     match config:

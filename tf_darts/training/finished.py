@@ -87,7 +87,8 @@ class FinishedTraining:
                 f"--run_dir={path}: holds a {settings.get('mode')}, and only trainings are tested"
                 f" and exported; train its cell first: --mode=train"
                 f" --dataset={settings.get('dataset')} --genotype="
-                f"{shlex.quote(str(run.path / 'genotype.json'))}, with the data's --data_dir."
+                f"{shlex.quote(str(run.path / 'genotype.json'))}, with the same --data_dir,"
+                " if there was one."
             )
         file = run.path / "result.json"
         if not files.exists(file):
