@@ -1,5 +1,6 @@
 """The loop of a search, on a tiny space of its own."""
 
+import contextlib
 import errno
 import functools
 import json
@@ -20,6 +21,7 @@ from tf_darts.cells import genotype_files
 from tf_darts.errors import StorageError, UserError
 from tf_darts.methods.darts import StrongestEdges
 from tf_darts.runtime.callback import Callback
+from tf_darts.runtime.run_directory import FollowedRun
 from tf_darts.runtime.signals import Stopped, StopRequest
 
 # The loop is the same for all of them, and this one compiles least.
@@ -115,6 +117,19 @@ def test_a_finished_run_is_only_looked_at(tmp_path):
     data = Numbers()
     _, _, history = search(tmp_path, data=data)
     assert data.served == [] and len(history) == 3
+
+
+def test_so_is_it_by_another_worker(tmp_path):
+    """Its chief has nothing left to do, and would not come to where it waits."""
+    _, _, history = search(tmp_path)
+    events = Events()
+    with contextlib.closing(FollowedRun(tmp_path, {})) as run:
+        made = toy_search.config(hypergradient="first_order")
+        follower = engine.SearchEngine(made, Toy(), Numbers(), run, [events])
+        assert follower.search(StopRequest()) == history and events.seen == []
+        assert run.read_result()["epoch"] == 3
+        cell = genotype_files.load(run.file("genotype.json"))
+        assert cell.to_dict() == history[-1]["genotype"]
 
 
 @pytest.mark.slow

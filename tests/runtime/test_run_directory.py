@@ -10,7 +10,7 @@ import pytest
 
 from tf_darts import __version__
 from tf_darts.errors import StateError, UserError
-from tf_darts.runtime.run_directory import RunDirectory
+from tf_darts.runtime.run_directory import FollowedRun, RunDirectory
 
 SETTINGS = {"mode": "search", "units": 8, "rate": 0.1}
 
@@ -137,6 +137,19 @@ def test_where_there_are_no_locks_it_is_said(open_run, tmp_path, monkeypatch):
     run, settings = RunDirectory.read(tmp_path / "run")  # which needs none
     run.close()
     assert settings == SETTINGS
+
+
+def test_a_worker_reads_its_own_files_or_the_chiefs(open_run):
+    chief = open_run()
+    worker = FollowedRun(chief.path, SETTINGS)
+    assert worker.read_result() is None and worker.file("a.json") == chief.path / "a.json"
+    chief.write_json("result.json", {"epoch": 1})
+    assert worker.read_result() == {"epoch": 1}
+    for name, document in (("result.json", {"epoch": 2}), ("a.json", {})):
+        worker.write_json(name, document)
+    assert worker.read_result() == {"epoch": 2} and worker.file("a.json") == worker.path / "a.json"
+    assert not (chief.path / "a.json").exists() and chief.read_result() == {"epoch": 1}
+    worker.close()
 
 
 def test_history(open_run):

@@ -163,7 +163,7 @@ class SearchEngine(RunLoop):
 
     def _finished(self) -> list[dict[str, Any]] | None:
         # Where the cell's file is gone, it is made anew from the checkpoint.
-        return super()._finished() if files.exists(self._run.path / "genotype.json") else None
+        return super()._finished() if files.exists(self._run.file("genotype.json")) else None
 
     def _steps(self, epoch: int) -> int:
         return self._data.steps(epoch)

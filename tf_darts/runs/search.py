@@ -138,7 +138,7 @@ def run_search(
         if stage.number > 1:
             stage.write(run)
         history, result = _searched(stage, task, run, replicas, stop, label, table, callbacks)
-        cell = _found(run.path / "genotype.json")
+        cell = _found(run.file("genotype.json"))
         if table is not None and replicas.is_chief:
             run.write_json("table.json", search_document(table, cell))
     path = pathlib.Path(config.run_dir).expanduser()

@@ -143,6 +143,10 @@ class RunDirectory:
         """Where the run's checkpoints are."""
         return self.path / "checkpoints"
 
+    def file(self, name: str) -> pathlib.Path:
+        """Where a file of the run is read, whoever has written it."""
+        return self.path / name
+
     def _hold(self, claim: Callable[[], bool]) -> None:
         """Locks the directory, and sets `resumed` by `claim`."""
         try:
@@ -325,11 +329,15 @@ class FollowedRun(RunDirectory):
     def checkpoints(self) -> pathlib.Path:
         return self._chief / "checkpoints"
 
+    def file(self, name: str) -> pathlib.Path:
+        own = self.path / name
+        return own if files.exists(own) else self._chief / name
+
     def read_history(self) -> list[dict[str, Any]]:
         return read_history(self.path) or read_history(self._chief)
 
     def read_result(self) -> dict[str, Any] | None:
-        return read_result(self._chief)
+        return read_result(self.path) or read_result(self._chief)
 
     def close(self) -> None:
         self._scratch.cleanup()
