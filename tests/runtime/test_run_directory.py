@@ -70,6 +70,21 @@ def test_a_refusal_gives_the_directory_up(open_run, tmp_path):
     assert open_run().resumed
 
 
+@pytest.mark.parametrize("how", [RunDirectory.open, RunDirectory.read])
+def test_so_does_one_of_a_run_that_is_opened_as_it_is(open_run, how):
+    """As in a notebook, where what is broken is restored and tried again."""
+    path = open_run().path
+    open_run().close()
+    content = (path / "config.json").read_text()
+    (path / "config.json").write_text("{")
+    with pytest.raises(UserError, match="restore it from a copy") as refusal:
+        how(path)
+    (path / "config.json").write_text(content)
+    run, settings = RunDirectory.open(path)
+    run.close()
+    assert settings == SETTINGS and refusal.tb is not None
+
+
 def test_a_directory_with_other_files_is_left_alone(open_run, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").write_text("important")

@@ -78,7 +78,7 @@ class RunDirectory:
         """
         run = cls._open_existing(path)
         run._hold(lambda: True)
-        run.settings = run._settings()
+        run.settings = run._locked(fcntl.LOCK_EX, run._settings)
         return run, run.settings
 
     @classmethod
