@@ -120,12 +120,17 @@ def test_a_resume_says_that_a_loaded_file_has_changed(tmp_path, monkeypatch, cap
     record_start(run)
     first, second = starts(run)
     assert [*first["own_files"]] == ["own.py", "same.py"] and "own_files" not in second
-    assert capsys.readouterr().err == ""
     file.write_text("A = 2\n", encoding="utf-8")
+    record_start(run)
+    assert capsys.readouterr().err == ""
+    assert "own_files" not in starts(run)[2], "what was loaded is as it was"
+    forget_members(monkeypatch)
+    load_members([str(file), str(same)])
+    file.unlink()
     record_start(run)
     said = capsys.readouterr().err
     assert said.startswith(f"tf_darts: {run} was begun with another own.py. What is computed")
-    assert "same" not in said and starts(run)[2]["own_files"] != first["own_files"]
+    assert "same" not in said and starts(run)[3]["own_files"] != first["own_files"]
 
 
 def test_old_runs_have_none(tmp_path):

@@ -11,7 +11,7 @@ from absl import flags
 from tf_darts.errors import UserError, told
 from tf_darts.runtime import files, start_up
 from tf_darts.runtime.busy import busy
-from tf_darts.runtime.environment import MEMBERS
+from tf_darts.runtime.environment import DIGEST, MEMBERS, digest
 from tf_darts.runtime.files import shown
 
 # Of `--load`, in programs that take members.
@@ -59,6 +59,8 @@ def _load(path: pathlib.Path) -> None:
         return
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
+    # Now: while a run goes on, its file may be changed or moved away.
+    setattr(module, DIGEST, digest(files.read_bytes(path)))
     sys.modules[name] = module  # dataclasses look for their module there
     try:
         # Most import TensorFlow. Of standard output nothing is known yet: it may be for a program.

@@ -29,6 +29,7 @@ with epy.lazy_imports():
 
 ENVIRONMENT = "environment.json"
 MEMBERS = "tf_darts_members"  # the modules of files that `--load` names are in this package
+DIGEST = "__digest__"  # of its file, an attribute of each
 
 # By what they are called, the distributions that may have them.
 _LIBRARIES: Mapping[str, tuple[str, ...]] = {
@@ -211,10 +212,14 @@ def _versions() -> dict[str, str]:
 
 
 def _files_of_others() -> dict[str, str]:
-    """By name, a digest of each file that `--load` has loaded."""
+    """By name, a digest of each file that `--load` has loaded, as it was then."""
     own = [module for name, module in sys.modules.items() if name.startswith(f"{MEMBERS}.")]
-    paths = sorted(pathlib.Path(module.__file__) for module in own if module.__file__)
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths}
+    return {pathlib.Path(module.__file__).name: module.__dict__[DIGEST] for module in own}
+
+
+def digest(content: bytes) -> str:
+    """What is recorded of a file."""
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _commit() -> str:
