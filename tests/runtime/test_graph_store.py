@@ -60,12 +60,31 @@ def test_another_configuration_name_signature_or_code_is_another_graph(tmp_path,
     import own  # noqa: F401 (a module that is not installed)
 
     assert [traces(tmp_path) for _ in range(2)] == [1, 0]
-    (tmp_path / "own.py").write_text("VALUE = 2\n")
-    assert traces(tmp_path) == 1
-    monkeypatch.delitem(sys.modules, "own")
+    del sys.modules["own"]
     assert traces(tmp_path) == 0
+    (tmp_path / "other.py").write_text("VALUE = 2\n")
+    import other  # noqa: F401
+
+    assert traces(tmp_path) == 1
+    del sys.modules["other"]
     monkeypatch.setattr(tf, "__version__", "0.0")
     assert traces(tmp_path) == 1
+
+
+def test_nothing_is_kept_of_code_that_changed_after_it_was_loaded(tmp_path, capsys, monkeypatch):
+    """Else a process that loads it as it is now would compute by it as it was."""
+    file, cache = tmp_path / "edited.py", tmp_path / "cache"
+    file.write_text("VALUE = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import edited
+
+    assert edited.VALUE == 1
+    graph_store.check_directory(str(cache))
+    file.write_text("VALUE = 2\n")
+    assert traces(cache) == 1 and not cache.exists()
+    assert "keeps nothing, since edited.py changed while this process" in capsys.readouterr().err
+    del sys.modules["edited"]
+    assert [traces(cache) for _ in range(2)] == [1, 0]
 
 
 def test_a_file_that_cannot_be_read_is_made_anew(tmp_path, capsys):

@@ -47,14 +47,19 @@ class _Store:
 
 
 _open: _Store | None = None
+_first_seen: dict[pathlib.Path, str] = {}  # a digest of each file of code, when it was looked at
 
 
 def check_directory(directory: str) -> None:
     """Raises `UserError` where graphs cannot be kept; nothing is made.
 
+    The code is looked at: what changes from here on is noticed when graphs are to be kept.
+
     Args:
       directory: which need not be there yet, nor the one that it is in.
     """
+    for file, digest in _code().items():
+        _first_seen.setdefault(file, digest)
     path = files.expanded(directory)
     there = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
@@ -90,9 +95,18 @@ def keeping(
         )
         yield
         return
+    code = _code()
+    if changed := sorted(f.name for f, d in code.items() if _first_seen.setdefault(f, d) != d):
+        warn(
+            f"tf_darts: --graph_cache keeps nothing, since {' and '.join(changed)} changed while"
+            " this process ran, which may have loaded what was there before."
+        )
+        yield
+        return
     path = files.expanded(directory)
     files.make_directory(path)
-    known = {"configuration": dict(configuration), "code": _code(), "versions": _versions()}
+    digest = hashlib.sha256("".join(sorted(set(code.values()))).encode()).hexdigest()
+    known = {"configuration": dict(configuration), "code": digest, "versions": _versions()}
     configured = json.dumps(known, sort_keys=True, default=repr)
     before, _open = _open, _Store(path, configured, variables)
     try:
@@ -186,8 +200,8 @@ def _versions() -> list[str]:
     return [platform.python_version(), *libraries, keras.config.image_data_format(), *devices]
 
 
-def _code() -> str:
-    """A digest of this package's code, and of all other modules that are not installed."""
+def _code() -> dict[pathlib.Path, str]:
+    """A digest of each file of this package, and of all other modules that are not installed."""
     installed = [sysconfig.get_path(n) for n in ("stdlib", "platstdlib", "purelib", "platlib")]
     loaded = (getattr(module, "__file__", None) for module in tuple(sys.modules.values()))
     paths = {pathlib.Path(file) for file in loaded if file and file.endswith(".py")}
@@ -196,8 +210,8 @@ def _code() -> str:
         for path in paths
         if not any(map(path.is_relative_to, installed)) and not path.name.startswith(_GENERATED)
     )
-    digests = set()
+    digests = {}
     for path in {*own, *_PACKAGE.rglob("*.py")}:
         with contextlib.suppress(OSError):  # what calls itself a file and is none
-            digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
-    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
+            digests[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return digests
