@@ -94,6 +94,13 @@ def test_a_run_killed_at_birth_begins_again(tmp_path, left, monkeypatch):
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [".lock", "config.json"]
 
 
+def test_a_directory_of_which_tensorflow_cannot_say_the_name_is_refused(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9") / "run"
+    with pytest.raises(UserError, match=r"caf.udce9/run: has bytes that are no UTF-8"):
+        check_directory(path, {})
+    check_directory(tmp_path / "café" / "run", {})
+
+
 def test_a_directory_that_may_not_be_written_is_refused_before_there_is_work(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
     with pytest.raises(UserError, match=rf"run: {tmp_path} may not be written; give another one\."):

@@ -136,6 +136,13 @@ def check_directory(
       StateError: the directory is another run's, is no run directory, cannot be made, or is in use.
     """
     path = pathlib.Path(run_dir).expanduser()
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise StateError(
+            f"--run_dir={files.shown(path)}: has bytes that are no UTF-8, and TensorFlow writes no"
+            " checkpoints there; give another one."
+        ) from error
     there = next(p for p in (path, *path.parents) if files.exists(p))
     if not files.is_directory(there):
         raise StateError(
