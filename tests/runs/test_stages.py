@@ -14,7 +14,7 @@ from tests.support.toy_search import Killed, killed_before_every_step, without_t
 from tf_darts.api import search
 from tf_darts.cells import answers, genotype_files
 from tf_darts.cells.topology import CellTopology
-from tf_darts.errors import StateError
+from tf_darts.errors import StateError, UserError
 from tf_darts.runs import search as run_search
 from tf_darts.runs.search_tasks import Network, SearchTask
 from tf_darts.runs.stages import Stage
@@ -110,6 +110,15 @@ def check_same(path, run, whole):
         for stage in document["stages"]:
             del stage["seconds_before"]
     assert stages[0] == stages[1]
+
+
+def test_one_that_diverges_goes_on_as_the_sentence_says(toy, tmp_path, monkeypatch):
+    """Its directory is no run that a command could be given."""
+    monkeypatch.setattr(Data, "__init__", lambda self: ToyNumbers.__init__(self, [(1, 0)], 2))
+    with pytest.raises(UserError, match=r"at step 3 .* repeat the command with --max_rollbacks=1 "):
+        searched(tmp_path / "run")
+    run = search(**SETTINGS, run_dir=str(tmp_path / "run"), max_rollbacks=1)
+    assert [record["rollbacks"] for record in run.history] == [0, 1]
 
 
 def test_a_known_answer_is_one_of_all_operations(toy, tmp_path, monkeypatch):

@@ -290,8 +290,8 @@ class RunLoop(abc.ABC):
         if rollbacks >= self._max_rollbacks:
             raise UserError(
                 f"The {self.activity} diverged at {divergence}, after {rollbacks} rollbacks; lower"
-                f" --{self.rate_flag}, or allow more with --max_rollbacks in the same"
-                f" --run_dir={self._run.path}, whose checkpoints are good."
+                f" --{self.rate_flag} in another --run_dir, or repeat the command with"
+                f" --max_rollbacks={rollbacks + 1} or more, which goes on from the last checkpoint."
             )
         self._tick()
         seconds = float(self._seconds)
