@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -27,6 +28,19 @@ def test_facts_are_told_once_where_that_is_asked(capsys):
     with pytest.raises(KeyError), telling_once():
         raise KeyError
     assert told("one", "one") == ["one", "one"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_terminal_may_have_another_encoding(encoding):
+    program = r"from tf_darts.runtime.console import say; say('α …\udce9'); say('after')"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        check=True,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+    )
+    first = "α …" if encoding == "utf-8" else r"\u03b1 \u2026"
+    assert done.stdout.decode(encoding) == f"{first}\\udce9\nafter\n"
 
 
 @pytest.mark.parametrize("lines", [1, 10_000])

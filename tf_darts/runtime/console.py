@@ -13,7 +13,8 @@ def say(text: str, stream: TextIO | None = None) -> None:
     """Prints a line at once.
 
     Where nobody can read it any more (a closed connection, the end of a pipe), the run goes on: a
-    run that is told to stop by its terminal's end still saves its state.
+    run that is told to stop by its terminal's end still saves its state. Characters that the
+    stream's encoding has not are written by their numbers.
 
     Args:
       text: the line.
@@ -22,6 +23,8 @@ def say(text: str, stream: TextIO | None = None) -> None:
     stream = stream or sys.stdout
     try:
         print(text, file=stream, flush=True)
+    except UnicodeEncodeError:  # standard error writes such characters in this way by itself
+        say(text.encode(stream.encoding, "backslashreplace").decode(stream.encoding), stream)
     except OSError:
         # What is left in the stream would be written, and refused, again when Python ends.
         with contextlib.suppress(OSError, ValueError):
