@@ -104,7 +104,7 @@ class Directions:
       weight_learning_rate: of w; None: as the search's schedule has it.
       weight_decay: of w, in the real and in the unrolled step; None: the search's own.
       numbers: by name, what relaxations and alpha terms find in `Moment.numbers`; the same names
-        in every epoch.
+        in every epoch, which no other rule gives.
       stop: there is no next epoch.
       back: the next epoch is the one after an earlier one.
     """
