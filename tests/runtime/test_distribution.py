@@ -44,6 +44,7 @@ def test_devices_cannot_be_made_later():
         "{}",
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}',
+        '{"cluster": {"chief": [], "worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}',
     ],
 )
 def test_a_cluster_that_is_none(monkeypatch, value):

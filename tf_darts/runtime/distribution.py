@@ -90,10 +90,13 @@ def _multi_worker(timeout: float) -> tf.distribute.Strategy:
         workers, task = config["cluster"]["worker"], config["task"]
         if task["type"] != "worker" or not 0 <= int(task["index"]) < len(workers):
             raise ValueError
+        if config["cluster"].keys() != {"worker"}:  # TensorFlow would wait for the others for ever
+            raise ValueError
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             "--distribution=multi_worker: the environment variable TF_CONFIG must say which workers"
-            f" there are and which this one is, as in TF_CONFIG='{example}'."
+            " there are and which this one is, with no jobs but workers, as in"
+            f" TF_CONFIG='{example}'; the worker of index 0 is the chief."
         ) from error
     meet(workers, int(task["index"]), timeout)
     before = signal.getsignal(signal.SIGTERM)
