@@ -135,6 +135,45 @@ def test_a_worker_that_lives_and_does_not_come_is_named(command, tmp_path):
     assert len(_losses(directory)) == 2
 
 
+# By what worker 1 measures the search would stop after its first epoch.
+UNLIKE = """
+import json, os
+from tf_darts.methods.skip_count import SkipCount
+
+if json.loads(os.environ["TF_CONFIG"])["task"]["index"] == 1:
+    SkipCount.measure = lambda self, probe: {f"skips/{kind}": 99 for kind in probe.cells}
+"""
+
+
+@pytest.mark.long
+def test_workers_of_a_search_go_by_what_the_chief_measures(command, tmp_path):
+    (tmp_path / "unlike.py").write_text(UNLIKE)
+    settings = [
+        "--mode=search",
+        "--dataset=pydoc",
+        "--hypergradient=first_order",
+        "--units=4",
+        "--batch_size=4",
+        "--bptt=4",
+        "--epochs=2",
+        "--steps_per_epoch=2",
+        "--evaluation_batch_size=200",
+        "--rules=skip_stop",
+        "--skip_stop_count=50",
+        "--distribution=multi_worker",
+        "--check_replicas",
+        f"--run_dir={tmp_path / 'run'}",
+        f"--load={tmp_path / 'unlike.py'}",
+    ]
+    processes = [command.start(*settings, TF_CONFIG=cluster) for cluster in _cluster()]
+    ends = []
+    for process in processes:
+        out, err = process.communicate(timeout=280)
+        assert process.returncode == 0, err
+        ends.append(out[out.index("Found after 2 epochs") :].split("minutes")[1])
+    assert ends[0] == ends[1]
+
+
 @pytest.mark.long
 def test_two_devices_of_the_cpu_as_documented(command, tmp_path):
     document = (ROOT / "docs" / "scaling.md").read_text()

@@ -1,6 +1,8 @@
 """Parts of a batch, on two devices and one after another, against the whole batch."""
 
+import concurrent.futures
 import socket
+import threading
 
 import numpy as np
 import pytest
@@ -162,6 +164,32 @@ def test_alone():
     assert replicas.any(True) and not replicas.any(False)
     with pytest.raises(tf.errors.UnavailableError), replicas.guarded():
         raise tf.errors.UnavailableError(None, None, "not a worker's")
+
+
+@pytest.mark.parametrize("local", [1, 2], ids=["one_replica_each", "two_replicas_each"])
+def test_what_the_chief_measures_counts_for_all(local):
+    """Of two workers, each in a thread; the mean over all replicas is NumPy's."""
+    barrier, given = threading.Barrier(2), {}
+
+    def worker(index, value):
+        replicas = Replicas()
+        replicas.workers, replicas.is_chief = 2, index == 0
+
+        def mean(numbers):
+            given[index] = numbers.numpy()
+            barrier.wait(10)
+            mean = np.mean([given[0]] * local + [given[1]] * local, 0, np.float32)
+            barrier.wait(10)
+            return tf.constant(mean), ()
+
+        replicas._block = mean
+        return replicas.chiefs(value)
+
+    measured = {"loss": 0.1 + 0.2, "cell": "größer", "best": float("inf"), "none": None}
+    others = {"loss": 0.3, "more": list(range(1000))}
+    for values in ((measured, others), (others, measured), ("x" * 1020, None), (None, "x" * 5000)):
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            assert list(pool.map(worker, range(2), values)) == [values[0]] * 2
 
 
 def test_a_lost_worker_is_named():

@@ -6,11 +6,13 @@ are moved once, outside, by what all replicas agree on.
 """
 
 import contextlib
+import json
 import pathlib
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tf_darts.errors import UserError
@@ -29,6 +31,10 @@ _LOST = (
 )
 # As TensorFlow lists workers whose heartbeats stopped (for 10 s; it has no public switch for that).
 _UNHEALTHY = re.compile(r"^\s*/job:worker/(?:replica:\d+/)?task:(\d+)\s*$", re.MULTILINE)
+
+# Workers tell each other so many numbers at once; of a sum all must know the size beforehand.
+_BLOCK = 1024
+_BYTES = _BLOCK - 2
 
 
 class Replicas:
@@ -92,12 +98,13 @@ class Replicas:
             )
         )
         # Of flags that may differ: nothing to check.
-        self._any = self._replicated(self._mean_flag, (tf.TensorSpec([]),), checks=False)
+        self._any = self._replicated(self._mean_of, (tf.TensorSpec([]),), checks=False)
+        self._block = self._replicated(self._mean_of, (tf.TensorSpec([_BLOCK]),), checks=False)
 
-    def _mean_flag(self, replica: tf.Tensor, flag: tf.Tensor) -> tuple[tf.Tensor, tuple[()]]:
+    def _mean_of(self, replica: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, tuple[()]]:
         del replica
         with collectives.ReplicaScope(self.count):
-            return collectives.all_mean(flag), ()
+            return collectives.all_mean(numbers), ()
 
     @property
     def parts(self) -> int:
@@ -133,6 +140,29 @@ class Replicas:
         if self.workers == 1:
             return flag
         return bool(self._any(tf.constant(float(flag)))[0] > 0.0)
+
+    def chiefs(self, value: Any) -> Any:
+        """What the chief gives, in all workers; all of them must give something at the same time.
+
+        Unlike machines measure unlike last bits, by which one worker might decide what another does
+        not. So all of them go by what the chief has measured.
+
+        Args:
+          value: of what JSON has.
+        """
+        if self.workers == 1:
+            return value
+        text, heard = json.dumps(value).encode(), b""
+        while True:
+            block = text[len(heard) : len(heard) + _BYTES]
+            own = np.zeros(_BLOCK, np.float32)
+            own[: len(block)] = list(block)
+            own[-2:] = len(block), 1
+            mean = self._block(tf.constant(own * self.is_chief))[0].numpy()
+            chiefs = np.rint(mean / mean[-1]).astype(int)  # the chief may have several replicas
+            heard += bytes(chiefs[: chiefs[-2]].tolist())
+            if chiefs[-2] < _BYTES:  # the last block is not full
+                return json.loads(heard)
 
     def barrier(self) -> None:
         """Waits until all workers are here."""

@@ -235,10 +235,10 @@ class RunLoop(abc.ABC):
                 self._stop(stop)
             if step % self._checkpoint_steps == 0:
                 self._save()
-        # Workers evaluate each for themselves; none may stop alone there.
+        # Workers evaluate each for themselves; none may stop alone there, and the chief's counts.
         asked = stop if self._replicas.workers == 1 else StopRequest()
         with contextlib.nullcontext() if self._evaluated else busy("Evaluating for the first time"):
-            scores = self._evaluate(asked)
+            scores = self._replicas.chiefs(self._evaluate(asked))
         self._evaluated = True
         if scores is None:
             self._stop(stop)
@@ -257,13 +257,16 @@ class RunLoop(abc.ABC):
             )
             for stream in self._streams()
         }
-        record = {
-            "epoch": epoch + 1,
-            "step": int(self._steps_done),
-            "seconds": round(float(self._seconds), 3),
-            **self._record(epoch, batch_scores, scores),
-            "rollbacks": int(self._rollbacks),
-        }
+        record = self._replicas.chiefs(
+            {
+                "epoch": epoch + 1,
+                "step": int(self._steps_done),
+                "seconds": round(float(self._seconds), 3),
+                **self._record(epoch, batch_scores, scores),
+                "rollbacks": int(self._rollbacks),
+            }
+        )
+
         anchor = self._is_anchor(record)
         if self._replicas.is_chief and not self._state.is_saved():
             self._save()  # a record without any checkpoint is that of a run which has lost its own
