@@ -113,6 +113,26 @@ def test_masks_are_said_in_every_epoch_or_in_none(rules, late):
         ours.directions([record(1)])
 
 
+def test_two_rules_do_not_measure_one_thing_differently(rules):
+    """The second would stand in the record, and the first would read what is not its own."""
+
+    class Skips(EpochRule):
+        name = "skips"
+        value = 0.0
+
+        def measure(self, probe):
+            return {"skips/cell": self.value}
+
+    cells = ToySupernet().cells
+    ours = rules()
+    own = ours._rules
+    ours._rules = (*own, Skips())
+    assert ours.measure(probe(cells), [])[0]["skips/cell"] == 0.0
+    Skips.value = 3.0
+    with pytest.raises(UserError, match="--rules=skip_count and --rules=skips both measure 'skips"):
+        ours.measure(probe(cells), [])
+
+
 def test_two_rules_do_not_give_one_number(rules):
     """The second would win in silence."""
 

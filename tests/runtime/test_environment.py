@@ -133,6 +133,24 @@ def test_a_resume_says_that_a_loaded_file_has_changed(tmp_path, monkeypatch, cap
     assert "same" not in said and starts(run)[3]["own_files"] != first["own_files"]
 
 
+def test_two_loaded_files_of_one_name_are_two(tmp_path, monkeypatch, capsys):
+    forget_members(monkeypatch)
+    run, files = tmp_path / "run", [tmp_path / "one" / "own.py", tmp_path / "two" / "own.py"]
+    run.mkdir()
+    for number, file in enumerate(files):
+        file.parent.mkdir()
+        file.write_text(f"A = {number}\n", encoding="utf-8")
+    load_members([str(file) for file in files])
+    record_start(run)
+    assert [*starts(run)[0]["own_files"]] == [str(file) for file in files]
+    forget_members(monkeypatch)
+    files[0].write_text("A = 2\n", encoding="utf-8")
+    load_members([str(file) for file in files])
+    record_start(run)
+    said = capsys.readouterr().err
+    assert f"another {files[0]}. What" in said and str(files[1]) not in said
+
+
 def test_old_runs_have_none(tmp_path):
     assert recorded_environment(tmp_path) == [] and in_short(tmp_path) == "not recorded"
     assert in_words({}) == ""

@@ -123,10 +123,19 @@ class SearchRules:
         decided = checked_measures(self._derivation, probe)
         edges = self.edges(probe.mixing, history, [decided])
         probe = probe._replace(edges=edges)
+        each = [(rule, checked_measures(rule, probe)) for rule in self._rules]
         measured: Scalars = {}
-        for rule in self._rules:
-            measured |= checked_measures(rule, probe)
-        return measured | decided, edges
+        givers: dict[str, EpochRule] = {}
+        for rule, own in (*each, (self._derivation, decided)):
+            for name, value in own.items():
+                other = givers.setdefault(name, rule)
+                if not np.array_equal(measured.setdefault(name, value), value, equal_nan=True):
+                    raise UserError(
+                        f"--{other.kind}={other.name} and --{rule.kind}={rule.name} both measure"
+                        f" {name!r}, {measured[name]:g} and {value:g}, and the record has room for"
+                        " one; give one of the two another name."
+                    )
+        return measured, edges
 
 
 def _seen(history: Sequence[Record]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@
 goes on in another environment.
 """
 
+import collections
 import datetime
 import hashlib
 import importlib.metadata
@@ -212,9 +213,17 @@ def _versions() -> dict[str, str]:
 
 
 def _files_of_others() -> dict[str, str]:
-    """By name, a digest of each file that `--load` has loaded, as it was then."""
-    own = [module for name, module in sys.modules.items() if name.startswith(f"{MEMBERS}.")]
-    return {pathlib.Path(module.__file__).name: module.__dict__[DIGEST] for module in own}
+    """By name, a digest of each file that `--load` has loaded, as it was then.
+
+    Files of one name stand there by their whole paths.
+    """
+    own = {
+        pathlib.Path(module.__file__): module.__dict__[DIGEST]
+        for name, module in sys.modules.items()
+        if name.startswith(f"{MEMBERS}.")
+    }
+    alike = collections.Counter(path.name for path in own)
+    return {path.name if alike[path.name] == 1 else str(path): mark for path, mark in own.items()}
 
 
 def digest(content: bytes) -> str:
