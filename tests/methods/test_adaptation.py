@@ -148,6 +148,15 @@ def test_killed_while_it_goes_back(tmp_path, curvature, monkeypatch, after):
     assert without_time(again[2]) == without_time(history)
 
 
+def test_rollbacks_of_before_are_counted_on(tmp_path, curvature):
+    """Else a search that goes back again and again might diverge as often."""
+    made = dataclasses.replace(
+        toy_config("robust_darts_ada", **SHORT), checkpoint_steps=1, max_rollbacks=1
+    )
+    _, _, history = search(tmp_path, data=Numbers([(1, 1)], steps=STEPS), made=made)
+    assert [record["rollbacks"] for record in history] == [0, 1, 1, 1, 1, 1]
+
+
 def test_a_state_that_is_gone_is_a_sentence(tmp_path, curvature, monkeypatch):
     monkeypatch.setattr(RunState, "keep", lambda *_: None)
     with pytest.raises(StateError, match="the checkpoint to go back to is gone"):

@@ -129,6 +129,16 @@ def made_step(**settings):
     return BilevelStep(Toy(), made)
 
 
+def test_one_of_one_s_own_that_fails_is_a_sentence(eagerly, monkeypatch):
+    monkeypatch.setattr(AdversarialSmoothing, "__module__", "own")
+    monkeypatch.setattr(AdversarialSmoothing, "attack", lambda *_: {}["cell"])
+    with (
+        float64(),
+        pytest.raises(UserError, match="--relaxation=adversarial_smoothing: its attack fails"),
+    ):
+        made_step(relaxation="adversarial_smoothing", **NOISE)(*BATCHES, 0.01)
+
+
 BATCHES = np.array([1.0, 1.2, 0.9, 1.1]), np.array([0.8, 1.0, 1.1, 1.3])
 NOISE = {"first_noise": 0.2, "last_noise": 0.2}
 

@@ -15,6 +15,8 @@ from tf_darts.api import search
 from tf_darts.cells import answers, genotype_files
 from tf_darts.cells.topology import CellTopology
 from tf_darts.errors import StateError, UserError
+from tf_darts.methods.darts import StrongestEdges
+from tf_darts.methods.progressive import ProgressiveShrinking
 from tf_darts.runs import search as run_search
 from tf_darts.runs.search_tasks import Network, SearchTask
 from tf_darts.runs.stages import Stage
@@ -119,6 +121,22 @@ def test_one_that_diverges_goes_on_as_the_sentence_says(toy, tmp_path, monkeypat
         searched(tmp_path / "run")
     run = search(**SETTINGS, run_dir=str(tmp_path / "run"), max_rollbacks=1)
     assert [record["rollbacks"] for record in run.history] == [0, 1]
+
+
+def test_a_rule_of_one_s_own_that_has_no_next_cells_is_a_sentence(toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(ProgressiveShrinking, "__module__", "own")
+    monkeypatch.setattr(ProgressiveShrinking, "cells_of_stage", lambda self, *_: {}["cell"])
+    with pytest.raises(UserError, match=r"--rules=progressive_shrinking: its cells_of_stage fails"):
+        searched(tmp_path / "run")
+
+
+def test_a_derivation_of_one_s_own_that_needs_what_is_not_there_is_a_sentence(
+    toy, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(StrongestEdges, "__module__", "own")
+    monkeypatch.setattr(StrongestEdges, "needed", lambda *_: {"cell": np.ones([99, 9], bool)})
+    with pytest.raises(UserError, match=r"--derivation=strongest_edges: its needed fails"):
+        searched(tmp_path / "run")
 
 
 def test_a_known_answer_is_one_of_all_operations(toy, tmp_path, monkeypatch):

@@ -128,10 +128,11 @@ class SearchEngine(RunLoop):
         A kill before leaves the record by which the same is said again.
         """
         self._tick()
-        seconds = float(self._seconds)
+        seconds, rollbacks = float(self._seconds), int(self._rollbacks)
         self._state.restore_kept(back.epoch)
         self._replicas.barrier()  # before the chief keeps another state
         self._seconds.assign(seconds)
+        self._rollbacks.assign(rollbacks)
         self._history[-1]["monitors"] |= back.measured
         self._save(anchor=True)
         self._run.write_history(self._history)

@@ -12,6 +12,7 @@ from tf_darts.bilevel.compiled_loss import SupernetLosses
 from tf_darts.bilevel.edge_options import OptionedRelaxation
 from tf_darts.bilevel.epoch_rules import SearchFacts
 from tf_darts.bilevel.loss import Loss
+from tf_darts.bilevel.part_checks import asking
 from tf_darts.bilevel.relaxation import Given, Moment, Relaxation, entropy, folded, given
 from tf_darts.config.search import SearchConfig
 from tf_darts.runtime.precision import current, using
@@ -117,7 +118,9 @@ class Mixture:
             return tf.nest.pack_sequence_as(point, slopes)["mixing"]
 
         mixing = self.relaxation.weight_mixing(alphas, moment)
-        return given(self.relaxation.attack(mixing, moment, value, gradient), alphas)
+        with asking(self.relaxation, "attack"):
+            attacked = self.relaxation.attack(mixing, moment, value, gradient)
+        return given(attacked, alphas)
 
     def tables(self) -> dict[str, np.ndarray]:
         """The mixing weights by which a cell is derived: α's ranking, times the edges' factors."""

@@ -11,6 +11,7 @@ import numpy as np
 from tf_darts.benchmarks import CellTable
 from tf_darts.bilevel.engine import SearchEngine
 from tf_darts.bilevel.epoch_rules import SearchFacts
+from tf_darts.bilevel.part_checks import asking
 from tf_darts.cells import answers, genotype, genotype_files
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.methods import find_method
@@ -221,7 +222,8 @@ def _with_needed(
     """The record, with the largest mixing weights where the derivation needs an operation."""
     (derivation,) = config.make_parts("derivation")
     tables = {kind: np.array(table) for kind, table in record["mixing"].items()}
-    needed = derivation.of(SearchFacts.of(supernet, config)).needed(tables, supernet.cells)
-    for kind, table in needed.items():
-        tables[kind][table] = np.inf
+    derivation = derivation.of(SearchFacts.of(supernet, config))
+    with asking(derivation, "needed"):
+        for kind, table in derivation.needed(tables, supernet.cells).items():
+            tables[kind][table] = np.inf
     return {**record, "mixing": tables}

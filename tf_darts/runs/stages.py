@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, Self
 
+from tf_darts.bilevel.part_checks import asking
 from tf_darts.cells.topology import CellTopology
 from tf_darts.config.search import SearchConfig
 from tf_darts.errors import StateError
@@ -99,7 +100,9 @@ class Stage:
           record: of the epoch that is this one's result.
           seconds: that the run took until its end.
         """
-        cells = self.whole.staging.cells_of_stage(self.number, record, self.cells[-1])
+        rule = self.whole.staging
+        with asking(rule, "cells_of_stage"):
+            cells = rule.cells_of_stage(self.number, record, self.cells[-1])
         return dataclasses.replace(
             self, cells=(*self.cells, cells), seconds=(*self.seconds, seconds)
         )
