@@ -34,6 +34,7 @@ PTB = {"dataset": "ptb"}
             {"mode": "tune", "tune": "units=1:9", "genotype": "darts_v3"},
             "--genotype=darts_v3: no file and no published cell; for --dataset=ptb use one of",
         ),
+        ({"mode": "tune", "tune": "foo=1:9"}, "--tune: foo is no setting of trainings on texts or"),
         (
             {"mode": "search", "dataset": "cifar10", "space": "nasbench201", "table": "none.csv"},
             r"none.csv: cannot be read \(No such file or directory\); a table is",

@@ -1,4 +1,4 @@
-"""What files alone can tell is refused before TensorFlow is loaded, which takes seconds."""
+"""What files and settings alone can tell is refused before TensorFlow is loaded, for seconds."""
 
 import dataclasses
 
@@ -14,10 +14,11 @@ from tf_darts.data.directory import data_directory
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.study.candidates import select_candidates
 from tf_darts.study.settings import training_config
+from tf_darts.study.tuning import check_tuned, configs_of, parse_tuned
 
 
 def check_files(config: Config) -> None:
-    """Raises `UserError` where the data's directory, table, cell or run that is read is not there.
+    """Raises `UserError` where data, table, cell or run is not there, or `--tune` cannot be.
 
     What is read later says the same: this is only sooner.
     """
@@ -30,7 +31,9 @@ def check_files(config: Config) -> None:
             find_cell(config)
         case SelectConfig():
             select_candidates(config, training_config(config))
-        case TuneConfig() if config.genotype:
-            find_cell(dataclasses.replace(training_config(config), genotype=config.genotype))
+        case TuneConfig():
+            if config.genotype:
+                find_cell(dataclasses.replace(training_config(config), genotype=config.genotype))
+            check_tuned(config, parse_tuned(config.tune, configs_of(config, {})))
         case TrainingTestConfig() | ExportConfig():
             RunDirectory.check_begun(config.run_dir)
