@@ -23,6 +23,7 @@ def select(**settings):
 def test_assignments():
     assert parse_assignments("a=1, b = x:y,", "train_settings") == {"a": "1", "b": "x:y"}
     assert parse_assignments("", "train_settings") == {}
+    assert parse_assignments("rules=, epochs=3", "search_settings") == {"rules": "", "epochs": "3"}
     text = "rules=warm_up, skip_stop,epochs=3"
     assert parse_assignments(text, "search_settings") == {
         "rules": "warm_up,skip_stop",

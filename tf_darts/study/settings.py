@@ -21,16 +21,17 @@ _LATER = "(the candidate's)"  # the genotype of a training whose cell is not kno
 def parse_assignments(text: str, flag: str) -> dict[str, str]:
     """The names and values of "NAME=VALUE,NAME=VALUE"; raises `UserError`.
 
-    A setting that is a text may have commas itself, as `rules` has: "rules=A,B,epochs=3".
+    A setting that is a text may have commas itself, as `rules` has: "rules=A,B,epochs=3". It may
+    also be empty, as on the command line: "rules=" is a method without its rules.
     """
     pairs: dict[str, str] = {}
-    name, known = "", settings()
+    name, texts = "", {n for n, setting in settings().items() if setting.type is str}
     for part in filter(None, (part.strip() for part in text.split(","))):
-        if "=" not in part and name in known and known[name].type is str:
-            pairs[name] += f",{part}"
+        if "=" not in part and name in texts:
+            pairs[name] = ",".join(filter(None, (pairs[name], part)))
             continue
         name, equals, value = (piece.strip() for piece in part.partition("="))
-        if not (name and equals and value):
+        if not (name and equals and (value or name in texts)):
             raise UserError(f"--{flag}: {part!r} is not of the form NAME=VALUE; write it so.")
         if name in pairs:
             raise UserError(f"--{flag}: {name} is given twice; give it once.")
