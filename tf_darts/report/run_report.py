@@ -117,18 +117,21 @@ class RunReport(Callback, abc.ABC):
     def _write_page(self) -> None:
         """Draws `report.html` from the run directory."""
 
-    def _picture(self, name: str, picture: "Figure | bytes") -> None:
-        """Writes a file of `plots/`: a figure, or the content of one."""
+    def _figure(self, name: str, figure: "Figure", step: int) -> None:
+        """Shows a figure in TensorBoard, and in `plots/` as a PNG file; it is drawn once."""
+        from tf_darts.report.plots import figure_to_png
+
+        png = figure_to_png(figure)
+        self._log.picture(name, png, step)
+        self._picture(f"{name}.png", png)
+
+    def _picture(self, name: str, content: bytes) -> None:
+        """Writes a file of `plots/`."""
         file = self._plots / name
         with self._warnings.writing(file):
             with files.writing(self._plots):
                 self._plots.mkdir(exist_ok=True)
-            if isinstance(picture, bytes):
-                files.write_atomically(file, picture)
-            else:
-                from tf_darts.report.plots import save_figure
-
-                save_figure(picture, file)
+            files.write_atomically(file, content)
 
 
 def _session_name(run: pathlib.Path) -> str:

@@ -74,7 +74,7 @@ class SearchReport(RunReport):
 
     def on_epoch(self, record: dict[str, Any], history: Sequence[dict[str, Any]]) -> None:
         # Not before there is something to draw: Matplotlib takes half a second.
-        from tf_darts.report.plots import learning_curves
+        from tf_darts.report.plots import figure_to_png, learning_curves
         from tf_darts.report.search_pictures import figures_of
 
         super().on_epoch(record, history)
@@ -90,13 +90,12 @@ class SearchReport(RunReport):
             step,
         )
         cell = self._supernet.genotype_class.from_dict(record["genotype"])
-        figures = figures_of(record, self._supernet)
-        for name, figure in figures.items():
-            self._log.figure(name, figure, step)
+        for name, figure in figures_of(record, self._supernet).items():
+            self._figure(name, figure, step)
         self._log.text("genotype", f"`{cell}`", step)
         # Records of older versions have no monitors, and leave gaps.
         monitored = [{**r, **r.get("monitors", {}), **self._looked_up(r)} for r in history]
-        figures["curves"] = learning_curves(
+        curves = learning_curves(
             monitored,
             {
                 "training batches": f"train_{score}",
@@ -110,8 +109,7 @@ class SearchReport(RunReport):
             baseline=self._baseline,
             logarithmic=self._supernet.score_mode == "min",
         )
-        for name, figure in figures.items():
-            self._picture(f"{name}.png", figure)
+        self._picture("curves.png", figure_to_png(curves))
         self._renew_page()
 
     def _charts(self) -> dict[str, dict[str, list[str]]]:

@@ -7,7 +7,6 @@ import pathlib
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import tensorflow as tf
 from tensorboard.compat.proto import summary_pb2
@@ -16,9 +15,6 @@ from tensorboard.plugins.custom_scalar import summary as custom_scalars
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
 from tf_darts.runtime import files
-
-if TYPE_CHECKING:  # it takes half a second, which no run should begin with
-    from matplotlib.figure import Figure
 
 _FILES = "events.out.tfevents"
 # Of older runs, whose events are not beside their other files.
@@ -69,11 +65,9 @@ class TensorBoardLog:
         if points.value:
             self.raw(points.SerializeToString(), step)
 
-    def figure(self, name: str, figure: "Figure", step: int) -> None:
-        """A picture of the figure as it is now."""
-        from tf_darts.report.plots import figure_to_png
-
-        self._pending.append(functools.partial(_write_image, name, figure_to_png(figure), step))
+    def picture(self, name: str, png: bytes, step: int) -> None:
+        """A picture, given as a PNG file's content."""
+        self._pending.append(functools.partial(_write_image, name, png, step))
 
     def text(self, name: str, markdown: str, step: int) -> None:
         """A text, shown as Markdown."""

@@ -49,9 +49,7 @@ class TrainingReport(RunReport):
     def on_start(self, step: int, total_steps: int) -> None:
         super().on_start(step, total_steps)
         if step == 0:
-            figure = draw_genotype(self._cell, str(self._settings["dataset"]))
-            self._log.figure("cell", figure, 0)
-            self._picture("cell.png", figure)
+            self._figure("cell", draw_genotype(self._cell, str(self._settings["dataset"])), 0)
 
     def on_step(self, step: int, metrics: dict[str, float]) -> None:
         super().on_step(step, metrics)
@@ -89,8 +87,7 @@ class TrainingReport(RunReport):
             baseline=self._baseline,
             logarithmic=self._network.score_mode == "min",
         )
-        self._log.figure("curves", figure, record["step"])
-        self._picture("curves.png", figure)
+        self._figure("curves", figure, record["step"])
         self._renew_page()
 
     def _write_page(self) -> None:
