@@ -68,9 +68,10 @@ def test_the_ordinary_commands(uncounted, tmp_path):
     for part in ("train", "valid", "test"):
         (tmp_path / f"{part}.txt").write_text(WORDS * 40, encoding="utf-8")
     text = ["--dataset=text", f"--data_dir={tmp_path}"]
-    sizes = "units=8,bptt=6,batch_size=4,epochs=1,steps_per_epoch=2"
+    sizes = "units=8,bptt=6,batch_size=4,epochs=1,steps_per_epoch=2,accelerate=off"
     select = ["--mode=select", "--candidates=exploring_darts,random", "--count=1", *text]
-    select += [f"--search_settings={sizes},weight_learning_rate=0.1,first_share=0.3"]
+    select += ["--operations=tanh,identity"]
+    select += [f"--search_settings={sizes},weight_learning_rate=0.1,first_share=0.3,gap_epochs=0"]
     select += [f"--train_settings={sizes},learning_rate=0.1"]
     ran(tmp_path, *select, "--run_dir=study")
     ranking = json.loads((tmp_path / "study" / "ranking.json").read_text())

@@ -72,7 +72,7 @@ def decide(monkeypatch):
     return "decide"
 
 
-@pytest.mark.parametrize("kill_at", [None, 7, 12])
+@pytest.mark.parametrize("kill_at", [None, 7, pytest.param(12, marks=pytest.mark.long)])
 def test_a_weight_decay_holds_for_the_epochs_of_which_it_was_said(tmp_path, monkeypatch, kill_at):
     """And then the search's own; so a search that was killed goes on as if it had not been."""
     forget_members(monkeypatch)
@@ -158,7 +158,9 @@ def test_a_search_that_stops_has_the_cell_that_the_rule_names(tmp_path, decide):
     assert again.served == [] and (tmp_path / "history.jsonl").read_text() == before
 
 
-@pytest.mark.parametrize("step", [1, 6, 14, 19])
+@pytest.mark.parametrize(
+    "step", [6, 14, *(pytest.param(step, marks=pytest.mark.long) for step in (1, 19))]
+)
 def test_killed_it_is_told_the_same(tmp_path, decide, step):
     made = config(rules=decide, epochs=9).composed({"rules": decide})
     alpha, weights, history = search(tmp_path / "whole", made=made)

@@ -87,7 +87,7 @@ def test_a_search_ends_within_it(uncounted, tmp_path):
     assert not {name for name, _ in cell["nasbench201"]} & {"nor_conv_1x1", "nor_conv_3x3"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_in_stages_ends_within_it(uncounted, tmp_path):
     """What the first stage drops is not what the last one needs."""
     small = "--epochs=1 --steps_per_epoch=1 --batch_size=4 --train_examples=20 --channels=2"

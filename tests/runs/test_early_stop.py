@@ -47,7 +47,7 @@ def data(tmp_path):
 @pytest.mark.slow
 def test_a_search(eagerly, uncounted, tmp_path, enough, data, capsys):
     asked = {"mode": "search", "rules": "enough", "epochs": 9, "hypergradient": "first_order"}
-    asked |= {"weight_learning_rate": 0.1}
+    asked |= {"weight_learning_rate": 0.1, "operations": "tanh,identity", "gap_epochs": 0}
     config = configure(asked | data | SIZES | {"run_dir": str(tmp_path / "run")})
     modes.search(config)
     said = capsys.readouterr().out

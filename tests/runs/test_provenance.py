@@ -36,6 +36,7 @@ def found(tmp_path_factory):
         text = [" ".join(draw.choices("abcdefghij", k=9)) + "\n" for _ in range(lines)]
         (directory / f"{name}.txt").write_text("".join(text))
     settings = SIZES | {"hypergradient": "first_order", "weight_learning_rate": 0.5, "seed": 3}
+    settings |= {"operations": "tanh,identity", "gap_epochs": 0}
     tf.config.run_functions_eagerly(True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "search_memory", lambda *arguments: None)

@@ -33,7 +33,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 @pytest.mark.parametrize(
     ("name", "every"),
     [
-        *((name, 3) for name in STUDIES),
+        *((name, 3) for name in STUDIES if name != "bayesian"),
+        pytest.param("bayesian", 3, marks=pytest.mark.long),
         *(pytest.param(name, 1, marks=pytest.mark.long) for name in STUDIES),
     ],
 )

@@ -116,8 +116,8 @@ def alpha_heatmap(
         if np.isnan(weight):
             continue
         colour = "white" if image.norm(weight) > 0.65 else "#222222"
-        text = f"{weight:.{digits}f}"
-        axes.text(column, row, text, ha="center", va="center", size=8, color=colour)
+        text = axes.text(column, row, f"{weight:.{digits}f}", ha="center", va="center")
+        text.set(size=8, color=colour, in_layout=False)  # inside the axes: a fifth of the time
         if weight == np.nanmax(mixing[row]) > np.nanmin(mixing[row]):
             place = column - 0.47, row - 0.45
             axes.add_patch(Rectangle(place, 0.94, 0.9, fill=False, color="#d1602a", linewidth=1.2))
