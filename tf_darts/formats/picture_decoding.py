@@ -196,34 +196,29 @@ def _bmp(data: Bytes) -> tf.Tensor:
 
 
 def _webp(data: Bytes) -> tf.Tensor:
-    def marked(flag: int) -> tf.Tensor:
-        return data.begins(12, b"VP8X") & tf.equal(data.number(20, 1) // flag % 2, 1)
-
-    frame = tf.while_loop(
-        lambda position: ~data.begins(position, b"ANMF") & (position < data.length),
-        lambda position: (
-            position + 8 + data.number(position + 4, 4) + data.number(position + 4, 4) % 2,
-        ),
-        (tf.constant(12, tf.int64),),
-        parallel_iterations=1,
-    )[0]
+    frame, corner, _ = picture_files.webp_frame(data)
+    animated = picture_files.webp_flag(data, 2)
+    transparent = picture_files.webp_flag(data, 16)
 
     def first_frame_file() -> tf.Tensor:
         """The first picture of an animation as a file of its own."""
         body = _part(data.file, frame + 24, frame + 8 + data.number(frame + 4, 4))
         sides = _part(data.file, frame + 14, frame + 20)
-        flags = tf.where(marked(16), b"\x10\0\0\0", b"\0\0\0\0")
+        flags = tf.where(transparent, b"\x10\0\0\0", b"\0\0\0\0")
         body = tf.strings.join([b"WEBPVP8X\x0a\0\0\0", flags, sides, body])
         length = tf.cast(tf.strings.length(body), tf.int64)
         sizes = [_byte(length // (1 << shift) % 256) for shift in (0, 8, 16, 24)]
         return tf.strings.join([b"RIFF", *sizes, body])
 
+    def decoded(channels: int) -> tf.Tensor:
+        """The picture; of an animation in its place, with zeros around it, as Pillow has it."""
+        picture = tf.io.decode_webp(file, channels=channels)[0]
+        size = tf.stack([1 + data.number(27, 3), 1 + data.number(24, 3)])
+        behind = size - corner - tf.shape(picture, tf.int64)[:2]
+        margins = tf.where(animated, tf.stack([corner, behind], axis=1), 0)
+        return tf.pad(picture, tf.concat([margins, tf.zeros([1, 2], tf.int64)], axis=0))
+
     # TensorFlow's decoder ends the whole process at an animation of the wrong channels.
-    file = tf.cond(marked(2), first_frame_file, lambda: data.file)
+    file = tf.cond(animated, first_frame_file, lambda: data.file)
     lossless_alpha = data.begins(12, b"VP8L") & tf.equal(data.number(24, 1) // 16 % 2, 1)
-    pixels = tf.cond(
-        marked(16) | lossless_alpha,
-        lambda: _on_white(tf.io.decode_webp(file, channels=4)[0]),
-        lambda: tf.io.decode_webp(file, channels=3)[0],
-    )
-    return pixels
+    return tf.cond(transparent | lossless_alpha, lambda: _on_white(decoded(4)), lambda: decoded(3))

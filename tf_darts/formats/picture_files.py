@@ -237,6 +237,28 @@ def _bmp(data: Bytes) -> Layout:
     return Layout(size, complete, decodable, tf.constant(1, tf.int64))
 
 
+def webp_flag(data: Bytes, flag: int) -> tf.Tensor:
+    """Whether a WebP file says so of itself: 2 that it is animated, 16 that it is transparent."""
+    return data.begins(12, b"VP8X") & tf.equal(data.number(20, 1) // flag % 2, 1)
+
+
+def webp_frame(data: Bytes) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Finds the first picture of an animated WebP file.
+
+    Returns:
+      Where it is, or the file's length; the rows above and the columns left of it, `[2]`; its
+      height and width, `[2]`.
+    """
+    at = tf.while_loop(
+        lambda at: ~data.begins(at, b"ANMF") & (at < data.length),
+        lambda at: (at + 8 + data.number(at + 4, 4) + data.number(at + 4, 4) % 2,),
+        (tf.constant(12, tf.int64),),
+        parallel_iterations=1,
+    )[0]
+    corner = 2 * data.number(tf.stack([at + 11, at + 8]), 3)
+    return at, corner, 1 + data.number(tf.stack([at + 17, at + 14]), 3)
+
+
 def _webp(data: Bytes) -> Layout:
     def step(at: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         length = data.number(at + 4, 4)
@@ -257,6 +279,9 @@ def _webp(data: Bytes) -> Layout:
     for name, sides in sizes.items():
         matches = data.begins(12, name)
         size, decodable = tf.where(matches, tf.stack(sides), size), decodable | matches
+    at, corner, sides = webp_frame(data)
+    inside = (at < data.length) & tf.reduce_all(corner + sides <= size)
+    decodable &= inside | ~webp_flag(data, 2)
     return Layout(size, complete, decodable, _orientation(data, exif))
 
 

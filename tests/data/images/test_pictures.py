@@ -71,6 +71,15 @@ def few_greys(bits, transparent=None):
 BW = GREY.point(lambda value: 255 * (value > 120), "1")
 DEEP = Image.fromarray(SMOOTH[..., 0].astype(np.uint16) * 200 + 77)
 PALETTE = RGB.quantize(15)
+
+
+def framed(opaque):
+    """In the middle of a larger, transparent picture: animations keep what is inside alone."""
+    larger = Image.new("RGBA", (40, 30))
+    larger.paste(RGB if opaque else GLASS, (9, 5))
+    return larger
+
+
 # By name: the file, and how far pixels may differ.
 ANSWERED = {
     "jpeg": (file(RGB, "JPEG", quality=90), LOSSY),
@@ -110,6 +119,13 @@ ANSWERED = {
         animation("WEBP", GLASS, OTHER.convert("RGBA"), lossless=True),
         0,
     ),
+    **{
+        f"animated webp of a part, {opaque=}": (
+            animation("WEBP", framed(opaque), Image.new("RGBA", (40, 30)), lossless=True),
+            0,
+        )
+        for opaque in (True, False)
+    },
     "one pixel": (file(RGB.crop((0, 0, 1, 1)), "PNG"), 0),
     **{f"held {way}": (marked(way), LOSSY) for way in range(1, 9)},
     **{f"held {way}, big": (marked(way, big=True), LOSSY) for way in (3, 6)},
@@ -125,6 +141,8 @@ OF_FOLDERS = {
     "black and white bmp": file(BW, "BMP"),
     "ppm": file(RGB, "PPM"),
 }
+_PART = animation("WEBP", framed(True), Image.new("RGBA", (40, 30)), lossless=True)
+OUTSIDE = _PART[:24] + bytes(6) + _PART[30:]  # of one pixel, it says
 # With a word of the served model's refusal.
 REFUSED = {
     "empty": (b"", "is no picture"),
@@ -133,6 +151,7 @@ REFUSED = {
     "half a png": (file(RGB, "PNG")[:-100], "is cut off"),
     "half a gif": (file(PALETTE, "GIF")[:-60], "is cut off"),
     "half a bmp": (file(RGB, "BMP")[:-60], "is cut off"),
+    "an animated webp whose picture is not inside": (OUTSIDE, "is of a variety"),
     "half a webp": (file(RGB, "WEBP")[:-60], "is cut off"),
     "only a beginning": (b"\xff\xd8\xff\xe0", "is cut off"),
 }
