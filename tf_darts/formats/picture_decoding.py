@@ -142,11 +142,13 @@ def _png(data: Bytes) -> tf.Tensor:
 def _gif(data: Bytes) -> tf.Tensor:
     gif = picture_files.gif_frame(data)
     frame, control = gif.frame, tf.maximum(gif.control, 0)
-    transparent = (gif.control >= 0) & tf.equal(data.number(control + 3, 1) % 2, 1)
-    has_local_table = data.number(frame + 9, 1) >= 128
-    table = tf.where(has_local_table, frame + 10, 13)
-    colour = table + 3 * data.number(control + 6, 1)
-    flags = data.number(control + 3, 1)
+    flags, local_flags = data.number(control + 3, 1), data.number(frame + 9, 1)
+    local = local_flags >= 128
+    table_size = picture_files.colours(tf.where(local, local_flags, data.number(10, 1)))
+    place = 3 * data.number(control + 6, 1)
+    # A number beyond the table is no pixel's, and what stands there is no colour.
+    transparent = (gif.control >= 0) & tf.equal(flags % 2, 1) & (place < table_size)
+    colour = tf.where(local, frame + 10, 13) + place
 
     def white() -> tf.Tensor:
         # TensorFlow makes transparent parts black. With the mark taken away they have the colour

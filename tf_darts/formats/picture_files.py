@@ -183,7 +183,7 @@ class Gif(NamedTuple):
 
 def gif_frame(data: Bytes) -> Gif:
     """Finds the first picture of a GIF file."""
-    start = 13 + _colours(data.number(10, 1))
+    start = 13 + colours(data.number(10, 1))
 
     def step(at: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         control = data.begins(at, b"\x21\xf9")
@@ -192,7 +192,7 @@ def gif_frame(data: Bytes) -> Gif:
     return Gif(*_walk(start, data.length, step))
 
 
-def _colours(flags: tf.Tensor) -> tf.Tensor:
+def colours(flags: tf.Tensor) -> tf.Tensor:
     """The bytes of a table of colours, of which flags tell."""
     size = tf.bitwise.left_shift(tf.constant(6, tf.int64), tf.bitwise.bitwise_and(flags, 7))
     return tf.where(flags >= 128, size, 0)
@@ -212,7 +212,7 @@ def _blocks(data: Bytes, at: tf.Tensor) -> tf.Tensor:
 def _gif(data: Bytes) -> Layout:
     gif = gif_frame(data)
     frame = tf.maximum(gif.frame, 0)
-    pixels = frame + 11 + _colours(data.number(frame + 9, 1))
+    pixels = frame + 11 + colours(data.number(frame + 9, 1))
     complete = (gif.frame >= 0) & (_blocks(data, pixels) <= data.length)
     size = tf.stack([data.number(8, 2), data.number(6, 2)])
     # What is around a smaller picture is filled differently by all who read it.

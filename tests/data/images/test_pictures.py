@@ -68,6 +68,13 @@ def few_greys(bits, transparent=None):
     return b"\x89PNG\r\n\x1a\n" + head + mark + pixels
 
 
+def gif_without(number):
+    """A GIF of four colours, of which the one of a number, if there is such, is transparent."""
+    content = bytearray(file(GREY.quantize(4), "GIF", transparency=1))
+    content[content.index(b"\x21\xf9") + 6] = number
+    return bytes(content)
+
+
 BW = GREY.point(lambda value: 255 * (value > 120), "1")
 DEEP = Image.fromarray(SMOOTH[..., 0].astype(np.uint16) * 200 + 77)
 PALETTE = RGB.quantize(15)
@@ -105,6 +112,7 @@ ANSWERED = {
     "animated png": (animation("PNG"), 0),
     "gif": (file(PALETTE, "GIF"), 0),
     "transparent gif": (file(PALETTE, "GIF", transparency=3), 0),
+    **{f"gif without colour {n}": (gif_without(n), 0) for n in (0, 3, 4, 255)},
     "animated gif": (animation("GIF"), 0),
     "bmp": (file(RGB, "BMP"), 0),
     "grey bmp": (file(GREY, "BMP"), 0),
