@@ -8,6 +8,7 @@ import pytest
 
 from tests.support import toy_table
 from tf_darts.benchmarks import CellTable, NasBench201
+from tf_darts.cells.genotype import genotype_class
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.errors import UserError
 from tf_darts.spaces.nasbench201 import strings
@@ -134,6 +135,14 @@ def test_the_space_s_strings():
         assert strings.convolution_counts(text) == strings.convolutions(architecture)
     mixed = {"nasbench201": [("none", 0), ("none", 1), ("skip_connect", 0), *[("none", 0)] * 3]}
     assert strings.of_fields(mixed).startswith("|none~0|+|skip_connect~0|none~1|+")
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 4])
+def test_cells_of_more_or_fewer_nodes_are_in_no_table(nodes, tmp_path):
+    table = NasBench201(toy_table.write(tmp_path / "table.csv", [("none",) * 6]))
+    edges = [("none", source) for node in range(1, nodes + 1) for source in range(node)]
+    with pytest.raises(UserError, match=rf"has 6 edges, and not {len(edges)}\.$"):
+        table.has(genotype_class("nasbench201")(edges))
 
 
 # METHODS' numbers of the real table: published ones, and what was computed of it elsewhere.

@@ -98,12 +98,14 @@ def written(architecture: Sequence[str]) -> str:
 def of_fields(cell: Mapping[str, Sequence[tuple[str, int]]]) -> str:
     """The string of a cell in a genotype's fields; the inverse of `fields`.
 
-    A node's edges may stand in another order there; in a string they do not.
+    A node's edges may stand in another order there; in a string they do not. Raises `UserError`
+    where there are more or fewer nodes, which no string has.
 
     Examples:
       >>> of_fields(fields(EXAMPLE)) == EXAMPLE
       True
     """
+    checked([name for name, _ in cell["nasbench201"]])
     edges = iter(cell["nasbench201"])
     nodes = [sorted((next(edges) for _ in range(node)), key=lambda e: e[1]) for node in (1, 2, 3)]
     return written([name for node in nodes for name, _ in node])
