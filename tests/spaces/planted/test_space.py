@@ -1,12 +1,15 @@
 """The record of the space `planted`, and the doors that are made of it."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
+from tf_darts.cells.genotype import genotype_class
 from tf_darts.cells.published import PUBLISHED
 from tf_darts.config.presets import configure
 from tf_darts.data.facts import ImageFacts
 from tf_darts.data.images.planted_answer import ANSWER
+from tf_darts.errors import UserError
 from tf_darts.spaces.planted import make
 from tf_darts.spaces.planted.published import CELLS
 from tf_darts.spaces.planted.settings import PlantedSearchConfig, PlantedTrainingConfig
@@ -45,3 +48,10 @@ def test_both_networks_begin_by_the_seed():
     first = logits(0)
     np.testing.assert_array_equal(logits(0), first)
     assert first.shape == (2, 2, 5) and np.abs(logits(1) - first).max() > 1e-3
+
+
+def test_a_cell_of_two_nodes_is_refused():
+    edges = [["taps_1", source] for node in (6, 7) for source in range(node)]
+    cell = genotype_class("planted").from_dict({"planted": edges})
+    with pytest.raises(UserError, match=r"a cell of 2 nodes cannot be made: .* of 6 edges\.$"):
+        make.objective(PlantedTrainingConfig(), cell, FACTS)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from tf_darts.cells.genotype import Genotype
 from tf_darts.cells.topology import CellTopology
 from tf_darts.data.facts import ImageFacts
+from tf_darts.errors import UserError
 from tf_darts.runtime.seeds import sub_seed
 from tf_darts.spaces.image_doors import ImageObjective, ImageSupernet
 from tf_darts.spaces.planted.network import FieldsNetwork
@@ -22,8 +23,18 @@ def supernet(
 
 
 def objective(config: PlantedTrainingConfig, cell: Genotype, facts: ImageFacts) -> ImageObjective:
-    """The training of a network of chosen operations, with random weights."""
-    (node,), seed = cell.cells["cell"].nodes, sub_seed(config.seed, "weights")
+    """The training of a network of chosen operations, with random weights.
+
+    Raises:
+      UserError: the cell has more nodes than the one that puts the fields together.
+    """
+    node, *others = cell.cells["cell"].nodes
+    if others:
+        raise UserError(
+            f"A planted network of a cell of {1 + len(others)} nodes cannot be made: its one node"
+            f" puts {len(node)} fields together; give a cell of {len(node)} edges."
+        )
+    seed = sub_seed(config.seed, "weights")
     edges = [(name,) for name, _ in node]
     model = FieldsNetwork(edges, facts.classes, config.channels, affine=True, seed=seed)
     return ImageObjective(model, facts.shape, batch_size=config.batch_size)
