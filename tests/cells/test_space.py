@@ -14,6 +14,7 @@ from tf_darts.cells import genotype_files, space
 from tf_darts.cells.genotype import SPACES, Genotype, genotype_class
 from tf_darts.cells.published import PUBLISHED, published_cells
 from tf_darts.cells.space import find_space, register_space, spaces
+from tf_darts.cells.topology import CellTopology
 from tf_darts.config.setting import setting
 from tf_darts.errors import UserError
 from tf_darts.report.drawing.cell_drawing import draw_genotype
@@ -132,3 +133,17 @@ def test_its_drawing(toy):
     draw_genotype(cell, "toy")
     nothing = [[name, source] for (_, source), name in zip(EDGES, ["none"] * 6, strict=True)]
     draw_genotype(genotype_class("toy")(nothing))
+
+
+def test_fields_that_another_space_has_too(toy, monkeypatch):
+    """A cell of one's own whose kinds are called as the convolutional ones are."""
+    monkeypatch.delitem(space._SPACES, "toy")
+    topology = CellTopology(2, 1, 2, ("twice", "identity"))
+    own = {kind: lambda: topology for kind in ("normal", "reduce")}
+    register_space(toy_space.space(name="toy2", graphs=own))
+    edges = [["twice", 0], ["identity", 1]]
+    cell = {name: edges for name in own} | {f"{name}_concat": [2] for name in own}
+    read = genotype_files.parse(json.dumps(cell), space="toy2")
+    assert read.space == "toy2" and read.to_dict() == cell
+    with pytest.raises(UserError, match="unknown operation 'twice'"):
+        genotype_files.parse(json.dumps(cell))

@@ -135,18 +135,18 @@ def from_nni(document: Mapping[str, Any]) -> dict[str, Any] | None:
             )
         fields[cell] = [edges_by_node[cell, node] for node in nodes]
         fields[f"{cell}_concat"] = list(range(2, 2 + len(nodes)))
-    return _renamed(fields)
+    return fields
 
 
 def from_fields(fields: Mapping[str, Any], wanted: str | None = None) -> tuple[str, dict[str, Any]]:
     """Space and fields of a cell given by name, as in a named tuple; raises `UserError`.
 
-    `wanted` is the space whose cells are asked for, for the sentence.
+    `wanted` is the space whose cells are asked for, which goes before others with these fields.
     """
     fields = {"recurrent" if name == "edges" else name: v for name, v in fields.items()}
-    space = space_with(fields)
+    space = space_with(fields, wanted)
     if space is not None:
-        return space, _renamed(fields)
+        return space, _renamed(fields) if space == "convolutional" else dict(fields)
     present = shown(", ".join(map(str, fields)) or "none", 120)
     known = fields_by_space()
     asked = [known[wanted]] if wanted in known else known.values()
@@ -159,10 +159,10 @@ def fields_by_space() -> dict[str, tuple[str, ...]]:
     return {name: space.all_fields for name, space in spaces().items()}
 
 
-def space_with(fields: Mapping[str, Any]) -> str | None:
-    """The first space whose cells have just these fields; None where there is none."""
-    sets = {name: set(names) for name, names in fields_by_space().items()}
-    return next((name for name, names in sets.items() if fields.keys() == names), None)
+def space_with(fields: Mapping[str, Any], wanted: str | None = None) -> str | None:
+    """The first space whose cells have just these fields, `wanted` before others, or None."""
+    having = [name for name, own in fields_by_space().items() if fields.keys() == set(own)]
+    return wanted if wanted in having else next(iter(having), None)
 
 
 def _calls(text: str, space: str | None) -> dict[str, ast.Call | ast.Dict]:

@@ -60,7 +60,8 @@ def load(path: pathlib.Path | str, space: str | None = None) -> Genotype:
       path: of a genotype file, or of a text in which another program left a cell; `FILE:NAME` is
         the one of several that is assigned to NAME. `RUN/history.jsonl:N` is the cell that a
         search had after N epochs.
-      space: the one whose cells are asked for, for sentences; None where it may be any.
+      space: the one whose cells are asked for, which goes before others whose cells have the same
+        fields; None where it may be any.
     """
     file, name = split_name(str(path))
     if is_history(file):
@@ -116,7 +117,7 @@ def parse(
 def of_fields(fields: Mapping[str, Any], wanted: str | None = None) -> Genotype:
     """The genotype with these fields, of whichever space has them; raises `UserError`.
 
-    `wanted` is the space whose cells are asked for, for the sentence.
+    `wanted` is the space whose cells are asked for, which goes before others with these fields.
     """
     space, fields = foreign_cells.from_fields(fields, wanted)
     return genotype_class(space).from_dict(fields)

@@ -19,7 +19,7 @@ def read(reference: str, space: str | None = None) -> Genotype:
 
     Args:
       reference: the file, or the text itself.
-      space: the one whose cells are asked for, for sentences; None where it may be any.
+      space: the one whose cells are asked for, as of `genotype_files.load`.
 
     Raises:
       UserError: there is none, in one sentence.
