@@ -268,6 +268,10 @@ def test_the_good_documents_are_good(tmp_path):
         (_recurrent(recurrent=[["tanh", 5], ["relu", 0]]), "predecessor 5 is not an earlier node"),
         (_recurrent(recurrent=[["tanh", -1], ["relu", 0]]), "predecessor -1 is not an earlier"),
         (_recurrent(recurrent=[], concat=[1]), "recurrent cell: it has no nodes"),
+        (
+            _recurrent(recurrent=[[["tanh", 0], ["relu", 0]]], concat=[1, 2]),
+            "recurrent cell, node 1: needs one edge, has 2.",
+        ),
         (_recurrent(recurrent="tanh"), "expected a list of [operation, predecessor] pairs"),
         (_recurrent(recurrent=["ab"]), "expected a list of [operation, predecessor] pairs"),
         (_recurrent(recurrent=3), "expected a list of [operation, predecessor] pairs"),

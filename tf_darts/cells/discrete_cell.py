@@ -108,14 +108,8 @@ def _check_edge(
 
 
 def _edges(rows: Any, location: str) -> tuple[Edge, ...]:
-    """A flat sequence of edges; a nested one, node by node, is made flat."""
+    """A flat sequence of edges."""
     try:
-        rows = list(rows)
-        if rows and all(
-            isinstance(row, list | tuple) and row and all(isinstance(e, list | tuple) for e in row)
-            for row in rows
-        ):
-            rows = [edge for row in rows for edge in row]
         edges = tuple((operation, predecessor) for operation, predecessor in rows)
     except (TypeError, ValueError):
         edges = None
@@ -129,7 +123,7 @@ def _nodes(rows: Any, topology: CellTopology, location: str) -> tuple[tuple[Edge
     nested = isinstance(rows, list | tuple) and any(
         isinstance(row, list | tuple) and row and isinstance(row[0], list | tuple) for row in rows
     )
-    if nested and topology.keep != 1:  # one edge a node: the official release has them flat only
+    if nested:
         return tuple(_edges(row, location) for row in rows)
     edges, nodes = _edges(rows, location), []
     while edges:
