@@ -7,9 +7,10 @@ import requests
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import registered
 
+from tf_darts.data import own_sets
 from tf_darts.data.images import registry as images
 from tf_darts.data.images import tfds as tfds_images
-from tf_darts.data.images.image_set import ImageSet, square
+from tf_darts.data.images.image_set import ImageSet, all_square, square
 from tf_darts.errors import UserError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 6, 4, 3)).astype(np.uint8)
@@ -83,6 +84,18 @@ def test_square_averages():
 @pytest.mark.parametrize("size", [1, 3, 5, 31])
 def test_square_sizes(size):
     assert square(PIXELS, size).shape == (5, size, size, 3)
+
+
+def test_all_images_of_a_set_are_scaled_a_few_at_a_time():
+    many = np.random.default_rng(0).integers(0, 256, (150, 6, 4, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(all_square("", many, 5), square(many, 5))
+
+
+@pytest.mark.parametrize("name", ["digits", "own"])
+def test_so_large_that_they_do_not_fit_they_are_refused_before_one_is_scaled(name, monkeypatch):
+    monkeypatch.setitem(own_sets.IMAGES, "own", lambda *_: (PIXELS, LABELS, ("cat", "dog")))
+    with pytest.raises(UserError, match=rf"^--dataset={name}: \d+ images of 4000000x4000000x. are"):
+        images.load(name, image_size=4_000_000)
 
 
 def test_digits():

@@ -7,7 +7,7 @@ import pathlib
 
 import numpy as np
 
-from tf_darts.data.images.image_set import ImageSet, square
+from tf_darts.data.images.image_set import ImageSet, all_square
 from tf_darts.errors import UserError
 
 _WHITE = 16  # the pixels are 0..16
@@ -24,7 +24,7 @@ def load(data_dir: pathlib.Path | None, image_size: int, part: str = "train") ->
       part: `train` or `test`.
 
     Raises:
-      UserError: a `data_dir` was given.
+      UserError: a `data_dir` was given, or so large images do not fit in memory.
     """
     if data_dir is not None:
         raise UserError(
@@ -40,7 +40,7 @@ def load(data_dir: pathlib.Path | None, image_size: int, part: str = "train") ->
     images = np.round(digits.images[numbers] * (255 / _WHITE)).astype(np.uint8)[..., np.newaxis]
     origins = images
     if image_size:
-        images = square(images, image_size).numpy()
+        images = all_square("--dataset=digits", images, image_size)
     classes = tuple(map(str, digits.target_names))
     labels = digits.target[numbers].astype(np.int32)
     return ImageSet("digits", images, labels, classes, origins)

@@ -16,6 +16,8 @@ from tf_darts.data.fingerprint import (
 )
 from tf_darts.errors import UserError
 
+_AT_ONCE = 64  # images
+
 
 @dataclasses.dataclass(frozen=True)
 class ImageSet:
@@ -81,6 +83,24 @@ def square(images: tf.Tensor | np.ndarray, size: int) -> tf.Tensor:
     """
     with tf.device("CPU:0"):  # where the images are
         return centred(images, size, size)
+
+
+def all_square(source: str, images: np.ndarray, size: int) -> np.ndarray:
+    """As `square`, of all images of a set, a few at a time: while one is scaled it is float32.
+
+    Args:
+      source: what an error is about.
+      images: uint8 `[images, height, width, channels]`.
+      size: pixels of a side.
+
+    Raises:
+      UserError: they would not fit in memory.
+    """
+    scaled = allocate(source, len(images), (size, size, images.shape[-1]))
+    for first in range(0, len(images), _AT_ONCE):
+        some = slice(first, first + _AT_ONCE)
+        scaled[some] = square(images[some], size)
+    return scaled
 
 
 def centred(images: tf.Tensor | np.ndarray, height: int, width: int) -> tf.Tensor:

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from tf_darts.data import own_sets
-from tf_darts.data.images.image_set import ImageSet, square
+from tf_darts.data.images.image_set import ImageSet, all_square
 from tf_darts.errors import UserError
 
 
@@ -19,7 +19,8 @@ def load(name: str, directory: pathlib.Path | None, image_size: int, part: str) 
       part: "train" or "test".
 
     Raises:
-      UserError: its loader fails, or gives something else than images, labels and classes.
+      UserError: its loader fails, or gives something else than images, labels and classes; or so
+        large images do not fit in memory.
     """
     loaded = own_sets.loaded(name, own_sets.IMAGES[name], directory, part)
     try:
@@ -37,7 +38,7 @@ def load(name: str, directory: pathlib.Path | None, image_size: int, part: str) 
         raise _refused(name, reason)
     origins = images
     if image_size:
-        images = square(images, image_size).numpy()
+        images = all_square(f"--dataset={name}", images, image_size)
     return ImageSet(name, images, labels.astype(np.int32), classes, origins)
 
 
