@@ -47,6 +47,22 @@ def test_an_output_that_is_none():
         CellTopology(1, 1, 1, ("a",), output="sum")
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"nodes": 0}, "has 2 given and 0 searched nodes; it needs one of each or more"),
+        ({"keep": 3}, r"keep 3 edges, and the first searched one has 2; let them keep 1 to 2, or"),
+        ({"keep": 0}, "keep 0 edges"),
+        ({"operations": ()}, "edge are none at all; name one or more"),
+        ({"operations": ("a", "b", "a")}, "edge are a, b, a; name one or more, each once"),
+        ({"operations": (("a", "b"), ("a", "a"))}, "edge are a, a; name"),
+    ],
+)
+def test_cells_that_nothing_could_be_derived_of(changes, sentence):
+    with pytest.raises(UserError, match=sentence):
+        CellTopology(**{"inputs": 2, "nodes": 1, "keep": 2, "operations": ("a", "b")} | changes)
+
+
 def test_all_edges_are_kept_in_their_order_and_none_competes():
     table = np.array([[3, 2, 1], [1, 3, 2], [1, 2, 3], [5, 1, 1], [1, 5, 5], [0, 0, 1]]) / 10
     assert strongest_edges(table, ALL) == [

@@ -27,7 +27,9 @@ class CellTopology:
       output: one of `OUTPUTS`.
 
     Raises:
-      UserError: there is not one list for each edge, or the lists are not equally long.
+      UserError: it has no nodes, its first searched node has fewer edges than nodes keep, an edge
+        has no operations or one of them twice, there is not one list for each edge, or the lists
+        are not equally long.
     """
 
     inputs: int
@@ -42,6 +44,22 @@ class CellTopology:
             raise UserError(
                 f"a cell's output is {self.output!r}; it is one of {', '.join(OUTPUTS)}."
             )
+        if self.inputs < 1 or self.nodes < 1:
+            raise UserError(
+                f"a cell has {self.inputs} given and {self.nodes} searched nodes; it needs one of"
+                " each or more."
+            )
+        if self.keep is not None and not 1 <= self.keep <= self.inputs:
+            raise UserError(
+                f"a cell's nodes keep {self.keep} edges, and the first searched one has"
+                f" {self.inputs}; let them keep 1 to {self.inputs}, or all (None)."
+            )
+        for names in self.operations if self.by_edge else (self.operations,):
+            if not names or len(set(names)) < len(names):
+                raise UserError(
+                    f"the operations of a cell's edge are {', '.join(names) or 'none at all'}; name"
+                    " one or more, each once."
+                )
         if not self.by_edge:
             return
         lengths = [len(names) for names in self.operations]
