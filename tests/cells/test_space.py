@@ -67,6 +67,23 @@ def test_settings_that_cannot_be_flags(toy):
     assert "toy2" not in spaces()
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"name": 5}, "5 is no name; give letters, digits and _"),
+        ({"name": "my/space"}, "'my/space' is no name"),
+        ({"name": ""}, "'' is no name"),
+        ({"graphs": {}}, "'toy2' has no graphs; give one for each kind of cell"),
+        ({"graphs": {"cell": toy_space.topology()}}, "graph of 'cell' is a CellTopology; give a f"),
+        ({"graphs": {"cell": dict}}, "the graph of 'cell' is a dict; return a CellTopology"),
+    ],
+)
+def test_names_and_graphs_that_cannot_be(toy, changes, sentence):
+    with pytest.raises(UserError, match=sentence):
+        register_space(toy_space.space(**{"name": "toy2"} | changes))
+    assert "toy2" not in spaces()
+
+
 def test_presets_that_cannot_be(toy):
     for presets, sentence in (
         ({("train", "digits"): {"epoch": 3}}, r"with 'epoch', .* settings \(did you mean epochs"),

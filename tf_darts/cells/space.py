@@ -10,6 +10,7 @@ import dataclasses
 import importlib
 import importlib.util
 import pkgutil
+import re
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -170,16 +171,22 @@ def register_space(space: Space) -> Space:
     """Makes a space known, as long as this process lives; returns it.
 
     Raises:
-      UserError: there is one of this name, its data are of no known kind, its answer cannot be
-        compared with, or a setting of its is none or has another type than the setting of that name
-        elsewhere.
+      UserError: its name is none or is taken, its graphs make no topologies, its data are of no
+        known kind, its answer cannot be compared with, or a setting of its is none or has another
+        type than the setting of that name elsewhere.
     """
+    if not isinstance(space.name, str) or not re.fullmatch(r"[\w.+-]+", space.name):
+        raise UserError(
+            f"register_space: {space.name!r:.60} is no name; give letters, digits and _, by which"
+            " --space and run directories may name it."
+        )
     if space.name in spaces():
         raise UserError(f"register_space: there is a space {space.name!r} already; choose a name.")
     if space.data not in (IMAGES, TEXTS):
         raise UserError(
             f"register_space: {space.name!r} is for {space.data!r}; data are {IMAGES} or {TEXTS}."
         )
+    _check_graphs(space)
     for settings in (space.search, space.training):
         _check_settings(settings)
     _check_presets(space)
@@ -187,6 +194,24 @@ def register_space(space: Space) -> Space:
         _check_answer(space)
     _SPACES[space.name] = space
     return space
+
+
+def _check_graphs(space: Space) -> None:
+    """Raises `UserError` where its graphs do not make a topology for each kind of cell."""
+    where = f"register_space: {space.name!r}"
+    if not isinstance(space.graphs, Mapping) or not space.graphs:
+        raise UserError(f"{where} has no graphs; give one for each kind of cell, by its name.")
+    for kind, graph in space.graphs.items():
+        if not callable(graph):
+            raise UserError(
+                f"{where}: what makes the graph of {kind!r} is a {type(graph).__name__}; give a"
+                " function that returns a CellTopology."
+            )
+        made = graph()
+        if not isinstance(made, CellTopology):
+            raise UserError(
+                f"{where}: the graph of {kind!r} is a {type(made).__name__}; return a CellTopology."
+            )
 
 
 def _check_presets(space: Space) -> None:
