@@ -73,6 +73,14 @@ def test_running_statistics_are_those_of_updates_in_a_row(float64):
     np.testing.assert_allclose(cell.running_variance, variance, rtol=1e-12)
 
 
+def test_a_single_sequence_has_no_unbiased_variance_and_leaves_numbers(float64):
+    cell = RelaxedRecurrentCell(6, nodes=3)
+    cell.build()
+    inputs, hidden = tf.ones([4, 1, 6], tf.float64), tf.zeros([1, 6], tf.float64)
+    cell(inputs, hidden, tf.cast(mixing(6), tf.float64), seed=SEED, training=True)
+    np.testing.assert_allclose(cell.running_variance, 0.9**16, rtol=1e-12)
+
+
 def test_evaluation_uses_them_and_nothing_else():
     model = RelaxedLanguageModel(20, 6, **DROPOUTS)
     model.build()

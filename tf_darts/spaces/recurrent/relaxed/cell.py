@@ -143,8 +143,9 @@ class RelaxedRecurrentCell(keras.layers.Layer):
         result = Recurrence(*in_chunks(run, *arguments)) if self.rematerialize else run(*arguments)
         batch = tf.cast(collectives.norm_replicas() * shape[0], inputs.dtype)
         self._update(self.running_mean, result.means)
-        # The running variance is the unbiased one.
-        self._update(self.running_variance, result.variances * batch / (batch - 1.0))
+        # The running variance is the unbiased one, which a single sequence has not.
+        others = tf.maximum(batch - 1.0, 1.0)
+        self._update(self.running_variance, result.variances * batch / others)
         return result.outputs, result.outputs[-1]
 
     def _update(self, running: keras.Variable, values: tf.Tensor) -> None:
