@@ -6,6 +6,7 @@ from tf_darts.runtime import start_up
 start_up.load_tensorflow()  # without its chatter
 
 import gc
+import io
 import json
 import os
 import pathlib
@@ -24,6 +25,7 @@ from tensorflow_datasets.core import registered
 
 import tf_darts.accelerate  # noqa: F401, as every run has them
 from tests.support.paths import ROOT, SHARED
+from tf_darts.report import plots
 from tf_darts.runtime.graph_optimisers import ALL, NOT_WORTH_IT
 from tf_darts.runtime.lean_graphs import set_lean
 from tf_darts.runtime.precision import set_precision
@@ -76,6 +78,30 @@ def eagerly():
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def all_eagerly():
+    """`eagerly` for all tests of a file, and for the runs that they share."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _unsynced():
+    """Nobody pulls the plug here: files need not be on the disk before the next is written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """A run's pictures have one pixel: those of a toy epoch take longer than its steps."""
+    stream = io.BytesIO()
+    Image.new("RGB", (1, 1), "white").save(stream, "png")
+    monkeypatch.setattr(plots, "_encode", lambda figure, suffix: stream.getvalue())
 
 
 @pytest.fixture

@@ -24,8 +24,11 @@ from tf_darts.runtime.callback import Callback
 from tf_darts.runtime.run_directory import FollowedRun
 from tf_darts.runtime.signals import Stopped, StopRequest
 
-# The loop is the same for all of them, and this one compiles least.
+# The loop is the same for all of them, and this one takes least.
 search = functools.partial(toy_search.search, hypergradient="first_order")
+
+
+pytestmark = pytest.mark.usefixtures("all_eagerly")  # the loop's files and order are the matter
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +69,19 @@ def test_killed_at_any_step_the_run_goes_on_exactly(tmp_path, uninterrupted, ste
     np.testing.assert_array_equal(weights, uninterrupted[1])
     assert without_time(history) == without_time(uninterrupted[2])
     assert len(data.served) < 15 or step <= 2, "it went on, it did not begin again"
+
+
+def test_so_does_one_of_compiled_functions(tmp_path):
+    tf.config.run_functions_eagerly(False)
+    try:
+        alpha, weights, history = search(tmp_path / "whole")
+        with pytest.raises(Killed):
+            search(tmp_path / "killed", Events(kill_at=8))
+        again = search(tmp_path / "killed")
+    finally:
+        tf.config.run_functions_eagerly(True)
+    assert np.array_equal(again[0], alpha) and np.array_equal(again[1], weights)
+    assert without_time(again[2]) == without_time(history)
 
 
 def test_killed_twice_and_stopped_once(tmp_path, uninterrupted):

@@ -18,6 +18,7 @@ from tf_darts.config import methods
 from tf_darts.config.setting import setting
 from tf_darts.testing import check_rule
 
+pytestmark = pytest.mark.usefixtures("all_eagerly")  # what rules are told and say is the matter
 FACTS = SearchFacts({}, 9)
 
 
@@ -72,8 +73,7 @@ def decide(monkeypatch):
     return "decide"
 
 
-@pytest.mark.parametrize("kill_at", [None, 7, pytest.param(12, marks=pytest.mark.long)])
-def test_a_weight_decay_holds_for_the_epochs_of_which_it_was_said(tmp_path, monkeypatch, kill_at):
+def test_a_weight_decay_holds_for_the_epochs_of_which_it_was_said(tmp_path, monkeypatch):
     """And then the search's own; so a search that was killed goes on as if it had not been."""
     forget_members(monkeypatch)
 
@@ -92,11 +92,12 @@ def test_a_weight_decay_holds_for_the_epochs_of_which_it_was_said(tmp_path, monk
     monkeypatch.setattr(BilevelStep, "set_weight_decay", watched)
     whole = search(tmp_path / "whole", made=made)
     assert [value for value, _ in itertools.groupby(seen)] == [1e-3, 0.5, 1e-3]
-    if kill_at:
+    for kill_at in (7, 12):
+        killed = tmp_path / f"killed_{kill_at}"
         with pytest.raises(Killed):
-            search(tmp_path / "killed", Events(kill_at=kill_at), made=made)
-        again = search(tmp_path / "killed", made=made)
-        np.testing.assert_array_equal(again[1], whole[1])
+            search(killed, Events(kill_at=kill_at), made=made)
+        again = search(killed, made=made)
+        np.testing.assert_array_equal(again[1], whole[1], err_msg=f"killed at {kill_at}")
 
 
 def test_a_supernet_that_gives_no_number_is_worth_nothing(tmp_path, monkeypatch):
@@ -158,17 +159,16 @@ def test_a_search_that_stops_has_the_cell_that_the_rule_names(tmp_path, decide):
     assert again.served == [] and (tmp_path / "history.jsonl").read_text() == before
 
 
-@pytest.mark.parametrize(
-    "step", [6, 14, *(pytest.param(step, marks=pytest.mark.long) for step in (1, 19))]
-)
-def test_killed_it_is_told_the_same(tmp_path, decide, step):
+def test_killed_it_is_told_the_same(tmp_path, decide):
     made = config(rules=decide, epochs=9).composed({"rules": decide})
     alpha, weights, history = search(tmp_path / "whole", made=made)
-    with pytest.raises(Killed):
-        search(tmp_path / "killed", Events(kill_at=step), made=made)
-    resumed = search(tmp_path / "killed", made=made)
-    assert (resumed[0] == alpha).all() and (resumed[1] == weights).all()
-    assert without_time(resumed[2]) == without_time(history)
+    for step in (1, 6, 14, 19):
+        killed = tmp_path / f"killed_{step}"
+        with pytest.raises(Killed):
+            search(killed, Events(kill_at=step), made=made)
+        resumed = search(killed, made=made)
+        assert (resumed[0] == alpha).all() and (resumed[1] == weights).all(), step
+        assert without_time(resumed[2]) == without_time(history), step
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from tf_darts.config import methods
 from tf_darts.runtime.run_directory import RunDirectory
 from tf_darts.runtime.signals import StopRequest
 
+pytestmark = pytest.mark.usefixtures("all_eagerly")
+
 
 def judge(cell):
     return {"a": float(zlib.crc32(str(cell).encode()) % 1000), "b": 1.0}
