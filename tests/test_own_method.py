@@ -64,15 +64,14 @@ def ran(cwd, *arguments):
 
 
 @pytest.mark.slow
-def test_the_ordinary_commands(uncounted, tmp_path):
-    for part in ("train", "valid", "test"):
-        (tmp_path / f"{part}.txt").write_text(WORDS * 40, encoding="utf-8")
+def test_the_ordinary_commands(uncounted, undrawn, tmp_path):
+    for part, lines in (("train", 40), ("valid", 8), ("test", 8)):
+        (tmp_path / f"{part}.txt").write_text(WORDS * lines, encoding="utf-8")
     text = ["--dataset=text", f"--data_dir={tmp_path}"]
-    sizes = "units=8,bptt=6,batch_size=4,epochs=1,steps_per_epoch=2,accelerate=off"
+    sizes = "units=8,batch_size=4,epochs=1,steps_per_epoch=2"
     select = ["--mode=select", "--candidates=exploring_darts,random", "--count=1", *text]
-    select += ["--operations=tanh,identity"]
-    select += [f"--search_settings={sizes},weight_learning_rate=0.1,first_share=0.3,gap_epochs=0"]
-    select += [f"--train_settings={sizes},learning_rate=0.1"]
+    select += [f"--search_settings={sizes},weight_learning_rate=0.1,first_share=0.3,bptt=4"]
+    select += [f"--train_settings={sizes},learning_rate=0.1,bptt=6"]
     ran(tmp_path, *select, "--run_dir=study")
     ranking = json.loads((tmp_path / "study" / "ranking.json").read_text())
     assert {row["source"] for row in ranking["candidates"]} == {"exploring_darts", "random"}

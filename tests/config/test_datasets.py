@@ -56,17 +56,17 @@ def test_texts_are_a_data_set_like_others():
 
 
 @pytest.mark.slow
-def test_a_search_of_a_file_s_data_set(eagerly, uncounted, tmp_path):
+def test_a_search_of_a_file_s_data_set(eagerly, uncounted, undrawn, tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(
         "import tf_darts\n"
         "def load(directory, with_test):\n"
         "    parts = ('train', 'validation', 'test')\n"
-        "    return {part: ['the cat sat on the mat'] * 60 for part in parts}\n"
+        "    return {part: ['the cat sat on the mat'] * 16 for part in parts}\n"
         "tf_darts.register_texts('mine', load, search={'epochs': 1, 'units': 8})\n"
     )
     load_members([str(file)])
-    sizes = {"bptt": 6, "batch_size": 4, "steps_per_epoch": 1, "weight_learning_rate": 0.1}
+    sizes = {"bptt": 4, "batch_size": 4, "steps_per_epoch": 1, "weight_learning_rate": 0.1}
     sizes["accelerate"] = "off"  # where nothing is compiled, the clear forms are the fast ones
     asked = {"mode": "search", "dataset": "mine", "hypergradient": "first_order"}
     found = run_search(configure(asked | sizes | {"run_dir": str(tmp_path / "run")}), StopRequest())

@@ -18,7 +18,7 @@ from tf_darts.report.summary_report import write_report
 from tf_darts.study.run_study import run_study
 
 # Where nothing is compiled, the clear forms are the fast ones.
-SIZES = {"units": 8, "bptt": 6, "batch_size": 4, "steps_per_epoch": 1, "accelerate": "off"}
+SIZES = {"units": 8, "bptt": 4, "batch_size": 4, "steps_per_epoch": 1, "accelerate": "off"}
 WORDS = " the cat <unk> sat on the mat \n"
 
 
@@ -45,28 +45,29 @@ def data(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_search(eagerly, uncounted, tmp_path, enough, data, capsys):
+def test_a_search(eagerly, uncounted, undrawn, tmp_path, enough, data, capsys):
     asked = {"mode": "search", "rules": "enough", "epochs": 9, "hypergradient": "first_order"}
-    asked |= {"weight_learning_rate": 0.1, "operations": "tanh,identity", "gap_epochs": 0}
+    asked |= {"weight_learning_rate": 0.1, "enough_epochs": 2}
     config = configure(asked | data | SIZES | {"run_dir": str(tmp_path / "run")})
     modes.search(config)
     said = capsys.readouterr().out
-    assert "Stopped after epoch 3: that is enough. The cell is that of epoch 2." in said
-    assert "Found after 3 epochs" in said
+    assert "Stopped after epoch 2: that is enough. The cell is that of epoch 1." in said
+    assert "Found after 2 epochs" in said
     lines = (tmp_path / "run" / "history.jsonl").read_text().splitlines()
     history = [json.loads(line) for line in lines]
     cell = genotype_files.load(tmp_path / "run" / "genotype.json")
-    assert len(history) == 3 and cell.to_dict() == history[1]["genotype"]
+    assert len(history) == 2 and cell.to_dict() == history[0]["genotype"]
+    assert cell.provenance["supernet"]["epoch"] == 1
     with Image.open(tmp_path / "run" / "plots" / "cell.gif") as animation:
         assert animation.format == "GIF"
     (entry,) = read_entries([str(tmp_path / "run")])
-    assert entry.value == history[1]["validation_perplexity"] and entry.cell == cell
-    assert entry.method == "darts_first+enough" and len(entry.history) == 3
+    assert entry.value == history[0]["validation_perplexity"] and entry.cell == cell
+    assert entry.method == "darts_first+enough" and len(entry.history) == 2
     report = write_report([str(tmp_path / "run")], str(tmp_path / "report"), "random")
     assert "darts_first+enough" in report.read_text()
     before = (tmp_path / "run" / "genotype.json").read_bytes()
     modes.search(config)  # it has finished, and says the same
-    assert "The cell is that of epoch 2." in capsys.readouterr().out
+    assert "The cell is that of epoch 1." in capsys.readouterr().out
     assert (tmp_path / "run" / "genotype.json").read_bytes() == before
     (tmp_path / "run" / "genotype.json").write_text('{"schema_version": 1')
     with pytest.raises(UserError, match=r"cannot be read \(not a genotype file, it is not JSON"):

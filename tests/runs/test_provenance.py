@@ -16,8 +16,7 @@ SIZES = {
     "accelerate": "off",  # where nothing is compiled, the clear forms are the fast ones
     "units": 3,
     "batch_size": 4,
-    "bptt": 6,
-    "evaluation_batch_size": 2,
+    "evaluation_batch_size": 24,
     "steps_per_epoch": 2,
     "epochs": 1,
     "input_dropout": 0.0,
@@ -35,8 +34,12 @@ def found(tmp_path_factory):
     for name, lines in (("train", 40), ("valid", 12), ("test", 12)):
         text = [" ".join(draw.choices("abcdefghij", k=9)) + "\n" for _ in range(lines)]
         (directory / f"{name}.txt").write_text("".join(text))
-    settings = SIZES | {"hypergradient": "first_order", "weight_learning_rate": 0.5, "seed": 3}
-    settings |= {"operations": "tanh,identity", "gap_epochs": 0}
+    settings = SIZES | {
+        "bptt": 4,
+        "hypergradient": "first_order",
+        "weight_learning_rate": 0.5,
+        "seed": 3,
+    }
     tf.config.run_functions_eagerly(True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "search_memory", lambda *arguments: None)
@@ -47,7 +50,7 @@ def found(tmp_path_factory):
 
 def training(directory, name, cell):
     run = tf_darts.train(
-        cell, run_dir=directory / name, data_dir=directory, learning_rate=0.5, **SIZES
+        cell, run_dir=directory / name, data_dir=directory, learning_rate=0.5, bptt=6, **SIZES
     )
     return run.path
 
@@ -68,7 +71,7 @@ def test_a_search_says_how_it_found_its_cell(found):
 
 
 @pytest.mark.slow
-def test_a_training_keeps_it_and_its_report_needs_no_search(eagerly, uncounted, found):
+def test_a_training_keeps_it_and_its_report_needs_no_search(eagerly, uncounted, undrawn, found):
     directory, run = found
     by_cell = training(directory, "by_cell", run.cell)
     by_file = training(directory, "by_file", run.path / "genotype.json")

@@ -18,10 +18,11 @@ TEXT = {
     "mode": "train",
     "dataset": "text",
     "genotype": "darts_v2",
+    "accelerate": "off",  # where nothing is compiled, the clear forms are the fast ones
     "units": 8,
     "bptt": 8,
     "batch_size": 2,
-    "evaluation_batch_size": 2,
+    "evaluation_batch_size": 20,
     "steps_per_epoch": 3,
     "learning_rate": 5.0,
     "averaging_patience": 1,
@@ -37,6 +38,14 @@ DIGITS = {
     "batch_size": 32,
     "steps_per_epoch": 1,
 }
+
+# How a run is gone on with is the matter; compiled ones are gone on with in test_engine.py.
+pytestmark = [
+    pytest.mark.usefixtures("eagerly", "uncounted", "undrawn"),
+    pytest.mark.filterwarnings(
+        "ignore:Even though:UserWarning"
+    ),  # pipelines are compiled all the same
+]
 
 # Of a checkpoint, what the clock and the number of stops decide.
 UNLIKE = ("seconds", "history", "save_counter", "OBJECT_GRAPH")
@@ -165,8 +174,7 @@ def test_what_depends_on_the_number_of_epochs_is_not_extended(tmp_path, settings
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:Even though:UserWarning")  # pipelines are compiled all the same
-def test_images_at_an_exponential_rate_are_extended_and_at_a_cosine_refused(tmp_path, eagerly):
+def test_images_at_an_exponential_rate_are_extended_and_at_a_cosine_refused(tmp_path):
     exponential = DIGITS | {"schedule": "exponential", "drop_path": 0.0}
     train(tmp_path / "whole", exponential, epochs=2)
     train(tmp_path / "extended", exponential, epochs=1)
