@@ -15,7 +15,7 @@ from tf_darts.formats import saved_model
 from tf_darts.runs import search, training
 
 NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
-TOY = {"channels": 2, "batch_size": 4, "epochs": 1, "steps_per_epoch": 1}
+TOY = {"channels": 2, "batch_size": 60, "epochs": 1, "steps_per_epoch": 1}
 
 pytestmark = pytest.mark.skipif(not NOTEBOOK.exists(), reason="not in a checkout")
 

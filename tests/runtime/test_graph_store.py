@@ -152,6 +152,7 @@ def test_counted_memory_is_kept(tmp_path):
 
 
 NASBENCH201 = {"dataset": "digits", "space": "nasbench201", "channels": 2, "cells_per_stage": 1}
+NASBENCH201 |= {"operations": "skip_connect,nor_conv_1x1"}
 IMAGES = {"dataset": "digits", "channels": 2, "layers": 3, "operations": "s4"}
 TEXTS = {"dataset": "ptb", "units": 8, "evaluation_batch_size": 2}
 
@@ -164,7 +165,7 @@ TEXTS = {"dataset": "ptb", "units": 8, "evaluation_batch_size": 2}
         pytest.param(TEXTS, marks=pytest.mark.long),
     ],
 )
-def test_a_search_is_the_same_bit_for_bit(settings, tmp_path, monkeypatch):
+def test_a_search_is_the_same_bit_for_bit(settings, undrawn, tmp_path, monkeypatch):
     if "units" in settings:
         draw = random.Random(0)
         for name, lines in (("train", 80), ("valid", 40), ("test", 40)):
