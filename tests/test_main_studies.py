@@ -6,6 +6,7 @@ In this process, and without compiling functions, where no other process has a p
 import csv
 import json
 import pathlib
+import random
 import signal
 import socket
 
@@ -20,16 +21,17 @@ pytestmark = pytest.mark.slow
 TEXT = "units=8,bptt=8,epochs=2,steps_per_epoch=1,evaluation_batch_size=1000"
 SEARCH = f"--search_settings={TEXT},batch_size=4,gap_epochs=0"
 TRAIN = f"--train_settings={TEXT},batch_size=8,learning_rate=1,averaging_patience=0"
+# Where nothing is compiled, the clear forms are the fast ones.
+SIZES = "units=8,epochs=2,steps_per_epoch=1,evaluation_batch_size=40,accelerate=off"
 SELECT = [
     "--mode=select",
-    "--dataset=pydoc",
-    "--operations=tanh,identity",
+    "--dataset=text",
     "--candidates=first_order,random",
     "--count=2",
     "--snapshots=2",
     "--deterministic",
-    SEARCH,
-    TRAIN,
+    f"--search_settings={SIZES},batch_size=4,bptt=4",
+    f"--train_settings={SIZES},batch_size=8,bptt=6,learning_rate=1,averaging_patience=0",
 ]
 
 
@@ -44,10 +46,20 @@ def ranking(run_dir):
 
 
 @pytest.fixture(scope="module")
-def whole(eager_command, tmp_path_factory):
-    """The directory of a selection that nothing interrupts."""
+def select(tmp_path_factory):
+    """The arguments of a selection, of which each program learns from a few lines."""
+    folder, draw = tmp_path_factory.mktemp("texts"), random.Random(0)
+    for name, lines in (("train", 80), ("valid", 40), ("test", 40)):
+        text = [" ".join(draw.choices("abcdefghij", k=9)) + "\n" for _ in range(lines)]
+        (folder / f"{name}.txt").write_text("".join(text))
+    return [*SELECT, f"--data_dir={folder}"]
+
+
+@pytest.fixture(scope="module")
+def whole(eager_command, select, tmp_path_factory):
+    """A selection that nothing interrupts: its directory and output."""
     directory = tmp_path_factory.mktemp("select")
-    status, _, err = eager_command.run(*SELECT, f"--run_dir={directory}")
+    status, out, err = eager_command.run(*select, f"--run_dir={directory}")
     assert status == 0, err
     return directory
 
@@ -83,14 +95,14 @@ def test_a_selection_leaves_everything(eager_command, tmp_path):
     with (directory / "ranking.csv").open(newline="") as file:
         assert [row["name"] for row in csv.DictReader(file)] == [row["name"] for row in rows]
     assert (directory / "plots" / "ranking.png").read_bytes().startswith(b"\x89PNG")
-    assert out.count("Read pydoc: ") == 1 + out.count("The program begins anew"), out
+    assert out.count("Read text: ") == 1 + out.count("The program begins anew"), out
     for source in ("first_order", "random"):
         assert source in out and source in (directory / "ranking.md").read_text()
 
 
 @pytest.mark.long
-def test_killed_and_resumed_it_finds_the_same(eager_command, whole, tmp_path):
-    arguments = (*SELECT, f"--run_dir={tmp_path}")
+def test_killed_and_resumed_it_finds_the_same(eager_command, select, whole, tmp_path):
+    arguments = (*select, f"--run_dir={tmp_path}")
     done = tmp_path / "candidates" / "first_order_seed1" / "search" / "history.jsonl"
     process = eager_command.start(*arguments)
     eager_command.wait_for(
@@ -106,8 +118,8 @@ def test_killed_and_resumed_it_finds_the_same(eager_command, whole, tmp_path):
 
 
 @pytest.mark.long  # a search and a training are asked to in test_main.py
-def test_asked_to_stop_it_says_so(eager_command, tmp_path):
-    process = eager_command.start(*SELECT, f"--run_dir={tmp_path}", "--count=50")
+def test_asked_to_stop_it_says_so(eager_command, select, tmp_path):
+    process = eager_command.start(*select, f"--run_dir={tmp_path}", "--count=50")
     history = tmp_path / "candidates" / "first_order_seed0" / "search" / "history.jsonl"
     eager_command.wait_for(lambda: history.exists() and history.stat().st_size, process, "an epoch")
     process.send_signal(signal.SIGTERM)
@@ -131,8 +143,10 @@ def member(name, port):
 
 
 @pytest.mark.long
-def test_a_chief_and_two_workers_find_what_one_process_finds(eager_command, whole, tmp_path):
-    arguments, port = (*SELECT, f"--run_dir={tmp_path}"), free_port()
+def test_a_chief_and_two_workers_find_what_one_process_finds(
+    eager_command, select, whole, tmp_path
+):
+    arguments, port = (*select, f"--run_dir={tmp_path}"), free_port()
     workers = [eager_command.start(*arguments, **member(f"worker{i}", port)) for i in range(2)]
     chief = eager_command.start(*arguments, **member("chief", port))
     eager_command.wait_for((tmp_path / "config.json").exists, chief, "a configuration")
@@ -150,8 +164,8 @@ def test_a_chief_and_two_workers_find_what_one_process_finds(eager_command, whol
 
 
 @pytest.mark.slow
-def test_a_chief_that_is_not_there(command, tmp_path):
-    arguments = (*SELECT, f"--run_dir={tmp_path}", "--chief_patience=1")
+def test_a_chief_that_is_not_there(command, select, tmp_path):
+    arguments = (*select, f"--run_dir={tmp_path}", "--chief_patience=1")
     status, _, err = command.run(*arguments, **member("worker", free_port()))
     assert status == 2 and "cannot be reached" in err and "Traceback" not in err
 

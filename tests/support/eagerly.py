@@ -15,4 +15,8 @@ if __name__ == "__main__":
     sys.path[0] = str(pathlib.Path(__file__).parents[2])
     warnings.simplefilter("ignore", UserWarning)  # input pipelines are compiled all the same
     tf.config.run_functions_eagerly(True)
+    from tf_darts.runs import search, training
+
+    # Memory is not counted: that traces a network's gradient, which has tests of its own.
+    search.search_memory = training.training_memory = lambda *arguments: None
     runpy.run_path(sys.argv[0], run_name="__main__")
