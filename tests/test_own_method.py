@@ -68,9 +68,11 @@ def test_the_ordinary_commands(uncounted, undrawn, tmp_path):
     for part, lines in (("train", 40), ("valid", 8), ("test", 8)):
         (tmp_path / f"{part}.txt").write_text(WORDS * lines, encoding="utf-8")
     text = ["--dataset=text", f"--data_dir={tmp_path}"]
-    sizes = "units=8,batch_size=4,epochs=1,steps_per_epoch=2"
+    sizes = "units=8,batch_size=4,epochs=1,steps_per_epoch=2,accelerate=off"
     select = ["--mode=select", "--candidates=exploring_darts,random", "--count=1", *text]
-    select += [f"--search_settings={sizes},weight_learning_rate=0.1,first_share=0.3,bptt=4"]
+    select += ["--operations=tanh,identity"]
+    search = f"{sizes},weight_learning_rate=0.1,first_share=0.3,bptt=4,gap_epochs=0"
+    select += [f"--search_settings={search}"]
     select += [f"--train_settings={sizes},learning_rate=0.1,bptt=6"]
     ran(tmp_path, *select, "--run_dir=study")
     ranking = json.loads((tmp_path / "study" / "ranking.json").read_text())

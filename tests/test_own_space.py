@@ -76,7 +76,7 @@ def test_the_ordinary_commands(uncounted, undrawn, tmp_path):
     assert "### Cells trained from scratch" in report and "### Searches" in report
 
 
-@pytest.mark.slow
+@pytest.mark.long  # the search and training above are what a study has
 def test_studies_and_other_operations(uncounted, undrawn, tmp_path):
     texts = "steps_per_epoch=2,epochs=1,width=2,depth=1,batch_size=64"
     select = ["--mode=select", "--dataset=digits", "--space=bench", "--count=2"]

@@ -48,6 +48,7 @@ def data(tmp_path):
 def test_a_search(eagerly, uncounted, undrawn, tmp_path, enough, data, capsys):
     asked = {"mode": "search", "rules": "enough", "epochs": 9, "hypergradient": "first_order"}
     asked |= {"weight_learning_rate": 0.1, "enough_epochs": 2}
+    asked |= {"operations": "tanh,identity", "gap_epochs": 0}
     config = configure(asked | data | SIZES | {"run_dir": str(tmp_path / "run")})
     modes.search(config)
     said = capsys.readouterr().out

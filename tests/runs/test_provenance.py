@@ -39,6 +39,8 @@ def found(tmp_path_factory):
         "hypergradient": "first_order",
         "weight_learning_rate": 0.5,
         "seed": 3,
+        "operations": "tanh,identity",
+        "gap_epochs": 0,
     }
     tf.config.run_functions_eagerly(True)
     with pytest.MonkeyPatch.context() as patch:

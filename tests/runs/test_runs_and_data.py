@@ -251,6 +251,7 @@ def test_a_class_that_was_renamed(fruit_run, tmp_path):
 def test_a_search(texts, tmp_path):
     run = tmp_path / "search"
     settings = TEXT | {"hypergradient": "first_order", "bptt": 4}
+    settings |= {"operations": "tanh,identity", "gap_epochs": 0}
     tf_darts.search(data_dir=texts, run_dir=run, **settings)
     before = contents(run)
     for change, said in CHANGES.values():
