@@ -173,7 +173,7 @@ def test_a_chief_that_is_not_there(command, select, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tuner", ["bayesian", pytest.param("hyperband", marks=pytest.mark.long)])
-def test_black_box_search(uncounted, tmp_path, tuner):
+def test_black_box_search(uncounted, undrawn, tmp_path, tuner):
     trials = [] if tuner == "hyperband" else ["--trials=2"]
     status, _, err = in_process.run(
         in_process.MAIN,
@@ -220,7 +220,7 @@ def test_tuning_a_search_and_its_training(tmp_path):
 
 
 @pytest.mark.slow
-def test_no_candidate_survives(uncounted, tmp_path):
+def test_no_candidate_survives(uncounted, undrawn, tmp_path):
     status, _, err = in_process.run(
         in_process.MAIN,
         "--mode=select",

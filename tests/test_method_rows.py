@@ -117,7 +117,7 @@ def texts(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "space"), runs())
-def test_a_row_is_run(uncounted, tmp_path, texts, monkeypatch, name, space):
+def test_a_row_is_run(uncounted, undrawn, tmp_path, texts, monkeypatch, name, space):
     monkeypatch.setattr(search, "SearchReport", Silent)
     given = asked(name, space) | {"run_dir": tmp_path}
     given |= {"data_dir": texts} if space == "recurrent" else {}

@@ -139,7 +139,7 @@ def test_contract_of_a_recurrent_supernet_with_some_operations():
 @pytest.mark.parametrize(
     "operations", [*(pytest.param(name, marks=pytest.mark.long) for name in ("s1", "s2")), "s4"]
 )
-def test_a_whole_search(eagerly, uncounted, tmp_path, operations):
+def test_a_whole_search(eagerly, uncounted, undrawn, tmp_path, operations):
     small = {"channels": 2, "layers": 3, "batch_size": 4, "train_examples": 20}
     few = {"epochs": 1, "steps_per_epoch": 1, "method": "darts_first"}
     given = {"dataset": "digits", "operations": operations, "run_dir": str(tmp_path)}

@@ -70,7 +70,7 @@ def test_a_space_that_says_no_costs(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_search_ends_within_it(uncounted, tmp_path):
+def test_a_search_ends_within_it(uncounted, undrawn, tmp_path):
     """Refused before there is a directory; with what the sentence says it runs."""
     small = "--epochs=1 --steps_per_epoch=1 --batch_size=4 --train_examples=20 --channels=2"
     small += " --evaluation_batch_size=10 --cells_per_stage=1 --space=nasbench201"
@@ -88,7 +88,7 @@ def test_a_search_ends_within_it(uncounted, tmp_path):
 
 
 @pytest.mark.long
-def test_a_search_in_stages_ends_within_it(uncounted, tmp_path):
+def test_a_search_in_stages_ends_within_it(uncounted, undrawn, tmp_path):
     """What the first stage drops is not what the last one needs."""
     small = "--epochs=1 --steps_per_epoch=1 --batch_size=4 --train_examples=20 --channels=2"
     small += " --evaluation_batch_size=10 --cells_per_stage=1 --space=nasbench201"
