@@ -66,8 +66,8 @@ def others(cells):
         ({"search": SearchConfig()}, "its search is SearchConfig, no ImageSearchConfig of images"),
         ({"presets": {("fly", "digits"): {}}}, r"presets has .'fly', 'digits'.; no such mode"),
         (
-            {"graphs": {"cell": lambda: CellTopology(1, 2, 2, ("a", "b"))}},
-            "a node of 'cell' keeps 2 edges, and the first one has 1",
+            {"graphs": {"cell": lambda: CellTopology(1, 2, 1, ("none",))}},
+            r"the operations of 'cell' are \('none',\); one must be another",
         ),
         ({"score": ("beauty", "max")}, "has the score .'accuracy', 'max'., the space .'beauty'"),
         (

@@ -249,7 +249,6 @@ def test_masks_that_are_said_to_be_absent(float64):
         (Unmoved, "no measure moves the score 'error'"),
         (lambda: OfTopology(None), "OfTopology: cells is empty"),
         (of(operations=("none",)), r"the operations of 'cell' are \('none',\)"),
-        (of(keep=2), "a node of 'cell' keeps 2 edges, and the first one has 1"),
         (of(operations=("sine",)), "RecurrentGenotype refuses the strongest edges .*'sine'"),
         (Assigns, "Assigns.loss assigns the variable 'mean'"),
         (Counts, "at the same arguments, once more, the loss is: .* in place of"),
