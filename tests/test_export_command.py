@@ -194,7 +194,7 @@ def test_small_devices_and_elsewhere(digits, in_format, form, answers, files, sa
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_exports_side_by_side(digits, in_format):
     folders = [digits / "models" / "digits", *(in_format(form)[0] for form in EXTRAS)]
     status, out, err = run_alone(

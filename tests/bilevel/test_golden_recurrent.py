@@ -173,7 +173,7 @@ def check_second_order(result, golden, kind, tolerance):
     assert error(result.gradient["cell"], golden[f"second_order_{kind}/alpha"]) < tolerance
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_float32_is_near(golden, eagerly):
     problem = Problem(golden)
     first = problem.hypergradient("first_order")

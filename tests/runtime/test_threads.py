@@ -32,7 +32,8 @@ for cores in {cores}:
     ("cores", "wanted"),
     [
         ((3, 2), ["False 0 0", "True 1 2"]),
-        ((3, None), ["False 0 0", "False 0 0"]),  # TensorFlow has been used
+        # TensorFlow has been used.
+        pytest.param((3, None), ["False 0 0", "False 0 0"], marks=pytest.mark.long),
         pytest.param((1,), ["True 1 1"], marks=pytest.mark.long),
     ],
 )

@@ -86,7 +86,7 @@ def test_a_batch_of_known_size():
     assert [spec.shape.as_list() for spec in found] == [[35, 4], [35, 3]]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_peak_is_the_process_s_own_and_not_what_its_parent_had():
     ballast = np.ones(1_500_000_000, np.uint8)
     program = "from tf_darts.runtime.memory.estimate import peak_resident; print(peak_resident())"
